@@ -1,0 +1,118 @@
+// IP and hardware addresses, as far as the core must tell good from bad and IPv4 from IPv6.
+import { Span } from "../json/span";
+
+export const enum Family {
+  None = 0,
+  V4 = 4,
+  V6 = 6,
+}
+
+/** The family of an IP address in text form (RFC 4291, section 2.2), or None. No zone, no leading zeros. */
+export function ipFamily(text: Span): Family {
+  if (isV4(text)) return Family.V4;
+  return isV6(text) ? Family.V6 : Family.None;
+}
+
+/** The family of `address/prefix`, or None. */
+export function cidrFamily(text: Span): Family {
+  const slash = text.indexOf(0x2f);
+  if (slash < 0) return Family.None;
+  const family = ipFamily(text.slice(0, slash));
+  const bits = decimal(text.slice(slash + 1, text.len), 3);
+  if (family === Family.None || bits < 0) return Family.None;
+  return bits <= (family === Family.V4 ? 32 : 128) ? family : Family.None;
+}
+
+/** Does `0.0.0.0/n` or `::/n` name everything: is this the destination of a default route? */
+export function isDefaultDestination(text: Span): bool {
+  const slash = text.indexOf(0x2f);
+  const address = slash < 0 ? text : text.slice(0, slash);
+  if (ipFamily(address) === Family.None) return false;
+  for (let i = 0; i < address.len; i++) {
+    const c = address.at(i);
+    if (c !== 0x30 && c !== 0x2e && c !== 0x3a) return false;
+  }
+  return slash < 0 || text.slice(slash, text.len).is("/0");
+}
+
+/** A MAC-48, EUI-64 or 20-octet InfiniBand address: octets with `:` or `-`, or pairs of octets with `.`. */
+export function isHardwareAddress(text: Span): bool {
+  if (text.len < 14) return false;
+  const dotted = text.at(4) === 0x2e;
+  const separator = dotted ? <u8>0x2e : text.at(2);
+  if (!dotted && separator !== 0x3a && separator !== 0x2d) return false;
+  const digits = dotted ? 4 : 2;
+  const groups = text.split(separator);
+  const octets = (groups.length * digits) / 2;
+  if (octets !== 6 && octets !== 8 && octets !== 20) return false;
+  for (let i = 0; i < groups.length; i++) {
+    const group = groups[i];
+    if (group.len !== digits) return false;
+    for (let j = 0; j < digits; j++) {
+      if (!isHex(group.at(j))) return false;
+    }
+  }
+  return true;
+}
+
+function isV4(text: Span): bool {
+  const parts = text.split(0x2e);
+  if (parts.length !== 4) return false;
+  for (let i = 0; i < 4; i++) {
+    const octet = decimal(parts[i], 3);
+    if (octet < 0 || octet > 255) return false;
+  }
+  return true;
+}
+
+function isV6(text: Span): bool {
+  if (text.len < 2) return false;
+  const parts = text.split(0x3a);
+  let groups = 0;
+  let gap = false;
+  for (let i = 0; i < parts.length; i++) {
+    const part = parts[i];
+    if (part.len === 0) {
+      // A leading or trailing "::" leaves two empty parts, the outer of which stands for nothing.
+      if (i === 0) {
+        if (parts.length < 3 || parts[1].len !== 0) return false;
+        continue;
+      }
+      if (i === parts.length - 1) {
+        if (parts[i - 1].len !== 0) return false;
+        continue;
+      }
+      if (gap) return false;
+      gap = true;
+      continue;
+    }
+    if (i === parts.length - 1 && part.indexOf(0x2e) >= 0) {
+      if (!isV4(part)) return false;
+      groups += 2;
+      continue;
+    }
+    if (part.len > 4) return false;
+    for (let j = 0; j < part.len; j++) {
+      if (!isHex(part.at(j))) return false;
+    }
+    groups++;
+  }
+  return gap ? groups < 8 : groups === 8;
+}
+
+/** A decimal number without a sign or leading zeros, or -1. */
+function decimal(text: Span, maxDigits: i32): i32 {
+  if (text.len === 0 || text.len > maxDigits) return -1;
+  if (text.len > 1 && text.at(0) === 0x30) return -1;
+  let value = 0;
+  for (let i = 0; i < text.len; i++) {
+    const c = text.at(i);
+    if (c < 0x30 || c > 0x39) return -1;
+    value = value * 10 + (c - 0x30);
+  }
+  return value;
+}
+
+function isHex(c: u8): bool {
+  return (c >= 0x30 && c <= 0x39) || ((c | 0x20) >= 0x61 && (c | 0x20) <= 0x66);
+}

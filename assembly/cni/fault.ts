@@ -1,0 +1,49 @@
+// The one error an operation can end with: a CNI error object.
+// Source: CNI spec 1.1.0, section 5 "Error"; codes 1 to 99 are the spec's.
+import { Span } from "../json/span";
+import { Writer } from "../json/writer";
+
+export const enum Code {
+  IncompatibleVersion = 1,
+  UnsupportedField = 2,
+  UnknownContainer = 3,
+  InvalidEnvironment = 4,
+  IOFailure = 5,
+  DecodeFailure = 6,
+  InvalidNetworkConfig = 7,
+  TryAgainLater = 11,
+  PluginNotAvailable = 50,
+  LimitedConnectivity = 51,
+  Internal = 999, // libcni's code for what the spec does not name
+}
+
+let code: i32 = 0;
+let message: Span | null = null;
+
+/** Records why the operation fails and returns null, for `return fail<T>(...)`. The first reason stands. */
+export function fail<T>(why: i32, what: Writer): T | null {
+  if (message === null) {
+    code = why;
+    message = what.take();
+  }
+  return null;
+}
+
+export function failed(): bool {
+  return message !== null;
+}
+
+/** Forgets the fault: the caller has dealt with it. Returns its message. */
+export function forgive(): Span {
+  const was = message;
+  message = null;
+  return was === null ? new Span(0, 0) : was;
+}
+
+export function faultDocument(): Span {
+  const msg = message;
+  const out = new Writer().open().key("code").number(code).key("msg");
+  if (msg === null) out.literal("unknown error");
+  else out.string(msg);
+  return out.close().take();
+}

@@ -1,0 +1,63 @@
+// What names may be. Names come from tenants and end up in paths, so each rule is checked before use.
+import { Span } from "../json/span";
+
+const INTERFACE_NAME_MAX = 15; // IFNAMSIZ - 1, linux/if.h
+
+/** A container ID or a network name (CNI spec 1.1.0, sections 1 and 2). */
+export function isIdentifier(text: Span): bool {
+  if (text.len === 0 || text.len > 200 || !isAlphanumeric(text.at(0))) return false;
+  for (let i = 1; i < text.len; i++) {
+    const c = text.at(i);
+    if (!isAlphanumeric(c) && c !== 0x5f && c !== 0x2e && c !== 0x2d) return false;
+  }
+  return true;
+}
+
+/** An interface name the kernel takes (dev_valid_name in net/core/dev.c). */
+export function isInterfaceName(text: Span): bool {
+  if (text.len === 0 || text.len > INTERFACE_NAME_MAX || text.is(".") || text.is("..")) return false;
+  for (let i = 0; i < text.len; i++) {
+    const c = text.at(i);
+    if (c <= 0x20 || c === 0x2f || c === 0x3a || c === 0x7f) return false;
+  }
+  return true;
+}
+
+/** The name of a plugin's executable: one path component (CNI spec 1.1.0, section 1, `type`). */
+export function isPluginName(text: Span): bool {
+  if (text.len === 0 || text.len > 255 || text.is(".") || text.is("..")) return false;
+  for (let i = 0; i < text.len; i++) {
+    const c = text.at(i);
+    if (c < 0x20 || c === 0x2f || c === 0x5c || c === 0x7f) return false;
+  }
+  return true;
+}
+
+/** A DNS-1123 label (RFC 1123; Kubernetes namespaces; NPWG NAD spec v1.3, section 4.1.1). */
+export function isLabel(text: Span): bool {
+  if (text.len === 0 || text.len > 63) return false;
+  if (text.at(0) === 0x2d || text.at(text.len - 1) === 0x2d) return false;
+  for (let i = 0; i < text.len; i++) {
+    const c = text.at(i);
+    if (!isLowerAlphanumeric(c) && c !== 0x2d) return false;
+  }
+  return true;
+}
+
+/** A DNS-1123 subdomain: labels with dots between (the name of a Kubernetes object). */
+export function isSubdomain(text: Span): bool {
+  if (text.len > 253) return false;
+  const labels = text.split(0x2e);
+  for (let i = 0; i < labels.length; i++) {
+    if (!isLabel(labels[i])) return false;
+  }
+  return true;
+}
+
+function isLowerAlphanumeric(c: u8): bool {
+  return (c >= 0x61 && c <= 0x7a) || (c >= 0x30 && c <= 0x39);
+}
+
+function isAlphanumeric(c: u8): bool {
+  return isLowerAlphanumeric(c) || (c >= 0x41 && c <= 0x5a);
+}

@@ -1,0 +1,259 @@
+// A plugin's answer to ADD in any spec version, and its conversion to any other.
+// Source: CNI spec 1.1.0, section 5 "ADD Success"; the older forms: specs 0.2.0, 0.3.1 and 0.4.0.
+import { ascii, Span } from "../json/span";
+import { Kind, Value } from "../json/value";
+import { say, Writer } from "../json/writer";
+import { cidrFamily, Family } from "./address";
+import { Code, fail } from "./fault";
+import { isSupported, RANK_INTERFACES, RANK_IPS, RANK_STATUS, rank, SUPPORTED } from "./version";
+
+/** Checks the shape of a result; true, or false with a fault. `what` names it in messages. */
+export function checkResult(result: Value, what: Span): bool {
+  if (!result.isObject()) return bad(what, "must be a JSON object");
+  const version = result.present("cniVersion");
+  if (version !== null && !version.isString()) return bad(what, "`cniVersion` must be a string");
+  if (!isSupported(versionOf(result))) {
+    fail<Value>(
+      Code.IncompatibleVersion,
+      say("")
+        .span(what)
+        .text(": `cniVersion` ")
+        .quote(versionOf(result))
+        .text(" is not supported; supported are ")
+        .text(SUPPORTED),
+    );
+    return false;
+  }
+  const dns = result.present("dns");
+  if (dns !== null && !dns.isObject()) return bad(what, "`dns` must be an object");
+  if (rank(versionOf(result)) < RANK_INTERFACES) {
+    return checkFamily(result, "ip4", Family.V4, what) && checkFamily(result, "ip6", Family.V6, what);
+  }
+  const interfaces = result.present("interfaces");
+  if (!isListOfObjects(interfaces)) return bad(what, "`interfaces` must be a list of objects");
+  const count = interfaces === null ? 0 : interfaces.count;
+  if (interfaces !== null) {
+    for (let i = 0, all = interfaces.children(); i < all.length; i++) {
+      const one = all[i];
+      if (!textIn(one, "name") || !textIn(one, "mac") || !textIn(one, "sandbox")) {
+        return bad(what, "`name`, `mac` and `sandbox` of an interface must be strings");
+      }
+    }
+  }
+  const ips = result.present("ips");
+  if (!isListOfObjects(ips)) return bad(what, "`ips` must be a list of objects");
+  if (ips !== null) {
+    for (let i = 0, all = ips.children(); i < all.length; i++) {
+      const one = all[i];
+      const address = one.present("address");
+      if (address === null || !address.isString() || cidrFamily(address.text()) === Family.None) {
+        return bad(what, "each of `ips` needs `address`, an IP address with its prefix length");
+      }
+      if (!textIn(one, "gateway")) return bad(what, "`gateway` of an IP must be a string");
+      const index = one.present("interface");
+      if (index === null) continue;
+      if (!index.isInteger() || index.integer() < 0 || index.integer() >= count) {
+        return bad(what, "`interface` of an IP must be an index into `interfaces`");
+      }
+    }
+  }
+  const routes = result.present("routes");
+  if (!isListOfObjects(routes)) return bad(what, "`routes` must be a list of objects");
+  return routes === null || checkRoutes(routes, what);
+}
+
+function checkFamily(result: Value, name: string, family: Family, what: Span): bool {
+  const config = result.present(name);
+  if (config === null) return true;
+  const ip = config.present("ip");
+  if (ip === null || !ip.isString() || cidrFamily(ip.text()) !== family) {
+    return bad(what, "`ip4` and `ip6` need `ip`, an IP address of their family with its prefix length");
+  }
+  if (!textIn(config, "gateway")) return bad(what, "`gateway` must be a string");
+  const routes = config.present("routes");
+  if (!isListOfObjects(routes)) return bad(what, "`routes` must be a list of objects");
+  return routes === null || checkRoutes(routes, what);
+}
+
+function checkRoutes(routes: Value, what: Span): bool {
+  for (let i = 0, all = routes.children(); i < all.length; i++) {
+    const one = all[i];
+    const dst = one.present("dst");
+    if (dst === null || !dst.isString() || cidrFamily(dst.text()) === Family.None) {
+      return bad(what, "each of `routes` needs `dst`, an IP network with its prefix length");
+    }
+    if (!textIn(one, "gw")) return bad(what, "`gw` of a route must be a string");
+  }
+  return true;
+}
+
+function isListOfObjects(list: Value | null): bool {
+  if (list === null) return true;
+  if (!list.isArray()) return false;
+  for (let i = 0, all = list.children(); i < all.length; i++) {
+    const one = all[i];
+    if (!one.isObject()) return false;
+  }
+  return true;
+}
+
+function textIn(object: Value, name: string): bool {
+  const value = object.present(name);
+  return value === null || value.isString();
+}
+
+function bad(what: Span, why: string): bool {
+  fail<Value>(Code.DecodeFailure, say("").span(what).text(": ").text(why));
+  return false;
+}
+
+export function versionOf(result: Value): Span {
+  const version = result.present("cniVersion");
+  return version === null ? new Span(0, 0) : version.text();
+}
+
+/**
+ * The checked `result` as the form of `version`. Untouched where that is its version already; otherwise what
+ * both forms have is kept, in libcni's way: 0.2.0 and older hold one address a family and no interfaces.
+ */
+export function convertResult(result: Value, version: Span): Span | null {
+  const from = rank(versionOf(result));
+  const to = rank(version);
+  if (from === to) return result.print();
+  const out = new Writer().open().key("cniVersion").string(version);
+  if (to < RANK_INTERFACES) {
+    if (from < RANK_INTERFACES) copy(out, result, "ip4"), copy(out, result, "ip6");
+    else if (!writeFamilies(out, result)) return null;
+    const dns = result.present("dns");
+    out.key("dns").json(dns === null ? ascii("{}") : dns.source());
+    return out.close().take();
+  }
+  if (from < RANK_INTERFACES) {
+    writeIpsOfFamilies(out, result, to);
+  } else {
+    writeInterfaces(out, result, to);
+    writeIps(out, result, from, to);
+    copy(out, result, "routes");
+  }
+  copy(out, result, "dns");
+  return out.close().take();
+}
+
+function copy(out: Writer, from: Value, name: string): void {
+  const value = from.present(name);
+  if (value !== null) out.key(name).json(value.source());
+}
+
+/** The interfaces, without the keys that came with 1.1.0 where `to` is older. */
+function writeInterfaces(out: Writer, result: Value, to: i32): void {
+  const interfaces = result.present("interfaces");
+  if (interfaces === null) return;
+  out.key("interfaces").openList();
+  for (let i = 0, all = interfaces.children(); i < all.length; i++) {
+    const one = all[i];
+    if (to >= RANK_STATUS) {
+      out.json(one.source());
+      continue;
+    }
+    out.open();
+    copy(out, one, "name");
+    copy(out, one, "mac");
+    copy(out, one, "sandbox");
+    out.close();
+  }
+  out.closeList();
+}
+
+function writeIps(out: Writer, result: Value, from: i32, to: i32): void {
+  const ips = result.present("ips");
+  if (ips === null) return;
+  out.key("ips").openList();
+  for (let i = 0, all = ips.children(); i < all.length; i++) {
+    const one = all[i];
+    if (from >= RANK_IPS === to >= RANK_IPS) {
+      out.json(one.source());
+      continue;
+    }
+    out.open();
+    const address = one.present("address");
+    if (to < RANK_IPS && address !== null) {
+      out.key("version").literal(cidrFamily(address.text()) === Family.V4 ? "4" : "6");
+    }
+    copy(out, one, "interface");
+    copy(out, one, "address");
+    copy(out, one, "gateway");
+    out.close();
+  }
+  out.closeList();
+}
+
+/** `ip4` and `ip6` as `ips` and `routes`. */
+function writeIpsOfFamilies(out: Writer, result: Value, to: i32): void {
+  const routes = new Writer().openList();
+  out.key("ips").openList();
+  writeIpOfFamily(out, routes, result.present("ip4"), "4", to);
+  writeIpOfFamily(out, routes, result.present("ip6"), "6", to);
+  out.closeList();
+  out.key("routes").json(routes.closeList().take());
+}
+
+function writeIpOfFamily(out: Writer, routes: Writer, config: Value | null, family: string, to: i32): void {
+  if (config === null) return;
+  out.open();
+  if (to < RANK_IPS) out.key("version").literal(family);
+  const ip = config.present("ip");
+  if (ip !== null) out.key("address").json(ip.source());
+  copy(out, config, "gateway");
+  out.close();
+  const own = config.present("routes");
+  if (own === null) return;
+  for (let i = 0, all = own.children(); i < all.length; i++) {
+    const one = all[i];
+    routes.json(one.source());
+  }
+}
+
+/** `ips` and `routes` as `ip4` and `ip6`: the first address of each family, with that family's routes. */
+function writeFamilies(out: Writer, result: Value): bool {
+  const v4 = writeFamily(out, result, "ip4", Family.V4);
+  const v6 = writeFamily(out, result, "ip6", Family.V6);
+  if (v4 || v6) return true;
+  fail<Value>(
+    Code.IncompatibleVersion,
+    say("the result has no IP address, so it cannot be written as CNI 0.2.0 or older"),
+  );
+  return false;
+}
+
+function writeFamily(out: Writer, result: Value, name: string, family: Family): bool {
+  const ips = result.present("ips");
+  if (ips === null) return false;
+  for (let i = 0, all = ips.children(); i < all.length; i++) {
+    const one = all[i];
+    const address = one.present("address");
+    if (address === null || cidrFamily(address.text()) !== family) continue;
+    out.key(name).open().key("ip").json(address.source());
+    copy(out, one, "gateway");
+    writeRoutesOfFamily(out, result.present("routes"), family);
+    out.close();
+    return true;
+  }
+  return false;
+}
+
+function writeRoutesOfFamily(out: Writer, routes: Value | null, family: Family): void {
+  if (routes === null || routes.kind !== Kind.Array) return;
+  let any = false;
+  for (let i = 0, all = routes.children(); i < all.length; i++) {
+    const one = all[i];
+    const dst = one.present("dst");
+    if (dst === null || cidrFamily(dst.text()) !== family) continue;
+    if (!any) out.key("routes").openList();
+    any = true;
+    out.open();
+    copy(out, one, "dst");
+    copy(out, one, "gw");
+    out.close();
+  }
+  if (any) out.closeList();
+}

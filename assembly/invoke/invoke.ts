@@ -1,0 +1,134 @@
+// One execution of one plugin: its name, its environment, its stdin.
+// Source: CNI spec 1.1.0, section 3 "Lifecycle & Ordering" and "Deriving execution configuration".
+import { Code, fail, failed, forgive } from "../cni/fault";
+import { networkOf } from "../cni/network";
+import { checkResult, convertResult } from "../cni/result";
+import { RANK_CHECK, rank } from "../cni/version";
+import { embedded } from "../json/embedded";
+import { Fields } from "../json/fields";
+import { ascii, Span } from "../json/span";
+import { Value } from "../json/value";
+import { say, Writer } from "../json/writer";
+import { joinArgs, pairsOf } from "./cniargs";
+
+/**
+ * `invoke`: one plugin of a delegate, for one verb -> what to execute.
+ *
+ * In: `{verb, plugin, delegate, prevResult?, validAttachments?, runtime: {containerId, netns}}`. `plugin` is an
+ * index into the delegate's plugins; `prevResult` and `validAttachments` hold JSON as text.
+ * Out: `{plugin, env: {CNI_COMMAND, ...}, stdin}`. Of the conf only `name`, `cniVersion`, `prevResult`,
+ * `runtimeConfig` and `cni.dev/*` change, and only where they differ; all else is the conf's own bytes.
+ * Errors: 6 and 7 where the delegate is not one.
+ */
+export function invoke(input: Value): Writer | null {
+  const delegate = input.present("delegate");
+  const runtime = input.present("runtime");
+  if (delegate === null || runtime === null) {
+    return fail<Writer>(Code.InvalidNetworkConfig, say("`delegate` and `runtime` are required"));
+  }
+  const none = ascii("");
+  const fields = new Fields(delegate, ascii("delegate"), Code.InvalidNetworkConfig);
+  const call = new Fields(input, ascii("the input"), Code.InvalidNetworkConfig);
+  const given = new Fields(runtime, ascii("runtime"), Code.InvalidEnvironment);
+  const verb = call.text("verb", none);
+  const index = call.count("plugin", 0, 1000000);
+  const name = fields.text("network", none);
+  const ifname = fields.text("ifname", none);
+  const containerId = given.text("containerId", none);
+  const netns = given.text("netns", none);
+  if (
+    verb === null ||
+    index < 0 ||
+    name === null ||
+    ifname === null ||
+    containerId === null ||
+    netns === null
+  )
+    return null;
+  const root = embedded(delegate, "conf");
+  if (root === null) return fail<Writer>(Code.InvalidNetworkConfig, say("`delegate` has no conf"));
+  const network = networkOf(root, name);
+  if (network === null) return null;
+  if (index >= network.plugins.length) {
+    return fail<Writer>(
+      Code.InvalidNetworkConfig,
+      say("there is no plugin ").int(index).text(" in network ").quote(name),
+    );
+  }
+  const conf = network.plugins[<i32>index];
+  setText(conf, "name", name);
+  setText(conf, "cniVersion", network.cniVersion);
+  const onContainer = !verb.is("GC") && !verb.is("STATUS");
+  if (onContainer) {
+    if (!setPrevResult(conf, input, network.cniVersion, verb)) return null;
+    if (!setRuntimeConfig(conf, delegate)) return null;
+  } else {
+    const attachments = embedded(input, "validAttachments");
+    if (attachments !== null) {
+      conf.set("cni.dev/valid-attachments", attachments.source());
+      conf.set("cni.dev/attachments", attachments.source()); // what plugins built on older libcni read
+    } else if (input.present("validAttachments") !== null) {
+      return null;
+    }
+  }
+  const args = delegate.present("args");
+  const out = new Writer()
+    .open()
+    .key("plugin")
+    .string(network.pluginName(<i32>index))
+    .key("env")
+    .open();
+  out.key("CNI_COMMAND").string(verb);
+  out.key("CNI_CONTAINERID").string(onContainer ? containerId : none);
+  out.key("CNI_NETNS").string(onContainer ? netns : none);
+  out.key("CNI_IFNAME").string(onContainer ? ifname : none);
+  out.key("CNI_ARGS").string(onContainer && args !== null ? joinArgs(pairsOf(args)) : none);
+  return out.close().key("stdin").string(conf.print()).close();
+}
+
+function setText(conf: Value, name: string, text: Span): void {
+  const value = conf.get(name);
+  if (value !== null && value.isString() && value.text().equals(text)) return;
+  conf.set(name, new Writer().string(text).take());
+}
+
+/** The result so far, in the conf's own version. A DEL goes on without one that cannot be used. */
+function setPrevResult(conf: Value, input: Value, cniVersion: Span, verb: Span): bool {
+  const isDel = verb.is("DEL");
+  if (isDel && rank(cniVersion) < RANK_CHECK) return true; // DEL takes none before 0.4.0
+  const result = embedded(input, "prevResult");
+  if (result !== null && checkResult(result, ascii("prevResult"))) {
+    const converted = convertResult(result, cniVersion);
+    if (converted !== null) conf.set("prevResult", converted);
+  }
+  if (!failed()) return true;
+  if (isDel) forgive();
+  return isDel;
+}
+
+/** Of the capability arguments, those that this plugin's conf says it takes. */
+function setRuntimeConfig(conf: Value, delegate: Value): bool {
+  const capabilities = conf.present("capabilities");
+  const all = embedded(delegate, "capabilityArgs");
+  if (all === null) return delegate.present("capabilityArgs") === null;
+  if (capabilities === null) return true;
+  const out = new Writer().open();
+  let any = false;
+  for (let i = 0, args = all.children(); i < args.length; i++) {
+    const arg = args[i];
+    if (!takes(capabilities, arg.key())) continue;
+    out.keySpan(arg.key()).json(arg.source());
+    any = true;
+  }
+  if (any) conf.set("runtimeConfig", out.close().take());
+  return true;
+}
+
+function takes(capabilities: Value, name: Span): bool {
+  let yes = false;
+  for (let i = 0, all = capabilities.children(); i < all.length; i++) {
+    const one = all[i];
+    if (one.key().equals(name)) yes = one.isBool() && one.source().at(0) === 0x74;
+  }
+  return yes;
+}

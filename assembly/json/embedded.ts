@@ -1,0 +1,15 @@
+// Documents inside documents: JSON that a host must not touch travels as text in a string.
+import { Code, fail } from "../cni/fault";
+import { parse } from "./parse";
+import { Value } from "./value";
+import { say } from "./writer";
+
+/** A document that stands as text in the member `name` of another; null where absent, or with a fault. */
+export function embedded(input: Value, name: string): Value | null {
+  const text = input.present(name);
+  if (text === null) return null;
+  if (!text.isString()) {
+    return fail<Value>(Code.DecodeFailure, say("`").text(name).text("` must be JSON in a string"));
+  }
+  return parse(text.text(), say("`").text(name).text("`"));
+}

@@ -1,0 +1,266 @@
+// A strict JSON parser (RFC 8259) over UTF-8 bytes, with limits. It notes positions and converts nothing.
+import { Code, fail } from "../cni/fault";
+import { Span } from "./span";
+import { Kind, Value } from "./value";
+import { say, Writer } from "./writer";
+
+/** How deep arrays and objects may nest. */
+export const MAX_DEPTH = 1000;
+/** How many values one operation may parse, over all its documents. */
+export const MAX_VALUES = 1000000;
+
+let parsed: i32 = 0;
+
+/** Starts counting values anew, at the beginning of an operation. */
+export function resetParseBudget(): void {
+  parsed = 0;
+}
+
+/** The value that `text` is, or null with a fault that says what is wrong and where. `what` names the text. */
+export function parse(text: Span, what: Writer): Value | null {
+  return new Parser(text, what).document();
+}
+
+class Parser {
+  private pos: usize;
+  private end: usize;
+  private depth: i32 = 0;
+
+  constructor(
+    private source: Span,
+    private what: Writer,
+  ) {
+    this.pos = source.ptr;
+    this.end = source.end();
+  }
+
+  document(): Value | null {
+    this.skipSpace();
+    if (this.pos === this.end) return this.bad("it is empty");
+    const value = this.value();
+    if (value === null) return null;
+    this.skipSpace();
+    return this.pos === this.end ? value : this.bad("unexpected text after the value");
+  }
+
+  private peek(): i32 {
+    return this.pos < this.end ? <i32>load<u8>(this.pos) : -1;
+  }
+
+  private skipSpace(): void {
+    while (this.pos < this.end) {
+      const c = load<u8>(this.pos);
+      if (c !== 0x20 && c !== 0x0a && c !== 0x0d && c !== 0x09) return;
+      this.pos++;
+    }
+  }
+
+  private value(): Value | null {
+    if (++parsed > MAX_VALUES) return this.bad("more than 1000000 values");
+    const c = this.peek();
+    if (c === 0x7b) return this.nested(Kind.Object, 0x7d);
+    if (c === 0x5b) return this.nested(Kind.Array, 0x5d);
+    const start = this.pos;
+    if (c === 0x22) return this.scalar(Kind.String, start, this.string());
+    if (c === 0x74) return this.scalar(Kind.True, start, this.word("true"));
+    if (c === 0x66) return this.scalar(Kind.False, start, this.word("false"));
+    if (c === 0x6e) return this.scalar(Kind.Null, start, this.word("null"));
+    if (c === 0x2d || isDigit(c)) return this.scalar(Kind.Number, start, this.number());
+    return c < 0 ? this.bad("unexpected end") : this.bad("expected a value");
+  }
+
+  private scalar(kind: Kind, start: usize, fine: bool): Value | null {
+    if (!fine) return null;
+    const value = new Value(kind, start);
+    value.end = this.pos;
+    return value;
+  }
+
+  private nested(kind: Kind, closing: i32): Value | null {
+    if (++this.depth > MAX_DEPTH) return this.bad("nested deeper than 1000");
+    const value = new Value(kind, this.pos++);
+    let last: Value | null = null;
+    this.skipSpace();
+    if (this.peek() !== closing) {
+      for (;;) {
+        const child = kind === Kind.Object ? this.member() : this.value();
+        if (child === null) return null;
+        if (last === null) value.first = child;
+        else last.next = child;
+        last = child;
+        value.count++;
+        this.skipSpace();
+        if (this.peek() === closing) break;
+        if (this.peek() !== 0x2c) {
+          return this.bad(kind === Kind.Object ? "expected , or }" : "expected , or ]");
+        }
+        this.pos++;
+        this.skipSpace();
+      }
+    }
+    value.end = ++this.pos;
+    this.depth--;
+    return value;
+  }
+
+  private member(): Value | null {
+    if (this.peek() !== 0x22) return this.bad("expected a key in double quotes");
+    const keyStart = this.pos + 1;
+    if (!this.string()) return null;
+    const keyEnd = this.pos - 1;
+    this.skipSpace();
+    if (this.peek() !== 0x3a) return this.bad("expected : after the key");
+    this.pos++;
+    this.skipSpace();
+    const value = this.value();
+    if (value === null) return null;
+    value.keyStart = keyStart;
+    value.keyEnd = keyEnd;
+    return value;
+  }
+
+  private word(word: string): bool {
+    for (let i = 0; i < word.length; i++) {
+      if (this.peek() !== word.charCodeAt(i)) {
+        this.bad("expected a value");
+        return false;
+      }
+      this.pos++;
+    }
+    return true;
+  }
+
+  private number(): bool {
+    if (this.peek() === 0x2d) this.pos++;
+    if (this.peek() === 0x30) this.pos++;
+    else if (!this.digits()) return false;
+    if (this.peek() === 0x2e) {
+      this.pos++;
+      if (!this.digits()) return false;
+    }
+    if ((this.peek() | 0x20) === 0x65) {
+      this.pos++;
+      if (this.peek() === 0x2b || this.peek() === 0x2d) this.pos++;
+      if (!this.digits()) return false;
+    }
+    return true;
+  }
+
+  private digits(): bool {
+    if (!isDigit(this.peek())) {
+      this.bad("expected a digit");
+      return false;
+    }
+    while (isDigit(this.peek())) this.pos++;
+    return true;
+  }
+
+  private string(): bool {
+    this.pos++;
+    let c = this.peek();
+    for (; c !== 0x22; c = this.peek()) {
+      if (c < 0) return this.badText("the string has no end");
+      if (c < 0x20) return this.badText("a control character in a string must be escaped");
+      if (c === 0x5c) {
+        if (!this.escape()) return false;
+      } else if (c < 0x80) {
+        this.pos++;
+      } else if (!this.utf8(<u8>c)) {
+        return this.badText("invalid UTF-8");
+      }
+    }
+    this.pos++;
+    return true;
+  }
+
+  private escape(): bool {
+    this.pos++;
+    const c = this.peek();
+    if (c === 0x75) {
+      for (let i = 0; i < 4; i++) {
+        this.pos++;
+        if (!isHex(this.peek())) return this.badText("\\u needs four hexadecimal digits");
+      }
+    } else if (
+      c !== 0x22 &&
+      c !== 0x5c &&
+      c !== 0x2f &&
+      c !== 0x62 &&
+      c !== 0x66 &&
+      c !== 0x6e &&
+      c !== 0x72 &&
+      c !== 0x74
+    ) {
+      return this.badText("unknown escape");
+    }
+    this.pos++;
+    return true;
+  }
+
+  /** Steps over one well-formed UTF-8 sequence of two bytes or more (Unicode 15, table 3-7). */
+  private utf8(lead: u8): bool {
+    let more = 1;
+    let low: u8 = 0x80;
+    let high: u8 = 0xbf;
+    if (lead >= 0xc2 && lead <= 0xdf) {
+      more = 1;
+    } else if (lead >= 0xe0 && lead <= 0xef) {
+      more = 2;
+      if (lead === 0xe0) low = 0xa0;
+      else if (lead === 0xed) high = 0x9f;
+    } else if (lead >= 0xf0 && lead <= 0xf4) {
+      more = 3;
+      if (lead === 0xf0) low = 0x90;
+      else if (lead === 0xf4) high = 0x8f;
+    } else {
+      return false;
+    }
+    for (; more > 0; more--) {
+      this.pos++;
+      const c = this.peek();
+      if (c < <i32>low || c > <i32>high) return false;
+      low = 0x80;
+      high = 0xbf;
+    }
+    this.pos++;
+    return true;
+  }
+
+  private badText(why: string): bool {
+    this.bad(why);
+    return false;
+  }
+
+  private bad(why: string): Value | null {
+    let line = 1;
+    let lineStart = this.source.ptr;
+    const at = min(this.pos, this.end);
+    for (let p = this.source.ptr; p < at; p++) {
+      if (load<u8>(p) !== 0x0a) continue;
+      line++;
+      lineStart = p + 1;
+    }
+    return fail<Value>(
+      Code.DecodeFailure,
+      say("")
+        .span(this.what.take())
+        .text(" is not valid JSON: ")
+        .text(why)
+        .text(" at byte ")
+        .int(at - this.source.ptr)
+        .text(" (line ")
+        .int(line)
+        .text(", column ")
+        .int(at - lineStart + 1)
+        .text(")"),
+    );
+  }
+}
+
+function isDigit(c: i32): bool {
+  return c >= 0x30 && c <= 0x39;
+}
+
+function isHex(c: i32): bool {
+  return isDigit(c) || ((c | 0x20) >= 0x61 && (c | 0x20) <= 0x66);
+}

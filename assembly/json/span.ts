@@ -1,0 +1,81 @@
+// Bytes in the arena, by address and length: how every text travels through the core.
+
+/** A run of bytes in linear memory. It is valid until the next `reset()`. */
+export class Span {
+  constructor(
+    public ptr: usize,
+    public len: i32,
+  ) {}
+
+  at(index: i32): u8 {
+    return load<u8>(this.ptr + index);
+  }
+
+  end(): usize {
+    return this.ptr + this.len;
+  }
+
+  slice(from: i32, to: i32): Span {
+    return new Span(this.ptr + from, to - from);
+  }
+
+  equals(other: Span): bool {
+    return this.len === other.len && memory.compare(this.ptr, other.ptr, this.len) === 0;
+  }
+
+  /** Is this exactly the ASCII `literal`? */
+  is(literal: string): bool {
+    return this.len === literal.length && this.startsWith(literal);
+  }
+
+  startsWith(literal: string): bool {
+    if (this.len < literal.length) return false;
+    for (let i = 0; i < literal.length; i++) {
+      if (this.at(i) !== <u8>literal.charCodeAt(i)) return false;
+    }
+    return true;
+  }
+
+  /** The first position of `byte` at or after `from`, or -1. */
+  indexOf(byte: u8, from: i32 = 0): i32 {
+    for (let i = from; i < this.len; i++) {
+      if (this.at(i) === byte) return i;
+    }
+    return -1;
+  }
+
+  /** Without the white space (as Unicode's ASCII part defines it) at both ends. */
+  trim(): Span {
+    let from = 0;
+    let to = this.len;
+    while (from < to && isSpace(this.at(from))) from++;
+    while (to > from && isSpace(this.at(to - 1))) to--;
+    return this.slice(from, to);
+  }
+
+  /** The parts between occurrences of `separator`; always at least one. */
+  split(separator: u8): Span[] {
+    const parts: Span[] = [];
+    let from = 0;
+    for (;;) {
+      const at = this.indexOf(separator, from);
+      if (at < 0) break;
+      parts.push(this.slice(from, at));
+      from = at + 1;
+    }
+    parts.push(this.slice(from, this.len));
+    return parts;
+  }
+}
+
+export function isSpace(byte: u8): bool {
+  return byte === 0x20 || (byte >= 0x09 && byte <= 0x0d);
+}
+
+/** The bytes of an ASCII literal. */
+export function ascii(literal: string): Span {
+  const length = literal.length;
+  const ptr = heap.alloc(length);
+  for (let i = 0; i < length; i++) store<u8>(ptr + i, <u8>literal.charCodeAt(i));
+  return new Span(ptr, length);
+}

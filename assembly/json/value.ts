@@ -1,0 +1,212 @@
+// A parsed JSON value: a tree of positions in the source text. Nothing is converted, so nothing is lost;
+// changes are noted beside the tree and spliced in by `print`.
+import { Span } from "./span";
+import { decodeString } from "./string";
+import { Writer } from "./writer";
+
+export const enum Kind {
+  Null,
+  False,
+  True,
+  Number,
+  String,
+  Array,
+  Object,
+}
+
+/** The items of `value`, none where it is absent. */
+export function itemsOf(value: Value | null): Value[] {
+  return value === null ? [] : value.children();
+}
+
+/** The member `name` of `object`, if both are there. */
+export function memberOf(object: Value | null, name: string): Value | null {
+  return object === null ? (null as Value | null) : object.present(name);
+}
+
+/** Is `value` there and true? */
+export function isTrue(value: Value | null): bool {
+  return value !== null && value.kind === Kind.True;
+}
+
+export class Value {
+  /** The next value of the same array or object. */
+  next: Value | null = null;
+  first: Value | null = null;
+  /** Number of items or members. */
+  count: i32 = 0;
+  /** The key's text between its quotes, still escaped, when this is a member. */
+  keyStart: usize = 0;
+  keyEnd: usize = 0;
+  end: usize = 0;
+  private replacement: Span | null = null;
+  private appended: Writer | null = null;
+
+  constructor(
+    readonly kind: Kind,
+    readonly start: usize,
+  ) {}
+
+  /** The source text of this value. */
+  source(): Span {
+    return new Span(this.start, <i32>(this.end - this.start));
+  }
+
+  /** The key, unescaped. */
+  key(): Span {
+    return decodeString(new Span(this.keyStart, <i32>(this.keyEnd - this.keyStart)));
+  }
+
+  /** The items of an array or the members of an object, in order. */
+  children(): Value[] {
+    const all = new Array<Value>(this.count);
+    let child = this.first;
+    let i = 0;
+    while (child !== null) {
+      all[i++] = child;
+      child = child.next;
+    }
+    return all;
+  }
+
+  private keyIs(name: string): bool {
+    const length = <i32>(this.keyEnd - this.keyStart);
+    const raw = new Span(this.keyStart, length);
+    if (raw.is(name)) return true;
+    return raw.indexOf(0x5c) >= 0 && decodeString(raw).is(name);
+  }
+
+  /** The member `name`; of duplicates the last, as Go's decoder and so every plugin takes it. */
+  get(name: string): Value | null {
+    if (this.kind !== Kind.Object) return null;
+    let found: Value | null = null;
+    for (let i = 0, all = this.children(); i < all.length; i++) {
+      const member = all[i];
+      if (member.keyIs(name)) found = member;
+    }
+    return found;
+  }
+
+  /** As `get`, with null counted as absent. */
+  present(name: string): Value | null {
+    const member = this.get(name);
+    return member !== null && member.kind === Kind.Null ? null : member;
+  }
+
+  isString(): bool {
+    return this.kind === Kind.String;
+  }
+
+  isObject(): bool {
+    return this.kind === Kind.Object;
+  }
+
+  isArray(): bool {
+    return this.kind === Kind.Array;
+  }
+
+  isBool(): bool {
+    return this.kind === Kind.True || this.kind === Kind.False;
+  }
+
+  /** The text of a string value, unescaped. Lone surrogates become U+FFFD. */
+  text(): Span {
+    return decodeString(new Span(this.start + 1, <i32>(this.end - this.start) - 2));
+  }
+
+  /** Is this a number written as an integer within 18 digits? */
+  isInteger(): bool {
+    if (this.kind !== Kind.Number) return false;
+    const text = this.source();
+    const from = text.at(0) === 0x2d ? 1 : 0;
+    if (text.len - from > 18) return false;
+    for (let i = from; i < text.len; i++) {
+      if (text.at(i) < 0x30 || text.at(i) > 0x39) return false;
+    }
+    return true;
+  }
+
+  /** The value of a number for which `isInteger` holds. */
+  integer(): i64 {
+    const text = this.source();
+    const negative = text.at(0) === 0x2d;
+    let value: i64 = 0;
+    for (let i = negative ? 1 : 0; i < text.len; i++) value = value * 10 + (text.at(i) - 0x30);
+    return negative ? -value : value;
+  }
+
+  /** Puts `json` in the place of this value when the tree is printed. */
+  replace(json: Span): void {
+    this.replacement = json;
+  }
+
+  /** Sets a member of an object: every duplicate of the key, or a new member at the end. */
+  set(name: string, json: Span): void {
+    let there = false;
+    for (let i = 0, all = this.children(); i < all.length; i++) {
+      const member = all[i];
+      if (!member.keyIs(name)) continue;
+      member.replace(json);
+      there = true;
+    }
+    if (!there) this.added().key(name).json(json);
+  }
+
+  /** As `set`, with a foreign key. */
+  setSpan(name: Span, json: Span): void {
+    let there = false;
+    for (let i = 0, all = this.children(); i < all.length; i++) {
+      const member = all[i];
+      if (!member.key().equals(name)) continue;
+      member.replace(json);
+      there = true;
+    }
+    if (!there) this.added().keySpan(name).json(json);
+  }
+
+  /** Adds an item at the end of an array. */
+  append(json: Span): void {
+    this.added().json(json);
+  }
+
+  /** The text with every change spliced in; what was not changed is copied byte for byte. */
+  print(): Span {
+    const out = new Writer();
+    const from = this.splice(out, this.start);
+    return out.span(new Span(from, <i32>(this.end - from))).take();
+  }
+
+  private added(): Writer {
+    let out = this.appended;
+    if (out === null) {
+      out = new Writer();
+      this.appended = out;
+    }
+    return out;
+  }
+
+  /** Writes what precedes each change below, and the change. Returns where the source goes on. */
+  private splice(out: Writer, cursor: usize): usize {
+    let from = cursor;
+    const replacement = this.replacement;
+    if (replacement !== null) {
+      out.span(new Span(from, <i32>(this.start - from))).span(replacement);
+      return this.end;
+    }
+    let last: Value | null = null;
+    for (let i = 0, all = this.children(); i < all.length; i++) {
+      const child = all[i];
+      from = child.splice(out, from);
+      last = child;
+    }
+    const appended = this.appended;
+    if (appended !== null) {
+      const at = last === null ? this.start + 1 : last.end;
+      out.span(new Span(from, <i32>(at - from)));
+      if (last !== null) out.byte(0x2c);
+      out.span(appended.take());
+      from = at;
+    }
+    return from;
+  }
+}

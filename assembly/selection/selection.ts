@@ -1,0 +1,262 @@
+// What a pod asks for: its annotation -> network selection elements.
+// Source: NPWG NAD spec v1.3, section 4.1.2; Multus's own keys: multus-cni docs/how-to-use.md.
+import { cidrFamily, Family, ipFamily, isHardwareAddress } from "../cni/address";
+import { Code, fail } from "../cni/fault";
+import { isInterfaceName, isLabel, isSubdomain } from "../cni/names";
+import { Fields } from "../json/fields";
+import { parse } from "../json/parse";
+import { ascii, Span } from "../json/span";
+import { Value } from "../json/value";
+import { say, Writer } from "../json/writer";
+
+const MAX_ARGS = 1000; // members of one element's cni-args
+const MAX_MAPPINGS = 10000;
+
+/**
+ * `selection`: a pod's networks annotation, in either of its formats -> the networks it selects, in order.
+ *
+ * In: `{annotation, namespace, maxNetworks}`; `namespace` is the one of names that have none.
+ * Out: a list of `{name, namespace, interface?, ips?, mac?, infinibandGUID?, deviceID?, defaultRoute?,
+ * portMappings?, bandwidth?, cniArgs?}`. The last three hold JSON as text.
+ * Errors: 6 (the annotation starts as JSON and is not), 7 (a name, address or type is wrong; too many).
+ */
+export function selection(input: Value): Writer | null {
+  const fields = new Fields(input, ascii("the input"), Code.InvalidNetworkConfig);
+  const annotation = fields.text("annotation", ascii(""));
+  const namespace = fields.text("namespace", ascii("default"));
+  const limit = fields.count("maxNetworks", 100, 1000000);
+  if (annotation === null || namespace === null || limit < 0) return null;
+  if (annotation.trim().len === 0) {
+    return fail<Writer>(
+      Code.InvalidNetworkConfig,
+      say("the networks annotation is empty; name a network or remove it"),
+    );
+  }
+  const out = new Writer().openList();
+  const fine = isJson(annotation)
+    ? elements(out, annotation, namespace, limit)
+    : names(out, annotation, namespace, limit);
+  return fine ? out.closeList() : null;
+}
+
+/** As Multus tells the formats apart: no name may hold any of these. */
+function isJson(annotation: Span): bool {
+  return annotation.indexOf(0x5b) >= 0 || annotation.indexOf(0x7b) >= 0 || annotation.indexOf(0x22) >= 0;
+}
+
+function tooMany(count: i64, limit: i64): bool {
+  if (count <= limit) return false;
+  fail<Value>(
+    Code.InvalidNetworkConfig,
+    say("the networks annotation selects ")
+      .int(count)
+      .text(" networks; at most ")
+      .int(limit)
+      .text(" are allowed (`maxNetworks` in Plexus's conf)"),
+  );
+  return true;
+}
+
+/** The comma-delimited format: `[namespace/]name[@interface]`, ... */
+function names(out: Writer, annotation: Span, namespace: Span, limit: i64): bool {
+  const items = annotation.split(0x2c);
+  if (tooMany(items.length, limit)) return false;
+  for (let i = 0; i < items.length; i++) {
+    const item = items[i].trim();
+    const slashed = item.split(0x2f);
+    const last = slashed[slashed.length - 1].split(0x40);
+    const name = last[0].trim();
+    const space = slashed.length === 2 ? slashed[0].trim() : namespace;
+    const ifname = last.length === 2 ? last[1].trim() : ascii("");
+    const wrongSpace = slashed.length === 2 && !isLabel(space);
+    if (
+      slashed.length > 2 ||
+      last.length > 2 ||
+      !isLabel(name) ||
+      wrongSpace ||
+      (last.length === 2 && !isInterfaceName(ifname))
+    ) {
+      fail<Value>(
+        Code.InvalidNetworkConfig,
+        say("network ")
+          .quote(item)
+          .text(" in the networks annotation is not `[namespace/]name[@interface]` with names of lower case")
+          .text(" letters, digits and `-`, and an interface of 1 to 15 characters without `/`, `:` or space"),
+      );
+      return false;
+    }
+    out.open().key("name").string(name).key("namespace").string(space);
+    if (ifname.len > 0) out.key("interface").string(ifname);
+    out.close();
+  }
+  return true;
+}
+
+/** The JSON format: a list of objects. */
+function elements(out: Writer, annotation: Span, namespace: Span, limit: i64): bool {
+  const list = parse(annotation, say("the networks annotation"));
+  if (list === null) return false;
+  if (!list.isArray()) {
+    fail<Value>(Code.InvalidNetworkConfig, say("the networks annotation must be a JSON list of objects"));
+    return false;
+  }
+  if (tooMany(list.count, limit)) return false;
+  let index = 0;
+  for (let i = 0, all = list.children(); i < all.length; i++) {
+    const one = all[i];
+    const what = say("networks[").int(index++).text("]").take();
+    if (!one.isObject()) {
+      wrong(what, "", "must be an object");
+      return false;
+    }
+    if (!element(out, one, namespace, what)) return false;
+  }
+  return true;
+}
+
+function element(out: Writer, one: Value, namespace: Span, what: Span): bool {
+  const fields = new Fields(one, what, Code.InvalidNetworkConfig);
+  const none = ascii("");
+  const name = fields.text("name", none);
+  const space = fields.text("namespace", none);
+  let ifname = fields.text("interface", none);
+  const deprecated = fields.text("interfaceRequest", none);
+  if (name === null || space === null || ifname === null || deprecated === null) return false;
+  if (ifname.len === 0) ifname = deprecated;
+  if (!isSubdomain(name))
+    return wrong(what, "name", "must be the name of a NetworkAttachmentDefinition", name);
+  if (space.len > 0 && !isLabel(space))
+    return wrong(what, "namespace", "must be the name of a namespace", space);
+  if (ifname.len > 0 && !isInterfaceName(ifname)) {
+    return wrong(what, "interface", "must have 1 to 15 characters, without `/`, `:` or space", ifname);
+  }
+  out
+    .open()
+    .key("name")
+    .string(name)
+    .key("namespace")
+    .string(space.len > 0 ? space : namespace);
+  if (ifname.len > 0) out.key("interface").string(ifname);
+  const fine =
+    writeIps(out, fields, what) &&
+    writeHardwareAddress(out, fields, "mac", "mac", what) &&
+    writeHardwareAddress(out, fields, "infiniband-guid", "infinibandGUID", what) &&
+    writeDeviceID(out, fields) &&
+    writeDefaultRoute(out, one, fields, what) &&
+    writePortMappings(out, one, what) &&
+    writeBandwidth(out, one, what) &&
+    writeArgs(out, one, what);
+  out.close();
+  return fine;
+}
+
+function writeIps(out: Writer, fields: Fields, what: Span): bool {
+  const ips = fields.texts("ips");
+  if (ips === null) return false;
+  if (ips.length === 0) return true;
+  out.key("ips").openList();
+  for (let i = 0; i < ips.length; i++) {
+    if (ipFamily(ips[i]) === Family.None && cidrFamily(ips[i]) === Family.None) {
+      return wrong(what, "ips", "must hold IP addresses, with or without a prefix length", ips[i]);
+    }
+    out.string(ips[i]);
+  }
+  out.closeList();
+  return true;
+}
+
+function writeHardwareAddress(out: Writer, fields: Fields, name: string, as: string, what: Span): bool {
+  const address = fields.text(name, ascii(""));
+  if (address === null) return false;
+  if (address.len === 0) return true;
+  if (!isHardwareAddress(address)) {
+    return wrong(what, name, "must be a hardware address such as 02:00:5e:00:53:01", address);
+  }
+  out.key(as).string(address);
+  return true;
+}
+
+function writeDeviceID(out: Writer, fields: Fields): bool {
+  const id = fields.text("deviceID", ascii(""));
+  if (id === null) return false;
+  if (id.len > 0) out.key("deviceID").string(id);
+  return true;
+}
+
+/** An empty list means something: this network's own default route stays (NPWG NAD spec v1.3, 4.1.2.1.9). */
+function writeDefaultRoute(out: Writer, one: Value, fields: Fields, what: Span): bool {
+  const gateways = fields.texts("default-route");
+  if (gateways === null) return false;
+  if (one.present("default-route") === null) return true;
+  out.key("defaultRoute").openList();
+  for (let i = 0; i < gateways.length; i++) {
+    if (ipFamily(gateways[i]) === Family.None) {
+      return wrong(what, "default-route", "must hold IP addresses", gateways[i]);
+    }
+    out.string(gateways[i]);
+  }
+  out.closeList();
+  return true;
+}
+
+function writePortMappings(out: Writer, one: Value, what: Span): bool {
+  const mappings = one.present("portMappings");
+  if (mappings === null) return true;
+  if (!mappings.isArray() || mappings.count > MAX_MAPPINGS) {
+    return wrong(what, "portMappings", "must be a list of {hostPort, containerPort, protocol, hostIP}");
+  }
+  for (let i = 0, all = mappings.children(); i < all.length; i++) {
+    const mapping = all[i];
+    if (!mapping.isObject()) {
+      return wrong(what, "portMappings", "must be a list of {hostPort, containerPort, protocol, hostIP}");
+    }
+    const fields = new Fields(
+      mapping,
+      say("").span(what).text(".portMappings").take(),
+      Code.InvalidNetworkConfig,
+    );
+    if (fields.count("hostPort", 0, 65535) < 0 || fields.count("containerPort", 0, 65535) < 0) return false;
+    const hostIP = fields.text("hostIP", ascii(""));
+    if (fields.text("protocol", ascii("")) === null || hostIP === null) return false;
+    if (hostIP.len > 0 && ipFamily(hostIP) === Family.None) {
+      return wrong(what, "portMappings", "must have IP addresses as `hostIP`", hostIP);
+    }
+  }
+  out.key("portMappings").string(mappings.source());
+  return true;
+}
+
+function writeBandwidth(out: Writer, one: Value, what: Span): bool {
+  const bandwidth = one.present("bandwidth");
+  if (bandwidth === null) return true;
+  if (!bandwidth.isObject()) return wrong(what, "bandwidth", "must be an object of rates and bursts");
+  const fields = new Fields(
+    bandwidth,
+    say("").span(what).text(".bandwidth").take(),
+    Code.InvalidNetworkConfig,
+  );
+  const limit: i64 = 999999999999999999;
+  if (fields.count("ingressRate", 0, limit) < 0 || fields.count("ingressBurst", 0, limit) < 0) return false;
+  if (fields.count("egressRate", 0, limit) < 0 || fields.count("egressBurst", 0, limit) < 0) return false;
+  out.key("bandwidth").string(bandwidth.source());
+  return true;
+}
+
+function writeArgs(out: Writer, one: Value, what: Span): bool {
+  const args = one.present("cni-args");
+  if (args === null) return true;
+  if (!args.isObject() || args.count > MAX_ARGS) {
+    return wrong(what, "cni-args", "must be an object with at most 1000 members");
+  }
+  out.key("cniArgs").string(args.source());
+  return true;
+}
+
+function wrong(what: Span, name: string, why: string, found: Span | null = null): bool {
+  const message = say("").span(what);
+  if (name.length > 0) message.text(".").text(name);
+  message.text(" ").text(why);
+  if (found !== null) message.text(", not ").quote(found);
+  fail<Value>(Code.InvalidNetworkConfig, message);
+  return false;
+}

@@ -1,0 +1,238 @@
+// From what is on disk back to delegates: what DEL, CHECK and GC go by.
+import { Code, fail, failed, forgive } from "../cni/fault";
+import { isIdentifier, isInterfaceName } from "../cni/names";
+import { Network, readNetwork, requirePlugins } from "../cni/network";
+import { checkResult } from "../cni/result";
+import { pairsOf, readArgs } from "../invoke/cniargs";
+import { decodeBase64 } from "../json/base64";
+import { embedded } from "../json/embedded";
+import { parse } from "../json/parse";
+import { ascii, Span } from "../json/span";
+import { isTrue, memberOf, Value } from "../json/value";
+import { say, Writer } from "../json/writer";
+import { Delegate } from "../plan/delegate";
+import { interfaceName } from "../plan/plan";
+import { keepOthers } from "./scratch";
+
+/** One usable file of libcni's result cache. */
+class Cached {
+  used: bool = false;
+
+  constructor(
+    readonly root: Value,
+    readonly conf: Span,
+    readonly network: Span,
+    readonly ifname: Span,
+  ) {}
+
+  text(name: string): Span {
+    const value = this.root.present(name);
+    return value !== null && value.isString() ? value.text() : ascii("");
+  }
+
+  result(): Span {
+    const value = this.root.present("result");
+    if (value === null) return ascii("");
+    if (checkResult(value, ascii("a cached result"))) return value.source();
+    forgive();
+    return ascii("");
+  }
+}
+
+/**
+ * `recover`: a container's files -> its delegates, in the order in which they were added.
+ *
+ * In: `{runtime: {containerId, ifname?, args}, runtimeConfig?, scratch?, caches: [text, ...]}`, each file's text as
+ * it is. With `ifname` only what that call of the runtime attached; without, all.
+ * Out: `{delegates, rest?, unusable}`: delegates as `plan` gives them, with `netns` and `result` where cached;
+ * `rest` the scratch file without them, where others remain; `unusable` what was wrong with which file.
+ * Either kind of file is enough: what the scratch file does not name comes from the cache. Bad files are never an
+ * error here.
+ */
+export function recover(input: Value): Writer | null {
+  const runtime = input.present("runtime");
+  const containerId = textOf(runtime, "containerId");
+  const ifname = textOf(runtime, "ifname");
+  const args = textOf(runtime, "args");
+  const runtimeConfig = usable(embedded(input, "runtimeConfig"));
+  const unusable = new Writer().openList();
+  const caches = readCaches(input.present("caches"), containerId, unusable);
+  const delegates: Delegate[] = [];
+  const rest = new Writer().openList();
+  let others = false;
+
+  const scratch = input.present("scratch");
+  if (scratch !== null && scratch.isString()) {
+    others = ifname.len > 0 && keepOthers(rest, scratch.text(), ifname);
+    readScratch(scratch.text(), delegates, caches, ifname, unusable);
+  }
+  for (let i = 0; i < delegates.length; i++) {
+    if (args.len > 0 || delegates[i].args.length === 0) delegates[i].args = readArgs(args);
+    delegates[i].setCapabilityArgs(runtimeConfig, containerId);
+  }
+  addCached(delegates, caches, ifname, unusable);
+
+  const out = new Writer().open().key("delegates").openList();
+  for (let i = 0; i < delegates.length; i++) delegates[i].write(out);
+  out.closeList();
+  if (others) out.key("rest").string(rest.closeList().take());
+  return out.key("unusable").json(unusable.closeList().take()).close();
+}
+
+function readScratch(
+  text: Span,
+  delegates: Delegate[],
+  caches: Cached[],
+  ifname: Span,
+  unusable: Writer,
+): void {
+  const list = parse(text, say("the scratch file"));
+  if (list === null || !list.isArray()) {
+    unusable.string(failed() ? forgive() : ascii("the scratch file is not a list"));
+    return;
+  }
+  let owner = ifname;
+  let index = 0;
+  for (let i = 0, all = list.children(); i < all.length; i++) {
+    const entry = all[i];
+    const recorded = textOf(entry, "runtimeIfName");
+    if (recorded.len > 0 && ifname.len > 0 && !recorded.equals(ifname)) continue;
+    const delegate = delegateOf(entry);
+    if (delegate === null) {
+      unusable.string(forgive());
+      index++;
+      continue;
+    }
+    // Multus does not record which interface name the runtime gave; the default network's cache has it.
+    if (recorded.len > 0) owner = recorded;
+    else if (owner.len === 0) owner = ownerOf(delegate, caches);
+    const own = textOf(entry, "ifName");
+    delegate.isDefault = index === 0;
+    delegate.ifname =
+      own.len > 0 ? own : interfaceName(delegate.request.ifname, delegate.isDefault, owner, index);
+    delegate.runtimeIfname = owner;
+    index++;
+    if (!isInterfaceName(delegate.ifname)) {
+      unusable.string(say("interface name ").quote(delegate.ifname).text(" in the scratch file").take());
+      continue;
+    }
+    attachCache(delegate, caches);
+    delegates.push(delegate);
+  }
+}
+
+function delegateOf(entry: Value): Delegate | null {
+  const what = ascii("a conf in the scratch file");
+  const bytes = decodeBase64(textOf(entry, "Bytes"));
+  if (bytes === null) return fail<Delegate>(Code.DecodeFailure, say("").span(what).text(" is not base64"));
+  const network = readNetwork(bytes, what);
+  if (network === null || !requirePlugins(network, what)) return null;
+  const status = textOf(entry, "Name");
+  const delegate = new Delegate(status.len > 0 ? status : network.name, network, bytes);
+  const request = delegate.request;
+  request.ifname = textOf(entry, "ifnameRequest");
+  request.mac = textOf(entry, "macRequest");
+  request.guid = textOf(entry, "infinibandGUIDRequest");
+  request.deviceID = textOf(entry, "deviceID");
+  request.resourceName = textOf(entry, "resourceName");
+  request.ips = entry.present("ipRequest");
+  request.gateways = entry.present("default-route");
+  delegate.dropV4 = isTrue(entry.present("IsFilterV4Gateway"));
+  delegate.dropV6 = isTrue(entry.present("IsFilterV6Gateway"));
+  return delegate;
+}
+
+function ownerOf(delegate: Delegate, caches: Cached[]): Span {
+  for (let i = 0; i < caches.length; i++) {
+    if (caches[i].network.equals(delegate.network.name)) return caches[i].ifname;
+  }
+  return ascii("eth0");
+}
+
+function attachCache(delegate: Delegate, caches: Cached[]): void {
+  for (let i = 0; i < caches.length; i++) {
+    const cached = caches[i];
+    if (!cached.network.equals(delegate.network.name) || !cached.ifname.equals(delegate.ifname)) continue;
+    cached.used = true;
+    delegate.netns = cached.text("netns");
+    delegate.result = cached.result();
+    const args = cached.root.present("cniArgs");
+    if (args !== null) delegate.args = pairsOf(args);
+  }
+}
+
+/** The attachments that only the cache knows: after the scratch file's, the runtime's own interface first. */
+function addCached(delegates: Delegate[], caches: Cached[], ifname: Span, unusable: Writer): void {
+  const found: Delegate[] = [];
+  for (let i = 0; i < caches.length; i++) {
+    const cached = caches[i];
+    const owner = cached.text("runtimeIfName");
+    if (cached.used || (owner.len > 0 && ifname.len > 0 && !owner.equals(ifname))) continue;
+    const delegate = cachedDelegate(cached, owner.len > 0 ? owner : ifname.len > 0 ? ifname : ascii("eth0"));
+    if (delegate === null) unusable.string(forgive());
+    else found.push(delegate);
+  }
+  for (let i = 0; i < found.length; i++) if (found[i].isDefault) delegates.push(found[i]);
+  for (let i = 0; i < found.length; i++) if (!found[i].isDefault) delegates.push(found[i]);
+}
+
+function cachedDelegate(cached: Cached, owner: Span): Delegate | null {
+  const what = ascii("a conf in the result cache");
+  const network: Network | null = readNetwork(cached.conf, what);
+  if (network === null || !requirePlugins(network, what)) return null;
+  network.name = cached.network;
+  const delegate = new Delegate(network.name, network, cached.conf);
+  delegate.ifname = cached.ifname;
+  delegate.isDefault = cached.ifname.equals(owner);
+  delegate.runtimeIfname = owner;
+  delegate.netns = cached.text("netns");
+  delegate.result = cached.result();
+  const args = cached.root.present("cniArgs");
+  if (args !== null) delegate.args = pairsOf(args);
+  const capabilityArgs = cached.root.present("capabilityArgs");
+  if (capabilityArgs !== null && capabilityArgs.isObject()) {
+    delegate.capabilityArgs = capabilityArgs.source();
+    delegate.deviceInfoFile = textOf(capabilityArgs, "CNIDeviceInfoFile");
+  }
+  return delegate;
+}
+
+function readCaches(texts: Value | null, containerId: Span, unusable: Writer): Cached[] {
+  const caches: Cached[] = [];
+  if (texts === null || !texts.isArray()) return caches;
+  for (let i = 0, all = texts.children(); i < all.length; i++) {
+    const text = all[i];
+    if (!text.isString()) continue;
+    const root = parse(text.text(), say("a file of the result cache"));
+    if (root === null) {
+      unusable.string(forgive());
+      continue;
+    }
+    if (!textOf(root, "containerId").equals(containerId)) continue;
+    const conf = decodeBase64(textOf(root, "config"));
+    const network = textOf(root, "networkName");
+    const ifname = textOf(root, "ifName");
+    if (
+      !textOf(root, "kind").is("cniCacheV1") ||
+      conf === null ||
+      !isIdentifier(network) ||
+      !isInterfaceName(ifname)
+    ) {
+      unusable.literal("a file of the result cache is not a cniCacheV1");
+      continue;
+    }
+    caches.push(new Cached(root, conf, network, ifname));
+  }
+  return caches;
+}
+
+/** A string member's text, or empty. */
+function textOf(object: Value | null, name: string): Span {
+  const value = memberOf(object, name);
+  return value !== null && value.isString() ? value.text() : ascii("");
+}
+
+function usable(value: Value | null): Value | null {
+  if (failed()) forgive();
+  return value !== null && value.isObject() ? value : null;
+}

@@ -1,0 +1,90 @@
+// Multus's scratch file, `<cniDir>/<containerID>`: the JSON list of a container's delegates that DEL goes by.
+// Source: DelegateNetConf in multus-cni pkg/types/types.go, as Go's encoding/json writes it. Plexus adds
+// `runtimeIfName` and `ifName`, which Multus ignores.
+
+import { forgive } from "../cni/fault";
+import { Network } from "../cni/network";
+import { encodeBase64 } from "../json/base64";
+import { parse } from "../json/parse";
+import { Span } from "../json/span";
+import { Value } from "../json/value";
+import { say, Writer } from "../json/writer";
+import { Delegate } from "../plan/delegate";
+
+/**
+ * The text of the file for `delegates`. Of `current`, the file's text as it is now, entries stay that another
+ * call for the same container made, with another interface name than `runtimeIfname`.
+ */
+export function writeScratch(delegates: Delegate[], current: Value | null, runtimeIfname: Span): Span {
+  const out = new Writer().openList();
+  if (current !== null && current.isString()) keepOthers(out, current.text(), runtimeIfname);
+  for (let i = 0; i < delegates.length; i++) writeEntry(out, delegates[i]);
+  return out.closeList().take();
+}
+
+/** Copies the entries of other calls; true where there is one. An unreadable file has none. */
+export function keepOthers(out: Writer, current: Span, runtimeIfname: Span): bool {
+  let any = false;
+  const list = parse(current, say("the scratch file"));
+  if (list === null) {
+    forgive();
+    return false;
+  }
+  for (let i = 0, all = list.children(); i < all.length; i++) {
+    const one = all[i];
+    const owner = one.present("runtimeIfName");
+    if (owner === null || !owner.isString() || owner.text().equals(runtimeIfname)) continue;
+    out.json(one.source());
+    any = true;
+  }
+  return any;
+}
+
+function writeEntry(out: Writer, delegate: Delegate): void {
+  const network = delegate.network;
+  const request = delegate.request;
+  out.open().key("Conf").open();
+  writeIdentity(out, network);
+  if (!network.list) {
+    copy(out, network.root, "type");
+    copy(out, network.root, "capabilities");
+  }
+  out.close().key("ConfList").open();
+  if (network.list) {
+    writeIdentity(out, network);
+    if (network.disableCheck) out.key("disableCheck").bool(true);
+    if (network.disableGC) out.key("disableGC").bool(true);
+    out.key("plugins").openList();
+    for (let i = 0; i < network.plugins.length; i++) {
+      out.open();
+      copy(out, network.plugins[i], "type");
+      copy(out, network.plugins[i], "capabilities");
+      out.close();
+    }
+    out.closeList();
+  }
+  out.close().key("Name").string(delegate.name);
+  if (request.ifname.len > 0) out.key("ifnameRequest").string(request.ifname);
+  if (request.mac.len > 0) out.key("macRequest").string(request.mac);
+  if (request.guid.len > 0) out.key("infinibandGUIDRequest").string(request.guid);
+  const ips = request.ips;
+  if (ips !== null && ips.count > 0) out.key("ipRequest").json(ips.source());
+  const gateways = request.gateways;
+  if (gateways !== null) out.key("default-route").json(gateways.source());
+  out.key("IsFilterV4Gateway").bool(delegate.dropV4).key("IsFilterV6Gateway").bool(delegate.dropV6);
+  if (request.deviceID.len > 0) out.key("deviceID").string(request.deviceID);
+  if (request.resourceName.len > 0) out.key("resourceName").string(request.resourceName);
+  out.key("Bytes").string(encodeBase64(delegate.conf));
+  out.key("runtimeIfName").string(delegate.runtimeIfname).key("ifName").string(delegate.ifname);
+  out.close();
+}
+
+function writeIdentity(out: Writer, network: Network): void {
+  if (network.cniVersion.len > 0) out.key("cniVersion").string(network.cniVersion);
+  out.key("name").string(network.name);
+}
+
+function copy(out: Writer, from: Value, name: string): void {
+  const value = from.present(name);
+  if (value !== null) out.key(name).json(value.source());
+}

@@ -1,0 +1,77 @@
+// What came out of one execution of a plugin: its result, or its error.
+// Source: CNI spec 1.1.0, section 5 "ADD Success" and "Error".
+import { Code, fail, failed, forgive } from "../cni/fault";
+import { checkResult, versionOf } from "../cni/result";
+import { Fields } from "../json/fields";
+import { parse } from "../json/parse";
+import { ascii, Span } from "../json/span";
+import { memberOf, Value } from "../json/value";
+import { say, Writer } from "../json/writer";
+
+/**
+ * `outcome`: what a plugin printed and how it exited -> its result.
+ *
+ * In: `{plugin, cniVersion, exitCode, stdout, stderr, expectsResult}`; `cniVersion` is that of its conf.
+ * Out: `{result?}`, JSON as text: the plugin's own bytes, with `cniVersion` added where it printed none.
+ * Errors: the plugin's own code and words; 6 where it printed no result; 999 where it died without an error object.
+ */
+export function outcome(input: Value): Writer | null {
+  const none = ascii("");
+  const fields = new Fields(input, ascii("the input"), Code.InvalidNetworkConfig);
+  const plugin = fields.text("plugin", none);
+  const cniVersion = fields.text("cniVersion", none);
+  const exitCode = fields.count("exitCode", 0, 255);
+  const stdout = fields.text("stdout", none);
+  const stderr = fields.text("stderr", none);
+  const expectsResult = fields.bool("expectsResult", 0);
+  if (plugin === null || cniVersion === null || exitCode < 0) return null;
+  if (stdout === null || stderr === null || expectsResult < 0) return null;
+  if (exitCode !== 0) return pluginFailed(plugin, <i32>exitCode, stdout, stderr);
+  const out = new Writer().open();
+  if (expectsResult === 0) return out.close();
+  const what = say("the result of plugin ").quote(plugin).take();
+  if (stdout.trim().len === 0) {
+    return fail<Writer>(
+      Code.DecodeFailure,
+      say("plugin ").quote(plugin).text(" printed no result").span(said(stderr)),
+    );
+  }
+  const result = parse(stdout, new Writer().span(what));
+  if (result === null) return null;
+  if (result.isObject() && versionOf(result).len === 0) {
+    const version = cniVersion.len > 0 ? cniVersion : ascii("0.1.0");
+    result.set("cniVersion", new Writer().string(version).take());
+    if (!checkResult(result, what)) return null;
+    return out.key("result").string(result.print()).close();
+  }
+  if (!checkResult(result, what)) return null;
+  return out.key("result").string(result.source()).close();
+}
+
+function pluginFailed(plugin: Span, exitCode: i32, stdout: Span, stderr: Span): Writer | null {
+  const error = parse(stdout, say(""));
+  if (failed()) forgive();
+  const code = memberOf(error, "code");
+  const msg = memberOf(error, "msg");
+  if (error === null || code === null || msg === null || !code.isInteger() || !msg.isString()) {
+    const message = say("plugin ")
+      .quote(plugin)
+      .text(" exited with ")
+      .int(exitCode)
+      .text(" and no CNI error");
+    if (stdout.trim().len > 0) message.text("; it printed ").quote(stdout.trim());
+    return fail<Writer>(Code.Internal, message.span(said(stderr)));
+  }
+  const number = code.integer();
+  const message = new Writer().span(msg.text());
+  const details = error.present("details");
+  if (details !== null && details.isString() && details.text().len > 0)
+    message.text("; ").span(details.text());
+  return fail<Writer>(number > 0 && number < 0x7fffffff ? <i32>number : Code.Internal, message);
+}
+
+/** What a plugin wrote to stderr, for the end of a message. */
+function said(stderr: Span): Span {
+  const text = stderr.trim();
+  return text.len === 0 ? text : say("; on stderr: ").quote(text).take();
+}

@@ -1,0 +1,100 @@
+// Default routes, where a network selection element asks for one.
+// Source: NPWG NAD spec v1.3, section 4.1.2.1.9 "default-route".
+import { cidrFamily, Family, ipFamily, isDefaultDestination } from "../cni/address";
+import { Code, fail } from "../cni/fault";
+import { checkResult, versionOf } from "../cni/result";
+import { RANK_INTERFACES, rank } from "../cni/version";
+import { embedded } from "../json/embedded";
+import { Fields } from "../json/fields";
+import { ascii, Span } from "../json/span";
+import { isTrue, Value } from "../json/value";
+import { say, Writer } from "../json/writer";
+
+/** Writes the change one delegate's interface needs, if it made one and any route of it has to change. */
+export function writeRoutes(out: Writer, delegate: Value, result: Value): void {
+  const drop = delegate.present("dropDefaultRoute");
+  const gateways = delegate.present("gateways");
+  const asks = gateways !== null && gateways.isArray() && gateways.count > 0;
+  if (drop === null && !asks) return;
+  if (result.present("interfaces") === null && result.present("ips") === null) return;
+  const ifname = delegate.present("ifname");
+  if (ifname === null || !ifname.isString()) return;
+  const v4 = (drop !== null && isTrue(drop.present("v4"))) || asksFor(gateways, Family.V4);
+  const v6 = (drop !== null && isTrue(drop.present("v6"))) || asksFor(gateways, Family.V6);
+  out.open().key("ifname").json(ifname.source()).key("dropV4").bool(v4).key("dropV6").bool(v6);
+  out
+    .key("gateways")
+    .json(asks && gateways !== null ? gateways.source() : ascii("[]"))
+    .close();
+}
+
+/**
+ * `reroute`: a result whose interface had its default routes changed -> the result as it is now, so that CHECK
+ * and DEL are told the truth.
+ *
+ * In: `{result, dropV4, dropV6, gateways}`; `result` holds JSON as text. Out: `{result}`, likewise.
+ * Errors: 6 where the result is not one, 7 where a gateway is no IP address.
+ */
+export function reroute(input: Value): Writer | null {
+  const fields = new Fields(input, ascii("the input"), Code.InvalidNetworkConfig);
+  const v4 = fields.bool("dropV4", 0);
+  const v6 = fields.bool("dropV6", 0);
+  const gateways = fields.texts("gateways");
+  const result = embedded(input, "result");
+  if (v4 < 0 || v6 < 0 || gateways === null) return null;
+  if (result === null || !checkResult(result, ascii("the result"))) {
+    return fail<Writer>(Code.DecodeFailure, say("`result` is required"));
+  }
+  for (let i = 0; i < gateways.length; i++) {
+    if (ipFamily(gateways[i]) !== Family.None) continue;
+    return fail<Writer>(
+      Code.InvalidNetworkConfig,
+      say("gateway ").quote(gateways[i]).text(" is not an IP address"),
+    );
+  }
+  if (rank(versionOf(result)) < RANK_INTERFACES) {
+    const ip4 = result.present("ip4");
+    const ip6 = result.present("ip6");
+    if (ip4 !== null) change(ip4, "routes", v4 === 1, false, gateways, Family.V4);
+    if (ip6 !== null) change(ip6, "routes", false, v6 === 1, gateways, Family.V6);
+  } else {
+    change(result, "routes", v4 === 1, v6 === 1, gateways, Family.None);
+  }
+  return new Writer().open().key("result").string(result.print()).close();
+}
+
+/** Rewrites one list of routes; `only` limits the new ones to a family. */
+function change(owner: Value, name: string, v4: bool, v6: bool, gateways: Span[], only: Family): void {
+  const out = new Writer().openList();
+  const routes = owner.present(name);
+  if (routes !== null) {
+    for (let i = 0, all = routes.children(); i < all.length; i++) {
+      const one = all[i];
+      const dst = one.present("dst");
+      if (dst !== null && isDefaultDestination(dst.text())) {
+        const family = cidrFamily(dst.text());
+        if ((family === Family.V4 && v4) || (family === Family.V6 && v6)) continue;
+      }
+      out.json(one.source());
+    }
+  }
+  for (let i = 0; i < gateways.length; i++) {
+    const family = ipFamily(gateways[i]);
+    if (only !== Family.None && family !== only) continue;
+    out
+      .open()
+      .key("dst")
+      .literal(family === Family.V4 ? "0.0.0.0/0" : "::/0");
+    out.key("gw").string(gateways[i]).close();
+  }
+  owner.set(name, out.closeList().take());
+}
+
+function asksFor(gateways: Value | null, family: Family): bool {
+  if (gateways === null) return false;
+  for (let i = 0, all = gateways.children(); i < all.length; i++) {
+    const one = all[i];
+    if (one.isString() && ipFamily(one.text()) === family) return true;
+  }
+  return false;
+}

@@ -1,0 +1,87 @@
+// ADD: attaches a container to all its networks, or to none.
+import type { Delegate } from "../core/index.ts";
+import { Fault } from "../fault.ts";
+import { type Call, subjectOf } from "./call.ts";
+import { undo } from "./del.ts";
+import { addDelegate, requirePlugins } from "./execute.ts";
+import { confNetworks } from "./networks.ts";
+import { waitUntilReady } from "./readiness.ts";
+
+/** Returns the result for the runtime: the default network's, as text. */
+export async function add(call: Call): Promise<string> {
+  const { core, runtime, settings, state } = call;
+  await waitUntilReady(call);
+  const networks = await confNetworks(call);
+  const scratch = await clearLeftovers(call);
+  const plan = core.plan({
+    runtime,
+    networks,
+    ...(settings.runtimeConfig === undefined ? {} : { runtimeConfig: settings.runtimeConfig }),
+    ...(scratch === undefined ? {} : { scratch }),
+  });
+  requirePlugins(call, plan.delegates);
+  // From here on a DEL finds everything, whatever happens to this process.
+  await state.writeScratch(runtime.containerId, plan.scratch);
+
+  const attachments: { delegate: Delegate; result: string }[] = [];
+  const written: Promise<void>[] = [];
+  try {
+    for (const delegate of plan.delegates) {
+      const result = await addDelegate(call, delegate).catch((error: unknown) => {
+        throw Fault.of(error).during(`network ${delegate.name} on ${delegate.ifname}`);
+      });
+      attachments.push({ delegate, result });
+      // The disk works while the next delegate does; the reply waits for both.
+      written.push(settled(remember(call, delegate, result)));
+    }
+    await Promise.all(written);
+  } catch (error) {
+    await Promise.allSettled(written);
+    const done = plan.delegates.slice(0, attachments.length + 1);
+    const results = attachments.map(({ result }) => result);
+    await undo(
+      call,
+      done.map((delegate, index) => withResult(delegate, results[index])),
+    );
+    throw Fault.of(error).during(`ADD ${subjectOf(runtime)}`);
+  }
+  for (const { delegate, result } of attachments) {
+    call.log.write("verbose", `ADD ${subjectOf(runtime)} ${delegate.name} ${delegate.ifname}: ${result}`);
+  }
+  return core.status({ attachments }).answer ?? "";
+}
+
+/** A write that fails is reported where it is awaited, not before. */
+function settled(write: Promise<void>): Promise<void> {
+  write.catch(() => undefined);
+  return write;
+}
+
+async function remember({ core, runtime, state }: Call, delegate: Delegate, result: string): Promise<void> {
+  const { name, text } = core.remember({ delegate, result, runtime });
+  await state.writeCache(name, text);
+}
+
+function withResult(delegate: Delegate, result: string | undefined): Delegate {
+  return result === undefined ? delegate : { ...delegate, result };
+}
+
+/**
+ * Undoes what an ADD that died left behind under the same container and interface name. Returns the container's
+ * scratch file, where another interface name's entries are in it.
+ */
+async function clearLeftovers(call: Call): Promise<string | undefined> {
+  const { core, runtime, state } = call;
+  const files = state.read(runtime.containerId);
+  if (files.scratch === undefined && files.caches.size === 0) return undefined;
+  const { delegates } = core.recover({ runtime, ...files, caches: [...files.caches.values()] });
+  if (delegates.length > 0) {
+    call.log.write(
+      "error",
+      `${subjectOf(runtime)} was attached before, by an ADD that did not end: it is undone`,
+    );
+    const faults = await undo(call, delegates);
+    if (faults[0]) throw faults[0].during(`ADD ${subjectOf(runtime)}, undoing an earlier ADD`);
+  }
+  return files.scratch;
+}

@@ -1,0 +1,41 @@
+// One call of the runtime, and the ports it is carried out with. Every verb takes one of these.
+import type { Cluster } from "../cluster/cluster.ts";
+import type { Core, Runtime, Settings } from "../core/index.ts";
+import type { Host } from "../host/host.ts";
+import type { Log } from "../log/log.ts";
+import type { State } from "../state/state.ts";
+
+export interface Call {
+  core: Core;
+  host: Host;
+  cluster: Cluster;
+  state: State;
+  log: Log;
+  settings: Settings;
+  runtime: Runtime;
+  /** The environment that delegates inherit. */
+  env: Record<string, string>;
+  /** Where delegates are looked for: binDir, then the runtime's CNI_PATH. */
+  pluginDirs: string[];
+}
+
+/** The pod, as far as the runtime says it in CNI_ARGS: for messages and logs. */
+export function podOf(args: string): { namespace: string; name: string; uid: string } {
+  const values = new Map(args.split(";").map((pair) => splitOnce(pair, "=")));
+  return {
+    namespace: values.get("K8S_POD_NAMESPACE") ?? "",
+    name: values.get("K8S_POD_NAME") ?? "",
+    uid: values.get("K8S_POD_UID") ?? "",
+  };
+}
+
+/** How a message names the container: by its pod where that is known. */
+export function subjectOf({ containerId, args }: Runtime): string {
+  const { namespace, name } = podOf(args);
+  return name === "" ? `container ${containerId}` : `pod ${namespace}/${name}`;
+}
+
+function splitOnce(text: string, separator: string): [string, string] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + 1)];
+}

@@ -1,0 +1,38 @@
+// CHECK: is every attachment as its ADD left it?
+import { Code, Fault } from "../fault.ts";
+import { type Call, subjectOf } from "./call.ts";
+import { checkDelegate } from "./execute.ts";
+
+/** Throws the first difference a plugin finds. Networks that cannot be checked, or ask not to be, are left out. */
+export async function check(call: Call): Promise<void> {
+  const { core, runtime, settings, state, log } = call;
+  const files = state.read(runtime.containerId);
+  const { delegates, unusable } = core.recover({
+    runtime,
+    ...files,
+    caches: [...files.caches.values()],
+    ...(settings.runtimeConfig === undefined ? {} : { runtimeConfig: settings.runtimeConfig }),
+  });
+  if (delegates.length === 0) {
+    const why = unusable.length > 0 ? unusable.join("; ") : `there is nothing of it in ${settings.cniDir}`;
+    throw new Fault(Code.unknownContainer, `CHECK ${subjectOf(runtime)}: it was not added: ${why}`);
+  }
+  for (const delegate of delegates) {
+    const what = `CHECK ${subjectOf(runtime)}, network ${delegate.name} on ${delegate.ifname}`;
+    if (delegate.disableCheck || !hasCheck(delegate.cniVersion)) {
+      log.write("verbose", `${what}: left out`);
+      continue;
+    }
+    if (delegate.result === undefined) {
+      throw new Fault(Code.ioFailure, `${what}: its result is missing from ${settings.cniDir}/results`);
+    }
+    await checkDelegate(call, delegate).catch((error: unknown) => {
+      throw Fault.of(error).during(what);
+    });
+  }
+}
+
+/** CHECK came with 0.4.0. */
+function hasCheck(cniVersion: string): boolean {
+  return !/^$|^0\.[123]\./.test(cniVersion);
+}

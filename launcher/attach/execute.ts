@@ -1,0 +1,128 @@
+// One delegate, for one verb: its plugins executed in their order.
+// Source: CNI spec 1.1.0, section 3 "Lifecycle & Ordering".
+import type { Delegate } from "../core/index.ts";
+import { Code, Fault } from "../fault.ts";
+import type { Call } from "./call.ts";
+
+type Target = Pick<Call["runtime"], "containerId" | "netns">;
+
+/** The plugin that begins an auxiliary chain. It changes nothing, so where it is not installed it needs no process. */
+const PASSTHRU = "passthru";
+
+/** ADD through the chain; the last plugin's result, as text. */
+export async function addDelegate(call: Call, delegate: Delegate): Promise<string> {
+  let result: string | undefined;
+  for (const plugin of delegate.plugins.keys()) {
+    result = await execute(call, "ADD", delegate, plugin, call.runtime, { prevResult: result });
+  }
+  if (result === undefined) throw new Fault(Code.internal, `network ${delegate.network} gave no result`);
+  return result;
+}
+
+/** DEL through the chain, last plugin first. The first failure ends it, as libcni has it; a later DEL repeats all. */
+export async function delDelegate(
+  call: Call,
+  delegate: Delegate,
+  target: Target = call.runtime,
+): Promise<void> {
+  for (const plugin of [...delegate.plugins.keys()].reverse()) {
+    await execute(call, "DEL", delegate, plugin, target, { prevResult: delegate.result });
+  }
+}
+
+/** CHECK through the chain, against the cached result. */
+export async function checkDelegate(call: Call, delegate: Delegate): Promise<void> {
+  for (const plugin of delegate.plugins.keys()) {
+    await execute(call, "CHECK", delegate, plugin, call.runtime, { prevResult: delegate.result });
+  }
+}
+
+/** STATUS of every plugin. */
+export async function statusDelegate(call: Call, delegate: Delegate): Promise<void> {
+  for (const plugin of delegate.plugins.keys()) {
+    await execute(call, "STATUS", delegate, plugin, call.runtime, {});
+  }
+}
+
+/** GC of every plugin, going on past failures, which are returned. */
+export async function gcDelegate(call: Call, delegate: Delegate, validAttachments: string): Promise<Fault[]> {
+  const faults: Fault[] = [];
+  for (const plugin of delegate.plugins.keys()) {
+    try {
+      await execute(call, "GC", delegate, plugin, call.runtime, { validAttachments });
+    } catch (error) {
+      faults.push(Fault.of(error));
+    }
+  }
+  return faults;
+}
+
+/** Throws where an executable of `delegates` is nowhere to be found, so that nothing is begun that cannot be done. */
+export function requirePlugins(
+  call: Call,
+  delegates: Delegate[],
+  code: number = Code.invalidNetworkConfig,
+): void {
+  for (const delegate of delegates) {
+    for (const name of delegate.plugins) {
+      if (name !== PASSTHRU && find(call, name) === undefined) throw notFound(call, delegate, name, code);
+    }
+  }
+}
+
+async function execute(
+  call: Call,
+  verb: string,
+  delegate: Delegate,
+  plugin: number,
+  target: Target,
+  given: { prevResult?: string | undefined; validAttachments?: string },
+): Promise<string | undefined> {
+  const { core, host, log, pluginDirs, settings } = call;
+  const { prevResult, ...rest } = given;
+  const invocation = core.invoke({
+    verb,
+    plugin,
+    delegate,
+    runtime: { containerId: target.containerId, netns: target.netns },
+    ...rest,
+    ...(prevResult === undefined ? {} : { prevResult }),
+  });
+  const path = find(call, invocation.plugin);
+  if (path === undefined) {
+    if (invocation.plugin === PASSTHRU)
+      return verb === "ADD" ? (prevResult ?? emptyResult(delegate)) : undefined;
+    throw notFound(call, delegate, invocation.plugin, Code.invalidNetworkConfig);
+  }
+  log.write("debug", `${verb} ${delegate.name} ${delegate.ifname}: ${path} ${invocation.stdin}`);
+  const { exitCode, stdout, stderr } = await host.execute(path, {
+    env: { ...call.env, ...invocation.env, CNI_PATH: pluginDirs.join(":") },
+    stdin: invocation.stdin,
+    timeout: settings.delegateTimeoutSeconds * 1000,
+  });
+  log.write("debug", `${verb} ${delegate.name} ${delegate.ifname}: exit ${exitCode}, ${stdout} ${stderr}`);
+  return core.outcome({
+    plugin: invocation.plugin,
+    cniVersion: delegate.cniVersion,
+    exitCode,
+    stdout,
+    stderr,
+    expectsResult: verb === "ADD",
+  });
+}
+
+function find({ host, pluginDirs }: Call, name: string): string | undefined {
+  return host.find(name, pluginDirs);
+}
+
+function notFound({ pluginDirs }: Call, delegate: Delegate, name: string, code: number): Fault {
+  return new Fault(
+    code,
+    `network ${delegate.name}: there is no plugin ${JSON.stringify(name)} in ${pluginDirs.join(", ")}; ` +
+      "install it there, or correct `type`",
+  );
+}
+
+function emptyResult({ cniVersion }: Delegate): string {
+  return JSON.stringify({ cniVersion: cniVersion === "" ? "0.1.0" : cniVersion });
+}

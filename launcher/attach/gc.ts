@@ -1,0 +1,93 @@
+// GC: undoes the attachments of containers that are no more, and lets every network's plugins clean up.
+// Source: CNI spec 1.1.0, section 2 "GC".
+import type { Delegate } from "../core/index.ts";
+import { Code, Fault } from "../fault.ts";
+import type { Call } from "./call.ts";
+import { del } from "./del.ts";
+import { gcDelegate } from "./execute.ts";
+import { confNetworks } from "./networks.ts";
+
+interface Attachment {
+  containerID: string;
+  ifname: string;
+}
+
+/** Throws, after all has been tried, where something could not be cleaned up. */
+export async function gc(call: Call): Promise<void> {
+  const { settings, state, log } = call;
+  if (settings.validAttachments === undefined) {
+    throw new Fault(
+      Code.invalidNetworkConfig,
+      "GC needs `cni.dev/valid-attachments` in the conf: without it every attachment would count as stale",
+    );
+  }
+  const valid = JSON.parse(settings.validAttachments) as Attachment[];
+  const networks = new Map<string, Delegate>();
+  // Each network's own interfaces in containers that live: its plugins must not be told of any other.
+  const kept = new Map<string, Attachment[]>();
+  const faults: Fault[] = [];
+  for (const containerID of state.containers()) {
+    const delegates = delegatesOf(call, containerID);
+    for (const delegate of delegates) {
+      networks.set(identity(delegate), delegate);
+      if (isValid(valid, containerID, delegate.runtimeIfname)) {
+        kept.set(delegate.network, [
+          ...(kept.get(delegate.network) ?? []),
+          { containerID, ifname: delegate.ifname },
+        ]);
+      }
+    }
+    faults.push(...(await clearStale(call, containerID, delegates, valid)));
+  }
+  for (const delegate of await confDelegates(call)) networks.set(identity(delegate), delegate);
+
+  for (const delegate of networks.values()) {
+    if (delegate.disableGC || !delegate.cniVersion.startsWith("1.1.")) continue;
+    const attachments = JSON.stringify(kept.get(delegate.network) ?? []);
+    log.write("verbose", `GC network ${delegate.network}: ${attachments}`);
+    const failed = await gcDelegate(call, delegate, attachments);
+    faults.push(...failed.map((fault) => fault.during(`network ${delegate.network}`)));
+  }
+  if (faults[0]) throw new Fault(faults[0].code, `GC: ${faults.map(({ message }) => message).join("; ")}`);
+}
+
+/** DELs what the runtime attached under interface names it no longer lists. */
+async function clearStale(
+  call: Call,
+  containerId: string,
+  delegates: Delegate[],
+  valid: Attachment[],
+): Promise<Fault[]> {
+  const faults: Fault[] = [];
+  // Where no file says under which name: a container that is not listed at all has nothing to keep.
+  const unknown = delegates.length === 0 && !valid.some(({ containerID }) => containerID === containerId);
+  const ifnames = new Set(unknown ? ["eth0"] : delegates.map(({ runtimeIfname }) => runtimeIfname));
+  for (const ifname of ifnames) {
+    if (isValid(valid, containerId, ifname)) continue;
+    const netns =
+      delegates.find((one) => one.runtimeIfname === ifname && one.netns !== undefined)?.netns ?? "";
+    const runtime = { containerId, ifname, netns, args: "" };
+    await del({ ...call, runtime }).catch((error: unknown) => faults.push(Fault.of(error)));
+  }
+  return faults;
+}
+
+function isValid(valid: Attachment[], containerId: string, ifname: string): boolean {
+  return valid.some((one) => one.containerID === containerId && one.ifname === ifname);
+}
+
+function delegatesOf({ core, state }: Call, containerId: string): Delegate[] {
+  const { caches, ...files } = state.read(containerId);
+  return core.recover({ runtime: { containerId, args: "" }, ...files, caches: [...caches.values()] })
+    .delegates;
+}
+
+/** The conf's own networks, attached or not. */
+async function confDelegates(call: Call): Promise<Delegate[]> {
+  return call.core.plan({ runtime: call.runtime, networks: await confNetworks(call) }).delegates;
+}
+
+/** GC goes to a network once: to the same plugins under the same name, however often attached. */
+function identity({ network, plugins }: Delegate): string {
+  return [network, ...plugins].join(" ");
+}

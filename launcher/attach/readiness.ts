@@ -1,0 +1,32 @@
+// The file whose existence says that the default network is ready (`readinessindicatorfile`).
+import { setTimeout as sleep } from "node:timers/promises";
+import { Code, Fault } from "../fault.ts";
+import type { Call } from "./call.ts";
+
+const POLL_MS = 100;
+const LIMIT_MS = 45_000; // as Multus; kubelet gives a sandbox two minutes
+
+/** Waits for the file, if there is to be one. */
+export async function waitUntilReady(call: Call): Promise<void> {
+  const deadline = Date.now() + LIMIT_MS;
+  while (!isReady(call)) {
+    if (Date.now() > deadline) throw notReady(call, Code.tryAgainLater);
+    await sleep(POLL_MS);
+  }
+}
+
+/** Throws where the default network is not ready now. */
+export function requireReady(call: Call): void {
+  if (!isReady(call)) throw notReady(call, Code.pluginNotAvailable);
+}
+
+function isReady({ host, settings }: Call): boolean {
+  return settings.readinessIndicatorFile === "" || host.exists(settings.readinessIndicatorFile);
+}
+
+function notReady({ settings }: Call, code: number): Fault {
+  return new Fault(
+    code,
+    `the default network is not ready: ${settings.readinessIndicatorFile} (\`readinessindicatorfile\`) does not exist`,
+  );
+}

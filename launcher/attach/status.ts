@@ -1,0 +1,29 @@
+// STATUS: could a container be added now?
+// Source: CNI spec 1.1.0, section 2 "STATUS".
+import { Code, Fault } from "../fault.ts";
+import type { Call } from "./call.ts";
+import { requirePlugins, statusDelegate } from "./execute.ts";
+import { clusterNetwork } from "./networks.ts";
+import { requireReady } from "./readiness.ts";
+
+/** Throws with code 50 or 51, or what the default network's own plugins answer. */
+export async function status(call: Call): Promise<void> {
+  requireReady(call);
+  const delegate = await defaultDelegate(call);
+  requirePlugins(call, [delegate], Code.pluginNotAvailable);
+  if (delegate.cniVersion.startsWith("1.1.")) await statusDelegate(call, delegate);
+}
+
+async function defaultDelegate(call: Call) {
+  try {
+    const networks = [await clusterNetwork(call)];
+    const [delegate] = call.core.plan({ runtime: call.runtime, networks }).delegates;
+    if (delegate) return delegate;
+    throw new Fault(Code.internal, "the default network has no delegate");
+  } catch (error) {
+    throw new Fault(
+      Code.pluginNotAvailable,
+      `the default network cannot be attached: ${Fault.of(error).message}`,
+    );
+  }
+}

@@ -1,0 +1,124 @@
+// The shapes of the core's documents. On the launch path only the types are used, so none of this is loaded there;
+// tests hold the core's real output to the schemas, and tools that embed the core can too.
+import * as z from "zod/mini";
+
+const flags = z.object({ v4: z.boolean(), v6: z.boolean() });
+
+/** What `netconf` gives: see assembly/netconf/netconf.ts. */
+export const settings = z.strictObject({
+  cniVersion: z.string(),
+  name: z.string(),
+  confDir: z.string(),
+  cniDir: z.string(),
+  binDir: z.string(),
+  kubeconfig: z.string(),
+  clusterNetwork: z.string(),
+  defaultNetworks: z.array(z.string()),
+  /** Each one conf or conflist, as text. */
+  delegates: z.array(z.string()),
+  multusNamespace: z.string(),
+  systemNamespaces: z.array(z.string()),
+  namespaceIsolation: z.boolean(),
+  globalNamespaces: z.array(z.string()),
+  readinessIndicatorFile: z.string(),
+  retryDeleteOnError: z.boolean(),
+  auxiliaryCNIChainName: z.string(),
+  logFile: z.string(),
+  logLevel: z.string(),
+  logToStderr: z.boolean(),
+  /** maxAge in days, maxSize in megabytes. */
+  logOptions: z.strictObject({
+    maxAge: z.number(),
+    maxSize: z.number(),
+    maxBackups: z.number(),
+    compress: z.boolean(),
+  }),
+  runtimeConfig: z.optional(z.string()),
+  /** 0: no limit. */
+  delegateTimeoutSeconds: z.number(),
+  maxNetworks: z.number(),
+  validAttachments: z.optional(z.string()),
+});
+
+/** One delegate, ready to be invoked: see assembly/plan/delegate.ts. */
+export const delegate = z.strictObject({
+  name: z.string(),
+  network: z.string(),
+  ifname: z.string(),
+  default: z.boolean(),
+  cniVersion: z.string(),
+  disableCheck: z.boolean(),
+  disableGC: z.boolean(),
+  plugins: z.array(z.string()),
+  conf: z.string(),
+  args: z.array(z.tuple([z.string(), z.string()])),
+  capabilityArgs: z.optional(z.string()),
+  deviceInfoFile: z.optional(z.string()),
+  deviceID: z.optional(z.string()),
+  resourceName: z.optional(z.string()),
+  gateways: z.optional(z.array(z.string())),
+  dropDefaultRoute: z.optional(flags),
+  runtimeIfname: z.string(),
+  netns: z.optional(z.string()),
+  result: z.optional(z.string()),
+});
+
+export const plan = z.strictObject({ delegates: z.array(delegate), scratch: z.string() });
+
+export const recovery = z.strictObject({
+  delegates: z.array(delegate),
+  rest: z.optional(z.string()),
+  unusable: z.array(z.string()),
+});
+
+export const invocation = z.strictObject({
+  plugin: z.string(),
+  env: z.strictObject({
+    CNI_COMMAND: z.string(),
+    CNI_CONTAINERID: z.string(),
+    CNI_NETNS: z.string(),
+    CNI_IFNAME: z.string(),
+    CNI_ARGS: z.string(),
+  }),
+  stdin: z.string(),
+});
+
+export const confDocument = z.strictObject({
+  name: z.string(),
+  cniVersion: z.string(),
+  list: z.boolean(),
+  loadOnlyInlinedPlugins: z.boolean(),
+  plugins: z.array(z.string()),
+  conf: z.string(),
+});
+
+export const status = z.strictObject({
+  answer: z.optional(z.string()),
+  networkStatus: z.string(),
+  routes: z.array(
+    z.strictObject({
+      ifname: z.string(),
+      dropV4: z.boolean(),
+      dropV6: z.boolean(),
+      gateways: z.array(z.string()),
+    }),
+  ),
+});
+
+export type Settings = z.infer<typeof settings>;
+export type Delegate = z.infer<typeof delegate>;
+export type Plan = z.infer<typeof plan>;
+export type Recovery = z.infer<typeof recovery>;
+export type Invocation = z.infer<typeof invocation>;
+export type ConfDocument = z.infer<typeof confDocument>;
+export type Status = z.infer<typeof status>;
+
+/** The variables of the CNI spec 1.1.0, section 2 "Parameters", and the conf's version. */
+export interface Environment {
+  CNI_COMMAND: string;
+  CNI_CONTAINERID: string;
+  CNI_NETNS: string;
+  CNI_IFNAME: string;
+  CNI_PATH: string;
+  cniVersion: string;
+}

@@ -1,0 +1,152 @@
+// The one place that knows the core's ABI: documents in, documents out.
+import { instantiateSync } from "@assemblyscript/loader";
+import { Code, Fault } from "../fault.ts";
+import type {
+  ConfDocument,
+  Delegate,
+  Environment,
+  Invocation,
+  Plan,
+  Recovery,
+  Settings,
+  Status,
+} from "./documents.ts";
+
+export type { Delegate, Invocation, Settings } from "./documents.ts";
+
+interface Exports extends Record<string, unknown> {
+  memory: { buffer: ArrayBuffer };
+  abi_version(): number;
+  alloc(size: number): number;
+  reset(): void;
+}
+
+type Operation = (ptr: number, len: number) => number;
+
+const ABI_VERSION = 1;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/** Where a container is, and what the runtime says of it. */
+export interface Runtime {
+  containerId: string;
+  netns: string;
+  ifname: string;
+  args: string;
+}
+
+/** A network to attach: its conf as text, and what is asked of it. See `plan` in assembly/plan/plan.ts. */
+export interface Network {
+  conf: string;
+  /** Where the conf is from, for messages. */
+  source: string;
+  name?: string;
+  fallbackName?: string;
+  selection?: unknown;
+  device?: { id: string; resourceName: string };
+}
+
+/** The decision core, instantiated. Each method is one pure operation and throws a Fault with its CNI code. */
+export class Core {
+  private readonly exports: Exports;
+
+  /** @param bytes build/core.wasm */
+  constructor(bytes: Uint8Array<ArrayBuffer>) {
+    this.exports = instantiateSync<Exports>(bytes).exports;
+    const version = this.exports.abi_version();
+    if (version !== ABI_VERSION) {
+      throw new Fault(Code.internal, `core.wasm speaks ABI ${version}, this launcher ${ABI_VERSION}`);
+    }
+  }
+
+  /** Any operation by its name, on bytes: for those that take a document as somebody else wrote it. */
+  run(operation: string, input: Uint8Array): string {
+    const { alloc, memory, reset } = this.exports;
+    try {
+      const ptr = alloc(input.length);
+      if (ptr === 0) {
+        throw new Fault(
+          Code.decodeFailure,
+          `a document of ${input.length} bytes is too large (the limit is 16 MiB)`,
+        );
+      }
+      new Uint8Array(memory.buffer).set(input, ptr);
+      const out = (this.exports[operation] as Operation)(ptr, input.length);
+      const view = new DataView(memory.buffer);
+      const text = decoder.decode(new Uint8Array(memory.buffer, out + 8, view.getUint32(out + 4, true)));
+      if (view.getUint32(out, true) === 0) return text;
+      const error = JSON.parse(text) as { code: number; msg: string };
+      throw new Fault(error.code, error.msg);
+    } finally {
+      reset();
+    }
+  }
+
+  /** The settings in a runtime's conf, from its bytes. */
+  netconf(conf: Uint8Array): Settings {
+    return JSON.parse(this.run("netconf", conf)) as Settings;
+  }
+
+  /** Throws where the CNI_* variables do not suffice for their verb. */
+  environment(input: Environment): void {
+    this.call("environment", input);
+  }
+
+  /** A conf or conflist, checked; `plugins` are added at the end of the list. */
+  describe(input: { conf: string; source: string; plugins?: string[] }): ConfDocument {
+    return this.call("describe", input);
+  }
+
+  plan(input: { runtime: Runtime; runtimeConfig?: string; scratch?: string; networks: Network[] }): Plan {
+    return this.call("plan", input);
+  }
+
+  invoke(input: {
+    verb: string;
+    plugin: number;
+    delegate: Delegate;
+    runtime: Pick<Runtime, "containerId" | "netns">;
+    prevResult?: string;
+    validAttachments?: string;
+  }): Invocation {
+    return this.call("invoke", input);
+  }
+
+  /** The result a plugin printed, or undefined where none is expected; throws the plugin's own error. */
+  outcome(input: {
+    plugin: string;
+    cniVersion: string;
+    exitCode: number;
+    stdout: string;
+    stderr: string;
+    expectsResult: boolean;
+  }): string | undefined {
+    return this.call<{ result?: string }>("outcome", input).result;
+  }
+
+  /** The file of libcni's result cache for one attachment. */
+  remember(input: { delegate: Delegate; result: string; runtime: Pick<Runtime, "containerId" | "netns"> }): {
+    name: string;
+    text: string;
+  } {
+    return this.call("remember", input);
+  }
+
+  /** The delegates that a container's files name. */
+  recover(input: {
+    runtime: Pick<Runtime, "containerId" | "args"> & { ifname?: string };
+    runtimeConfig?: string;
+    scratch?: string;
+    caches: string[];
+  }): Recovery {
+    return this.call("recover", input);
+  }
+
+  status(input: { attachments: { delegate: Delegate; result: string; deviceInfo?: string }[] }): Status {
+    return this.call("status", input);
+  }
+
+  private call<T>(operation: string, input: unknown): T {
+    return JSON.parse(this.run(operation, encoder.encode(JSON.stringify(input)))) as T;
+  }
+}

@@ -1,0 +1,32 @@
+// What Plexus does to the machine it serves: execute plugins, keep small files. Every verb is written against this,
+// so that the same code runs where the runtime called it, or elsewhere for it.
+
+export interface Execution {
+  exitCode: number;
+  stdout: string;
+  stderr: string;
+}
+
+export interface ExecuteOptions {
+  env: Record<string, string>;
+  stdin: string;
+  /** Milliseconds after which the process and its children are killed; 0 for never. */
+  timeout: number;
+}
+
+export interface Host {
+  /** The path of the executable file `name` in the first of `dirs` that has it. */
+  find(name: string, dirs: string[]): string | undefined;
+  /** Runs an executable. Rejects with a Fault where it cannot be run, or says too much, or not UTF-8, or never ends. */
+  execute(path: string, options: ExecuteOptions): Promise<Execution>;
+  /** A file's text, or undefined where there is none. */
+  read(path: string): string | undefined;
+  /** The names in a directory, sorted; none where it is not there. */
+  list(dir: string): string[];
+  isDirectory(path: string): boolean;
+  exists(path: string): boolean;
+  /** Writes a file of mode 0600, whole or not at all, synced; with its directory (0700) where that is missing. */
+  write(path: string, text: string): Promise<void>;
+  /** Removes a file; one that is not there is no error. */
+  remove(path: string): void;
+}

@@ -1,0 +1,34 @@
+// The packaged binary's entry: a CNI plugin, whatever its file is called.
+// VERSION loads nothing; the other verbs load what they need when they need it.
+import { writeSync } from "node:fs";
+
+const SUPPORTED = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"];
+
+/** Writes all of `text`, also into a pipe that takes it bit by bit. */
+function print(descriptor: number, text: string): void {
+  let bytes = Buffer.from(text);
+  while (bytes.length > 0) {
+    try {
+      bytes = bytes.subarray(writeSync(descriptor, bytes));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return; // nobody is listening
+    }
+  }
+}
+
+const command = process.env.CNI_COMMAND ?? "";
+if (command === "VERSION") {
+  print(1, `${JSON.stringify({ cniVersion: SUPPORTED.at(-1), supportedVersions: SUPPORTED })}\n`);
+} else if (command === "") {
+  print(
+    2,
+    `Plexus, a CNI meta-plugin. A container runtime executes it; it is configured in /etc/cni/net.d.\n`,
+  );
+  print(2, `CNI protocol versions supported: ${SUPPORTED.join(", ")}\n`);
+} else {
+  import("./plugin.ts").then(async ({ runPlugin }) => {
+    const { exitCode, stdout } = await runPlugin(process.env);
+    print(1, stdout);
+    process.exit(exitCode);
+  });
+}

@@ -1,0 +1,79 @@
+// Attachments on disk: Multus's scratch file, one a container, and libcni's result cache, one file an attachment.
+// Multus and Plexus read each other's. Either kind of file is enough to undo what was done.
+import type { Host } from "../host/host.ts";
+
+/** The files of one container, as they are: text that may be torn. */
+export interface ContainerFiles {
+  scratch?: string;
+  /** File name below `results/` -> text. */
+  caches: Map<string, string>;
+}
+
+const TEMPORARY = /\.\d+\.tmp$/;
+
+export class State {
+  constructor(
+    private readonly host: Host,
+    private readonly cniDir: string,
+  ) {}
+
+  /** What there is of a container. */
+  read(containerId: string): ContainerFiles {
+    const files: ContainerFiles = { caches: new Map() };
+    const scratch = this.host.read(this.scratchPath(containerId));
+    if (scratch !== undefined) files.scratch = scratch;
+    for (const name of this.host.list(this.resultsDir)) {
+      if (!name.includes(`-${containerId}-`) || TEMPORARY.test(name)) continue;
+      const text = this.host.read(`${this.resultsDir}/${name}`);
+      if (text !== undefined) files.caches.set(name, text);
+    }
+    return files;
+  }
+
+  /** The IDs of all containers that have a file here. */
+  containers(): Set<string> {
+    const ids = new Set<string>();
+    for (const name of this.host.list(this.cniDir)) {
+      if (name !== "results" && !TEMPORARY.test(name)) ids.add(name);
+    }
+    for (const name of this.host.list(this.resultsDir)) {
+      if (TEMPORARY.test(name)) continue;
+      const id = containerOf(this.host.read(`${this.resultsDir}/${name}`) ?? "");
+      if (id !== undefined) ids.add(id);
+    }
+    return ids;
+  }
+
+  writeScratch(containerId: string, text: string): Promise<void> {
+    return this.host.write(this.scratchPath(containerId), text);
+  }
+
+  removeScratch(containerId: string): void {
+    this.host.remove(this.scratchPath(containerId));
+  }
+
+  writeCache(name: string, text: string): Promise<void> {
+    return this.host.write(`${this.resultsDir}/${name}`, text);
+  }
+
+  removeCache(name: string): void {
+    this.host.remove(`${this.resultsDir}/${name}`);
+  }
+
+  private get resultsDir(): string {
+    return `${this.cniDir}/results`;
+  }
+
+  private scratchPath(containerId: string): string {
+    return `${this.cniDir}/${containerId}`;
+  }
+}
+
+function containerOf(cache: string): string | undefined {
+  try {
+    const id = (JSON.parse(cache) as { containerId?: unknown } | null)?.containerId;
+    return typeof id === "string" ? id : undefined;
+  } catch {
+    return undefined; // torn: the scratch file has to do
+  }
+}
