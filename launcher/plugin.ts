@@ -17,8 +17,8 @@ import { State } from "./state/state.ts";
 
 const MAX_CONF = 16 << 20;
 
-/** What each verb does; what it returns goes to stdout. */
-const VERBS: Record<string, (call: Call) => Promise<string | undefined>> = {
+/** What each verb does; a text it returns goes to stdout. */
+const VERBS: Record<string, (call: Call) => Promise<unknown>> => Promise<string | undefined>> = {
   ADD: add,
   DEL: del,
   CHECK: check,
@@ -36,7 +36,7 @@ export async function runPlugin(env: NodeJS.ProcessEnv): Promise<{ exitCode: num
     const call = await openCall(core, settings, env);
     try {
       const result = await VERBS[env.CNI_COMMAND ?? ""]?.(call);
-      return { exitCode: 0, stdout: result ? `${result}\n` : "" };
+      return { exitCode: 0, stdout: typeof result === "string" ? `${result}\n` : "" };
     } catch (error) {
       const fault = Fault.of(error);
       call.log.write("error", fault.message);
