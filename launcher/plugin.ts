@@ -18,7 +18,7 @@ import { State } from "./state/state.ts";
 const MAX_CONF = 16 << 20;
 
 /** What each verb does; a text it returns goes to stdout. */
-const VERBS: Record<string, (call: Call) => Promise<unknown>> => Promise<string | undefined>> = {
+const VERBS: Record<string, (call: Call) => Promise<unknown>> = {
   ADD: add,
   DEL: del,
   CHECK: check,
