@@ -1,0 +1,3 @@
+import { fuzz } from "./fuzz.ts";
+
+fuzz(["netconf", "environment", "describe", "selection", "plan", "invoke"]);

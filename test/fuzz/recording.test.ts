@@ -1,0 +1,3 @@
+import { fuzz } from "./fuzz.ts";
+
+fuzz(["json", "outcome", "remember", "recover", "convert", "status", "reroute"]);

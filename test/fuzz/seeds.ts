@@ -1,0 +1,159 @@
+// Well-formed documents for each operation, to start mutating from.
+import { loadCore } from "../core.ts";
+
+const core = loadCore();
+const runtime = { containerId: "c1", netns: "/n", ifname: "eth0", args: "K8S_POD_NAME=p;FOO=a=b" };
+
+const conf = {
+  cniVersion: "1.0.0",
+  name: "n",
+  type: "x",
+  capabilities: { mac: true, ips: true },
+  args: { cni: { k: 1 } },
+};
+const conflist = {
+  cniVersions: ["0.4.0", "1.1.0"],
+  name: "l",
+  disableGC: "true",
+  plugins: [conf, { type: "y" }],
+};
+const selection = {
+  interface: "if0",
+  ips: ["10.0.0.5/24", "fd00::5"],
+  mac: "02:00:00:00:00:01",
+  defaultRoute: ["10.0.0.1"],
+  cniArgs: '{"k":2,"n":{"m":[1]}}',
+  portMappings: '[{"hostPort":1}]',
+  bandwidth: '{"ingressRate":1}',
+};
+const networks = [
+  { conf: JSON.stringify(conf), source: "one" },
+  {
+    conf: JSON.stringify(conflist),
+    source: "two",
+    name: "ns/l",
+    selection,
+    device: { id: "0000:01:00.1", resourceName: "v/r" },
+  },
+];
+const runtimeConfig = '{"mac":"02:00:00:00:00:02","vendor":[1]}';
+const planned = core.plan({ runtime, networks, runtimeConfig });
+const result = {
+  cniVersion: "1.1.0",
+  interfaces: [{ name: "h" }, { name: "eth0", mac: "02:00:00:00:00:01", mtu: 9000, sandbox: "/n" }],
+  ips: [{ address: "10.0.0.2/24", gateway: "10.0.0.1", interface: 1 }, { address: "fd00::2/64" }],
+  routes: [{ dst: "0.0.0.0/0", gw: "10.0.0.1" }, { dst: "fd01::/64" }],
+  dns: { nameservers: ["1.1.1.1"], domain: "d" },
+};
+const oldResult = {
+  cniVersion: "0.2.0",
+  ip4: { ip: "10.0.0.2/24", routes: [{ dst: "0.0.0.0/0" }] },
+  dns: {},
+};
+const results = [JSON.stringify(result), JSON.stringify(oldResult)];
+const caches = planned.delegates.map(
+  (delegate) => core.remember({ delegate, result: results[0] as string, runtime }).text,
+);
+
+const inputs: Record<string, unknown[]> = {
+  json: [result, { "é\u0000\\": [1e99, -0.5, null, { a: [[], {}] }] }, "text"],
+  netconf: [
+    {
+      cniVersion: "1.0.0",
+      name: "m",
+      delegates: [conf, conflist],
+      runtimeConfig: { a: 1 },
+      logOptions: { maxAge: 1 },
+    },
+    {
+      name: "m",
+      clusterNetwork: "x",
+      defaultNetworks: ["y"],
+      globalNamespaces: "a, b",
+      systemNamespaces: ["s"],
+      "cni.dev/valid-attachments": [{ containerID: "c", ifname: "i" }],
+    },
+  ],
+  environment: [
+    {
+      CNI_COMMAND: "ADD",
+      CNI_CONTAINERID: "c",
+      CNI_NETNS: "/n",
+      CNI_IFNAME: "i",
+      CNI_PATH: "/b",
+      cniVersion: "1.1.0",
+    },
+  ],
+  describe: [
+    { conf: JSON.stringify(conf), source: "s" },
+    { conf: JSON.stringify(conflist), source: "s", plugins: [JSON.stringify(conf)] },
+  ],
+  selection: [
+    { annotation: "a, n/b@if0,c", namespace: "d", maxNetworks: 5 },
+    {
+      annotation: JSON.stringify([
+        {
+          name: "a",
+          namespace: "n",
+          interface: "i",
+          ips: ["10.0.0.1/24", "fd00::1"],
+          mac: "02:00:00:00:00:01",
+          "infiniband-guid": "24:8a:07:03:00:8d:ae:2e",
+          "default-route": ["10.0.0.1"],
+          portMappings: [{ hostPort: 1, containerPort: 2, protocol: "tcp", hostIP: "::1" }],
+          bandwidth: { ingressRate: 1 },
+          "cni-args": { a: 1 },
+        },
+      ]),
+    },
+  ],
+  plan: [{ runtime, networks, runtimeConfig, scratch: planned.scratch }],
+  invoke: planned.delegates.flatMap((delegate) => [
+    { verb: "ADD", plugin: 0, delegate, runtime, prevResult: results[0] },
+    { verb: "DEL", plugin: 0, delegate, runtime, prevResult: results[1] },
+    { verb: "GC", plugin: 0, delegate, runtime, validAttachments: '[{"containerID":"c","ifname":"i"}]' },
+  ]),
+  outcome: [
+    { plugin: "p", cniVersion: "1.0.0", exitCode: 0, stdout: results[0], stderr: "", expectsResult: true },
+    {
+      plugin: "p",
+      cniVersion: "",
+      exitCode: 1,
+      stdout: '{"code":7,"msg":"m","details":"d"}',
+      stderr: "e",
+      expectsResult: true,
+    },
+  ],
+  remember: planned.delegates.map((delegate) => ({ delegate, result: results[0], runtime })),
+  recover: [
+    { runtime, runtimeConfig, scratch: planned.scratch, caches },
+    { runtime, caches },
+    { runtime, scratch: planned.scratch, caches: [] },
+  ],
+  convert: results.flatMap((text) =>
+    ["0.2.0", "0.4.0", "1.0.0", "1.1.0"].map((cniVersion) => ({ result: text, cniVersion })),
+  ),
+  status: [
+    {
+      attachments: planned.delegates.map((delegate, index) => ({
+        delegate,
+        result: results[index],
+        deviceInfo: '{"type":"pci"}',
+      })),
+    },
+  ],
+  reroute: results.map((text) => ({
+    result: text,
+    dropV4: true,
+    dropV6: true,
+    gateways: ["10.0.0.9", "fd00::9"],
+  })),
+};
+
+/** Operation -> documents, as text. Every operation of the core is here. */
+export const seeds: Record<string, string[]> = Object.fromEntries(
+  Object.entries(inputs).map(([operation, documents]) => [
+    operation,
+    documents.map((one) => JSON.stringify(one)),
+  ]),
+);

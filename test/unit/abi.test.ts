@@ -1,0 +1,80 @@
+import { describe, expect, test } from "vitest";
+import type { Core } from "../../launcher/core/index.ts";
+import { coreBytes, loadCore } from "../core.ts";
+import { seeds } from "../fuzz/seeds.ts";
+
+const LIFECYCLE = ["memory", "abi_version", "alloc", "reset"];
+
+describe("the ABI", () => {
+  const module = new WebAssembly.Module(coreBytes());
+
+  test("needs no imports", () => {
+    expect(WebAssembly.Module.imports(module)).toEqual([]);
+  });
+
+  test("exports its memory, its lifecycle and the operations, each of which the fuzz tests know", () => {
+    const names = WebAssembly.Module.exports(module).map(({ name }) => name);
+    expect(names.sort()).toEqual([...LIFECYCLE, ...Object.keys(seeds)].sort());
+  });
+
+  test("is spoken without any glue: bytes in, status, length and bytes out", () => {
+    const { memory, alloc, reset, json, abi_version } = new WebAssembly.Instance(module).exports as {
+      memory: WebAssembly.Memory;
+      alloc(size: number): number;
+      reset(): void;
+      json(ptr: number, len: number): number;
+      abi_version(): number;
+    };
+    expect(abi_version()).toBe(1);
+    const input = new TextEncoder().encode('{"a":1}');
+    const ptr = alloc(input.length);
+    new Uint8Array(memory.buffer).set(input, ptr);
+    const out = new DataView(memory.buffer, json(ptr, input.length));
+    expect([out.getUint32(0, true), out.getUint32(4, true)]).toEqual([0, 7]);
+    expect(new TextDecoder().decode(new Uint8Array(memory.buffer, out.byteOffset + 8, 7))).toBe('{"a":1}');
+    reset();
+  });
+
+  test("operations are pure: same bytes in, same bytes out, whatever came between", () => {
+    const core = loadCore();
+    for (const [operation, documents] of Object.entries(seeds)) {
+      for (const text of documents) {
+        const first = answerOf(core, operation, text);
+        answerOf(core, "json", "{");
+        expect(answerOf(core, operation, text)).toEqual(first);
+        expect(answerOf(loadCore(), operation, text)).toEqual(first);
+      }
+    }
+  });
+
+  test("memory does not grow with the number of operations", () => {
+    const { memory, alloc, reset, json } = new WebAssembly.Instance(module).exports as {
+      memory: WebAssembly.Memory;
+      alloc(size: number): number;
+      reset(): void;
+      json(ptr: number, len: number): number;
+    };
+    const input = new TextEncoder().encode(JSON.stringify({ a: "x".repeat(100_000) }));
+    const sizes = new Set<number>();
+    for (let round = 0; round < 100; round++) {
+      const ptr = alloc(input.length);
+      new Uint8Array(memory.buffer).set(input, ptr);
+      json(ptr, input.length);
+      reset();
+      sizes.add(memory.buffer.byteLength);
+    }
+    expect(sizes.size).toBe(1);
+  });
+
+  test("core.wasm is under 100 KB", () => {
+    expect(coreBytes().length).toBeLessThan(100_000);
+  });
+});
+
+function answerOf(core: Core, operation: string, text: string): unknown {
+  try {
+    return core.run(operation, new TextEncoder().encode(text));
+  } catch (error) {
+    return (error as Error).message;
+  }
+}

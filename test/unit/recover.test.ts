@@ -1,0 +1,181 @@
+import { describe, expect, test } from "vitest";
+import * as documents from "../../launcher/core/documents.ts";
+import type { Delegate } from "../../launcher/core/index.ts";
+import { loadCore } from "../core.ts";
+
+const core = loadCore();
+const runtime = { containerId: "c1", netns: "/n", ifname: "eth0", args: "K8S_POD_NAME=p" };
+const confs = [
+  { cniVersion: "1.0.0", name: "a", type: "bridge", big: 1 },
+  { cniVersion: "1.0.0", name: "b", plugins: [{ type: "macvlan" }, { type: "tuning", sysctl: { x: "1" } }] },
+  { cniVersion: "1.1.0", name: "c", type: "ptp" },
+];
+const selections = [
+  undefined,
+  { mac: "02:00:00:00:00:01", ips: ["10.0.0.9"] },
+  { interface: "if9", defaultRoute: ["10.0.0.1"] },
+];
+
+function added(scratch?: string, ifname = "eth0") {
+  const networks = confs.map((conf, index) => ({
+    conf: JSON.stringify(conf),
+    source: "test",
+    name: `ns/${conf.name}`,
+    ...(selections[index] ? { selection: selections[index] } : {}),
+  }));
+  const plan = core.plan({
+    runtime: { ...runtime, ifname },
+    networks,
+    ...(scratch === undefined ? {} : { scratch }),
+  });
+  const caches = plan.delegates.map((delegate) =>
+    core.remember({
+      delegate,
+      result: `{"cniVersion":"${delegate.cniVersion}","from":"${delegate.network}"}`,
+      runtime,
+    }),
+  );
+  return { ...plan, caches };
+}
+
+const recover = (more: { scratch?: string; caches?: string[]; ifname?: string | undefined }) => {
+  const { ifname = "eth0", caches = [], ...files } = more;
+  const { containerId, args } = runtime;
+  return documents.recovery.parse(core.recover({ runtime: { containerId, args, ifname }, caches, ...files }));
+};
+
+/** What a DEL depends on. */
+const essence = ({ network, ifname, plugins, conf, default: isDefault }: Delegate) => ({
+  network,
+  ifname,
+  plugins,
+  conf,
+  isDefault,
+});
+
+describe("recover", () => {
+  const { delegates, scratch, caches } = added();
+  const texts = caches.map(({ text }) => text);
+  const all = delegates.map(essence);
+
+  test("the files are named and laid out as libcni and Multus have them", () => {
+    expect(caches.map(({ name }) => name)).toEqual(["a-c1-eth0", "b-c1-net1", "c-c1-if9"]);
+    expect(JSON.parse(texts[1] ?? "")).toMatchObject({
+      kind: "cniCacheV1",
+      containerId: "c1",
+      config: Buffer.from(JSON.stringify(confs[1])).toString("base64"),
+      ifName: "net1",
+      networkName: "b",
+      netns: "/n",
+      cniArgs: [
+        ["IgnoreUnknown", "true"],
+        ["K8S_POD_NAME", "p"],
+        ["MAC", "02:00:00:00:00:01"],
+        ["IP", "10.0.0.9"],
+      ],
+      capabilityArgs: { ips: ["10.0.0.9"], mac: "02:00:00:00:00:01" },
+      result: { cniVersion: "1.0.0", from: "b" },
+    });
+    expect(JSON.parse(scratch)).toMatchObject([
+      {
+        Name: "ns/a",
+        Conf: { name: "a", type: "bridge" },
+        ConfList: {},
+        Bytes: Buffer.from(JSON.stringify(confs[0])).toString("base64"),
+      },
+      {
+        Name: "ns/b",
+        ConfList: { cniVersion: "1.0.0", name: "b", plugins: [{ type: "macvlan" }, { type: "tuning" }] },
+        macRequest: "02:00:00:00:00:01",
+        ipRequest: ["10.0.0.9"],
+      },
+      {
+        Name: "ns/c",
+        ifnameRequest: "if9",
+        "default-route": ["10.0.0.1"],
+        IsFilterV4Gateway: false,
+        IsFilterV6Gateway: true,
+      },
+    ]);
+  });
+
+  test("both kinds of file give all delegates, with their results", () => {
+    const recovered = recover({ scratch, caches: texts });
+    expect(recovered.delegates.map(essence)).toEqual(all);
+    expect(recovered.delegates.map(({ result }) => JSON.parse(result ?? "").from)).toEqual(["a", "b", "c"]);
+    expect(recovered.unusable).toEqual([]);
+  });
+
+  test("the scratch file alone is enough", () => {
+    expect(recover({ scratch }).delegates.map(essence)).toEqual(all);
+  });
+
+  test("the cache alone is enough, the default network first, in whatever order its files come", () => {
+    const recovered = recover({ caches: [...texts].reverse() }).delegates.map(essence);
+    expect(recovered[0]).toEqual(all[0]);
+    expect(new Set(recovered.map((one) => JSON.stringify(one)))).toEqual(
+      new Set(all.map((one) => JSON.stringify(one))),
+    );
+  });
+
+  test("any cut of either file leaves what the other one has", () => {
+    for (let length = 0; length < scratch.length; length += 7) {
+      const torn = recover({ scratch: scratch.slice(0, length), caches: texts });
+      expect(torn.delegates.map(({ network }) => network).sort()).toEqual(["a", "b", "c"]);
+      expect(torn.unusable).toHaveLength(1);
+    }
+    for (let length = 0; length < (texts[1]?.length ?? 0); length += 7) {
+      const torn = recover({
+        scratch,
+        caches: texts.map((text, index) => (index === 1 ? text.slice(0, length) : text)),
+      });
+      expect(torn.delegates.map(essence)).toEqual(all);
+    }
+  });
+
+  test("attachments that only the cache knows are added to those of the scratch file", () => {
+    const two = JSON.stringify((JSON.parse(scratch) as unknown[]).slice(0, 2));
+    expect(recover({ scratch: two, caches: texts }).delegates.map(({ network }) => network)).toEqual([
+      "a",
+      "b",
+      "c",
+    ]);
+  });
+
+  test("another container's cache files are left alone", () => {
+    const other = (texts[0] ?? "").replace('"containerId":"c1"', '"containerId":"c2"');
+    expect(recover({ caches: [other] }).delegates).toEqual([]);
+  });
+
+  test("of two calls for one container, each undoes its own", () => {
+    const second = added(scratch, "eth7");
+    expect(JSON.parse(second.scratch)).toHaveLength(6);
+    const both = [...texts, ...second.caches.map(({ text }) => text)];
+    const first = recover({ scratch: second.scratch, caches: both });
+    expect(first.delegates.map(essence)).toEqual(all);
+    expect(JSON.parse(first.rest ?? "")).toHaveLength(3);
+    const rest = recover({
+      scratch: first.rest ?? "",
+      caches: second.caches.map(({ text }) => text),
+      ifname: "eth7",
+    });
+    expect(rest.delegates.map(({ ifname }) => ifname)).toEqual(["eth7", "net1", "if9"]);
+    expect(rest.rest).toBeUndefined();
+  });
+
+  test("hostile files are reported and used for nothing", () => {
+    const evil = [
+      { ...JSON.parse(texts[0] ?? ""), networkName: "../../x" },
+      { ...JSON.parse(texts[0] ?? ""), ifName: "../../x" },
+      { ...JSON.parse(texts[0] ?? ""), config: "!" },
+      {
+        ...JSON.parse(texts[0] ?? ""),
+        config: Buffer.from('{"name":"a","type":"../sh"}').toString("base64"),
+      },
+      { ...JSON.parse(texts[0] ?? ""), kind: "other" },
+    ].map((file) => JSON.stringify(file));
+    const recovered = recover({ scratch: '[{"Bytes":"!"},{"Bytes":"e30="},7]', caches: evil });
+    expect(recovered.delegates).toEqual([]);
+    expect(recovered.unusable).toHaveLength(8);
+  });
+});

@@ -1,0 +1,295 @@
+import { describe, expect, test } from "vitest";
+import * as documents from "../../launcher/core/documents.ts";
+import type { Delegate } from "../../launcher/core/index.ts";
+import { faultOf, loadCore } from "../core.ts";
+
+const core = loadCore();
+const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+const convert = (result: unknown, cniVersion: string) => {
+  const text = typeof result === "string" ? result : JSON.stringify(result);
+  const out = core.run("convert", encode({ result: text, cniVersion }));
+  return JSON.parse((JSON.parse(out) as { result: string }).result) as unknown;
+};
+
+const current = {
+  cniVersion: "1.1.0",
+  interfaces: [
+    { name: "veth0", mac: "02:00:00:00:00:09" },
+    { name: "eth0", mac: "02:00:00:00:00:01", mtu: 1400, sandbox: "/n" },
+  ],
+  ips: [
+    { interface: 1, address: "10.0.0.2/24", gateway: "10.0.0.1" },
+    { interface: 1, address: "fd00::2/64" },
+    { interface: 1, address: "10.0.0.3/24" },
+  ],
+  routes: [
+    { dst: "0.0.0.0/0", gw: "10.0.0.1", mtu: 1300 },
+    { dst: "fd01::/64", gw: "fd00::1" },
+  ],
+  dns: { nameservers: ["10.0.0.53"] },
+};
+
+describe("convert", () => {
+  test("1.1.0 to 1.0.0 drops what 1.0.0 does not have", () => {
+    const [host, eth0] = current.interfaces;
+    const { mtu: _, ...plain } = eth0 as Record<string, unknown>;
+    expect(convert(current, "1.0.0")).toEqual({ ...current, cniVersion: "1.0.0", interfaces: [host, plain] });
+  });
+
+  test("to 0.3.0, 0.3.1 and 0.4.0 each address gets its family", () => {
+    for (const version of ["0.3.0", "0.3.1", "0.4.0"]) {
+      expect(convert(current, version)).toMatchObject({
+        cniVersion: version,
+        ips: [
+          { version: "4", interface: 1, address: "10.0.0.2/24", gateway: "10.0.0.1" },
+          { version: "6", interface: 1, address: "fd00::2/64" },
+          { version: "4", interface: 1, address: "10.0.0.3/24" },
+        ],
+      });
+    }
+  });
+
+  test("to 0.2.0 and 0.1.0 the first address of each family stays, with that family's routes", () => {
+    for (const version of ["0.2.0", "0.1.0"]) {
+      expect(convert(current, version)).toEqual({
+        cniVersion: version,
+        ip4: { ip: "10.0.0.2/24", gateway: "10.0.0.1", routes: [{ dst: "0.0.0.0/0", gw: "10.0.0.1" }] },
+        ip6: { ip: "fd00::2/64", routes: [{ dst: "fd01::/64", gw: "fd00::1" }] },
+        dns: { nameservers: ["10.0.0.53"] },
+      });
+    }
+  });
+
+  test("0.2.0 to every later version keeps addresses, routes and DNS", () => {
+    const old = convert(current, "0.2.0");
+    const routes = [
+      { dst: "0.0.0.0/0", gw: "10.0.0.1" },
+      { dst: "fd01::/64", gw: "fd00::1" },
+    ];
+    expect(convert(old, "1.1.0")).toEqual({
+      cniVersion: "1.1.0",
+      ips: [{ address: "10.0.0.2/24", gateway: "10.0.0.1" }, { address: "fd00::2/64" }],
+      routes,
+      dns: current.dns,
+    });
+    expect(convert(old, "0.4.0")).toMatchObject({ ips: [{ version: "4" }, { version: "6" }], routes });
+  });
+
+  test("to its own version is the identity on bytes", () => {
+    const text = '{ "cniVersion":"1.0.0","vendor":1.0, "ips":[ ] }';
+    expect(core.run("convert", encode({ result: text, cniVersion: "1.0.0" }))).toBe(
+      JSON.stringify({ result: text }),
+    );
+  });
+
+  test.each([
+    ["no address, for 0.2.0", { cniVersion: "1.0.0", ips: [] }, "0.2.0", 1, "has no IP address"],
+    ["an unknown target", current, "3.0.0", 1, '"3.0.0" is not supported'],
+    ["an unknown version of its own", { cniVersion: "3.0.0" }, "1.0.0", 1, "is not supported"],
+    [
+      "an address without prefix",
+      { cniVersion: "1.0.0", ips: [{ address: "10.0.0.1" }] },
+      "1.1.0",
+      6,
+      "with its prefix length",
+    ],
+    [
+      "an index out of range",
+      { cniVersion: "1.0.0", ips: [{ address: "10.0.0.1/24", interface: 0 }] },
+      "1.1.0",
+      6,
+      "index into `interfaces`",
+    ],
+    ["a route to nowhere", { cniVersion: "1.0.0", routes: [{}] }, "1.1.0", 6, "each of `routes` needs `dst`"],
+  ])("a result with %s is refused", (_, result, version, code, message) => {
+    const fault = faultOf(() => convert(result, version));
+    expect(fault.code).toBe(code);
+    expect(fault.message).toContain(message);
+  });
+});
+
+describe("outcome", () => {
+  const outcome = (more: object) =>
+    core.outcome({
+      plugin: "p",
+      cniVersion: "1.0.0",
+      exitCode: 0,
+      stdout: "",
+      stderr: "",
+      expectsResult: true,
+      ...more,
+    });
+
+  test("a result is the plugin's own bytes, with the conf's version where it printed none", () => {
+    expect(outcome({ stdout: ' {"cniVersion":"0.4.0", "x":1.0}\n' })).toBe('{"cniVersion":"0.4.0", "x":1.0}');
+    expect(outcome({ stdout: '{"ips":[]}' })).toBe('{"ips":[],"cniVersion":"1.0.0"}');
+    expect(outcome({ stdout: "{}", cniVersion: "" })).toBe('{"cniVersion":"0.1.0"}');
+  });
+
+  test("nothing is expected of other verbs", () => {
+    expect(outcome({ expectsResult: false, stdout: "whatever" })).toBeUndefined();
+  });
+
+  test("a plugin's error keeps its code, and its details join the message", () => {
+    const fault = faultOf(() =>
+      outcome({ exitCode: 1, stdout: '{"code":110,"msg":"busy","details":"try later"}' }),
+    );
+    expect(fault).toMatchObject({ code: 110, message: "busy; try later" });
+  });
+
+  test.each([
+    [
+      "nothing",
+      { stdout: " \n", stderr: "warning" },
+      6,
+      'plugin "p" printed no result; on stderr: "warning"',
+    ],
+    ["garbage", { stdout: "panic: x" }, 6, 'the result of plugin "p" is not valid JSON'],
+    ["a list", { stdout: "[]" }, 6, "must be a JSON object"],
+    ["a result of an unknown version", { stdout: '{"cniVersion":"8.0.0"}' }, 1, '"8.0.0" is not supported'],
+    [
+      "garbage on failure",
+      { exitCode: 2, stdout: "oops", stderr: "core dumped" },
+      999,
+      'plugin "p" exited with 2 and no CNI error; it printed "oops"; on stderr: "core dumped"',
+    ],
+    ["an error without a code", { exitCode: 1, stdout: '{"msg":"x"}' }, 999, "and no CNI error"],
+    ["an error with code 0", { exitCode: 1, stdout: '{"code":0,"msg":"x"}' }, 999, "x"],
+  ])("a plugin that prints %s is an error", (_, given, code, message) => {
+    const fault = faultOf(() => outcome(given));
+    expect(fault.code).toBe(code);
+    expect(fault.message).toContain(message);
+  });
+});
+
+describe("status", () => {
+  const delegate = (name: string, more: object = {}): Delegate => ({
+    name,
+    network: name,
+    ifname: "eth0",
+    default: false,
+    cniVersion: "1.0.0",
+    disableCheck: false,
+    disableGC: false,
+    plugins: ["x"],
+    conf: "{}",
+    args: [],
+    runtimeIfname: "eth0",
+    ...more,
+  });
+  const status = (...attachments: { delegate: Delegate; result: string; deviceInfo?: string }[]) => {
+    const { answer, networkStatus, routes } = documents.status.parse(core.status({ attachments }));
+    return { answer, routes, entries: JSON.parse(networkStatus) as unknown[] };
+  };
+
+  test("the default network's result is the answer, byte for byte, wherever it stands", () => {
+    const first = { delegate: delegate("a"), result: '{"cniVersion":"1.0.0"}' };
+    const second = { delegate: delegate("b", { default: true }), result: '{ "cniVersion":"0.4.0" }' };
+    expect(status(first, second).answer).toBe('{ "cniVersion":"0.4.0" }');
+    expect(status(first).answer).toBe('{"cniVersion":"1.0.0"}');
+    expect(status().answer).toBeUndefined();
+  });
+
+  test("a result with one interface is one entry, with all its addresses, gateways, DNS and device", () => {
+    const result = JSON.stringify({
+      ...current,
+      interfaces: [current.interfaces[1]],
+      ips: [{ address: "10.0.0.2/24" }, { address: "fd00::2/64", interface: 0 }],
+    });
+    const deviceInfo = '{"type":"pci","version":"1.1.0","pci":{"pci-address":"0000:01:00.1"}}';
+    expect(status({ delegate: delegate("ns/a", { default: true }), result, deviceInfo }).entries).toEqual([
+      {
+        name: "ns/a",
+        interface: "eth0",
+        ips: ["10.0.0.2", "fd00::2"],
+        mac: "02:00:00:00:00:01",
+        mtu: 1400,
+        default: true,
+        dns: current.dns,
+        "device-info": JSON.parse(deviceInfo),
+        gateway: ["10.0.0.1"],
+      },
+    ]);
+  });
+
+  test("of several interfaces each one in the container is an entry; the one with the gateway is the default", () => {
+    const result = JSON.stringify({
+      cniVersion: "1.1.0",
+      interfaces: [{ name: "host" }, { name: "x0", sandbox: "/n" }, { name: "x1", sandbox: "/n" }],
+      ips: [
+        { address: "10.0.0.2/24", interface: 1 },
+        { address: "10.0.0.3/24", interface: 2, gateway: "10.0.0.1" },
+        { address: "10.0.0.4/24" },
+        { address: "10.0.0.5/24", interface: 0 },
+      ],
+    });
+    expect(status({ delegate: delegate("a", { default: true }), result }).entries).toEqual([
+      { name: "a", interface: "x0", ips: ["10.0.0.2"], dns: {} },
+      { name: "a", interface: "x1", ips: ["10.0.0.3", "10.0.0.4"], default: true, dns: {} },
+    ]);
+  });
+
+  test("results of every version are understood; one without interfaces is no entry", () => {
+    const results = ["0.3.1", "0.4.0", "1.0.0", "1.1.0"].map((version) =>
+      JSON.stringify(
+        convert(
+          { ...current, interfaces: [current.interfaces[1]], ips: [{ address: "10.0.0.2/24" }] },
+          version,
+        ),
+      ),
+    );
+    const { entries } = status(...results.map((result) => ({ delegate: delegate("a"), result })));
+    expect(entries).toHaveLength(4);
+    for (const entry of entries) expect(entry).toMatchObject({ interface: "eth0", ips: ["10.0.0.2"] });
+    expect(
+      status({ delegate: delegate("a"), result: '{"cniVersion":"0.2.0","ip4":{"ip":"10.0.0.2/24"}}' })
+        .entries,
+    ).toEqual([]);
+  });
+
+  test("says for each interface which default routes go and which gateways come", () => {
+    const result = JSON.stringify({ cniVersion: "1.0.0", interfaces: [{ name: "eth0", sandbox: "/n" }] });
+    const asked = delegate("b", {
+      ifname: "net1",
+      gateways: ["10.0.0.1"],
+      dropDefaultRoute: { v4: false, v6: true },
+    });
+    const other = delegate("a", { dropDefaultRoute: { v4: true, v6: true } });
+    expect(status({ delegate: other, result }, { delegate: asked, result }).routes).toEqual([
+      { ifname: "eth0", dropV4: true, dropV6: true, gateways: [] },
+      { ifname: "net1", dropV4: true, dropV6: true, gateways: ["10.0.0.1"] },
+    ]);
+    // A plugin that made nothing has no routes to change.
+    expect(status({ delegate: other, result: '{"cniVersion":"1.0.0"}' }).routes).toEqual([]);
+  });
+});
+
+describe("reroute", () => {
+  const reroute = (result: object, more: object) => {
+    const out = core.run("reroute", encode({ result: JSON.stringify(result), ...more }));
+    return JSON.parse((JSON.parse(out) as { result: string }).result) as unknown;
+  };
+
+  test("takes default routes of the named families out and puts the asked ones in", () => {
+    const result = {
+      cniVersion: "1.0.0",
+      routes: [{ dst: "0.0.0.0/0", gw: "10.0.0.1" }, { dst: "::/0" }, { dst: "10.1.0.0/16" }],
+    };
+    expect(reroute(result, { dropV4: true, dropV6: false, gateways: ["10.9.0.1"] })).toEqual({
+      cniVersion: "1.0.0",
+      routes: [{ dst: "::/0" }, { dst: "10.1.0.0/16" }, { dst: "0.0.0.0/0", gw: "10.9.0.1" }],
+    });
+  });
+
+  test("knows where 0.2.0 keeps its routes", () => {
+    const result = {
+      cniVersion: "0.2.0",
+      ip4: { ip: "10.0.0.2/24", routes: [{ dst: "0.0.0.0/0" }] },
+      ip6: { ip: "fd00::2/64" },
+    };
+    expect(reroute(result, { dropV4: true, dropV6: true, gateways: ["fd00::1"] })).toMatchObject({
+      ip4: { routes: [] },
+      ip6: { routes: [{ dst: "::/0", gw: "fd00::1" }] },
+    });
+  });
+});
