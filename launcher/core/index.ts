@@ -51,7 +51,7 @@ export class Core {
   private readonly exports: Exports;
 
   /** @param bytes build/core.wasm */
-  constructor(bytes: Uint8Array<ArrayBuffer>) {
+  constructor(bytes: BufferSource) {
     this.exports = instantiateSync<Exports>(bytes).exports;
     const version = this.exports.abi_version();
     if (version !== ABI_VERSION) {

@@ -1,6 +1,7 @@
-// The bytes of the core: inside the bundle, put there by scripts/build.ts.
-import bytes from "../../build/core.wasm";
+// The bytes of the core: an asset of the packaged binary, or, of the bundle alone, the file beside it.
+import { readFileSync } from "node:fs";
+import { getRawAsset, isSea } from "node:sea";
 
-export function wasm(): Uint8Array<ArrayBuffer> {
-  return bytes;
+export function wasm(): BufferSource {
+  return isSea() ? getRawAsset("core.wasm") : readFileSync(`${__dirname}/core.wasm`);
 }

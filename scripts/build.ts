@@ -1,0 +1,117 @@
+// Builds everything that ships: assembly/ -> build/core.wasm, launcher/ -> build/plexus.cjs -> build/plexus.
+// `node scripts/build.ts [x64|arm64 ...]` packages for these architectures; by default for this machine's.
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import * as fs from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const require = createRequire(import.meta.url);
+const host = process.arch;
+const wasm = join(root, "build/core.wasm");
+const bundle = join(root, "build/plexus.cjs");
+/** pkg keeps the Nodes it packages here; it finds the place by HOME. */
+const cache = join(root, "node_modules/.cache/plexus");
+
+interface Lock {
+  packages: Record<string, { version: string; integrity: string } | undefined>;
+}
+const lock = JSON.parse(fs.readFileSync(join(root, "package-lock.json"), "utf8")) as Lock;
+
+/** The start-up of an unpatched Node, without what a CNI plugin does not need. Measured: docs/architecture.md. */
+const V8_FLAGS = ["--no-rehash-snapshot"];
+const NODE_FLAGS = ["--v8-pool-size=0", "--disable-sigusr1", "--openssl-config=/dev/null"];
+
+const architectures = process.argv.length > 2 ? process.argv.slice(2) : [host];
+fs.mkdirSync(join(root, "build"), { recursive: true });
+compileCore();
+await bundleLauncher();
+for (const arch of architectures) packageFor(arch);
+
+function compileCore(): void {
+  const asc = join(root, "node_modules/assemblyscript/bin/asc.js");
+  execFileSync(process.execPath, [asc, "--config", "asconfig.json"], { cwd: root, stdio: "inherit" });
+}
+
+async function bundleLauncher(): Promise<void> {
+  await build({
+    entryPoints: [join(root, "launcher/main.ts")],
+    outfile: bundle,
+    bundle: true,
+    platform: "node",
+    format: "cjs",
+    target: "node24",
+    minify: true,
+    logLevel: "warning",
+  });
+}
+
+function packageFor(arch: string): void {
+  nodeFor(arch);
+  const output = join(root, arch === host ? "build/plexus" : `build/plexus-${arch}`);
+  const fresh = `${output}.new`;
+  const job = {
+    entry: bundle,
+    target: { nodeRange: `node${nodeVersion(arch)}`, platform: "linux", arch, output: fresh },
+    v8Flags: V8_FLAGS,
+    seaConfig: {
+      disableExperimentalSEAWarning: true,
+      useSnapshot: false,
+      useCodeCache: arch === host, // one made on another architecture is refused at start, with a warning
+      execArgv: [...V8_FLAGS, ...NODE_FLAGS],
+      execArgvExtension: "none", // NODE_OPTIONS of the caller is none of ours
+      assets: { "core.wasm": wasm },
+    },
+  };
+  execFileSync(nodeFor(host), [join(root, "scripts/pkg-sea.cjs"), JSON.stringify(job)], {
+    cwd: root,
+    env: { ...process.env, HOME: cache },
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  fs.chmodSync(fresh, 0o755);
+  fs.renameSync(fresh, output); // it may be executing
+  console.log(`${output.slice(root.length + 1)}  ${Math.round(fs.statSync(output).size / 1e6)} MB`);
+}
+
+function nodeVersion(arch: string): string {
+  const locked = lock.packages[`node_modules/node-linux-${arch}`];
+  if (!locked) throw new Error(`there is no Node for ${arch} in package-lock.json: x64 and arm64 are supported`);
+  return locked.version;
+}
+
+/** The pinned Node for `arch`, laid out so that pkg takes it for one it has downloaded. */
+function nodeFor(arch: string): string {
+  const name = `node-v${nodeVersion(arch)}-linux-${arch}`;
+  const sea = join(cache, ".pkg-cache/sea");
+  const node = join(sea, name, "bin/node");
+  if (fs.existsSync(`${node}.ok`)) return node;
+  fs.mkdirSync(dirname(node), { recursive: true });
+  fs.copyFileSync(arch === host ? installedNode(arch) : downloadedNode(arch), node);
+  fs.chmodSync(node, 0o755);
+  for (const mark of [`${name}.tar.gz`, `${name}.tar.gz.ok`]) fs.writeFileSync(join(sea, mark), "");
+  fs.writeFileSync(`${node}.ok`, ""); // last: the entry is complete
+  return node;
+}
+
+function installedNode(arch: string): string {
+  return join(dirname(require.resolve(`node-linux-${arch}/package.json`)), "bin/node");
+}
+
+/** npm does not install a package for another architecture, but it fetches it; the lock file says what it must be. */
+function downloadedNode(arch: string): string {
+  const name = `node-linux-${arch}`;
+  const dir = join(cache, "download");
+  fs.rmSync(dir, { recursive: true, force: true });
+  fs.mkdirSync(dir, { recursive: true });
+  const pack = ["pack", "--silent", `${name}@${nodeVersion(arch)}`];
+  const file = execFileSync("npm", pack, { cwd: dir, encoding: "utf8" }).trim();
+  const sum = createHash("sha512").update(fs.readFileSync(join(dir, file))).digest("base64");
+  if (`sha512-${sum}` !== lock.packages[`node_modules/${name}`]?.integrity) {
+    throw new Error(`${file} is not what package-lock.json says: sha512-${sum}`);
+  }
+  execFileSync("tar", ["-xzf", file, "package/bin/node"], { cwd: dir });
+  return join(dir, "package/bin/node");
+}
