@@ -21,8 +21,7 @@ interface Lock {
 }
 const lock = JSON.parse(fs.readFileSync(join(root, "package-lock.json"), "utf8")) as Lock;
 
-/** The start-up of an unpatched Node, without what a CNI plugin does not need. Measured: docs/architecture.md. */
-const V8_FLAGS = ["--no-rehash-snapshot"];
+/** What a CNI plugin does not need at start-up. Measured in docs/architecture.md. */
 const NODE_FLAGS = ["--v8-pool-size=0", "--disable-sigusr1", "--openssl-config=/dev/null"];
 
 const architectures = process.argv.length > 2 ? process.argv.slice(2) : [host];
@@ -56,12 +55,11 @@ function packageFor(arch: string): void {
   const job = {
     entry: bundle,
     target: { nodeRange: `node${nodeVersion(arch)}`, platform: "linux", arch, output: fresh },
-    v8Flags: V8_FLAGS,
     seaConfig: {
       disableExperimentalSEAWarning: true,
       useSnapshot: false,
       useCodeCache: arch === host, // one made on another architecture is refused at start, with a warning
-      execArgv: [...V8_FLAGS, ...NODE_FLAGS],
+      execArgv: NODE_FLAGS,
       execArgvExtension: "none", // NODE_OPTIONS of the caller is none of ours
       assets: { "core.wasm": wasm },
     },
@@ -78,7 +76,8 @@ function packageFor(arch: string): void {
 
 function nodeVersion(arch: string): string {
   const locked = lock.packages[`node_modules/node-linux-${arch}`];
-  if (!locked) throw new Error(`there is no Node for ${arch} in package-lock.json: x64 and arm64 are supported`);
+  if (!locked)
+    throw new Error(`there is no Node for ${arch} in package-lock.json: x64 and arm64 are supported`);
   return locked.version;
 }
 
@@ -108,7 +107,9 @@ function downloadedNode(arch: string): string {
   fs.mkdirSync(dir, { recursive: true });
   const pack = ["pack", "--silent", `${name}@${nodeVersion(arch)}`];
   const file = execFileSync("npm", pack, { cwd: dir, encoding: "utf8" }).trim();
-  const sum = createHash("sha512").update(fs.readFileSync(join(dir, file))).digest("base64");
+  const sum = createHash("sha512")
+    .update(fs.readFileSync(join(dir, file)))
+    .digest("base64");
   if (`sha512-${sum}` !== lock.packages[`node_modules/${name}`]?.integrity) {
     throw new Error(`${file} is not what package-lock.json says: sha512-${sum}`);
   }

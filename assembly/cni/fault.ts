@@ -5,15 +5,10 @@ import { Writer } from "../json/writer";
 
 export const enum Code {
   IncompatibleVersion = 1,
-  UnsupportedField = 2,
-  UnknownContainer = 3,
   InvalidEnvironment = 4,
-  IOFailure = 5,
   DecodeFailure = 6,
   InvalidNetworkConfig = 7,
   TryAgainLater = 11,
-  PluginNotAvailable = 50,
-  LimitedConnectivity = 51,
   Internal = 999, // libcni's code for what the spec does not name
 }
 

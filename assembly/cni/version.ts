@@ -3,7 +3,7 @@
 import { Span } from "../json/span";
 
 /** What an absent version means (CNI spec 0.1.0 had none). */
-export const RANK_NONE = 1000; // 0.1.0
+const RANK_NONE = 1000; // 0.1.0
 export const RANK_INTERFACES = 3000; // 0.3.0: results have interfaces
 export const RANK_CHECK = 4000; // 0.4.0: CHECK, and prevResult at DEL
 export const RANK_IPS = 1000000; // 1.0.0: ips have no version

@@ -5,9 +5,9 @@ import { Kind, Value } from "./value";
 import { say, Writer } from "./writer";
 
 /** How deep arrays and objects may nest. */
-export const MAX_DEPTH = 1000;
+const MAX_DEPTH = 1000;
 /** How many values one operation may parse, over all its documents. */
-export const MAX_VALUES = 1000000;
+const MAX_VALUES = 1000000;
 
 let parsed: i32 = 0;
 

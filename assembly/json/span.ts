@@ -68,7 +68,7 @@ export class Span {
   }
 }
 
-export function isSpace(byte: u8): bool {
+function isSpace(byte: u8): bool {
   return byte === 0x20 || (byte >= 0x09 && byte <= 0x0d);
 }
 

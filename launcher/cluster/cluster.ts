@@ -1,7 +1,7 @@
 // What Plexus asks of Kubernetes. Where there is none, the answers are "none".
 
 /** A NetworkAttachmentDefinition, as far as Plexus reads it. */
-export interface NetworkAttachmentDefinition {
+interface NetworkAttachmentDefinition {
   namespace: string;
   name: string;
   /** `spec.config`, as text. */

@@ -46,7 +46,7 @@ export interface Vector {
   departs?: string[];
 }
 
-export const CONTAINER = "0123456789abcdef".repeat(4);
+const CONTAINER = "0123456789abcdef".repeat(4);
 const PLUGINS = ["bridge", "macvlan", "ipvlan", "ptp", "tuning", "portmap", "bandwidth", "passthru"];
 const RECORDER = fileURLToPath(new URL("fake-plugin.mjs", import.meta.url));
 
