@@ -24,10 +24,11 @@ export class Fault extends Error {
     super(message);
   }
 
-  /** Any thrown thing as a Fault: what is none becomes `code`, 999 unless told otherwise. */
-  static of(thrown: unknown, code: number = Code.internal): Fault {
+  /** Any thrown thing as a Fault: what the system refused as an I/O failure, the rest as an internal error. */
+  static of(thrown: unknown): Fault {
     if (thrown instanceof Fault) return thrown;
-    return new Fault(code, thrown instanceof Error ? thrown.message : String(thrown));
+    if (!(thrown instanceof Error)) return new Fault(Code.internal, String(thrown));
+    return new Fault("syscall" in thrown ? Code.ioFailure : Code.internal, thrown.message);
   }
 
   /** The same fault, with what was being done in front. */

@@ -15,7 +15,7 @@ import { localHost } from "./host/local.ts";
 import { openLog } from "./log/log.ts";
 import { State } from "./state/state.ts";
 
-const MAX_CONF = 16 << 20;
+const MAX_CONF = 8 << 20;
 
 /** What each verb does; a text it returns goes to stdout. */
 const VERBS: Record<string, (call: Call) => Promise<unknown>> = {
@@ -91,7 +91,7 @@ function readStdin(): Uint8Array {
     }
     if (count === 0) return Buffer.concat(chunks);
     size += count;
-    if (size > MAX_CONF) throw new Fault(Code.decodeFailure, "the conf on stdin is larger than 16 MiB");
+    if (size > MAX_CONF) throw new Fault(Code.decodeFailure, "the conf on stdin is larger than 8 MiB");
     chunks.push(chunk.subarray(0, count));
   }
 }

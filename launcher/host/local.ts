@@ -43,7 +43,7 @@ export const localHost: Host = {
       file = fs.openSync(temporary, "w", 0o600);
     } catch (error) {
       if (!isMissing(error)) throw error;
-      fs.mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      makeDirectory(dirname(path));
       file = fs.openSync(temporary, "w", 0o600);
     }
     try {
@@ -62,6 +62,19 @@ export const localHost: Host = {
     fs.rmSync(path, { force: true });
   },
 };
+
+/** With its parents. (Node's own `recursive` never ends where a parent cannot have children, as in /proc.) */
+function makeDirectory(dir: string): void {
+  try {
+    fs.mkdirSync(dir, 0o700);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === "EEXIST") return;
+    if (code !== "ENOENT" || dir === dirname(dir)) throw error;
+    makeDirectory(dirname(dir));
+    fs.mkdirSync(dir, 0o700);
+  }
+}
 
 function isMissing(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException).code;

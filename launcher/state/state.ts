@@ -1,5 +1,6 @@
 // Attachments on disk: Multus's scratch file, one a container, and libcni's result cache, one file an attachment.
 // Multus and Plexus read each other's. Either kind of file is enough to undo what was done.
+import { Fault } from "../fault.ts";
 import type { Host } from "../host/host.ts";
 
 /** The files of one container, as they are: text that may be torn. */
@@ -44,8 +45,10 @@ export class State {
     return ids;
   }
 
-  writeScratch(containerId: string, text: string): Promise<void> {
-    return this.host.write(this.scratchPath(containerId), text);
+  async writeScratch(containerId: string, text: string): Promise<void> {
+    await this.host.write(this.scratchPath(containerId), text).catch((error: unknown) => {
+      throw Fault.of(error).during(`state cannot be kept in ${this.cniDir} (\`cniDir\`)`);
+    });
   }
 
   removeScratch(containerId: string): void {
