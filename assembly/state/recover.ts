@@ -19,6 +19,7 @@ class Cached {
   used: bool = false;
 
   constructor(
+    readonly index: i32,
     readonly root: Value,
     readonly conf: Span,
     readonly network: Span,
@@ -45,7 +46,8 @@ class Cached {
  * In: `{runtime: {containerId, ifname?, args}, runtimeConfig?, scratch?, caches: [text, ...]}`, each file's text as
  * it is. With `ifname` only what that call of the runtime attached; without, all.
  * Out: `{delegates, rest?, unusable}`: delegates as `plan` gives them, with `netns` and `result` where cached;
- * `rest` the scratch file without them, where others remain; `unusable` what was wrong with which file.
+ * `rest` the scratch file without them, where others remain; `unusable` a list of `{why, cache?}`, `cache` being an
+ * index into `caches`, of files that nothing can be learned from.
  * Either kind of file is enough: what the scratch file does not name comes from the cache. Bad files are never an
  * error here.
  */
@@ -88,7 +90,7 @@ function readScratch(
 ): void {
   const list = parse(text, say("the scratch file"));
   if (list === null || !list.isArray()) {
-    unusable.string(failed() ? forgive() : ascii("the scratch file is not a list"));
+    report(unusable, failed() ? forgive() : ascii("the scratch file is not a list"));
     return;
   }
   let owner = ifname;
@@ -99,7 +101,7 @@ function readScratch(
     if (recorded.len > 0 && ifname.len > 0 && !recorded.equals(ifname)) continue;
     const delegate = delegateOf(entry);
     if (delegate === null) {
-      unusable.string(forgive());
+      report(unusable, forgive());
       index++;
       continue;
     }
@@ -113,7 +115,7 @@ function readScratch(
     delegate.runtimeIfname = owner;
     index++;
     if (!isInterfaceName(delegate.ifname)) {
-      unusable.string(say("interface name ").quote(delegate.ifname).text(" in the scratch file").take());
+      report(unusable, say("interface name ").quote(delegate.ifname).text(" in the scratch file").take());
       continue;
     }
     attachCache(delegate, caches);
@@ -169,7 +171,7 @@ function addCached(delegates: Delegate[], caches: Cached[], ifname: Span, unusab
     const owner = cached.text("runtimeIfName");
     if (cached.used || (owner.len > 0 && ifname.len > 0 && !owner.equals(ifname))) continue;
     const delegate = cachedDelegate(cached, owner.len > 0 ? owner : ifname.len > 0 ? ifname : ascii("eth0"));
-    if (delegate === null) unusable.string(forgive());
+    if (delegate === null) report(unusable, forgive(), cached.index);
     else found.push(delegate);
   }
   for (let i = 0; i < found.length; i++) if (found[i].isDefault) delegates.push(found[i]);
@@ -205,7 +207,7 @@ function readCaches(texts: Value | null, containerId: Span, unusable: Writer): C
     if (!text.isString()) continue;
     const root = parse(text.text(), say("a file of the result cache"));
     if (root === null) {
-      unusable.string(forgive());
+      report(unusable, forgive(), i);
       continue;
     }
     if (!textOf(root, "containerId").equals(containerId)) continue;
@@ -218,10 +220,10 @@ function readCaches(texts: Value | null, containerId: Span, unusable: Writer): C
       !isIdentifier(network) ||
       !isInterfaceName(ifname)
     ) {
-      unusable.literal("a file of the result cache is not a cniCacheV1");
+      report(unusable, ascii("a file of the result cache is not a cniCacheV1"), i);
       continue;
     }
-    caches.push(new Cached(root, conf, network, ifname));
+    caches.push(new Cached(i, root, conf, network, ifname));
   }
   return caches;
 }
@@ -230,6 +232,12 @@ function readCaches(texts: Value | null, containerId: Span, unusable: Writer): C
 function textOf(object: Value | null, name: string): Span {
   const value = memberOf(object, name);
   return value !== null && value.isString() ? value.text() : ascii("");
+}
+
+function report(unusable: Writer, why: Span, cache: i32 = -1): void {
+  unusable.open().key("why").string(why);
+  if (cache >= 0) unusable.key("cache").number(cache);
+  unusable.close();
 }
 
 function usable(value: Value | null): Value | null {

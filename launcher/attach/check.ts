@@ -14,7 +14,10 @@ export async function check(call: Call): Promise<void> {
     ...(settings.runtimeConfig === undefined ? {} : { runtimeConfig: settings.runtimeConfig }),
   });
   if (delegates.length === 0) {
-    const why = unusable.length > 0 ? unusable.join("; ") : `there is nothing of it in ${settings.cniDir}`;
+    const why =
+      unusable.length > 0
+        ? unusable.map(({ why }) => why).join("; ")
+        : `there is nothing of it in ${settings.cniDir}`;
     throw new Fault(Code.unknownContainer, `CHECK ${subjectOf(runtime)}: it was not added: ${why}`);
   }
   for (const delegate of delegates) {

@@ -10,13 +10,14 @@ export async function del(call: Call): Promise<void> {
   const { core, runtime, settings, state, log } = call;
   const files = state.read(runtime.containerId);
   if (files.scratch === undefined && files.caches.size === 0) return; // never added, or deleted before
+  const caches = [...files.caches];
   const { delegates, rest, unusable } = core.recover({
     runtime,
     ...files,
-    caches: [...files.caches.values()],
+    caches: caches.map(([, text]) => text),
     ...(settings.runtimeConfig === undefined ? {} : { runtimeConfig: settings.runtimeConfig }),
   });
-  for (const why of unusable) log.write("error", `DEL ${subjectOf(runtime)}: ${why}`);
+  for (const { why } of unusable) log.write("error", `DEL ${subjectOf(runtime)}: ${why}`);
   const all = delegates.length > 0 || unusable.length === 0 ? delegates : await fromConf(call);
 
   const faults = await undo(call, all);
@@ -24,13 +25,13 @@ export async function del(call: Call): Promise<void> {
     const message = faults.map((fault) => fault.message).join("; ");
     throw new Fault(faults[0]?.code ?? 0, `DEL ${subjectOf(runtime)}: ${message}`);
   }
-  if (rest === undefined) {
-    state.removeScratch(runtime.containerId);
-    // What is left now was unreadable; with the container gone it is of no use.
-    for (const name of state.read(runtime.containerId).caches.keys()) state.removeCache(name);
-  } else {
-    await state.writeScratch(runtime.containerId, rest);
+  // What could not be read is of no use any more. What another call for this container attached stays.
+  for (const { cache } of unusable) {
+    const name = cache === undefined ? undefined : caches[cache]?.[0];
+    if (name !== undefined) state.removeCache(name);
   }
+  if (rest === undefined) state.removeScratch(runtime.containerId);
+  else await state.writeScratch(runtime.containerId, rest);
 }
 
 /** DELs delegates in reverse order, with all that is kept of each one that succeeds. Returns the failures. */

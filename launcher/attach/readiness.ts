@@ -1,5 +1,4 @@
 // The file whose existence says that the default network is ready (`readinessindicatorfile`).
-import { setTimeout as sleep } from "node:timers/promises";
 import { Code, Fault } from "../fault.ts";
 import type { Call } from "./call.ts";
 
@@ -11,7 +10,7 @@ export async function waitUntilReady(call: Call): Promise<void> {
   const deadline = Date.now() + LIMIT_MS;
   while (!isReady(call)) {
     if (Date.now() > deadline) throw notReady(call, Code.tryAgainLater);
-    await sleep(POLL_MS);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
 

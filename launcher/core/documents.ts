@@ -68,7 +68,7 @@ export const plan = z.strictObject({ delegates: z.array(delegate), scratch: z.st
 export const recovery = z.strictObject({
   delegates: z.array(delegate),
   rest: z.optional(z.string()),
-  unusable: z.array(z.string()),
+  unusable: z.array(z.strictObject({ why: z.string(), cache: z.optional(z.number()) })),
 });
 
 export const invocation = z.strictObject({

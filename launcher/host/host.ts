@@ -19,13 +19,16 @@ export interface Host {
   find(name: string, dirs: string[]): string | undefined;
   /** Runs an executable. Rejects with a Fault where it cannot be run, or says too much, or not UTF-8, or never ends. */
   execute(path: string, options: ExecuteOptions): Promise<Execution>;
-  /** A file's text, or undefined where there is none. */
+  /** A file's text, or undefined where there is no file. */
   read(path: string): string | undefined;
   /** The names in a directory, sorted; none where it is not there. */
   list(dir: string): string[];
   isDirectory(path: string): boolean;
   exists(path: string): boolean;
-  /** Writes a file of mode 0600, whole or not at all, synced; with its directory (0700) where that is missing. */
+  /**
+   * Writes a file of mode 0600, whole or not at all, synced; with its directory (0700) where that is missing. Until it
+   * is whole its name starts with a dot.
+   */
   write(path: string, text: string): Promise<void>;
   /** Removes a file; one that is not there is no error. */
   remove(path: string): void;

@@ -2,8 +2,9 @@
 import { isUtf8 } from "node:buffer";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import { Code, Fault } from "../fault.ts";
+import { makeDirectory } from "./directory.ts";
 import type { ExecuteOptions, Execution, Host } from "./host.ts";
 
 /** What a plugin may print. The largest results in use have a few kilobytes. */
@@ -37,13 +38,13 @@ export const localHost: Host = {
   },
 
   async write(path, text) {
-    const temporary = `${path}.${process.pid}.tmp`;
+    const temporary = `${dirname(path)}/.${basename(path)}.${process.pid}`;
     let file: number;
     try {
       file = fs.openSync(temporary, "w", 0o600);
     } catch (error) {
       if (!isMissing(error)) throw error;
-      makeDirectory(dirname(path));
+      makeDirectory(dirname(path), 0o700);
       file = fs.openSync(temporary, "w", 0o600);
     }
     try {
@@ -63,22 +64,9 @@ export const localHost: Host = {
   },
 };
 
-/** With its parents. (Node's own `recursive` never ends where a parent cannot have children, as in /proc.) */
-function makeDirectory(dir: string): void {
-  try {
-    fs.mkdirSync(dir, 0o700);
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === "EEXIST") return;
-    if (code !== "ENOENT" || dir === dirname(dir)) throw error;
-    makeDirectory(dirname(dir));
-    fs.mkdirSync(dir, 0o700);
-  }
-}
-
 function isMissing(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException).code;
-  return code === "ENOENT" || code === "ENOTDIR";
+  return code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR";
 }
 
 function unlessMissing<T>(read: () => T, missing: T): T {

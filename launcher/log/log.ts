@@ -1,6 +1,8 @@
 // The log: to stderr, which the runtime keeps, and to a file that rotates. Never to stdout.
 // Levels, line format and options are Multus's (multus-cni docs/configuration.md, "Logging").
 import * as fs from "node:fs";
+import { dirname } from "node:path";
+import { makeDirectory } from "../host/directory.ts";
 
 const LEVELS = ["panic", "error", "verbose", "debug"] as const;
 export type Level = (typeof LEVELS)[number];
@@ -16,9 +18,10 @@ export interface LogSettings {
 export async function openLog(settings: LogSettings): Promise<Log> {
   const { logFile, logOptions } = settings;
   const limit = logOptions.maxSize * 1024 * 1024;
-  if (logFile !== "" && limit > 0) {
+  if (logFile !== "") {
     try {
-      if ((fs.statSync(logFile, { throwIfNoEntry: false })?.size ?? 0) >= limit) {
+      makeDirectory(dirname(logFile), 0o755);
+      if (limit > 0 && (fs.statSync(logFile, { throwIfNoEntry: false })?.size ?? 0) >= limit) {
         const { rotate } = await import("./rotate.ts"); // needs zlib, so loaded only when it is time
         rotate(logFile, logOptions);
       }

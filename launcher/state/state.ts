@@ -10,21 +10,19 @@ export interface ContainerFiles {
   caches: Map<string, string>;
 }
 
-const TEMPORARY = /\.\d+\.tmp$/;
-
 export class State {
   constructor(
     private readonly host: Host,
     private readonly cniDir: string,
   ) {}
 
-  /** What there is of a container. */
+  /** What there is of a container. Of the caches, some may turn out to be another's. */
   read(containerId: string): ContainerFiles {
     const files: ContainerFiles = { caches: new Map() };
     const scratch = this.host.read(this.scratchPath(containerId));
     if (scratch !== undefined) files.scratch = scratch;
     for (const name of this.host.list(this.resultsDir)) {
-      if (!name.includes(`-${containerId}-`) || TEMPORARY.test(name)) continue;
+      if (isTemporary(name) || !name.includes(`-${containerId}-`)) continue;
       const text = this.host.read(`${this.resultsDir}/${name}`);
       if (text !== undefined) files.caches.set(name, text);
     }
@@ -35,10 +33,10 @@ export class State {
   containers(): Set<string> {
     const ids = new Set<string>();
     for (const name of this.host.list(this.cniDir)) {
-      if (name !== "results" && !TEMPORARY.test(name)) ids.add(name);
+      if (!isTemporary(name) && isScratch(this.host.read(`${this.cniDir}/${name}`))) ids.add(name);
     }
     for (const name of this.host.list(this.resultsDir)) {
-      if (TEMPORARY.test(name)) continue;
+      if (isTemporary(name)) continue;
       const id = containerOf(this.host.read(`${this.resultsDir}/${name}`) ?? "");
       if (id !== undefined) ids.add(id);
     }
@@ -51,8 +49,17 @@ export class State {
     });
   }
 
+  /** Removes a container's scratch file, with what writers that were killed have left of it. */
   removeScratch(containerId: string): void {
     this.host.remove(this.scratchPath(containerId));
+    this.removeTemporaries(this.cniDir, (name) => name.startsWith(`.${containerId}.`));
+    this.removeTemporaries(this.resultsDir, (name) => name.includes(`-${containerId}-`));
+  }
+
+  private removeTemporaries(dir: string, belongs: (name: string) => boolean): void {
+    for (const name of this.host.list(dir)) {
+      if (isTemporary(name) && belongs(name)) this.host.remove(`${dir}/${name}`);
+    }
   }
 
   writeCache(name: string, text: string): Promise<void> {
@@ -70,6 +77,16 @@ export class State {
   private scratchPath(containerId: string): string {
     return `${this.cniDir}/${containerId}`;
   }
+}
+
+/** As the host names files that it has not finished: no container ID or network name starts so. */
+function isTemporary(name: string): boolean {
+  return name.startsWith(".");
+}
+
+/** Is this, whole or torn, what a scratch file holds? Other files in the directory are not ours to touch. */
+function isScratch(text: string | undefined): boolean {
+  return text !== undefined && (text === "" || /^\[\s*(\{|\]|$)/.test(text));
 }
 
 function containerOf(cache: string): string | undefined {
