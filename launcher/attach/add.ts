@@ -6,6 +6,7 @@ import { undo } from "./del.ts";
 import { addDelegate, requirePlugins } from "./execute.ts";
 import { confNetworks } from "./networks.ts";
 import { waitUntilReady } from "./readiness.ts";
+import { recover } from "./recover.ts";
 
 /** Returns the result for the runtime: the default network's, as text. */
 export async function add(call: Call): Promise<string> {
@@ -68,20 +69,19 @@ function withResult(delegate: Delegate, result: string | undefined): Delegate {
 
 /**
  * Undoes what an ADD that died left behind under the same container and interface name. Returns the container's
- * scratch file, where another interface name's entries are in it.
+ * scratch file, which may have entries under another interface name.
  */
 async function clearLeftovers(call: Call): Promise<string | undefined> {
-  const { core, runtime, state } = call;
-  const files = state.read(runtime.containerId);
-  if (files.scratch === undefined && files.caches.size === 0) return undefined;
-  const { delegates } = core.recover({ runtime, ...files, caches: [...files.caches.values()] });
+  const { runtime, state } = call;
+  const { any, delegates } = await recover(call);
+  if (!any) return undefined;
   if (delegates.length > 0) {
     call.log.write(
       "error",
       `${subjectOf(runtime)} was attached before, by an ADD that did not end: it is undone`,
     );
-    const faults = await undo(call, delegates);
-    if (faults[0]) throw faults[0].during(`ADD ${subjectOf(runtime)}, undoing an earlier ADD`);
+    const [fault] = await undo(call, delegates);
+    if (fault) throw fault.during(`ADD ${subjectOf(runtime)}, undoing an earlier ADD`);
   }
-  return files.scratch;
+  return state.read(runtime.containerId).scratch;
 }

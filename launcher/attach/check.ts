@@ -2,22 +2,14 @@
 import { Code, Fault } from "../fault.ts";
 import { type Call, subjectOf } from "./call.ts";
 import { checkDelegate } from "./execute.ts";
+import { recover } from "./recover.ts";
 
 /** Throws the first difference a plugin finds. Networks that cannot be checked, or ask not to be, are left out. */
 export async function check(call: Call): Promise<void> {
-  const { core, runtime, settings, state, log } = call;
-  const files = state.read(runtime.containerId);
-  const { delegates, unusable } = core.recover({
-    runtime,
-    ...files,
-    caches: [...files.caches.values()],
-    ...(settings.runtimeConfig === undefined ? {} : { runtimeConfig: settings.runtimeConfig }),
-  });
+  const { runtime, settings, log } = call;
+  const { any, delegates, complaints } = await recover(call);
   if (delegates.length === 0) {
-    const why =
-      unusable.length > 0
-        ? unusable.map(({ why }) => why).join("; ")
-        : `there is nothing of it in ${settings.cniDir}`;
+    const why = any ? complaints.join("; ") : `there is nothing of it in ${settings.cniDir}`;
     throw new Fault(Code.unknownContainer, `CHECK ${subjectOf(runtime)}: it was not added: ${why}`);
   }
   for (const delegate of delegates) {
