@@ -8,7 +8,12 @@ export default defineConfig({
       { test: { name: "vectors", include: ["test/vectors/**/*.test.ts"], testTimeout: 60_000 } },
       {
         // They share the machine's interfaces and rules, so one file at a time.
-        test: { name: "netns", include: ["test/netns/**/*.test.ts"], testTimeout: 120_000, fileParallelism: false },
+        test: {
+          name: "netns",
+          include: ["test/netns/**/*.test.ts"],
+          testTimeout: 120_000,
+          fileParallelism: false,
+        },
       },
     ],
   },

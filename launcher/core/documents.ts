@@ -41,7 +41,7 @@ export const settings = z.strictObject({
 });
 
 /** One delegate, ready to be invoked: see assembly/plan/delegate.ts. */
-export const delegate = z.strictObject({
+const delegate = z.strictObject({
   name: z.string(),
   network: z.string(),
   ifname: z.string(),

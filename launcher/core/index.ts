@@ -1,5 +1,4 @@
 // The one place that knows the core's ABI: documents in, documents out.
-import { instantiateSync } from "@assemblyscript/loader";
 import { Code, Fault } from "../fault.ts";
 import type {
   ConfDocument,
@@ -14,12 +13,12 @@ import type {
 
 export type { Delegate, Invocation, Settings } from "./documents.ts";
 
-interface Exports extends Record<string, unknown> {
+type Exports = Record<string, unknown> & {
   memory: { buffer: ArrayBuffer };
   abi_version(): number;
   alloc(size: number): number;
   reset(): void;
-}
+};
 
 type Operation = (ptr: number, len: number) => number;
 
@@ -52,7 +51,7 @@ export class Core {
 
   /** @param bytes build/core.wasm */
   constructor(bytes: BufferSource) {
-    this.exports = instantiateSync<Exports>(bytes).exports;
+    this.exports = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as unknown as Exports;
     const version = this.exports.abi_version();
     if (version !== ABI_VERSION) {
       throw new Fault(Code.internal, `core.wasm speaks ABI ${version}, this launcher ${ABI_VERSION}`);

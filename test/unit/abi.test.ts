@@ -1,3 +1,4 @@
+import { instantiateSync } from "@assemblyscript/loader";
 import { describe, expect, test } from "vitest";
 import type { Core } from "../../launcher/core/index.ts";
 import { coreBytes, loadCore } from "../core.ts";
@@ -33,6 +34,12 @@ describe("the ABI", () => {
     expect([out.getUint32(0, true), out.getUint32(4, true)]).toEqual([0, 7]);
     expect(new TextDecoder().decode(new Uint8Array(memory.buffer, out.byteOffset + 8, 7))).toBe('{"a":1}');
     reset();
+  });
+
+  test("is embedded by @assemblyscript/loader too", () => {
+    const { exports } = instantiateSync<{ abi_version(): number; memory: WebAssembly.Memory }>(coreBytes());
+    expect(exports.abi_version()).toBe(1);
+    expect(Object.keys(exports)).toEqual(expect.arrayContaining(Object.keys(seeds)));
   });
 
   test("operations are pure: same bytes in, same bytes out, whatever came between", () => {

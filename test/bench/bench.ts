@@ -1,0 +1,215 @@
+// npm run bench: what Plexus costs, beside what it cannot do without and beside other meta-plugins. Needs root.
+//
+//   npm run bench -- [--peer NAME=PATH]... [--runs N] [--only start|ADD 1|ADD 3|ADD 5|core] [--json FILE]
+//
+// A peer is any CNI binary that reads Multus's configuration. Nothing here fails for being slow: the tables tell.
+// On a machine that has other work, give it the precedence that figures need: chrt --rr 1 npm run bench
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpus, release, totalmem } from "node:os";
+import { setImmediate } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { buildSync } from "esbuild";
+import { ensurePackages, ensurePlugins } from "../../scripts/debian.ts";
+import { binary } from "../binary.ts";
+import { delegates, direct, directMemory, meta, metaMemory, Namespaces, removeBridges } from "./attach.ts";
+import * as measuring from "./measure.ts";
+import { execute, measure, peakMemory, timed, WARM_UP } from "./measure.ts";
+import { markdown, medianWall, type Row, record, type Table, type Target } from "./report.ts";
+
+const wasm = fileURLToPath(new URL("../../build/core.wasm", import.meta.url));
+
+const { values } = parseArgs({
+  options: {
+    peer: { type: "string", multiple: true, default: [] },
+    runs: { type: "string", default: "20" },
+    only: { type: "string", default: "" },
+    json: { type: "string" },
+  },
+});
+const runs = Number(values.runs);
+if (!(runs >= 1)) throw new Error(`--runs ${values.runs}: a number from 1 on is needed`);
+const metaPlugins = [`plexus=${binary}`, ...values.peer].map((text) => {
+  const [name = "", path = ""] = text.split(/=(.*)/s);
+  if (!/^[\w.-]+$/.test(name) || path === "") throw new Error(`--peer ${text}: NAME=PATH is needed`);
+  return { name, path };
+});
+
+/** The parts of the bench, by the names `--only` knows. */
+const parts: Record<string, () => Promise<Table[]>> = {
+  start: startUp,
+  "ADD 1": () => attachments(1),
+  "ADD 3": () => attachments(3),
+  "ADD 5": () => attachments(5),
+  core: coreOperations,
+};
+const chosen = Object.entries(parts).filter(([name]) => values.only === "" || name === values.only);
+if (chosen.length === 0) {
+  throw new Error(`--only ${values.only}: there is ${Object.keys(parts).join(", ")}`);
+}
+
+const interrupt = new AbortController();
+for (const name of ["SIGINT", "SIGTERM"] as const) {
+  process.once(name, () => interrupt.abort(`bench: ended by ${name}, and cleaned up`));
+}
+
+ensurePackages(["iproute2", "time"]);
+const plugins = ensurePlugins();
+// Not in /tmp, which may be memory: Plexus syncs its state to a disk, and that is part of what it costs.
+const dir = mkdtempSync("/var/tmp/plexus-bench-");
+try {
+  const accounted = measuring.accountForCpu();
+  const machine = {
+    cpu: cpus()[0]?.model ?? "",
+    cores: cpus().length,
+    memoryGB: Math.round(totalmem() / 2 ** 30),
+    kernel: release(),
+    node: process.version,
+    runs,
+  };
+  console.log(
+    `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGB} GB, Linux ${machine.kernel}, Node ${machine.node}.\n` +
+      `${runs} runs of each, in turn. Ratio and difference are to a table's first row. CPU is the whole process tree's, ` +
+      `${accounted ? "" : "and left out, for want of a cgroup v2 to write to; "}peak the largest process's of it.`,
+  );
+  const tables: Table[] = [];
+  for (const [, run] of chosen) {
+    for (const table of await run()) {
+      console.log(`\n${markdown(table)}`);
+      tables.push(table);
+    }
+  }
+  if (values.json !== undefined) {
+    writeFileSync(values.json, `${JSON.stringify({ machine, tables: tables.map(record) }, null, 2)}\n`);
+  }
+} catch (error) {
+  if (!interrupt.signal.aborted) throw error;
+  console.error(interrupt.signal.reason);
+  process.exitCode = 1;
+} finally {
+  removeBridges();
+  rmSync(dir, { recursive: true, force: true });
+  measuring.stopAccounting();
+}
+
+/** VERSION, beside Node's own start and, where there is a C compiler, that of any process. */
+async function startUp(): Promise<Table[]> {
+  const empty = `${dir}/empty.cjs`;
+  writeFileSync(empty, "");
+  const commands: Record<string, measuring.Command> = {
+    "bare Node, empty file": { path: process.execPath, args: [empty] },
+    ...Object.fromEntries(metaPlugins.map(({ name, path }) => [`${name}, VERSION`, version(path)])),
+    ...exitOnly(),
+  };
+  const candidates = Object.entries(commands).map(([name, command]) => whole(name, command));
+  const samples = await measure(candidates, runs * 2, interrupt.signal);
+  const [node, plexus, ...others] = Object.entries(commands).map(([name, command]) => ({
+    ...rowOf(samples, name),
+    peak: peakMemory(command),
+  }));
+  if (!node || !plexus) return [];
+  const target: Target = {
+    what: "above bare Node",
+    value: medianWall(plexus) - medianWall(node),
+    limit: 5,
+    unit: "ms",
+  };
+  return [{ title: "start-up", rows: [node, { ...plexus, target }, ...others], compared: true }];
+}
+
+/** ADD and DEL of `count` bridges, by each meta-plugin and by calling the delegates alone. */
+async function attachments(count: number): Promise<Table[]> {
+  const pod = delegates(count, plugins, dir);
+  const namespaces = new Namespaces((runs + WARM_UP + 1) * (metaPlugins.length + 1));
+  try {
+    const take = () => namespaces.take();
+    const start = whole("plexus, VERSION", version(binary));
+    const candidates = [
+      direct("delegates alone", pod, take),
+      ...metaPlugins.map(({ name, path }) => meta(name, path, pod, take)),
+    ];
+    const samples = await measure([start, ...candidates], runs, interrupt.signal);
+    const peaks = [
+      directMemory(pod, take()),
+      ...metaPlugins.map(({ name, path }) => metaMemory(name, path, pod, take())),
+    ];
+    const rows = (verb: string) => candidates.map(({ name }): Row => rowOf(samples, name, verb));
+    const [alone, plexus, ...peers] = rows("ADD").map((row, index) => ({ ...row, peak: peaks[index] ?? 0 }));
+    const started = rowOf(samples, start.name);
+    if (!alone || !plexus) return [];
+    const target: Target = {
+      what: "above both",
+      value: medianWall(plexus) - medianWall(alone) - medianWall(started),
+      limit: 15,
+      unit: "ms",
+    };
+    const bridges = `${count} bridge${count > 1 ? "s" : ""}`;
+    return [
+      {
+        title: `ADD of ${bridges}`,
+        rows: [alone, started, count === 3 ? { ...plexus, target } : plexus, ...peers],
+        compared: true,
+      },
+      { title: `DEL of ${bridges}`, rows: rows("DEL"), compared: true },
+    ];
+  } finally {
+    namespaces.remove();
+  }
+}
+
+/** The core alone: its first use in a process, many times, and then warm. */
+async function coreOperations(): Promise<Table[]> {
+  const program = `${dir}/core.cjs`;
+  const entry = fileURLToPath(new URL("core.ts", import.meta.url));
+  buildSync({ entryPoints: [entry], bundle: true, platform: "node", format: "cjs", outfile: program });
+  const run = (mode: string) => {
+    const printed = execute({ path: process.execPath, args: [program, wasm, mode] });
+    return Object.entries(JSON.parse(printed) as Record<string, number[]>).map(
+      ([name, samples]): Row => ({ name, samples: samples.map((wall) => ({ wall })) }),
+    );
+  };
+  const [planned = "", loaded = ""] = ["plan", "netconf, plan"].map(
+    (what) => `instantiate, ${what} of 3 networks, first use in a process`,
+  );
+  const cold = new Map<string, Row>([planned, loaded].map((name) => [name, { name, samples: [] }]));
+  for (let round = 0; round < runs; round++) {
+    await setImmediate(); // lets a SIGINT be seen
+    interrupt.signal.throwIfAborted();
+    for (const [name, row] of cold) row.samples.push(...run(name).flatMap(({ samples }) => samples));
+  }
+  const rows = [...cold.values()].map((row): Row => {
+    const target: Target = { what: "cold", value: medianWall(row), limit: 2, unit: "ms" };
+    return row.name === planned ? { ...row, target } : row;
+  });
+  const size: Target = { what: "size", value: statSync(wasm).size / 1000, limit: 100, unit: "KB" };
+  return [
+    {
+      title: "the core",
+      rows: [...rows, ...run(String(runs * 5)), { name: "size of core.wasm", samples: [], target: size }],
+      compared: false,
+    },
+  ];
+}
+
+/** A command whose whole run is measured. */
+function whole(name: string, command: measuring.Command): measuring.Candidate {
+  return { name, run: () => ({ run: timed(() => execute(command)).cost }) };
+}
+
+function rowOf(samples: measuring.Samples, candidate: string, part = "run"): Row {
+  return { name: candidate, samples: samples.get(candidate)?.get(part) ?? [] };
+}
+
+function version(path: string): measuring.Command {
+  return { path, env: { CNI_COMMAND: "VERSION" }, stdin: '{"cniVersion":"1.0.0"}' };
+}
+
+/** The least that a process costs: a static program that only exits. */
+function exitOnly(): Record<string, measuring.Command> {
+  const program = `${dir}/exit`;
+  const { status } = spawnSync("cc", ["-static", "-O2", "-x", "c", "-o", program, "-"], {
+    input: "int main(void) { return 0; }",
+  });
+  return status === 0 ? { "static C program that only exits": { path: program } } : {};
+}

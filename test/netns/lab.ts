@@ -1,0 +1,398 @@
+// A node for one test: a network namespace that stands for the node, one for each container, and directories for
+// plugins, confs, addresses and state. Plexus and its delegates run inside, so the machine's own network is neither
+// seen nor changed, and what is left over is plain to see.
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import * as fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ensurePackages, ensurePlugins } from "../../scripts/debian.ts";
+import { binary } from "../binary.ts";
+
+if (process.getuid?.() !== 0) throw new Error("the netns tests make network namespaces: run them as root");
+ensurePackages(["iproute2", "iptables", "nftables", "iputils-ping", "busybox"]);
+
+/** The reference plugins. */
+export const pluginDir = ensurePlugins();
+
+/** Any JSON object: a conf, or a part of one. */
+export type Conf = Record<string, unknown>;
+
+/** What a plugin prints: a CNI result, or a CNI error. */
+export interface Answer {
+  cniVersion: string;
+  code?: number;
+  msg?: string;
+  details?: string;
+  ips?: { address: string; gateway?: string; interface?: number }[];
+  interfaces?: { name: string; mac?: string; sandbox?: string }[];
+  routes?: { dst: string; gw?: string }[];
+}
+
+export interface Outcome {
+  /** Null where a signal ended the process. */
+  exitCode: number | null;
+  stdout: string;
+  stderr: string;
+  /** `stdout` as JSON; empty where nothing was printed. */
+  answer: Partial<Answer>;
+}
+
+export interface Container {
+  id: string;
+  /** Path of its network namespace. */
+  netns: string;
+}
+
+/** Which container a call is for, and what the runtime says beside the conf. */
+export interface Target {
+  container: Container;
+  /** CNI_IFNAME; `eth0` unless given. */
+  ifname?: string;
+  /** CNI_ARGS. */
+  args?: string;
+  /** CNI_NETNS, where it is not the container's own. */
+  netns?: string;
+}
+
+interface Link {
+  ifname: string;
+  flags: string[];
+  linkinfo?: { info_kind?: string };
+}
+
+/** One call that a fake plugin was executed for. */
+export interface FakeCall {
+  verb: string;
+  containerId: string;
+  ifname: string;
+  conf: Conf;
+}
+
+const NETNS_DIR = "/run/netns";
+const NSENTER = "/usr/bin/nsenter";
+
+export class Lab {
+  /** Everything below is in here. */
+  readonly dir = fs.mkdtempSync(join(tmpdir(), "plexus-lab-"));
+  /** Plexus's state. */
+  readonly cniDir = join(this.dir, "state");
+  /** Addresses that host-local has given. */
+  readonly dataDir = join(this.dir, "addresses");
+  /** The reference plugins, as links, and fake ones. */
+  readonly binDir = join(this.dir, "bin");
+  /** Conf files, for a test to write. */
+  readonly confDir = join(this.dir, "confs");
+  /** PATH of Plexus and its delegates. */
+  path = process.env.PATH ?? "";
+
+  private readonly node = `plexus-${randomBytes(4).toString("hex")}`;
+  private readonly containers: Container[] = [];
+  private readonly processes: ChildProcess[] = [];
+  /** What was there before Plexus was executed. */
+  private readonly baseline = new Map<string, Set<string>>();
+
+  private constructor() {}
+
+  /** A new node, with nothing on it. */
+  static async open(): Promise<Lab> {
+    const lab = new Lab();
+    for (const dir of [lab.binDir, lab.confDir]) fs.mkdirSync(dir);
+    for (const name of fs.readdirSync(pluginDir))
+      fs.symlinkSync(join(pluginDir, name), join(lab.binDir, name));
+    await lab.namespace(lab.node);
+    await lab.onNode("ip", "link", "set", "lo", "up");
+    await lab.rebase(lab.node);
+    return lab;
+  }
+
+  /** Ends what still runs on the node, and removes all of it. */
+  async close(): Promise<void> {
+    const names = [this.node, ...this.containers.map(({ netns }) => netns.slice(NETNS_DIR.length + 1))];
+    for (const child of this.processes) child.kill("SIGKILL");
+    for (const name of names) {
+      for (const pid of (await must("ip", ["netns", "pids", name])).split("\n")) kill(pid);
+      await must("ip", ["netns", "delete", name]);
+    }
+    fs.rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  /** A container without any network: an ID and a namespace. */
+  async container(): Promise<Container> {
+    const name = `${this.node}-${this.containers.length}`;
+    const container = { id: randomBytes(32).toString("hex"), netns: join(NETNS_DIR, name) };
+    await this.namespace(name);
+    this.containers.push(container);
+    return container;
+  }
+
+  /** Takes a container's namespace away, as a runtime does with a dead one. */
+  async kill(container: Container): Promise<void> {
+    this.containers.splice(this.containers.indexOf(container), 1);
+    await must("ip", ["netns", "delete", container.netns.slice(NETNS_DIR.length + 1)]);
+  }
+
+  /**
+   * A cable from the node to elsewhere: interface `name` of the node, whose far end has `address` and answers to it.
+   * What plugins take as parent, or as device.
+   */
+  async cable(name: string, address: string): Promise<void> {
+    const far = `${name}-far`;
+    await this.onNode("ip", "link", "add", name, "type", "veth", "peer", "name", far);
+    await this.onNode("ip", "address", "add", address, "dev", far);
+    for (const one of [name, far]) await this.onNode("ip", "link", "set", one, "up");
+    await this.rebase(this.node);
+  }
+
+  /** Leaves Plexus and its delegates no commands but these. */
+  restrictPath(...commands: string[]): void {
+    this.path = join(this.dir, "path");
+    fs.mkdirSync(this.path);
+    for (const name of commands) fs.symlinkSync(join("/usr/sbin", name), join(this.path, name));
+  }
+
+  /** Executes a command on the node; its stdout. Throws where it fails. */
+  onNode(command: string, ...args: string[]): Promise<string> {
+    return must(NSENTER, [`--net=${NETNS_DIR}/${this.node}`, command, ...args]);
+  }
+
+  /** Executes a command in a container's namespace; its stdout. Throws where it fails. */
+  inside(container: Container, command: string, ...args: string[]): Promise<string> {
+    return must(NSENTER, [`--net=${container.netns}`, command, ...args]);
+  }
+
+  /** Starts a command on the node, or in a container, that goes on until `close`. */
+  daemon(where: Container | "node", command: string, ...args: string[]): ChildProcess {
+    const netns = where === "node" ? `${NETNS_DIR}/${this.node}` : where.netns;
+    const child = spawn(NSENTER, [`--net=${netns}`, command, ...args], { stdio: "ignore" });
+    this.processes.push(child);
+    return child;
+  }
+
+  /** The IPv4 addresses of an interface in a container, each with its prefix length. */
+  async addresses(container: Container, ifname: string): Promise<string[]> {
+    const json = await this.inside(container, "ip", "-json", "-4", "address", "show", "dev", ifname);
+    const [link] = JSON.parse(json) as { addr_info: { local: string; prefixlen: number }[] }[];
+    return (link?.addr_info ?? []).map(({ local, prefixlen }) => `${local}/${prefixlen}`);
+  }
+
+  /** The names of the interfaces in a container, without `lo`. */
+  async interfaces(container: Container): Promise<string[]> {
+    return (await links(container.netns)).map(({ ifname }) => ifname).filter((name) => name !== "lo");
+  }
+
+  /** A conf for Plexus: these networks, the default one first. */
+  conf(delegates: Conf[], more: Conf = {}): Conf {
+    return {
+      cniVersion: "1.1.0",
+      name: "plexus",
+      type: "plexus",
+      binDir: this.binDir,
+      cniDir: this.cniDir,
+      confDir: this.confDir,
+      ...(delegates.length > 0 ? { delegates } : {}),
+      ...more,
+    };
+  }
+
+  /** A bridge network, 10.222.`number`.0/24, whose gateway is on the node. */
+  bridge(name: string, number: number, more: Conf = {}): Conf {
+    return {
+      cniVersion: "1.1.0",
+      name,
+      type: "bridge",
+      bridge: `br${number}`,
+      isGateway: true,
+      ipam: this.hostLocal(number),
+      ...more,
+    };
+  }
+
+  /** IPAM with addresses of 10.222.`number`.0/24. */
+  hostLocal(number: number): Conf {
+    return { type: "host-local", dataDir: this.dataDir, ranges: [[{ subnet: `10.222.${number}.0/24` }]] };
+  }
+
+  /** The addresses that host-local has given to anybody. */
+  reserved(): string[] {
+    return files(this.dataDir)
+      .map((path) => path.slice(path.lastIndexOf("/") + 1))
+      .filter((name) => /^[0-9a-f.:]+$/.test(name))
+      .sort();
+  }
+
+  /** Writes a file below `confDir`; its path. */
+  file(name: string, content: Conf): string {
+    const path = join(this.confDir, name);
+    fs.mkdirSync(join(path, ".."), { recursive: true });
+    fs.writeFileSync(path, JSON.stringify(content));
+    return path;
+  }
+
+  /**
+   * Installs a plugin that notes its calls and then does what `verbs` has for the verb: shell, or else succeed.
+   * ADD without a text of its own prints an empty result. `$dir` is the lab's directory.
+   */
+  fake(name: `fake-${string}`, verbs: Record<string, string> = {}): void {
+    const cases = Object.entries({ ADD: `echo '{"cniVersion":"1.1.0"}'`, ...verbs });
+    fs.writeFileSync(
+      join(this.binDir, name),
+      `#!/bin/sh\ndir='${this.dir}'\nconf=$(cat)\n` +
+        `printf '%s %s %s %s\\n' "$CNI_COMMAND" "$CNI_CONTAINERID" "$CNI_IFNAME" "$conf" >> "$dir/calls-${name}"\n` +
+        `case $CNI_COMMAND in\n${cases.map(([verb, body]) => `${verb}) ${body} ;;\n`).join("")}esac\n`,
+      { mode: 0o755 },
+    );
+  }
+
+  /** The calls that a fake plugin has had, in their order. */
+  calls(name: `fake-${string}`): FakeCall[] {
+    const path = join(this.dir, `calls-${name}`);
+    if (!fs.existsSync(path)) return [];
+    const lines = fs.readFileSync(path, "utf8").trimEnd().split("\n");
+    return lines.map((line) => {
+      const [, verb = "", containerId = "", ifname = "", conf = ""] =
+        /^(\S*) (\S*) (\S*) (.*)$/.exec(line) ?? [];
+      return { verb, containerId, ifname, conf: JSON.parse(conf) as Conf };
+    });
+  }
+
+  /** Executes Plexus on the node, as a runtime does. */
+  run(verb: string, conf: Conf, target?: Target): Promise<Outcome> {
+    return this.start(verb, conf, target).outcome;
+  }
+
+  /** The same as `run`, for a test that does not wait for the end. */
+  start(verb: string, conf: Conf, target?: Target): { pid: number; outcome: Promise<Outcome> } {
+    const env: Record<string, string> = {
+      PATH: this.path,
+      CNI_COMMAND: verb,
+      CNI_PATH: this.binDir,
+      ...(target && {
+        CNI_CONTAINERID: target.container.id,
+        CNI_NETNS: target.netns ?? target.container.netns,
+        CNI_IFNAME: target.ifname ?? "eth0",
+        CNI_ARGS: target.args ?? "",
+      }),
+    };
+    const child = spawn(NSENTER, [`--net=${NETNS_DIR}/${this.node}`, binary], { env });
+    this.processes.push(child);
+    return { pid: child.pid ?? 0, outcome: outcomeOf(child, JSON.stringify(conf)) };
+  }
+
+  /**
+   * All that is on the node, in containers and on disk because of Plexus and its delegates, one line each. What
+   * plugins keep by design for the next container is left out: bridges, and chains of rules without rules.
+   */
+  async leftovers(): Promise<string[]> {
+    const places: [string, string][] = [
+      ["node", `${NETNS_DIR}/${this.node}`],
+      ...this.containers.map(({ netns }, index): [string, string] => [`container ${index}`, netns]),
+    ];
+    const found = await Promise.all(
+      places.map(async ([title, netns]) =>
+        difference(title, this.baseline.get(netns), await snapshot(netns)),
+      ),
+    );
+    const kept = /\/(lock|last_reserved_ip\.\d+)$/;
+    const paths = [this.cniDir, this.dataDir].flatMap(files).filter((path) => !kept.test(path));
+    return [...found.flat(), ...paths.map((path) => `file ${path}`), ...(await this.rules())];
+  }
+
+  /** Packet rules on the node that are about one container. */
+  async rules(): Promise<string[]> {
+    const saved = await Promise.all([
+      this.onNode("iptables-save"),
+      this.onNode("ip6tables-save"),
+      this.onNode("nft", "list", "ruleset"),
+    ]);
+    // By its address, its ID, or a chain named by a hash of that.
+    const own = /10\.222\.\d|[0-9a-f]{64}|CNI-(DN-)?[0-9a-f]{10}/;
+    const lines = saved.join("\n").split("\n");
+    return lines.filter((line) => own.test(line)).map((line) => line.trim());
+  }
+
+  private async namespace(name: string): Promise<void> {
+    await must("ip", ["netns", "add", name]);
+    await this.rebase(name);
+  }
+
+  private async rebase(name: string): Promise<void> {
+    const netns = join(NETNS_DIR, name);
+    this.baseline.set(netns, await snapshot(netns));
+  }
+}
+
+/** What a namespace has: its interfaces, of `lo` whether it is up, and its routing rules. */
+async function snapshot(netns: string): Promise<Set<string>> {
+  const rules = (family: string) => must(NSENTER, [`--net=${netns}`, "ip", family, "rule"]);
+  const [all, v4, v6] = await Promise.all([links(netns), rules("-4"), rules("-6")]);
+  return new Set([
+    ...all
+      .filter(({ linkinfo }) => linkinfo?.info_kind !== "bridge")
+      .map(
+        ({ ifname, flags }) => `interface ${ifname}${ifname === "lo" && flags.includes("UP") ? " up" : ""}`,
+      ),
+    ...`${v4}${v6}`
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => `rule ${line.replaceAll(/\s+/g, " ")}`),
+  ]);
+}
+
+function difference(title: string, before: Set<string> = new Set(), after: Set<string>): string[] {
+  return [
+    ...[...after].filter((one) => !before.has(one)).map((one) => `${title}: ${one}`),
+    ...[...before].filter((one) => !after.has(one)).map((one) => `${title}: no more ${one}`),
+  ];
+}
+
+async function links(netns: string): Promise<Link[]> {
+  return JSON.parse(await must(NSENTER, [`--net=${netns}`, "ip", "-json", "-details", "link"])) as Link[];
+}
+
+/** The files below a directory, which need not be there. */
+function files(dir: string): string[] {
+  if (!fs.existsSync(dir)) return [];
+  return fs
+    .readdirSync(dir, { recursive: true, withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+async function must(command: string, args: string[]): Promise<string> {
+  const { exitCode, stdout, stderr } = await outcomeOf(spawn(command, args), "", false);
+  if (exitCode === 0) return stdout;
+  throw new Error(`${command} ${args.join(" ")}: exit ${exitCode}: ${stdout}${stderr}`);
+}
+
+function outcomeOf(child: ChildProcess, stdin: string, json = true): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const output = { stdout: "", stderr: "" };
+    child.stdout?.on("data", (chunk) => {
+      output.stdout += chunk;
+    });
+    child.stderr?.on("data", (chunk) => {
+      output.stderr += chunk;
+    });
+    child.stdin?.on("error", () => undefined); // it may end before it has read all
+    child.stdin?.end(stdin);
+    child.on("error", reject);
+    child.on("close", (exitCode) => {
+      try {
+        const answer = json && output.stdout !== "" ? (JSON.parse(output.stdout) as Partial<Answer>) : {};
+        resolve({ exitCode, ...output, answer });
+      } catch {
+        reject(new Error(`${child.spawnargs.join(" ")} printed what is no JSON: ${output.stdout}`));
+      }
+    });
+  });
+}
+
+function kill(pid: string): void {
+  if (pid === "") return;
+  try {
+    process.kill(Number(pid), "SIGKILL");
+  } catch {
+    // It has ended in the meantime.
+  }
+}
