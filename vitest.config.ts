@@ -7,7 +7,7 @@ export default defineConfig({
       { test: { name: "fuzz", include: ["test/fuzz/**/*.test.ts"], testTimeout: 600_000 } },
       { test: { name: "vectors", include: ["test/vectors/**/*.test.ts"], testTimeout: 60_000 } },
       {
-        // They share the machine's interfaces and rules, so one file at a time.
+        // Two at a time gain nothing on two cores, and make what a failing one prints hard to read.
         test: {
           name: "netns",
           include: ["test/netns/**/*.test.ts"],
