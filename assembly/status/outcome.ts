@@ -67,6 +67,8 @@ function pluginFailed(plugin: Span, exitCode: i32, stdout: Span, stderr: Span): 
   const details = error.present("details");
   if (details !== null && details.isString() && details.text().len > 0)
     message.text("; ").span(details.text());
+  if (message.take().len === 0)
+    message.text("plugin ").quote(plugin).text(" gave no reason").span(said(stderr));
   return fail<Writer>(number > 0 && number < 0x7fffffff ? <i32>number : Code.Internal, message);
 }
 

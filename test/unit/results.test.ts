@@ -154,6 +154,12 @@ describe("outcome", () => {
       'plugin "p" exited with 2 and no CNI error; it printed "oops"; on stderr: "core dumped"',
     ],
     ["an error without a code", { exitCode: 1, stdout: '{"msg":"x"}' }, 999, "and no CNI error"],
+    [
+      "an error without a word",
+      { exitCode: 1, stdout: '{"code":7,"msg":""}', stderr: "why" },
+      7,
+      'plugin "p" gave no reason; on stderr: "why"',
+    ],
     ["an error with code 0", { exitCode: 1, stdout: '{"code":0,"msg":"x"}' }, 999, "x"],
   ])("a plugin that prints %s is an error", (_, given, code, message) => {
     const fault = faultOf(() => outcome(given));
