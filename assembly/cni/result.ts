@@ -1,7 +1,7 @@
 // A plugin's answer to ADD in any spec version, and its conversion to any other.
 // Source: CNI spec 1.1.0, section 5 "ADD Success"; the older forms: specs 0.2.0, 0.3.1 and 0.4.0.
 import { ascii, Span } from "../json/span";
-import { Kind, Value } from "../json/value";
+import { copy, Kind, Value } from "../json/value";
 import { say, Writer } from "../json/writer";
 import { cidrFamily, Family } from "./address";
 import { Code, fail } from "./fault";
@@ -137,11 +137,6 @@ export function convertResult(result: Value, version: Span): Span | null {
   }
   copy(out, result, "dns");
   return out.close().take();
-}
-
-function copy(out: Writer, from: Value, name: string): void {
-  const value = from.present(name);
-  if (value !== null) out.key(name).json(value.source());
 }
 
 /** The interfaces, without the keys that came with 1.1.0 where `to` is older. */

@@ -7,7 +7,7 @@ import { RANK_CHECK, rank } from "../cni/version";
 import { embedded } from "../json/embedded";
 import { Fields } from "../json/fields";
 import { ascii, Span } from "../json/span";
-import { Value } from "../json/value";
+import { isTrue, Value } from "../json/value";
 import { say, Writer } from "../json/writer";
 import { joinArgs, pairsOf } from "./cniargs";
 
@@ -128,7 +128,7 @@ function takes(capabilities: Value, name: Span): bool {
   let yes = false;
   for (let i = 0, all = capabilities.children(); i < all.length; i++) {
     const one = all[i];
-    if (one.key().equals(name)) yes = one.isBool() && one.source().at(0) === 0x74;
+    if (one.key().equals(name)) yes = isTrue(one);
   }
   return yes;
 }

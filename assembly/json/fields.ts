@@ -1,36 +1,36 @@
 // Reads members of a known type from an object that somebody else wrote.
 import { fail } from "../cni/fault";
 import { Span } from "./span";
-import { Value } from "./value";
+import { isTrue, memberOf, Value } from "./value";
 import { say } from "./writer";
 
-/** Reads fields of one object; a field of the wrong type is a fault that names it. */
+/** Reads fields of one object, which may be absent; a field of the wrong type is a fault that names it. */
 export class Fields {
   constructor(
-    private readonly object: Value,
+    private readonly object: Value | null,
     private readonly what: Span,
     private readonly code: i32,
   ) {}
 
   /** The text of a string field, `fallback` where it is absent, or null with a fault. */
   text(name: string, fallback: Span): Span | null {
-    const value = this.object.present(name);
+    const value = memberOf(this.object, name);
     if (value === null) return fallback;
     return value.isString() ? value.text() : this.wrong<Span>(name, "a string");
   }
 
   /** 1 or 0, `fallback` where it is absent, or -1 with a fault. */
   bool(name: string, fallback: i32): i32 {
-    const value = this.object.present(name);
+    const value = memberOf(this.object, name);
     if (value === null) return fallback;
-    if (value.isBool()) return value.source().at(0) === 0x74 ? 1 : 0;
+    if (value.isBool()) return isTrue(value) ? 1 : 0;
     this.wrong<Value>(name, "true or false");
     return -1;
   }
 
   /** A number from 0 to `limit`, `fallback` where it is absent, or -1 with a fault. */
   count(name: string, fallback: i64, limit: i64): i64 {
-    const value = this.object.present(name);
+    const value = memberOf(this.object, name);
     if (value === null) return fallback;
     if (value.isInteger() && value.integer() >= 0 && value.integer() <= limit) return value.integer();
     fail<Value>(
@@ -43,7 +43,7 @@ export class Fields {
   /** A list whose items are all strings, empty where it is absent, or null with a fault. */
   texts(name: string): Span[] | null {
     const list: Span[] = [];
-    const value = this.object.present(name);
+    const value = memberOf(this.object, name);
     if (value === null) return list;
     if (!value.isArray()) return this.wrong<Span[]>(name, "a list of strings");
     for (let i = 0, all = value.children(); i < all.length; i++) {

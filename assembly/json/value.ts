@@ -24,6 +24,12 @@ export function memberOf(object: Value | null, name: string): Value | null {
   return object === null ? (null as Value | null) : object.present(name);
 }
 
+/** Copies the member `name`, if `from` has it. */
+export function copy(out: Writer, from: Value, name: string): void {
+  const value = from.present(name);
+  if (value !== null) out.key(name).json(value.source());
+}
+
 /** Is `value` there and true? */
 export function isTrue(value: Value | null): bool {
   return value !== null && value.kind === Kind.True;

@@ -144,30 +144,12 @@ function writeLogging(out: Writer, conf: Value, fields: Fields): bool {
     fields.wrong<Value>("logOptions", "an object");
     return false;
   }
-  const given = new Fields(
-    options === null ? conf : options,
-    ascii("`logOptions` of the conf"),
-    Code.InvalidNetworkConfig,
-  );
+  const given = new Fields(options, ascii("`logOptions` of the conf"), Code.InvalidNetworkConfig);
   out.key("logOptions").open();
-  if (options === null) {
-    out
-      .key("maxAge")
-      .number(5)
-      .key("maxSize")
-      .number(100)
-      .key("maxBackups")
-      .number(5)
-      .key("compress")
-      .bool(true);
-  } else if (
-    !writeCount(out, given, "maxAge", 5, 36500) ||
-    !writeCount(out, given, "maxSize", 100, 1000000) ||
-    !writeCount(out, given, "maxBackups", 5, 10000) ||
-    !writeBool(out, given, "compress", true)
-  ) {
-    return false;
-  }
+  if (!writeCount(out, given, "maxAge", 5, 36500)) return false;
+  if (!writeCount(out, given, "maxSize", 100, 1000000)) return false;
+  if (!writeCount(out, given, "maxBackups", 5, 10000)) return false;
+  if (!writeBool(out, given, "compress", true)) return false;
   out.close();
   return true;
 }

@@ -31,7 +31,15 @@ class Cached {
     return value !== null && value.isString() ? value.text() : ascii("");
   }
 
-  result(): Span {
+  /** Gives `delegate` what only the cache knows of it. */
+  fill(delegate: Delegate): void {
+    delegate.netns = this.text("netns");
+    delegate.result = this.result();
+    const args = this.root.present("cniArgs");
+    if (args !== null) delegate.args = pairsOf(args);
+  }
+
+  private result(): Span {
     const value = this.root.present("result");
     if (value === null) return ascii("");
     if (checkResult(value, ascii("a cached result"))) return value.source();
@@ -156,10 +164,7 @@ function attachCache(delegate: Delegate, caches: Cached[]): void {
     const cached = caches[i];
     if (!cached.network.equals(delegate.network.name) || !cached.ifname.equals(delegate.ifname)) continue;
     cached.used = true;
-    delegate.netns = cached.text("netns");
-    delegate.result = cached.result();
-    const args = cached.root.present("cniArgs");
-    if (args !== null) delegate.args = pairsOf(args);
+    cached.fill(delegate);
   }
 }
 
@@ -187,10 +192,7 @@ function cachedDelegate(cached: Cached, owner: Span): Delegate | null {
   delegate.ifname = cached.ifname;
   delegate.isDefault = cached.ifname.equals(owner);
   delegate.runtimeIfname = owner;
-  delegate.netns = cached.text("netns");
-  delegate.result = cached.result();
-  const args = cached.root.present("cniArgs");
-  if (args !== null) delegate.args = pairsOf(args);
+  cached.fill(delegate);
   const capabilityArgs = cached.root.present("capabilityArgs");
   if (capabilityArgs !== null && capabilityArgs.isObject()) {
     delegate.capabilityArgs = capabilityArgs.source();

@@ -7,7 +7,7 @@ import { Network } from "../cni/network";
 import { encodeBase64 } from "../json/base64";
 import { parse } from "../json/parse";
 import { Span } from "../json/span";
-import { Value } from "../json/value";
+import { copy, Value } from "../json/value";
 import { say, Writer } from "../json/writer";
 import { Delegate } from "../plan/delegate";
 
@@ -82,9 +82,4 @@ function writeEntry(out: Writer, delegate: Delegate): void {
 function writeIdentity(out: Writer, network: Network): void {
   if (network.cniVersion.len > 0) out.key("cniVersion").string(network.cniVersion);
   out.key("name").string(network.name);
-}
-
-function copy(out: Writer, from: Value, name: string): void {
-  const value = from.present(name);
-  if (value !== null) out.key(name).json(value.source());
 }

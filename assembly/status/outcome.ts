@@ -41,11 +41,8 @@ export function outcome(input: Value): Writer | null {
   if (result.isObject() && versionOf(result).len === 0) {
     const version = cniVersion.len > 0 ? cniVersion : ascii("0.1.0");
     result.set("cniVersion", new Writer().string(version).take());
-    if (!checkResult(result, what)) return null;
-    return out.key("result").string(result.print()).close();
   }
-  if (!checkResult(result, what)) return null;
-  return out.key("result").string(result.source()).close();
+  return checkResult(result, what) ? out.key("result").string(result.print()).close() : null;
 }
 
 function pluginFailed(plugin: Span, exitCode: i32, stdout: Span, stderr: Span): Writer | null {

@@ -55,18 +55,18 @@ export function reroute(input: Value): Writer | null {
   if (rank(versionOf(result)) < RANK_INTERFACES) {
     const ip4 = result.present("ip4");
     const ip6 = result.present("ip6");
-    if (ip4 !== null) change(ip4, "routes", v4 === 1, false, gateways, Family.V4);
-    if (ip6 !== null) change(ip6, "routes", false, v6 === 1, gateways, Family.V6);
+    if (ip4 !== null) change(ip4, v4 === 1, false, gateways, Family.V4);
+    if (ip6 !== null) change(ip6, false, v6 === 1, gateways, Family.V6);
   } else {
-    change(result, "routes", v4 === 1, v6 === 1, gateways, Family.None);
+    change(result, v4 === 1, v6 === 1, gateways, Family.None);
   }
   return new Writer().open().key("result").string(result.print()).close();
 }
 
 /** Rewrites one list of routes; `only` limits the new ones to a family. */
-function change(owner: Value, name: string, v4: bool, v6: bool, gateways: Span[], only: Family): void {
+function change(owner: Value, v4: bool, v6: bool, gateways: Span[], only: Family): void {
   const out = new Writer().openList();
-  const routes = owner.present(name);
+  const routes = owner.present("routes");
   if (routes !== null) {
     for (let i = 0, all = routes.children(); i < all.length; i++) {
       const one = all[i];
@@ -87,7 +87,7 @@ function change(owner: Value, name: string, v4: bool, v6: bool, gateways: Span[]
       .literal(family === Family.V4 ? "0.0.0.0/0" : "::/0");
     out.key("gw").string(gateways[i]).close();
   }
-  owner.set(name, out.closeList().take());
+  owner.set("routes", out.closeList().take());
 }
 
 function asksFor(gateways: Value | null, family: Family): bool {

@@ -17,8 +17,8 @@ export async function add(call: Call): Promise<string> {
   const plan = core.plan({
     runtime,
     networks,
-    ...(settings.runtimeConfig === undefined ? {} : { runtimeConfig: settings.runtimeConfig }),
-    ...(scratch === undefined ? {} : { scratch }),
+    runtimeConfig: settings.runtimeConfig,
+    scratch,
   });
   requirePlugins(call, plan.delegates);
   // From here on a DEL finds everything, whatever happens to this process.
@@ -38,11 +38,10 @@ export async function add(call: Call): Promise<string> {
     await Promise.all(written);
   } catch (error) {
     await Promise.allSettled(written);
-    const done = plan.delegates.slice(0, attachments.length + 1);
-    const results = attachments.map(({ result }) => result);
+    const begun = plan.delegates.slice(0, attachments.length + 1);
     await undo(
       call,
-      done.map((delegate, index) => withResult(delegate, results[index])),
+      begun.map((delegate, index) => ({ ...delegate, result: attachments[index]?.result })),
     );
     throw Fault.of(error).during(`ADD ${subjectOf(runtime)}`);
   }
@@ -61,10 +60,6 @@ function settled(write: Promise<void>): Promise<void> {
 async function remember({ core, runtime, state }: Call, delegate: Delegate, result: string): Promise<void> {
   const { name, text } = core.remember({ delegate, result, runtime });
   await state.writeCache(name, text);
-}
-
-function withResult(delegate: Delegate, result: string | undefined): Delegate {
-  return result === undefined ? delegate : { ...delegate, result };
 }
 
 /**

@@ -20,12 +20,11 @@ export interface Call {
 }
 
 /** The pod, as far as the runtime says it in CNI_ARGS: for messages and logs. */
-export function podOf(args: string): { namespace: string; name: string; uid: string } {
-  const values = new Map(args.split(";").map((pair) => splitOnce(pair, "=")));
+export function podOf(args: string): { namespace: string; name: string } {
+  const values = new Map(args.split(";").map(splitPair));
   return {
     namespace: values.get("K8S_POD_NAMESPACE") ?? "",
     name: values.get("K8S_POD_NAME") ?? "",
-    uid: values.get("K8S_POD_UID") ?? "",
   };
 }
 
@@ -35,7 +34,7 @@ export function subjectOf({ containerId, args }: Runtime): string {
   return name === "" ? `container ${containerId}` : `pod ${namespace}/${name}`;
 }
 
-function splitOnce(text: string, separator: string): [string, string] {
-  const at = text.indexOf(separator);
-  return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + 1)];
+function splitPair(pair: string): [string, string] {
+  const at = pair.indexOf("=");
+  return at < 0 ? [pair, ""] : [pair.slice(0, at), pair.slice(at + 1)];
 }

@@ -4,8 +4,6 @@ import type { Delegate } from "../core/index.ts";
 import { Code, Fault } from "../fault.ts";
 import type { Call } from "./call.ts";
 
-type Target = Pick<Call["runtime"], "containerId" | "netns">;
-
 /** The plugin that begins an auxiliary chain. It changes nothing, so where it is not installed it needs no process. */
 const PASSTHRU = "passthru";
 
@@ -13,34 +11,30 @@ const PASSTHRU = "passthru";
 export async function addDelegate(call: Call, delegate: Delegate): Promise<string> {
   let result: string | undefined;
   for (const plugin of delegate.plugins.keys()) {
-    result = await execute(call, "ADD", delegate, plugin, call.runtime, { prevResult: result });
+    result = await execute(call, "ADD", delegate, plugin, { prevResult: result });
   }
   if (result === undefined) throw new Fault(Code.internal, `network ${delegate.network} gave no result`);
   return result;
 }
 
 /** DEL through the chain, last plugin first. The first failure ends it, as libcni has it; a later DEL repeats all. */
-export async function delDelegate(
-  call: Call,
-  delegate: Delegate,
-  target: Target = call.runtime,
-): Promise<void> {
+export async function delDelegate(call: Call, delegate: Delegate): Promise<void> {
   for (const plugin of [...delegate.plugins.keys()].reverse()) {
-    await execute(call, "DEL", delegate, plugin, target, { prevResult: delegate.result });
+    await execute(call, "DEL", delegate, plugin, { prevResult: delegate.result });
   }
 }
 
 /** CHECK through the chain, against the cached result. */
 export async function checkDelegate(call: Call, delegate: Delegate): Promise<void> {
   for (const plugin of delegate.plugins.keys()) {
-    await execute(call, "CHECK", delegate, plugin, call.runtime, { prevResult: delegate.result });
+    await execute(call, "CHECK", delegate, plugin, { prevResult: delegate.result });
   }
 }
 
 /** STATUS of every plugin. */
 export async function statusDelegate(call: Call, delegate: Delegate): Promise<void> {
   for (const plugin of delegate.plugins.keys()) {
-    await execute(call, "STATUS", delegate, plugin, call.runtime, {});
+    await execute(call, "STATUS", delegate, plugin, {});
   }
 }
 
@@ -49,7 +43,7 @@ export async function gcDelegate(call: Call, delegate: Delegate, validAttachment
   const faults: Fault[] = [];
   for (const plugin of delegate.plugins.keys()) {
     try {
-      await execute(call, "GC", delegate, plugin, call.runtime, { validAttachments });
+      await execute(call, "GC", delegate, plugin, { validAttachments });
     } catch (error) {
       faults.push(Fault.of(error));
     }
@@ -75,23 +69,14 @@ async function execute(
   verb: string,
   delegate: Delegate,
   plugin: number,
-  target: Target,
   given: { prevResult?: string | undefined; validAttachments?: string },
 ): Promise<string | undefined> {
-  const { core, host, log, pluginDirs, settings } = call;
-  const { prevResult, ...rest } = given;
-  const invocation = core.invoke({
-    verb,
-    plugin,
-    delegate,
-    runtime: { containerId: target.containerId, netns: target.netns },
-    ...rest,
-    ...(prevResult === undefined ? {} : { prevResult }),
-  });
+  const { core, host, log, pluginDirs, runtime, settings } = call;
+  const invocation = core.invoke({ verb, plugin, delegate, runtime, ...given });
   const path = find(call, invocation.plugin);
   if (path === undefined) {
     if (invocation.plugin === PASSTHRU)
-      return verb === "ADD" ? (prevResult ?? emptyResult(delegate)) : undefined;
+      return verb === "ADD" ? (given.prevResult ?? emptyResult(delegate)) : undefined;
     throw notFound(call, delegate, invocation.plugin, Code.invalidNetworkConfig);
   }
   log.write("debug", `${verb} ${delegate.name} ${delegate.ifname}: ${path} ${invocation.stdin}`);

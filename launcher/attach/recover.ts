@@ -26,7 +26,7 @@ export async function recover(call: Call): Promise<Recovered> {
     runtime,
     ...files,
     caches: caches.map(([, text]) => text),
-    ...(settings.runtimeConfig === undefined ? {} : { runtimeConfig: settings.runtimeConfig }),
+    runtimeConfig: settings.runtimeConfig,
   });
   const any = files.scratch !== undefined || caches.length > 0;
   // Every ADD begins with a scratch file. Where it is lost, so may be what only it had.
@@ -56,8 +56,7 @@ async function fromConf(call: Call): Promise<Delegate[]> {
   const { core, log, runtime, settings } = call;
   try {
     const networks = await confNetworks(call);
-    const given = settings.runtimeConfig === undefined ? {} : { runtimeConfig: settings.runtimeConfig };
-    return core.plan({ runtime, networks, ...given }).delegates;
+    return core.plan({ runtime, networks, runtimeConfig: settings.runtimeConfig }).delegates;
   } catch (error) {
     log.write(
       "error",

@@ -96,7 +96,12 @@ export class Core {
     return this.call("describe", input);
   }
 
-  plan(input: { runtime: Runtime; runtimeConfig?: string; scratch?: string; networks: Network[] }): Plan {
+  plan(input: {
+    runtime: Runtime;
+    runtimeConfig?: string | undefined;
+    scratch?: string | undefined;
+    networks: Network[];
+  }): Plan {
     return this.call("plan", input);
   }
 
@@ -105,8 +110,8 @@ export class Core {
     plugin: number;
     delegate: Delegate;
     runtime: Pick<Runtime, "containerId" | "netns">;
-    prevResult?: string;
-    validAttachments?: string;
+    prevResult?: string | undefined;
+    validAttachments?: string | undefined;
   }): Invocation {
     return this.call("invoke", input);
   }
@@ -134,8 +139,8 @@ export class Core {
   /** The delegates that a container's files name. */
   recover(input: {
     runtime: Pick<Runtime, "containerId" | "args"> & { ifname?: string };
-    runtimeConfig?: string;
-    scratch?: string;
+    runtimeConfig?: string | undefined;
+    scratch?: string | undefined;
     caches: string[];
   }): Recovery {
     return this.call("recover", input);
@@ -145,6 +150,7 @@ export class Core {
     return this.call("status", input);
   }
 
+  /** JSON leaves out what is undefined, so a caller need not. */
   private call<T>(operation: string, input: unknown): T {
     return JSON.parse(this.run(operation, encoder.encode(JSON.stringify(input)))) as T;
   }
