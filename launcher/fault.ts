@@ -18,6 +18,8 @@ export class Fault extends Error {
   constructor(
     readonly code: number,
     message: string,
+    /** The reason of the event that tells the pod's user of it, where it has one of its own. */
+    readonly reason?: string,
   ) {
     super(message);
   }
@@ -31,6 +33,6 @@ export class Fault extends Error {
 
   /** The same fault, with what was being done in front. */
   during(what: string): Fault {
-    return new Fault(this.code, `${what}: ${this.message}`);
+    return new Fault(this.code, `${what}: ${this.message}`, this.reason);
   }
 }

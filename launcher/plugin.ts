@@ -7,7 +7,7 @@ import { check } from "./attach/check.ts";
 import { del } from "./attach/del.ts";
 import { gc } from "./attach/gc.ts";
 import { status } from "./attach/status.ts";
-import { noCluster } from "./cluster/cluster.ts";
+import { openCluster } from "./cluster/open.ts";
 import { Core } from "./core/index.ts";
 import { wasm } from "./core/wasm.ts";
 import { Code, Fault } from "./fault.ts";
@@ -59,13 +59,14 @@ async function openCall(core: Core, settings: Call["settings"], env: NodeJS.Proc
     CNI_PATH: env.CNI_PATH ?? "",
   };
   core.environment({ ...variables, cniVersion: settings.cniVersion });
+  const log = await openLog(settings);
   return {
     core,
     settings,
     host: localHost,
-    cluster: noCluster,
+    cluster: openCluster(settings.kubeconfig, env, (message) => log.write("error", message)),
     state: new State(localHost, settings.cniDir),
-    log: await openLog(settings),
+    log,
     runtime: {
       containerId: variables.CNI_CONTAINERID,
       netns: variables.CNI_NETNS,

@@ -1,18 +1,26 @@
-// Builds everything that ships: assembly/ -> build/core.wasm, launcher/ -> build/plexus.cjs -> build/plexus.
+// Builds everything that ships: assembly/ -> build/core.wasm, launcher/ -> build/plexus.cjs and build/lazy/*.cjs, and all
+// of them -> build/plexus.
 // `node scripts/build.ts [x64|arm64 ...]` packages for these architectures; by default for this machine's.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { type BuildOptions, build } from "esbuild";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const require = createRequire(import.meta.url);
 const host = process.arch;
 const wasm = join(root, "build/core.wasm");
 const bundle = join(root, "build/plexus.cjs");
+/** What is bundled by itself, to be loaded when it is used: see launcher/lazy.ts. Name -> source. */
+const lazyModules = new Map(
+  fs
+    .readdirSync(join(root, "launcher"), { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".lazy.ts"))
+    .map((file) => [basename(file, ".lazy.ts"), join("launcher", file)]),
+);
 /** pkg keeps the Nodes it packages here; it finds the place by HOME. */
 const cache = join(root, "node_modules/.cache/plexus");
 
@@ -36,16 +44,44 @@ function compileCore(): void {
 }
 
 async function bundleLauncher(): Promise<void> {
-  await build({
-    entryPoints: [join(root, "launcher/main.ts")],
-    outfile: bundle,
+  const inputs = await bundleModule("launcher/main.ts", bundle, {});
+  for (const source of lazyModules.values()) {
+    if (inputs.includes(source)) throw new Error(`${source} is imported, not loaded with lazy()`);
+  }
+  for (const [name, source] of lazyModules) {
+    const inputs = await bundleModule(source, lazyBundle(name), {
+      // What gRPC needs for a server's diagnostics, and loads only then.
+      external: ["@grpc/proto-loader"],
+      supported: { "dynamic-import": false }, // in a script there is only `require`
+      legalComments: "none",
+    });
+    if (inputs.includes("launcher/fault.ts")) {
+      throw new Error(`${source} imports launcher/fault.ts: its copy of Fault would be none to the launcher`);
+    }
+  }
+}
+
+function lazyBundle(name: string): string {
+  return join(root, `build/lazy/${name}.cjs`);
+}
+
+/** Bundles a module with all it imports. Returns the sources that went in. */
+async function bundleModule(entry: string, outfile: string, more: BuildOptions): Promise<string[]> {
+  const { metafile } = await build({
+    ...more,
+    absWorkingDir: root,
+    entryPoints: [entry],
+    outfile,
     bundle: true,
     platform: "node",
     format: "cjs",
     target: "node24",
+    define: { "import.meta.dirname": "__dirname" },
     minify: true,
+    metafile: true,
     logLevel: "warning",
   });
+  return Object.keys(metafile.inputs);
 }
 
 function packageFor(arch: string): void {
@@ -61,7 +97,10 @@ function packageFor(arch: string): void {
       useCodeCache: arch === host, // one made on another architecture is refused at start, with a warning
       execArgv: NODE_FLAGS,
       execArgvExtension: "none", // NODE_OPTIONS of the caller is none of ours
-      assets: { "core.wasm": wasm },
+      assets: {
+        "core.wasm": wasm,
+        ...Object.fromEntries([...lazyModules.keys()].map((name) => [`lazy/${name}.cjs`, lazyBundle(name)])),
+      },
     },
   };
   execFileSync(nodeFor(host), [join(root, "scripts/pkg-sea.cjs"), JSON.stringify(job)], {

@@ -1,8 +1,8 @@
-// What tests and the demo need of Debian: packages installed, and the reference CNI plugins of sid beside the system.
+// What tests and the demo need of Debian: packages installed, and those of other suites beside the system.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { cache, cachedNames, cachePath } from "./cache.ts";
 
 /** Bookworm has 1.1.1, which knows neither STATUS nor GC; sid's 1.9.1 runs on bookworm's libc. */
 const PLUGINS = { package: "containernetworking-plugins", suite: "sid", atLeast: [1, 9] } as const;
@@ -29,53 +29,59 @@ export function ensurePackages(names: readonly string[]): void {
 }
 
 /**
- * Makes sure of the reference CNI plugins, 1.9 or newer, in a cache of the user's; without network where it has them.
- * Nothing of the system's changes: apt fetches and verifies them with a state of its own.
+ * Makes sure of the reference CNI plugins, 1.9 or newer, in the user's cache; without network where it has them.
  *
  * @returns the directory with the plugins, for CNI_PATH
  */
 export function ensurePlugins(): string {
-  const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "plexus");
   const prefix = "cni-plugins-";
-  const [cached] = existsSync(cache)
-    ? readdirSync(cache)
-        .filter((name) => name.startsWith(prefix) && isRecent(name.slice(prefix.length)))
-        .sort((a, b) => compareVersions(b, a))
-    : [];
-  if (cached !== undefined) return join(cache, cached);
+  const [cached] = cachedNames()
+    .filter((name) => name.startsWith(prefix) && isRecent(name.slice(prefix.length)))
+    .sort((a, b) => compareVersions(b, a));
+  if (cached !== undefined) return cachePath(cached);
 
-  mkdirSync(cache, { recursive: true });
-  const work = mkdtempSync(join(cache, "fetch-"));
-  try {
-    const deb = download(work);
+  return cache((work) => {
+    const [deb = ""] = fetchDebian(work, { suite: PLUGINS.suite, packages: [PLUGINS.package] });
     const version = run("dpkg-deb", ["--field", deb, "Version"]).must().stdout.trim();
     if (!isRecent(version)) throw new Error(`${PLUGINS.package} of ${PLUGINS.suite} is only ${version}`);
-    run("dpkg-deb", ["--extract", deb, join(work, "root")]).must();
-    const plugins = join(work, "root/usr/lib/cni");
-    run(join(plugins, "bridge"), [], { CNI_COMMAND: "VERSION" }).must(); // does this machine's libc do?
-    const target = join(cache, prefix + version);
-    try {
-      renameSync(plugins, target);
-    } catch (error) {
-      if (!existsSync(target)) throw error; // otherwise another process was quicker
-    }
-    return target;
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
+    extract([deb], join(work, "root"));
+    const dir = join(work, "root/usr/lib/cni");
+    run(join(dir, "bridge"), [], { CNI_COMMAND: "VERSION" }).must(); // does this machine's libc do?
+    return { dir, name: prefix + version };
+  });
 }
 
-/** The package's file, from the mirror this machine uses, signed by Debian. */
-function download(work: string): string {
+/** What to fetch of one suite. */
+export interface Wanted {
+  suite: string;
+  /** Names of binary packages, for this machine's architecture. */
+  packages?: readonly string[];
+  /** Names of source packages. */
+  sources?: readonly string[];
+}
+
+/**
+ * Fetches packages from the mirror this machine uses, and verifies that Debian signed them. Nothing of the system's
+ * changes: apt works with a state of its own. Needs no root.
+ *
+ * @param work a directory, for the files and for apt's state
+ * @returns the paths of the binary packages' files, in the order asked for, and then of the sources' upstream tars
+ */
+export function fetchDebian(work: string, { suite, packages = [], sources = [] }: Wanted): string[] {
   if (!existsSync(KEYRING)) {
     throw new Error(`${KEYRING} is not there, so nothing can be verified: install debian-archive-keyring`);
   }
-  say(`fetching ${PLUGINS.package} from ${PLUGINS.suite}`);
+  say(`fetching ${[...packages, ...sources].join(", ")} from ${suite}`);
   const dirs = Object.fromEntries(["state", "cache", "log"].map((name) => [name, join(work, name)]));
   for (const dir of [`${dirs.state}/lists/partial`, `${dirs.cache}/archives/partial`, `${dirs.log}`]) {
     mkdirSync(dir, { recursive: true });
   }
-  writeFileSync(join(work, "sources.list"), `deb [signed-by=${KEYRING}] ${mirror()} ${PLUGINS.suite} main\n`);
+  const kinds = [...(packages.length > 0 ? ["deb"] : []), ...(sources.length > 0 ? ["deb-src"] : [])];
+  const uri = mirror();
+  writeFileSync(
+    join(work, "sources.list"),
+    kinds.map((kind) => `${kind} [signed-by=${KEYRING}] ${uri} ${suite} main\n`).join(""),
+  );
   // Read after the system's configuration, so that its proxies count but its hooks, pins and sources do not. The
   // sandbox user could not write below a directory of root's.
   writeFileSync(
@@ -96,14 +102,33 @@ function download(work: string): string {
        MetaKey "$(COMPONENT)/binary-$(ARCHITECTURE)/Packages";
        flatMetaKey "Packages";
      };
+     Acquire::IndexTargets::deb-src::Sources {
+       MetaKey "$(COMPONENT)/source/Sources";
+       flatMetaKey "Sources";
+     };
      Acquire::Languages "none";\n`,
   );
   const config = ["--config-file", join(work, "apt.conf")];
   apt([...config, "update"], work);
-  apt([...config, "download", PLUGINS.package], work);
-  const deb = readdirSync(work).find((name) => name.endsWith(".deb"));
-  if (deb === undefined) throw new Error(`apt-get download ${PLUGINS.package} left no file`);
-  return join(work, deb);
+  if (packages.length > 0) apt([...config, "download", ...packages], work);
+  // The upstream tar alone: unpacking the whole needs dpkg-dev.
+  if (sources.length > 0) apt([...config, "source", "--download-only", "--tar-only", ...sources], work);
+
+  const files = readdirSync(work);
+  const found = (name: string, what: RegExp) => {
+    const file = files.find((file) => file.startsWith(`${name}_`) && what.test(file));
+    if (file === undefined) throw new Error(`apt-get left no file for ${name} of ${suite}`);
+    return join(work, file);
+  };
+  return [
+    ...packages.map((name) => found(name, /\.deb$/)),
+    ...sources.map((name) => found(name, /\.orig\.tar\.\w+$/)),
+  ];
+}
+
+/** Unpacks binary packages' files into a directory, without installing them. */
+export function extract(debs: readonly string[], root: string): void {
+  for (const deb of debs) run("dpkg-deb", ["--extract", deb, root]).must();
 }
 
 /** Where this machine gets Debian from: apt itself reads its sources, whatever their format. */

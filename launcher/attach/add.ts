@@ -1,41 +1,88 @@
 // ADD: attaches a container to all its networks, or to none.
-import type { Delegate } from "../core/index.ts";
+import type { Pod } from "../cluster/cluster.ts";
+import type { Delegate, Network } from "../core/index.ts";
+import { offerDeviceInfo, readDeviceInfo } from "../device/deviceinfo.ts";
 import { Fault } from "../fault.ts";
 import { type Call, subjectOf } from "./call.ts";
 import { undo } from "./del.ts";
+import { tellAdded, tellFailed } from "./events.ts";
 import { addDelegate, requirePlugins } from "./execute.ts";
-import { confNetworks } from "./networks.ts";
+import { confNetworks, podNetworks } from "./networks.ts";
+import { findPod, isPod } from "./pod.ts";
 import { waitUntilReady } from "./readiness.ts";
 import { recover } from "./recover.ts";
+import { changeRoutes } from "./routes.ts";
+
+/** Where the pod's user reads what it got: NPWG NAD spec v1.3, section 5. */
+const NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status";
+
+/** One delegate that was added: what its last plugin answered, and the device-info of its device, as text. */
+export interface Attachment {
+  delegate: Delegate;
+  result: string;
+  deviceInfo?: string;
+}
 
 /** Returns the result for the runtime: the default network's, as text. */
 export async function add(call: Call): Promise<string> {
-  const { core, runtime, settings, state } = call;
-  await waitUntilReady(call);
-  const networks = await confNetworks(call);
-  const scratch = await clearLeftovers(call);
-  const plan = core.plan({
-    runtime,
-    networks,
-    runtimeConfig: settings.runtimeConfig,
-    scratch,
+  try {
+    await waitUntilReady(call);
+    if (!isPod(call)) return (await attach(call, await confNetworks(call))).answer;
+    const pod = await findPod(call);
+    return pod ? await addPod(call, pod) : goneResult(call);
+  } catch (error) {
+    throw Fault.of(error).during(`ADD ${subjectOf(call.runtime)}`);
+  }
+}
+
+async function addPod(call: Call, pod: Pod): Promise<string> {
+  try {
+    const { answer, attachments } = await attach(call, await podNetworks(call, pod), pod);
+    await tellAdded(call, pod, attachments);
+    return answer;
+  } catch (error) {
+    await tellFailed(call, pod, Fault.of(error));
+    throw error;
+  }
+}
+
+/** As Multus: the pod was deleted while its sandbox was being made, so there is nothing to do, and no one to tell. */
+function goneResult({ log, runtime, settings }: Call): string {
+  log.write("verbose", `ADD ${subjectOf(runtime)}: the pod is gone, so nothing is attached`);
+  return JSON.stringify({
+    cniVersion: settings.cniVersion,
+    interfaces: [{ name: runtime.ifname, sandbox: runtime.netns }],
+    ips: [{ address: "0.0.0.0/0", gateway: "0.0.0.0" }],
   });
+}
+
+async function attach(call: Call, networks: Network[], pod?: Pod) {
+  const { core, runtime, settings, state } = call;
+  const scratch = await clearLeftovers(call);
+  const plan = core.plan({ runtime, networks, runtimeConfig: settings.runtimeConfig, scratch });
   requirePlugins(call, plan.delegates);
   // From here on a DEL finds everything, whatever happens to this process.
   await state.writeScratch(runtime.containerId, plan.scratch);
 
-  const attachments: { delegate: Delegate; result: string }[] = [];
+  const attachments: Attachment[] = [];
   const written: Promise<void>[] = [];
   try {
     for (const delegate of plan.delegates) {
-      const result = await addDelegate(call, delegate).catch((error: unknown) => {
+      const attachment = await attachOne(call, delegate).catch((error: unknown) => {
         throw Fault.of(error).during(`network ${delegate.name} on ${delegate.ifname}`);
       });
-      attachments.push({ delegate, result });
+      attachments.push(attachment);
       // The disk works while the next delegate does; the reply waits for both.
-      written.push(settled(remember(call, delegate, result)));
+      written.push(settled(remember(call, attachment)));
     }
     await Promise.all(written);
+    for (const changed of await changeRoutes(call, attachments)) await remember(call, changed);
+    for (const { delegate, result } of attachments) {
+      call.log.write("verbose", `ADD ${subjectOf(runtime)} ${delegate.name} ${delegate.ifname}: ${result}`);
+    }
+    const { answer = "", networkStatus } = core.status({ attachments });
+    if (pod && networkStatus !== "[]") await publish(call, pod, networkStatus);
+    return { answer, attachments };
   } catch (error) {
     await Promise.allSettled(written);
     const begun = plan.delegates.slice(0, attachments.length + 1);
@@ -43,12 +90,21 @@ export async function add(call: Call): Promise<string> {
       call,
       begun.map((delegate, index) => ({ ...delegate, result: attachments[index]?.result })),
     );
-    throw Fault.of(error).during(`ADD ${subjectOf(runtime)}`);
+    throw error;
   }
-  for (const { delegate, result } of attachments) {
-    call.log.write("verbose", `ADD ${subjectOf(runtime)} ${delegate.name} ${delegate.ifname}: ${result}`);
-  }
-  return core.status({ attachments }).answer ?? "";
+}
+
+async function attachOne(call: Call, delegate: Delegate): Promise<Attachment> {
+  await offerDeviceInfo(delegate, call);
+  const result = await addDelegate(call, delegate);
+  const deviceInfo = readDeviceInfo(delegate, call);
+  return { delegate, result, ...(deviceInfo === undefined ? {} : { deviceInfo }) };
+}
+
+/** A pod that was deleted meanwhile has nobody who reads it; its sandbox is about to be deleted too. */
+async function publish({ cluster, log, runtime }: Call, pod: Pod, networkStatus: string): Promise<void> {
+  const done = await cluster?.annotate(pod, { [NETWORK_STATUS]: networkStatus });
+  if (!done) log.write("verbose", `ADD ${subjectOf(runtime)}: the pod was deleted meanwhile`);
 }
 
 /** A write that fails is reported where it is awaited, not before. */
@@ -57,7 +113,7 @@ function settled(write: Promise<void>): Promise<void> {
   return write;
 }
 
-async function remember({ core, runtime, state }: Call, delegate: Delegate, result: string): Promise<void> {
+async function remember({ core, runtime, state }: Call, { delegate, result }: Attachment): Promise<void> {
   const { name, text } = core.remember({ delegate, result, runtime });
   await state.writeCache(name, text);
 }
@@ -76,7 +132,7 @@ async function clearLeftovers(call: Call): Promise<string | undefined> {
       `${subjectOf(runtime)} was attached before, by an ADD that did not end: it is undone`,
     );
     const [fault] = await undo(call, delegates);
-    if (fault) throw fault.during(`ADD ${subjectOf(runtime)}, undoing an earlier ADD`);
+    if (fault) throw fault.during("undoing an earlier ADD");
   }
   return state.read(runtime.containerId).scratch;
 }

@@ -8,7 +8,8 @@ import type { State } from "../state/state.ts";
 export interface Call {
   core: Core;
   host: Host;
-  cluster: Cluster;
+  /** Absent on a node without Kubernetes. */
+  cluster: Cluster | undefined;
   state: State;
   log: Log;
   settings: Settings;
@@ -19,12 +20,13 @@ export interface Call {
   pluginDirs: string[];
 }
 
-/** The pod, as far as the runtime says it in CNI_ARGS: for messages and logs. */
-export function podOf(args: string): { namespace: string; name: string } {
+/** The pod, as far as the runtime says it in CNI_ARGS; all empty where there is none. */
+export function podOf(args: string): { namespace: string; name: string; uid: string } {
   const values = new Map(args.split(";").map(splitPair));
   return {
     namespace: values.get("K8S_POD_NAMESPACE") ?? "",
     name: values.get("K8S_POD_NAME") ?? "",
+    uid: values.get("K8S_POD_UID") ?? "",
   };
 }
 

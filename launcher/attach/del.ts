@@ -3,17 +3,18 @@ import type { Delegate } from "../core/index.ts";
 import { Fault } from "../fault.ts";
 import { type Call, subjectOf } from "./call.ts";
 import { delDelegate } from "./execute.ts";
-import { recover } from "./recover.ts";
+import { recover, recoverFromPod } from "./recover.ts";
 
 /** Goes on past every error; what could not be undone stays on disk, for the runtime's next DEL. */
 export async function del(call: Call): Promise<void> {
   const { runtime, state, log } = call;
-  const { any, delegates, rest, unusable, complaints } = await recover(call);
-  if (!any) return; // never added, or deleted before
+  const { any, rest, unusable, complaints, ...found } = await recover(call);
+  const delegates = any ? found.delegates : await recoverFromPod(call);
   for (const why of complaints) log.write("error", `DEL ${subjectOf(runtime)}: ${why}`);
 
   const faults = await undo(call, delegates);
-  if (faults[0]) {
+  // Without any file nothing says that it was attached at all: then a failure is no reason to keep the sandbox.
+  if (any && faults[0]) {
     const message = faults.map((fault) => fault.message).join("; ");
     throw new Fault(faults[0].code, `DEL ${subjectOf(runtime)}: ${message}`);
   }

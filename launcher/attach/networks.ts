@@ -1,120 +1,112 @@
-// Which networks every container gets: those of the conf, inline, by name, by file or by directory.
-// Source: multus-cni docs/configuration.md, "Using clusterNetwork"; CNI spec 1.1.0, section 1, for subdirectories.
-import { basename, dirname, extname } from "node:path";
-import type { Network } from "../core/index.ts";
+// All networks of a container, in the order of their interfaces: the conf's, then those its pod selects.
+// Source: NPWG NAD spec v1.3, section 4; multus-cni docs/configuration.md and docs/how-to-use.md.
+import type { NetworkAttachmentDefinition, Patience, Pod } from "../cluster/cluster.ts";
+import type { Network, Selection } from "../core/index.ts";
+import { withDevices } from "../device/allocation.ts";
 import { Code, Fault } from "../fault.ts";
 import { type Call, podOf } from "./call.ts";
+import { auxiliaryNetwork, clusterNetwork, furtherNetworks, nadNetwork, type Source } from "./conf.ts";
 
-const CONF_EXTENSIONS = [".conf", ".conflist", ".json"];
+const NETWORKS = "k8s.v1.cni.cncf.io/networks";
+const DEFAULT_NETWORK = "v1.multus-cni.io/default-network";
 
-/** The networks of the conf, the default one first. */
-export async function confNetworks(call: Call): Promise<Network[]> {
-  const { settings, runtime } = call;
-  if (settings.clusterNetwork === "") {
-    return settings.delegates.map((conf, index) => ({
-      conf,
-      source: `delegates[${index}] of the conf`,
-      fallbackName: settings.name,
-    }));
-  }
-  const names = [settings.clusterNetwork];
-  if (!settings.systemNamespaces.includes(podOf(runtime.args).namespace))
-    names.push(...settings.defaultNetworks);
-  const networks = await Promise.all(names.map((name) => namedNetwork(call, name)));
+/** The networks of a container that is no pod's, or whose pod is unknown: those of the conf. */
+export async function confNetworks(call: Call, patience?: Patience): Promise<Network[]> {
+  const { namespace } = podOf(call.runtime.args);
+  const first = await clusterNetwork(call, patience);
+  return withAuxiliary(call, [first, ...(await furtherNetworks(call, namespace, patience))]);
+}
+
+/** The networks of a pod. Nothing is asked of the API server twice, and nothing waits that need not. */
+export async function podNetworks(call: Call, pod: Pod, patience?: Patience): Promise<Network[]> {
+  const chosen = defaultSelection(call, pod);
+  const selections = selected(call, pod);
+  const nads = new Nads(call, pod, patience);
+  const [first, further, others] = await Promise.all([
+    chosen ? nads.network(chosen) : clusterNetwork(call, patience),
+    furtherNetworks(call, pod.namespace, patience),
+    Promise.all(selections.map((selection) => nads.network(selection))),
+  ]);
+  return withAuxiliary(call, await withDevices([first, ...further, ...others], pod, call));
+}
+
+function withAuxiliary(call: Call, networks: Network[]): Network[] {
   const auxiliary = auxiliaryNetwork(call);
   return auxiliary ? [...networks, auxiliary] : networks;
 }
 
-/** The network the container's own interface is in: what STATUS is about. */
-export async function clusterNetwork(call: Call): Promise<Network> {
-  const { settings } = call;
-  if (settings.clusterNetwork !== "") return namedNetwork(call, settings.clusterNetwork);
-  return {
-    conf: settings.delegates[0] ?? "",
-    source: "delegates[0] of the conf",
-    fallbackName: settings.name,
-  };
-}
-
-/** One name of `clusterNetwork` or `defaultNetworks`: a NAD, the `name` in a conf file, a directory, a file. */
-async function namedNetwork(call: Call, name: string): Promise<Network> {
-  const { cluster, host, settings } = call;
-  if (name.includes("/")) {
-    const file = host.isDirectory(name) ? firstConf(call, name) : name;
-    return fromFile(call, file);
-  }
-  const nad = await cluster.nad(settings.multusNamespace, name);
-  if (nad) {
-    const title = `${nad.namespace}/${nad.name}`;
-    return {
-      conf: nad.config,
-      source: `NetworkAttachmentDefinition ${title}`,
-      name: title,
-      fallbackName: nad.name,
-    };
-  }
-  const file = confFiles(call, settings.confDir).find((path) => nameIn(call, path) === name);
-  if (file !== undefined) return fromFile(call, file);
+/** What the pod wants instead of the cluster's default network, if it does. */
+function defaultSelection({ core, settings }: Call, pod: Pod): Selection | undefined {
+  const annotation = pod.annotations[DEFAULT_NETWORK];
+  if (annotation === undefined) return undefined;
+  const [selection, ...rest] = during(DEFAULT_NETWORK, () =>
+    core.selection({ annotation, namespace: settings.multusNamespace }),
+  );
+  if (selection && rest.length === 0) return selection;
   throw new Fault(
     Code.invalidNetworkConfig,
-    `network ${JSON.stringify(name)} is neither a NetworkAttachmentDefinition in namespace ` +
-      `${settings.multusNamespace} nor the name of a conf in ${settings.confDir}`,
+    `annotation ${DEFAULT_NETWORK}: it must name one network; further ones belong in ${NETWORKS}`,
   );
 }
 
-function confFiles({ host }: Call, dir: string): string[] {
-  return host
-    .list(dir)
-    .filter((name) => CONF_EXTENSIONS.includes(extname(name)))
-    .map((name) => `${dir}/${name}`);
+function selected({ core, settings }: Call, pod: Pod): Selection[] {
+  const annotation = pod.annotations[NETWORKS] ?? "";
+  if (annotation === "") return [];
+  const { maxNetworks } = settings;
+  const selections = during(NETWORKS, () =>
+    core.selection({ annotation, namespace: pod.namespace, maxNetworks }),
+  );
+  for (const selection of selections) requireAllowed(settings, pod, selection);
+  return selections;
 }
 
-function firstConf(call: Call, dir: string): string {
-  const [first] = confFiles(call, dir);
-  if (first !== undefined) return first;
-  throw new Fault(Code.invalidNetworkConfig, `there is no conf in ${dir}: put a .conf or .conflist there`);
+/** Throws where a pod may not use another namespace's networks (`namespaceIsolation`). */
+function requireAllowed(settings: Call["settings"], pod: Pod, { name, namespace }: Selection): void {
+  const { namespaceIsolation, globalNamespaces } = settings;
+  if (!namespaceIsolation || namespace === pod.namespace || globalNamespaces.includes(namespace)) return;
+  throw new Fault(
+    Code.invalidNetworkConfig,
+    `annotation ${NETWORKS}: network ${namespace}/${name} is not for pods of namespace ${pod.namespace} ` +
+      `(\`namespaceIsolation\`); those of ${[pod.namespace, ...globalNamespaces].join(", ")} are`,
+  );
 }
 
-/** The `name` in a conf file; undefined in a broken one, which must not hide the file that is looked for. */
-function nameIn({ core, host, log }: Call, path: string): string | undefined {
-  try {
-    return core.describe({ conf: host.read(path) ?? "", source: path }).name;
-  } catch (error) {
-    log.write("error", `skipped ${path}: ${Fault.of(error).message}`);
-    return undefined;
-  }
-}
+/** Fetches each NetworkAttachmentDefinition once, however often a pod selects it. */
+class Nads {
+  private readonly asked = new Map<string, Promise<NetworkAttachmentDefinition | undefined>>();
 
-/** The conf in a file; of a conflist, with the plugins of its subdirectory at the end. */
-function fromFile(call: Call, path: string): Network {
-  const conf = call.host.read(path);
-  if (conf === undefined) throw new Fault(Code.invalidNetworkConfig, `conf file ${path} does not exist`);
-  const { list, name, loadOnlyInlinedPlugins } = call.core.describe({ conf, source: path });
-  if (!list || loadOnlyInlinedPlugins || name === "") return { conf, source: path };
-  return { conf: chain(call, conf, path, `${dirname(path)}/${name}`), source: path };
-}
+  constructor(
+    private readonly call: Call,
+    private readonly pod: Pod,
+    private readonly patience: Patience | undefined,
+  ) {}
 
-/** `conf` with every plugin in `dir` appended, in the order of their file names. */
-function chain(call: Call, conf: string, source: string, dir: string): string {
-  const plugins = confFiles(call, dir)
-    .filter((path) => extname(path) === ".conf")
-    .map((path) => call.host.read(path) ?? "");
-  if (plugins.length === 0) return conf;
-  return call.core.describe({ conf, source: `${source} with ${dir}`, plugins }).conf;
-}
-
-/** The chain that runs beside all networks, where it is asked for and has plugins (`auxiliaryCNIChainName`). */
-function auxiliaryNetwork(call: Call): Network | undefined {
-  const { auxiliaryCNIChainName: name, clusterNetwork, cniVersion } = call.settings;
-  if (name === "") return undefined;
-  if (!clusterNetwork.includes("/") || name !== basename(name)) {
+  async network(selection: Selection): Promise<Source> {
+    const title = `${selection.namespace}/${selection.name}`;
+    const nad = await this.get(title, selection);
+    if (nad) return { ...nadNetwork(this.call, nad), selection };
     throw new Fault(
       Code.invalidNetworkConfig,
-      "the conf: `auxiliaryCNIChainName` names a directory beside the file `clusterNetwork`, which must be a path",
+      `there is no NetworkAttachmentDefinition ${title}, which pod ${this.pod.namespace}/${this.pod.name} selects: ` +
+        "create it, or correct the pod's annotation",
+      "NoNetworkFound",
     );
   }
-  const source = `auxiliary chain ${name}`;
-  const empty = JSON.stringify({ cniVersion, name, plugins: [{ type: "passthru" }] });
-  const conf = chain(call, empty, source, `${dirname(clusterNetwork)}/${name}`);
-  return conf === empty ? undefined : { conf, source };
+
+  private get(title: string, { namespace, name }: Selection) {
+    let answer = this.asked.get(title);
+    if (!answer) {
+      answer = this.call.cluster?.nad(namespace, name, this.patience) ?? Promise.resolve(undefined);
+      this.asked.set(title, answer);
+    }
+    return answer;
+  }
+}
+
+function during<T>(annotation: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw Fault.of(error).during(`annotation ${annotation}`);
+  }
 }

@@ -1,8 +1,15 @@
 // What is attached to a container, by what is on disk: what DEL undoes, CHECK checks, and a retried ADD clears.
-import type { Delegate } from "../core/index.ts";
+// Where the files are lost: what would be attached to it now.
+
+import type { Pod } from "../cluster/cluster.ts";
+import type { Delegate, Network } from "../core/index.ts";
 import { Fault } from "../fault.ts";
 import { type Call, subjectOf } from "./call.ts";
-import { confNetworks } from "./networks.ts";
+import { confNetworks, podNetworks } from "./networks.ts";
+import { findPod, isPod } from "./pod.ts";
+
+/** A DEL does without the API server where that takes longer. */
+const QUICK = { within: 2000 };
 
 export interface Recovered {
   /** Does the container have any file at all? */
@@ -17,7 +24,7 @@ export interface Recovered {
   complaints: string[];
 }
 
-/** What this call's runtime attached: from the scratch file, else the result cache, else as the conf would now. */
+/** What this call's runtime attached: from the scratch file, else the result cache, else as it would be now. */
 export async function recover(call: Call): Promise<Recovered> {
   const { core, runtime, settings, state } = call;
   const files = state.read(runtime.containerId);
@@ -33,14 +40,14 @@ export async function recover(call: Call): Promise<Recovered> {
   const isLost = any && (files.scratch === undefined || unusable.some(({ cache }) => cache === undefined));
   return {
     any,
-    delegates: isLost ? completed(delegates, await fromConf(call)) : delegates,
+    delegates: isLost ? completed(delegates, await expected(call, await quickPod(call))) : delegates,
     rest,
     unusable: unusable.flatMap(({ cache }) => caches[cache ?? -1]?.[0] ?? []),
     complaints: unusable.map(({ why }) => why),
   };
 }
 
-/** The attachments of the conf, those that were found on disk as they were found; then what else was found. */
+/** The attachments that are expected, those found on disk as they were found; then what else was found. */
 function completed(found: Delegate[], expected: Delegate[]): Delegate[] {
   const keyOf = ({ network, ifname }: Delegate) => `${network} ${ifname}`;
   const rest = new Map(found.map((delegate) => [keyOf(delegate), delegate]));
@@ -52,16 +59,41 @@ function completed(found: Delegate[], expected: Delegate[]): Delegate[] {
   return [...all, ...rest.values()];
 }
 
-async function fromConf(call: Call): Promise<Delegate[]> {
-  const { core, log, runtime, settings } = call;
+/**
+ * What a pod without any file would be attached to now: its ADD may have been cut off, or its files removed. Nothing
+ * where the pod is gone, or the API server does not answer quickly.
+ */
+export async function recoverFromPod(call: Call): Promise<Delegate[]> {
+  const pod = await quickPod(call);
+  return pod ? expected(call, pod) : [];
+}
+
+async function quickPod(call: Call): Promise<Pod | undefined> {
+  if (!isPod(call)) return undefined;
   try {
-    const networks = await confNetworks(call);
-    return core.plan({ runtime, networks, runtimeConfig: settings.runtimeConfig }).delegates;
+    return await findPod(call, QUICK);
   } catch (error) {
-    log.write(
-      "error",
-      `${subjectOf(runtime)}: the conf says nothing of what was attached: ${Fault.of(error).message}`,
-    );
-    return [];
+    complain(call, "the API server is no help", error);
+    return undefined;
   }
+}
+
+/** By the pod, where that is known and its networks are; else by the conf alone. */
+async function expected(call: Call, pod: Pod | undefined): Promise<Delegate[]> {
+  const { core, runtime, settings } = call;
+  const sources: (() => Promise<Network[]>)[] = [() => confNetworks(call, QUICK)];
+  if (pod) sources.unshift(() => podNetworks(call, pod, QUICK));
+  for (const networksOf of sources) {
+    try {
+      const networks = await networksOf();
+      return core.plan({ runtime, networks, runtimeConfig: settings.runtimeConfig }).delegates;
+    } catch (error) {
+      complain(call, "what was attached cannot be told", error);
+    }
+  }
+  return [];
+}
+
+function complain({ log, runtime }: Call, what: string, error: unknown): void {
+  log.write("error", `${subjectOf(runtime)}: ${what}: ${Fault.of(error).message}`);
 }

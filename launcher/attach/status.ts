@@ -2,8 +2,9 @@
 // Source: CNI spec 1.1.0, section 2 "STATUS".
 import { Code, Fault } from "../fault.ts";
 import type { Call } from "./call.ts";
+import { clusterNetwork } from "./conf.ts";
 import { requirePlugins, statusDelegate } from "./execute.ts";
-import { clusterNetwork } from "./networks.ts";
+
 import { requireReady } from "./readiness.ts";
 
 /** Throws with code 50 or 51, or what the default network's own plugins answer. */

@@ -40,6 +40,23 @@ export const settings = z.strictObject({
   validAttachments: z.optional(z.string()),
 });
 
+/** A network selection element: see assembly/selection/selection.ts. The last three hold JSON. */
+const selection = z.strictObject({
+  name: z.string(),
+  namespace: z.string(),
+  interface: z.optional(z.string()),
+  ips: z.optional(z.array(z.string())),
+  mac: z.optional(z.string()),
+  infinibandGUID: z.optional(z.string()),
+  deviceID: z.optional(z.string()),
+  defaultRoute: z.optional(z.array(z.string())),
+  portMappings: z.optional(z.string()),
+  bandwidth: z.optional(z.string()),
+  cniArgs: z.optional(z.string()),
+});
+
+export const selections = z.array(selection);
+
 /** One delegate, ready to be invoked: see assembly/plan/delegate.ts. */
 const delegate = z.strictObject({
   name: z.string(),
@@ -92,25 +109,28 @@ export const confDocument = z.strictObject({
   conf: z.string(),
 });
 
+/** How the default routes of an interface have to change: see assembly/status/routes.ts. */
+const routeChange = z.strictObject({
+  ifname: z.string(),
+  dropV4: z.boolean(),
+  dropV6: z.boolean(),
+  gateways: z.array(z.string()),
+});
+
 export const status = z.strictObject({
   answer: z.optional(z.string()),
   networkStatus: z.string(),
-  routes: z.array(
-    z.strictObject({
-      ifname: z.string(),
-      dropV4: z.boolean(),
-      dropV6: z.boolean(),
-      gateways: z.array(z.string()),
-    }),
-  ),
+  routes: z.array(routeChange),
 });
 
+export type Selection = z.infer<typeof selection>;
 export type Settings = z.infer<typeof settings>;
 export type Delegate = z.infer<typeof delegate>;
 export type Plan = z.infer<typeof plan>;
 export type Recovery = z.infer<typeof recovery>;
 export type Invocation = z.infer<typeof invocation>;
 export type ConfDocument = z.infer<typeof confDocument>;
+export type RouteChange = z.infer<typeof routeChange>;
 export type Status = z.infer<typeof status>;
 
 /** The variables of the CNI spec 1.1.0, section 2 "Parameters", and the conf's version. */

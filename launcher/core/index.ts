@@ -7,11 +7,13 @@ import type {
   Invocation,
   Plan,
   Recovery,
+  RouteChange,
+  Selection,
   Settings,
   Status,
 } from "./documents.ts";
 
-export type { Delegate, Invocation, Settings } from "./documents.ts";
+export type { Delegate, Invocation, RouteChange, Selection, Settings } from "./documents.ts";
 
 type Exports = Record<string, unknown> & {
   memory: { buffer: ArrayBuffer };
@@ -41,7 +43,7 @@ export interface Network {
   source: string;
   name?: string;
   fallbackName?: string;
-  selection?: unknown;
+  selection?: Partial<Selection>;
   device?: { id: string; resourceName: string };
 }
 
@@ -96,6 +98,11 @@ export class Core {
     return this.call("describe", input);
   }
 
+  /** The networks that a pod's annotation selects. */
+  selection(input: { annotation: string; namespace: string; maxNetworks?: number }): Selection[] {
+    return this.call("selection", input);
+  }
+
   plan(input: {
     runtime: Runtime;
     runtimeConfig?: string | undefined;
@@ -148,6 +155,11 @@ export class Core {
 
   status(input: { attachments: { delegate: Delegate; result: string; deviceInfo?: string }[] }): Status {
     return this.call("status", input);
+  }
+
+  /** A result whose interface had its default routes changed. */
+  reroute(input: Omit<RouteChange, "ifname"> & { result: string }): string {
+    return this.call<{ result: string }>("reroute", input).result;
   }
 
   /** JSON leaves out what is undefined, so a caller need not. */

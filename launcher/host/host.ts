@@ -8,6 +8,7 @@ export interface Execution {
 }
 
 export interface ExecuteOptions {
+  args?: string[];
   env: Record<string, string>;
   stdin: string;
   /** Milliseconds after which the process and its children are killed; 0 for never. */

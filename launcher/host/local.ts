@@ -88,10 +88,10 @@ function sync(file: number): Promise<void> {
  * Synchronously: there is nothing to do meanwhile, and not setting up streams saves 1.5 ms a plugin. With a time limit the
  * plugin leads a process group of its own, so that the limit ends it with all that it started.
  */
-async function execute(path: string, { env, stdin, timeout }: ExecuteOptions): Promise<Execution> {
+async function execute(path: string, { args = [], env, stdin, timeout }: ExecuteOptions): Promise<Execution> {
   const options = { env, input: stdin, maxBuffer: MAX_OUTPUT, killSignal: "SIGKILL" as const };
   const limit = timeout > 0 ? { timeout, detached: true } : {};
-  const { pid, status, signal, stdout, stderr, error } = spawnSync(path, { ...options, ...limit });
+  const { pid, status, signal, stdout, stderr, error } = spawnSync(path, args, { ...options, ...limit });
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   if (error && timeout > 0) killGroup(pid);
   if (code === "ETIMEDOUT") {

@@ -144,6 +144,13 @@ export class Lab {
     await this.rebase(this.node);
   }
 
+  /** Changes the node, given the path of its namespace. What is there afterwards is there before Plexus is executed. */
+  async prepare<T>(change: (netns: string) => T): Promise<T> {
+    const made = change(`${NETNS_DIR}/${this.node}`);
+    await this.rebase(this.node);
+    return made;
+  }
+
   /** Leaves Plexus and its delegates no commands but these. */
   restrictPath(...commands: string[]): void {
     this.path = join(this.dir, "path");

@@ -1,14 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { selections } from "../../launcher/core/documents.ts";
 import { faultOf, loadCore } from "../core.ts";
 
 const core = loadCore();
-const select = (annotation: string, more: object = {}) =>
-  JSON.parse(
-    core.run(
-      "selection",
-      new TextEncoder().encode(JSON.stringify({ annotation, namespace: "own", ...more })),
-    ),
-  ) as unknown;
+const select = (annotation: string, more: { maxNetworks?: number } = {}) =>
+  selections.parse(core.selection({ annotation, namespace: "own", ...more }));
 
 describe("the comma-delimited format", () => {
   test("names networks, their namespaces and interfaces, in order", () => {

@@ -12,7 +12,8 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { execute } from "../binary.ts";
+import { executeBeside } from "../binary.ts";
+import { type FakeApiserver, type KubeObject, startApiserver } from "./fake-apiserver.ts";
 
 export interface Case {
   name: string;
@@ -22,6 +23,8 @@ export interface Case {
   files?: Record<string, unknown>;
   answers?: unknown[];
   plugins?: string[];
+  pods?: KubeObject[];
+  nads?: KubeObject[];
   steps?: (string | { verb: string; conf?: object; remove?: string[]; write?: Record<string, string> })[];
 }
 
@@ -42,20 +45,43 @@ interface Step {
 
 export interface Vector {
   case: Case;
-  recorded: { steps: Step[] };
+  recorded: { steps: Step[]; networkStatus?: Record<string, unknown> };
   departs?: string[];
 }
 
 const CONTAINER = "0123456789abcdef".repeat(4);
-const PLUGINS = ["bridge", "macvlan", "ipvlan", "ptp", "tuning", "portmap", "bandwidth", "passthru"];
+const PLUGINS = [
+  "bridge",
+  "macvlan",
+  "ipvlan",
+  "flannel",
+  "calico",
+  "sriov",
+  "ptp",
+  "tuning",
+  "portmap",
+  "bandwidth",
+  "passthru",
+];
 const RECORDER = fileURLToPath(new URL("fake-plugin.mjs", import.meta.url));
 
 /** A directory with recording plugins, in which steps of a case are run. */
 export class Replay {
   readonly root = mkdtempSync(join(tmpdir(), "plexus-vectors-"));
   private readonly netns = join(this.root, "netns");
+  private apiserver: FakeApiserver | undefined;
 
-  constructor(private readonly given: Case) {
+  static async of(given: Case): Promise<Replay> {
+    const replay = new Replay(given);
+    if (given.pods) {
+      const { pods, nads = [] } = replay.own({ pods: given.pods, nads: given.nads });
+      replay.apiserver = await startApiserver({ pods, nads });
+      writeFileSync(replay.kubeconfig, kubeconfigOf(replay.apiserver.url), { mode: 0o600 });
+    }
+    return replay;
+  }
+
+  private constructor(private readonly given: Case) {
     for (const dir of ["bin", "rec", "cni", "conf", "run"]) mkdirSync(join(this.root, dir));
     for (const name of given.plugins ?? PLUGINS) {
       const path = join(this.root, "bin", name);
@@ -75,7 +101,7 @@ export class Replay {
     }
   }
 
-  step(step: NonNullable<Case["steps"]>[number]): Step {
+  async step(step: NonNullable<Case["steps"]>[number]): Promise<Step> {
     const { verb, conf = {}, remove = [], write = {} } = typeof step === "string" ? { verb: step } : step;
     for (const path of remove) rmSync(join(this.root, path), { recursive: true });
     for (const [path, text] of Object.entries(write)) writeFileSync(join(this.root, path), text);
@@ -96,7 +122,7 @@ export class Replay {
     }
     const record = join(this.root, "rec/calls.jsonl");
     rmSync(record, { force: true });
-    const { exitCode, stdout } = execute(env, stdin);
+    const { exitCode, stdout } = await executeBeside(env, stdin);
     const lines = existsSync(record) ? readFileSync(record, "utf8").trim().split("\n") : [];
     const answer = json(this.scrub(stdout));
     return {
@@ -108,7 +134,19 @@ export class Replay {
     };
   }
 
-  close(): void {
+  /** The network-status annotations of the case's pods, by namespace and name. */
+  networkStatus(): Record<string, unknown> {
+    const pods = this.apiserver?.pods ?? [];
+    return Object.fromEntries(
+      pods.flatMap(({ metadata: { namespace, name, annotations } }) => {
+        const text = annotations?.["k8s.v1.cni.cncf.io/network-status"];
+        return text === undefined ? [] : [[`${namespace}/${name}`, clean(json(this.scrub(text)))]];
+      }),
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.apiserver?.close();
     rmSync(this.root, { recursive: true });
   }
 
@@ -119,17 +157,33 @@ export class Replay {
       .sort();
   }
 
+  private get kubeconfig(): string {
+    return join(this.root, "kubeconfig");
+  }
+
   private own<T>(value: T): T {
     return JSON.parse(this.place(JSON.stringify(value))) as T;
   }
 
   private place(text: string): string {
-    return text.replaceAll("@ROOT@", this.root).replaceAll("@NETNS@", this.netns);
+    return text
+      .replaceAll("@KUBECONFIG@", this.kubeconfig)
+      .replaceAll("@ROOT@", this.root)
+      .replaceAll("@NETNS@", this.netns);
   }
 
   private scrub(text: string): string {
     return text.replaceAll(this.netns, "@NETNS@").replaceAll(this.root, "@ROOT@");
   }
+}
+
+function kubeconfigOf(server: string): string {
+  return JSON.stringify({
+    clusters: [{ name: "c", cluster: { server } }],
+    users: [{ name: "u", user: {} }],
+    contexts: [{ name: "x", context: { cluster: "c", user: "u" } }],
+    "current-context": "x",
+  });
 }
 
 function readCall(line: string): PluginCall {
@@ -163,7 +217,7 @@ export function callEssence({ plugin, env, stdin }: PluginCall) {
   return { plugin, env: { ...env, CNI_ARGS: args }, stdin: clean(stdin) };
 }
 
-function clean(value: unknown): unknown {
+export function clean(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(clean);
   if (typeof value !== "object" || value === null) return value;
   const kept = Object.entries(value).filter(

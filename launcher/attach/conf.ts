@@ -1,0 +1,137 @@
+// The networks that the conf gives every container: inline, by name, by file or by directory.
+// Source: multus-cni docs/configuration.md, "Using clusterNetwork"; CNI spec 1.1.0, section 1, for subdirectories.
+import { basename, dirname, extname } from "node:path";
+import type { NetworkAttachmentDefinition, Patience } from "../cluster/cluster.ts";
+import type { Network } from "../core/index.ts";
+import { Code, Fault } from "../fault.ts";
+import type { Call } from "./call.ts";
+
+/** A network, with the resource that its pods' devices come from, if any. */
+export type Source = Network & { resourceName?: string };
+
+/** Says which devices a network needs; see the device-plugin part of the NPWG NAD spec v1.3, section 3.4. */
+const RESOURCE_NAME = "k8s.v1.cni.cncf.io/resourceName";
+
+const CONF_EXTENSIONS = [".conf", ".conflist", ".json"];
+
+/** The network the container's own interface is in, unless its pod asks for another. */
+export async function clusterNetwork(call: Call, patience?: Patience): Promise<Source> {
+  const { settings } = call;
+  if (settings.clusterNetwork !== "") return namedNetwork(call, settings.clusterNetwork, patience);
+  return inlineNetwork(call, 0);
+}
+
+/** Those that come after it: further `delegates`, or the `defaultNetworks`, which pods of the system go without. */
+export function furtherNetworks(call: Call, namespace: string, patience?: Patience): Promise<Source[]> {
+  const { settings } = call;
+  if (settings.clusterNetwork === "") {
+    return Promise.all(settings.delegates.slice(1).map((_, index) => inlineNetwork(call, index + 1)));
+  }
+  const names = settings.systemNamespaces.includes(namespace) ? [] : settings.defaultNetworks;
+  return Promise.all(names.map((name) => namedNetwork(call, name, patience)));
+}
+
+function inlineNetwork({ settings }: Call, index: number): Source {
+  return {
+    conf: settings.delegates[index] ?? "",
+    source: `delegates[${index}] of the conf`,
+    fallbackName: settings.name,
+  };
+}
+
+/** One name of `clusterNetwork` or `defaultNetworks`: a NAD, the `name` in a conf file, a directory, a file. */
+async function namedNetwork(call: Call, name: string, patience?: Patience): Promise<Source> {
+  const { cluster, host, settings } = call;
+  if (name.includes("/")) {
+    const file = host.isDirectory(name) ? firstConf(call, name) : name;
+    return fromFile(call, file);
+  }
+  const nad = await cluster?.nad(settings.multusNamespace, name, patience);
+  if (nad) return nadNetwork(call, nad);
+  const file = confNamed(call, name);
+  if (file !== undefined) return fromFile(call, file);
+  throw new Fault(
+    Code.invalidNetworkConfig,
+    `network ${JSON.stringify(name)} is neither a NetworkAttachmentDefinition in namespace ` +
+      `${settings.multusNamespace} nor the name of a conf in ${settings.confDir}`,
+  );
+}
+
+/** What a NetworkAttachmentDefinition says: a conf, or, where it has none, the name of one in confDir. */
+export function nadNetwork(call: Call, nad: NetworkAttachmentDefinition): Source {
+  const title = `${nad.namespace}/${nad.name}`;
+  const resourceName = nad.annotations[RESOURCE_NAME];
+  const about = { name: title, ...(resourceName ? { resourceName } : {}) };
+  if (nad.config !== "") {
+    const source = `NetworkAttachmentDefinition ${title}`;
+    return { conf: nad.config, source, fallbackName: nad.name, ...about };
+  }
+  const file = confNamed(call, nad.name);
+  if (file !== undefined) return { ...fromFile(call, file), ...about };
+  throw new Fault(
+    Code.invalidNetworkConfig,
+    `NetworkAttachmentDefinition ${title} has no \`spec.config\`, and no conf in ${call.settings.confDir} is named ` +
+      `${JSON.stringify(nad.name)}: give it one of the two`,
+  );
+}
+
+function confNamed(call: Call, name: string): string | undefined {
+  return confFiles(call, call.settings.confDir).find((path) => nameIn(call, path) === name);
+}
+
+function confFiles({ host }: Call, dir: string): string[] {
+  return host
+    .list(dir)
+    .filter((name) => CONF_EXTENSIONS.includes(extname(name)))
+    .map((name) => `${dir}/${name}`);
+}
+
+function firstConf(call: Call, dir: string): string {
+  const [first] = confFiles(call, dir);
+  if (first !== undefined) return first;
+  throw new Fault(Code.invalidNetworkConfig, `there is no conf in ${dir}: put a .conf or .conflist there`);
+}
+
+/** The `name` in a conf file; undefined in a broken one, which must not hide the file that is looked for. */
+function nameIn({ core, host, log }: Call, path: string): string | undefined {
+  try {
+    return core.describe({ conf: host.read(path) ?? "", source: path }).name;
+  } catch (error) {
+    log.write("error", `skipped ${path}: ${Fault.of(error).message}`);
+    return undefined;
+  }
+}
+
+/** The conf in a file; of a conflist, with the plugins of its subdirectory at the end. */
+function fromFile(call: Call, path: string): Source {
+  const conf = call.host.read(path);
+  if (conf === undefined) throw new Fault(Code.invalidNetworkConfig, `conf file ${path} does not exist`);
+  const { list, name, loadOnlyInlinedPlugins } = call.core.describe({ conf, source: path });
+  if (!list || loadOnlyInlinedPlugins || name === "") return { conf, source: path };
+  return { conf: chain(call, conf, path, `${dirname(path)}/${name}`), source: path };
+}
+
+/** `conf` with every plugin in `dir` appended, in the order of their file names. */
+function chain(call: Call, conf: string, source: string, dir: string): string {
+  const plugins = confFiles(call, dir)
+    .filter((path) => extname(path) === ".conf")
+    .map((path) => call.host.read(path) ?? "");
+  if (plugins.length === 0) return conf;
+  return call.core.describe({ conf, source: `${source} with ${dir}`, plugins }).conf;
+}
+
+/** The chain that runs beside all networks, where it is asked for and has plugins (`auxiliaryCNIChainName`). */
+export function auxiliaryNetwork(call: Call): Source | undefined {
+  const { auxiliaryCNIChainName: name, clusterNetwork, cniVersion } = call.settings;
+  if (name === "") return undefined;
+  if (!clusterNetwork.includes("/") || name !== basename(name)) {
+    throw new Fault(
+      Code.invalidNetworkConfig,
+      "the conf: `auxiliaryCNIChainName` names a directory beside the file `clusterNetwork`, which must be a path",
+    );
+  }
+  const source = `auxiliary chain ${name}`;
+  const empty = JSON.stringify({ cniVersion, name, plugins: [{ type: "passthru" }] });
+  const conf = chain(call, empty, source, `${dirname(clusterNetwork)}/${name}`);
+  return conf === empty ? undefined : { conf, source };
+}

@@ -1,0 +1,36 @@
+// What the pod's user reads in its events.
+import type { Pod } from "../cluster/cluster.ts";
+import type { Fault } from "../fault.ts";
+import type { Attachment } from "./add.ts";
+import type { Call } from "./call.ts";
+
+/** One event for each interface, as Multus words it: its name, its addresses, its network. */
+export async function tellAdded({ cluster }: Call, pod: Pod, attachments: Attachment[]): Promise<void> {
+  await Promise.all(
+    attachments.map(async ({ delegate, result }) => {
+      const addresses = addressesOf(result);
+      if (addresses === undefined) return; // no interface was made
+      const message = `Add ${delegate.ifname} [${addresses.join(" ")}] from ${delegate.name}`;
+      await cluster?.tell(pod, { type: "Normal", reason: "AddedInterface", message });
+    }),
+  );
+}
+
+/** Why the pod stays in ContainerCreating, and what to do. */
+export async function tellFailed({ cluster }: Call, pod: Pod, fault: Fault): Promise<void> {
+  const reason = fault.reason ?? "FailedToAttachNetworks";
+  await cluster?.tell(pod, { type: "Warning", reason, message: fault.message });
+}
+
+/** The addresses in a result of any version; undefined where it has neither interfaces nor addresses. */
+function addressesOf(result: string): string[] | undefined {
+  const { interfaces, ips, ip4, ip6 } = JSON.parse(result) as {
+    interfaces?: unknown[];
+    ips?: { address: string }[];
+    ip4?: { ip: string };
+    ip6?: { ip: string };
+  };
+  const old = [ip4, ip6].flatMap((one) => (one ? [one.ip] : []));
+  if (interfaces === undefined && ips === undefined && old.length === 0) return undefined;
+  return (ips ?? []).map(({ address }) => address).concat(old);
+}

@@ -1,0 +1,28 @@
+// The pod a call is for, as the API server knows it.
+import type { Patience, Pod } from "../cluster/cluster.ts";
+import { Code, Fault } from "../fault.ts";
+import { type Call, podOf } from "./call.ts";
+
+/** Who creates a pod, by kubelet's own annotation: `api`, or for static pods `file` and `http`. */
+const CONFIG_SOURCE = "kubernetes.io/config.source";
+
+/** Is the container a pod's, on a node with Kubernetes? */
+export function isPod({ cluster, runtime }: Call): boolean {
+  return cluster !== undefined && podOf(runtime.args).name !== "";
+}
+
+/** The pod, or undefined where it is gone. Throws where its name is another pod's by now. */
+export async function findPod(call: Call, patience?: Patience): Promise<Pod | undefined> {
+  const { namespace, name, uid } = podOf(call.runtime.args);
+  const pod = await call.cluster?.pod(namespace, name, patience);
+  if (!pod || uid === "" || uid === pod.uid || isStatic(pod)) return pod;
+  throw new Fault(
+    Code.tryAgainLater,
+    `the pod ${namespace}/${name} of UID ${uid} was replaced: the one of that name has UID ${pod.uid} now`,
+  );
+}
+
+/** What the API server has of a static pod is a mirror, with a UID of its own. */
+function isStatic({ annotations }: Pod): boolean {
+  return (annotations[CONFIG_SOURCE] ?? "api") !== "api";
+}

@@ -1,0 +1,73 @@
+// Default routes in the container, where its pod says which network they are to go through (`default-route`).
+// Source: NPWG NAD spec v1.3, section 4.1.2.1.9; ip-route(8), ip(8) "-batch", nsenter(1).
+import type { RouteChange } from "../core/index.ts";
+import { Code, Fault } from "../fault.ts";
+import type { Attachment } from "./add.ts";
+import type { Call } from "./call.ts";
+
+/** A runtime's PATH may lack some of these. */
+const SYSTEM_DIRS = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+/**
+ * Makes the container's default routes what its pod asks for, and the results of `attachments` what they are then.
+ * Returns the attachments it changed.
+ */
+export async function changeRoutes(call: Call, attachments: Attachment[]): Promise<Attachment[]> {
+  const { core } = call;
+  const { routes } = core.status({ attachments });
+  // A batch has one family: `ip` reads neither `-6` nor a family from its lines, and flushes IPv4 unless told.
+  for (const family of [4, 6] as const) {
+    const lines = [
+      ...routes.map((route) => dropLine(route, family)),
+      ...routes.map((route) => setLine(route, family)),
+    ];
+    await batch(
+      call,
+      family,
+      lines.filter((line) => line !== ""),
+    );
+  }
+  return routes.flatMap(({ ifname, ...change }) => {
+    const changed = attachments.find(({ delegate }) => delegate.ifname === ifname);
+    if (!changed) return [];
+    changed.result = core.reroute({ result: changed.result, ...change });
+    return [changed];
+  });
+}
+
+function dropLine({ ifname, dropV4, dropV6 }: RouteChange, family: 4 | 6): string {
+  return (family === 4 ? dropV4 : dropV6) ? `route flush exact default dev ${ifname}` : "";
+}
+
+function setLine({ ifname, gateways }: RouteChange, family: 4 | 6): string {
+  const gateway = gateways.find((one) => one.includes(":") === (family === 6));
+  return gateway === undefined ? "" : `route replace default via ${gateway} dev ${ifname}`;
+}
+
+async function batch(call: Call, family: 4 | 6, lines: string[]): Promise<void> {
+  if (lines.length === 0) return;
+  const [nsenter, ip] = ["nsenter", "ip"].map((name) => findTool(call, name));
+  const args = [`--net=${call.runtime.netns}`, ip ?? "", `-${family}`, "-batch", "-"];
+  call.log.write("debug", `default routes: ${nsenter} ${args.join(" ")}: ${lines.join("; ")}`);
+  const { exitCode, stderr } = await call.host.execute(nsenter ?? "", {
+    args,
+    env: call.env,
+    stdin: `${lines.join("\n")}\n`,
+    timeout: 10_000,
+  });
+  if (exitCode === 0) return;
+  throw new Fault(
+    Code.invalidNetworkConfig,
+    `default routes cannot be set as \`default-route\` asks (${lines.join("; ")}): ${stderr.trim()}`,
+  );
+}
+
+function findTool({ env, host }: Call, name: string): string {
+  const dirs = [...(env.PATH ?? "").split(":").filter((dir) => dir.startsWith("/")), ...SYSTEM_DIRS];
+  const path = host.find(name, dirs);
+  if (path !== undefined) return path;
+  throw new Fault(
+    Code.pluginNotAvailable,
+    `\`default-route\` needs the command ${name} on the node: install iproute2 and util-linux`,
+  );
+}

@@ -1,0 +1,218 @@
+// A kubeconfig: which API server, and who to be there.
+// Source: k8s.io/client-go/tools/clientcmd, api/v1/types.go and client_config.go.
+import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { Code, Fault } from "../fault.ts";
+import { lazy } from "../lazy.ts";
+import { type Connection, pem, readReferenced, readToken, serverUrl } from "./connection.ts";
+import type { Exec } from "./exec.lazy.ts";
+import { readInstalled } from "./installed.ts";
+import { Member } from "./member.ts";
+
+/** A kubeconfig's path, and how messages name it. */
+interface Place {
+  path: string;
+  source: string;
+}
+
+/**
+ * The connection that a kubeconfig describes by its current context.
+ *
+ * @param warn is told of what should be mended but stops nothing
+ * @throws Fault with code 7 where something must be mended, 11 where a file that is renewed is not there yet
+ */
+export async function readKubeconfig(path: string, warn: (message: string) => void): Promise<Connection> {
+  const place = { path, source: `kubeconfig ${path}` };
+  const { cluster, user } = currentContext(parse(readFile(place, warn), place), place);
+  const credentials = await credentialsOf(user, cluster, place);
+  const { cert, key } = credentials;
+  if (!cert !== !key) {
+    const [given, missing] = cert ? ["certificate", "key"] : ["key", "certificate"];
+    throw broken(place, `has a client-${given}, but no client-${missing}`);
+  }
+  const ca = material(cluster, "certificate-authority", "CERTIFICATE", place);
+  const insecure = cluster.text("insecure-skip-tls-verify") === "true";
+  if (insecure && ca)
+    throw broken(place, "has a certificate-authority and insecure-skip-tls-verify: remove one of the two");
+  const server = cluster.text("server");
+  const scheme = server.includes("://") ? "" : ca || cert || insecure ? "https://" : "http://";
+  return {
+    source: place.source,
+    server: serverUrl(scheme + server, place.source),
+    ca,
+    clientCertificate: cert && key ? { cert, key } : undefined,
+    insecure,
+    serverName: cluster.text("tls-server-name") || undefined,
+    proxy: cluster.text("proxy-url") || undefined,
+    headers: impersonation(user),
+    authorization: credentials.authorization,
+  };
+}
+
+function readFile(place: Place, warn: (message: string) => void): string {
+  const { path, source } = place;
+  let file: number | undefined;
+  try {
+    file = openSync(path, "r");
+    if (fstatSync(file).mode & 0o004)
+      warn(`${source} lets every user of this node into the cluster: run chmod 600 ${path}`);
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = code === "ENOENT" ? "does not exist" : `cannot be read: ${message}`;
+    throw broken(place, `${why}: put it there, or correct \`kubeconfig\` in the conf`);
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
+
+function parse(text: string, place: Place): Member {
+  if (text.trim() === "") throw broken(place, "is empty: write it anew");
+  let parsed: unknown;
+  try {
+    parsed =
+      readInstalled(text) ?? readJson(text) ?? lazy<typeof import("./yaml.lazy.ts")>("yaml").parseYaml(text);
+  } catch (error) {
+    throw broken(place, `is neither JSON nor YAML: ${(error as Error).message.split("\n")[0]}`);
+  }
+  const kubeconfig = Member.of(parsed, place.source, Code.invalidNetworkConfig);
+  if (kubeconfig) return kubeconfig;
+  throw broken(place, "is no kubeconfig: it must have clusters, users, contexts and a current-context");
+}
+
+/** All scalars as text, as parseYaml has them. Undefined where it is no JSON: `{a: b}` is YAML. */
+function readJson(text: string): unknown {
+  if (!text.trimStart().startsWith("{")) return undefined;
+  try {
+    return JSON.parse(text, (_, value) =>
+      ["number", "boolean"].includes(typeof value) ? String(value) : value,
+    );
+  } catch {
+    return undefined;
+  }
+}
+
+function currentContext(kubeconfig: Member, place: Place): { cluster: Member; user: Member } {
+  const contexts = kubeconfig.list("contexts");
+  if (contexts.length === 0) throw broken(place, "has no contexts: it describes no cluster");
+  const current = kubeconfig.text("current-context");
+  if (current === "") throw broken(place, `has no current-context: set it to one of ${namesOf(contexts)}`);
+  const context = named(contexts, "context", current, "its current-context", place);
+  const by = `its context ${JSON.stringify(current)}`;
+  const cluster = named(kubeconfig.list("clusters"), "cluster", context.text("cluster"), by, place);
+  if (cluster.text("server") === "")
+    throw broken(
+      place,
+      `has no server in its cluster ${JSON.stringify(context.text("cluster"))}: set its URL`,
+    );
+  const userName = context.text("user");
+  // Without a user we are system:anonymous.
+  const user = userName === "" ? context : named(kubeconfig.list("users"), "user", userName, by, place);
+  return { cluster, user };
+}
+
+function named(list: Member[], kind: string, name: string, by: string, place: Place): Member {
+  const found = list.find((entry) => entry.text("name") === name);
+  if (found) return found.at(kind);
+  const has = list.length === 0 ? "none" : namesOf(list);
+  throw broken(place, `has no ${kind} ${JSON.stringify(name)}, which ${by} names: it has ${has}`);
+}
+
+function namesOf(list: Member[]): string {
+  return list.map((entry) => JSON.stringify(entry.text("name"))).join(", ");
+}
+
+interface Credentials {
+  authorization: Connection["authorization"];
+  cert: Buffer | undefined;
+  key: Buffer | undefined;
+}
+
+async function credentialsOf(user: Member, cluster: Member, place: Place): Promise<Credentials> {
+  const cert = material(user, "client-certificate", "CERTIFICATE", place);
+  const key = material(user, "client-key", "PRIVATE KEY", place);
+  const authorization = authorizationOf(user, place);
+  // What is written there comes before what a program would say.
+  if (authorization || cert) return { authorization: authorization ?? none, cert, key };
+  if (user.keys().includes("exec")) return execute(user.at("exec"), cluster, place);
+  if (user.keys().includes("auth-provider")) return askProvider(place);
+  return { authorization: none, cert, key };
+}
+
+const none = () => undefined;
+
+function authorizationOf(user: Member, place: Place): Connection["authorization"] | undefined {
+  const token = user.text("token").trim();
+  const tokenFile = user.text("tokenFile");
+  if (tokenFile !== "") {
+    const path = resolve(dirname(place.path), tokenFile);
+    return () => `Bearer ${readToken(path, place.source)}`;
+  }
+  if (token !== "") return () => `Bearer ${token}`;
+  const username = user.text("username");
+  if (username === "") return undefined;
+  const basic = Buffer.from(`${username}:${user.text("password")}`).toString("base64");
+  return () => `Basic ${basic}`;
+}
+
+async function execute(exec: Member, cluster: Member, place: Place): Promise<Credentials> {
+  const { execute } = lazy<typeof import("./exec.lazy.ts")>("exec");
+  const program = exec.required("command");
+  try {
+    const given = await execute(exec.raw() as Exec, cluster.raw(), dirname(place.path));
+    return {
+      authorization: () => given.authorization,
+      cert: given.cert === undefined ? undefined : Buffer.from(given.cert),
+      key: given.key === undefined ? undefined : Buffer.from(given.key),
+    };
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT")
+      throw broken(place, `wants its credentials from ${program}, which is not on this node: install it`);
+    const said = message.trim() || "without a word";
+    throw new Fault(
+      Code.tryAgainLater,
+      `${place.source} wants its credentials from ${program}, which failed: ${said}`,
+    );
+  }
+}
+
+async function askProvider({ path, source }: Place): Promise<Credentials> {
+  try {
+    const provider = lazy<typeof import("./authprovider.lazy.ts")>("authprovider");
+    const header = await provider.authorizationOf(path);
+    return { authorization: () => header, cert: undefined, key: undefined };
+  } catch (error) {
+    const why = (error as Error).message;
+    throw new Fault(Code.tryAgainLater, `${source} has an auth-provider, which failed: ${why}`);
+  }
+}
+
+/** What is there as base64, or by a path that counts from the kubeconfig's directory. */
+function material(
+  entry: Member,
+  key: string,
+  label: "CERTIFICATE" | "PRIVATE KEY",
+  place: Place,
+): Buffer | undefined {
+  const data = entry.text(`${key}-data`);
+  if (data !== "") return pem(Buffer.from(data, "base64"), label, `${key}-data of ${place.source}`);
+  const path = entry.text(key);
+  if (path === "") return undefined;
+  const file = resolve(dirname(place.path), path);
+  return pem(readReferenced(file, place.source), label, `${key} ${file} of ${place.source}`);
+}
+
+function impersonation(user: Member): Connection["headers"] {
+  const headers: Connection["headers"] = {};
+  if (user.text("as") !== "") headers["Impersonate-User"] = user.text("as");
+  if (user.text("as-uid") !== "") headers["Impersonate-Uid"] = user.text("as-uid");
+  if (user.texts("as-groups").length > 0) headers["Impersonate-Group"] = user.texts("as-groups");
+  const extra = user.at("as-user-extra");
+  for (const key of extra.keys()) headers[`Impersonate-Extra-${encodeURIComponent(key)}`] = extra.texts(key);
+  return headers;
+}
+
+function broken({ source }: Place, why: string): Fault {
+  return new Fault(Code.invalidNetworkConfig, `${source} ${why}`);
+}

@@ -1,0 +1,47 @@
+// Through which proxy an API server is reached, as client-go decides it.
+// Source: golang.org/x/net/http/httpproxy; Node's own NO_PROXY knows no CIDR, which clusters name their services by.
+import { BlockList, isIP } from "node:net";
+import type { Connection } from "./connection.ts";
+
+/** The proxy's URL, or undefined where the server is reached directly. */
+export function proxyOf({ proxy, server }: Connection, env: NodeJS.ProcessEnv): string | undefined {
+  if (proxy) return proxy;
+  const fromEnvironment =
+    server.protocol === "https:" ? env.HTTPS_PROXY || env.https_proxy : env.HTTP_PROXY || env.http_proxy;
+  if (!fromEnvironment || isExempt(server, env.NO_PROXY || env.no_proxy || "")) return undefined;
+  return fromEnvironment.includes("://") ? fromEnvironment : `http://${fromEnvironment}`;
+}
+
+function isExempt(server: URL, noProxy: string): boolean {
+  const host = server.hostname.replace(/^\[(.*)\]$/, "$1").replace(/\.$/, "");
+  const port = server.port || (server.protocol === "https:" ? "443" : "80");
+  const local = ["127.0.0.0/8", "::1/128"].some((range) => contains(range, host));
+  if (host === "localhost" || local) return true;
+  return noProxy
+    .toLowerCase()
+    .split(",")
+    .map((entry) => entry.trim())
+    .some((entry) => entry !== "" && matches(entry, host, port));
+}
+
+function matches(entry: string, host: string, port: string): boolean {
+  if (entry === "*" || contains(entry, host)) return true;
+  const [, name = "", onlyPort = port] =
+    /^\[?(.*?)\]?(?::(\d+))?$/.exec(isIP(entry) ? `[${entry}]` : entry) ?? [];
+  if (onlyPort !== port) return false;
+  if (isIP(name) || isIP(host)) return name === host;
+  const suffix = name.replace(/^\*(?=\.)/, "");
+  return suffix.startsWith(".") ? host.endsWith(suffix) : host === suffix || host.endsWith(`.${suffix}`);
+}
+
+/** Is the address in the range, written as CIDR? */
+function contains(range: string, address: string): boolean {
+  const [network = "", length = ""] = range.split("/");
+  const family = isIP(network);
+  if (family === 0 || family !== isIP(address) || !/^\d+$/.test(length)) return false;
+  if (Number(length) > (family === 4 ? 32 : 128)) return false;
+  const type = family === 4 ? "ipv4" : "ipv6";
+  const list = new BlockList();
+  list.addSubnet(network, Number(length), type);
+  return list.check(address, type);
+}

@@ -1,0 +1,129 @@
+// Dynamic resource allocation: which devices a pod has through its ResourceClaims, and which resource name each is for.
+// A driver says both in its ResourceSlices, by two attributes of the device. The rules are Multus's (multus-cni
+// docs/how-to-use.md, "Dynamic Resource Allocation"; pkg/draclient).
+import type { Cluster, ExtendedResourceClaim, Pod, PublishedDevice } from "../cluster/cluster.ts";
+import { Code, Fault } from "../fault.ts";
+import type { Log } from "../log/log.ts";
+import type { ClaimedDevice, PodResources } from "./kubelet.ts";
+
+const DEVICE_ID = "k8s.cni.cncf.io/deviceID";
+const RESOURCE_NAME = "k8s.cni.cncf.io/resourceName";
+
+/** A claim's device; `request` is unknown where only the kubelet knows of it. */
+type Result = ClaimedDevice & { request?: string };
+
+interface Device {
+  id: string;
+  resourceName: string;
+}
+
+/**
+ * Resource name -> device IDs. Rejects with the cluster's Faults, and where a claim has no devices, or the devices of an
+ * extended resource are not published for it.
+ */
+export async function claimedDevices(
+  cluster: Cluster,
+  pod: Pod,
+  kubelet: PodResources,
+  log: Pick<Log, "write">,
+): Promise<Map<string, string[]>> {
+  const names = [...new Set(pod.resourceClaims.values())];
+  const extended = pod.extendedResourceClaim;
+  const [results, extendedResults] = await Promise.all([
+    Promise.all(names.map((name) => claimResults(cluster, pod, kubelet, name))),
+    extended ? claimResults(cluster, pod, kubelet, extended.claim) : [],
+  ]);
+  const slices = await publishedBy(cluster, pod, [...results.flat(), ...extendedResults]);
+  const found = [
+    ...results.flat().flatMap((result) => networkDevice(slices, result, log) ?? []),
+    ...(extended ? extendedDevices(slices, extended, extendedResults) : []),
+  ];
+  const devices = new Map<string, string[]>();
+  for (const { id, resourceName } of found) {
+    devices.set(resourceName, [...(devices.get(resourceName) ?? []), id]);
+  }
+  return devices;
+}
+
+/** What a claim has been allocated; what the kubelet has prepared of it where the claim itself is gone. */
+async function claimResults(
+  cluster: Cluster,
+  { namespace, name: pod }: Pod,
+  kubelet: PodResources,
+  name: string,
+): Promise<Result[]> {
+  const allocated = await cluster.claim(namespace, name);
+  if (allocated.length > 0) return allocated;
+  const prepared = kubelet.claims.get(`${namespace}/${name}`);
+  if (prepared) return [...prepared.values()];
+  throw new Fault(
+    Code.tryAgainLater,
+    `ResourceClaim ${namespace}/${name} of pod ${namespace}/${pod} has no devices: it is not there, or not allocated`,
+  );
+}
+
+/** All devices that the drivers of `results` publish on the pod's node, by their full name. */
+async function publishedBy(cluster: Cluster, pod: Pod, results: Result[]): Promise<Map<string, Device>> {
+  const drivers = [...new Set(results.map(({ driver }) => driver))];
+  const found = new Map<string, Device>();
+  const add = async (driver: string) => {
+    const published = await cluster.published(driver, pod.nodeName);
+    for (const { pool, device, attributes } of published.toSorted(byGeneration)) {
+      const about = { id: attributes[DEVICE_ID] ?? "", resourceName: attributes[RESOURCE_NAME] ?? "" };
+      found.set(fullName({ driver, pool, device }), about);
+    }
+  };
+  await Promise.all(drivers.map(add));
+  return found;
+}
+
+/** While a driver replaces its slices there are old and new ones. */
+function byGeneration(one: PublishedDevice, other: PublishedDevice): number {
+  return one.generation - other.generation;
+}
+
+/** A claim can have devices for other uses, such as GPUs: they have not both attributes, and are left out. */
+function networkDevice(
+  slices: Map<string, Device>,
+  result: Result,
+  log: Pick<Log, "write">,
+): Device | undefined {
+  const device = slices.get(fullName(result));
+  if (device && device.id !== "" && device.resourceName !== "") return device;
+  const why = device
+    ? `its attributes ${DEVICE_ID} and ${RESOURCE_NAME} are not both set`
+    : "it is in no slice";
+  log.write("verbose", `device ${fullName(result)} is not for a network: ${why}`);
+  return undefined;
+}
+
+/** The devices behind extended resources: here the pod asked for them by resource name, so all must have it. */
+function extendedDevices(
+  slices: Map<string, Device>,
+  { claim, mappings }: ExtendedResourceClaim,
+  results: Result[],
+): Device[] {
+  return mappings.flatMap(({ request, resourceName }) => {
+    const mine = results.filter((result) => result.request === request);
+    if (mine.length === 0) {
+      throw new Fault(
+        Code.tryAgainLater,
+        `ResourceClaim ${claim} has no device for request ${request}, which stands for ${resourceName}`,
+      );
+    }
+    return mine.map((result) => {
+      const device = slices.get(fullName(result));
+      if (device && device.id !== "" && device.resourceName === resourceName) return device;
+      throw new Fault(
+        Code.invalidNetworkConfig,
+        `device ${fullName(result)} was given to the pod for ${resourceName}: its driver must publish it in a ` +
+          `ResourceSlice with ${RESOURCE_NAME} ${JSON.stringify(resourceName)} and a ${DEVICE_ID}, and has ` +
+          JSON.stringify(device ?? "no such device"),
+      );
+    });
+  });
+}
+
+function fullName({ driver, pool, device }: ClaimedDevice): string {
+  return `${driver}/${pool}/${device}`;
+}

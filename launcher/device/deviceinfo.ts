@@ -1,0 +1,112 @@
+// Device-info: what a device plugin says of a device goes to the CNI plugin, and from there into network-status.
+// Source: NPWG device-info spec 1.1.0. The plan names the file that both sides use (assembly/plan/delegate.ts); DEL
+// removes it with the attachment.
+import type { Delegate } from "../core/index.ts";
+import { Fault } from "../fault.ts";
+import type { Host } from "../host/host.ts";
+import type { Log } from "../log/log.ts";
+
+const FROM_DEVICE_PLUGINS = "/var/run/k8s.cni.cncf.io/devinfo/dp";
+
+interface Ports {
+  host: Host;
+  log: Pick<Log, "write">;
+}
+
+/** The keys of each type's map: one of these texts where there are some, else any; `?` where it may be left out. */
+const TYPES = new Map<unknown, Record<string, string[] | "text" | "text?">>(
+  Object.entries({
+    pci: {
+      "pci-address": "text",
+      "vhost-net": "text?",
+      "rdma-device": "text?",
+      "pf-pci-address": "text?",
+      "representor-device": "text?",
+    },
+    vdpa: {
+      "parent-device": "text",
+      driver: ["vhost", "virtio"],
+      path: "text",
+      "pci-address": "text?",
+      "pf-pci-address": "text?",
+      "representor-device": "text?",
+    },
+    "vhost-user": { mode: ["client", "server"], path: "text" },
+    // The spec has "inject-punt", the client library that everybody uses "punt".
+    memif: { role: ["master", "slave"], path: "text", mode: ["ethernet", "ip", "punt", "inject-punt"] },
+  }),
+);
+
+/**
+ * Before a delegate's ADD: what the device plugin says of its device, to where the delegate looks for it.
+ * What cannot be copied is logged; the ADD goes on, as Multus has it.
+ */
+export async function offerDeviceInfo(
+  { deviceInfoFile, deviceID, resourceName }: Delegate,
+  { host, log }: Ports,
+  dir = FROM_DEVICE_PLUGINS,
+): Promise<void> {
+  if (deviceInfoFile === undefined || !deviceID || !resourceName) return;
+  const path = `${dir}/${flat(resourceName)}-${flat(deviceID)}-device.json`;
+  try {
+    const text = host.read(path);
+    if (text === undefined) return; // its device plugin says nothing
+    requireObject(JSON.parse(text));
+    await host.write(deviceInfoFile, text);
+  } catch (error) {
+    log.write("error", `device-info ${path} is not passed on: ${Fault.of(error).message}`);
+  }
+}
+
+/**
+ * After a delegate's ADD: the device-info for network-status, as JSON text, or undefined where there is none. What is not
+ * as the spec has it is logged and left out.
+ */
+export function readDeviceInfo({ deviceInfoFile }: Delegate, { host, log }: Ports): string | undefined {
+  if (deviceInfoFile === undefined) return undefined;
+  try {
+    const text = host.read(deviceInfoFile);
+    if (text === undefined) return undefined;
+    requireValid(JSON.parse(text));
+    return text.trim();
+  } catch (error) {
+    log.write(
+      "error",
+      `device-info ${deviceInfoFile} is left out of network-status: ${Fault.of(error).message}`,
+    );
+    return undefined;
+  }
+}
+
+/** A name as part of a file's name. */
+function flat(name: string): string {
+  return name.replaceAll("/", "-");
+}
+
+function requireValid(info: unknown): void {
+  const { type, version, ...more } = requireObject(info);
+  const keys = TYPES.get(type);
+  if (keys === undefined) {
+    throw new Error(`\`type\` is ${JSON.stringify(type)}; it must be one of ${[...TYPES.keys()].join(", ")}`);
+  }
+  if (typeof version !== "string" || !/^1\.\d+\.\d+$/.test(version)) {
+    throw new Error(`\`version\` is ${JSON.stringify(version)}; it must be "1.1.0", or another 1.x.y`);
+  }
+  const device = requireObject(more[type as string], `\`${type}\``);
+  for (const [key, rule] of Object.entries(keys)) {
+    const value = device[key];
+    if (value === undefined && rule === "text?") continue;
+    const valid = Array.isArray(rule)
+      ? rule.includes(value as string)
+      : typeof value === "string" && value !== "";
+    if (valid) continue;
+    const expected = Array.isArray(rule) ? `one of ${rule.join(", ")}` : "a text";
+    throw new Error(`\`${type}.${key}\` is ${JSON.stringify(value)}; it must be ${expected}`);
+  }
+}
+
+function requireObject(value: unknown, what = "it"): Record<string, unknown> {
+  if (typeof value === "object" && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>;
+  throw new Error(`${what} is no JSON object`);
+}

@@ -1,0 +1,432 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { parse } from "yaml";
+import { readInstalled } from "../../launcher/cluster/installed.ts";
+import { readKubeconfig } from "../../launcher/cluster/kubeconfig.ts";
+import { Fault } from "../../launcher/fault.ts";
+
+const CERT = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+const KEY = "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n";
+const base64 = (text: string) => Buffer.from(text).toString("base64");
+
+let dir: string;
+let path: string;
+let warnings: string[];
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "plexus-kubeconfig-"));
+  path = join(dir, "kubeconfig");
+  warnings = [];
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+function read(content: string | object) {
+  const text = typeof content === "string" ? content : JSON.stringify(content);
+  writeFileSync(path, text, { mode: 0o600 });
+  return readKubeconfig(path, (warning) => warnings.push(warning));
+}
+
+/** One context, with that cluster and user. */
+function kubeconfig(cluster: object, user: object = {}) {
+  return {
+    apiVersion: "v1",
+    kind: "Config",
+    "current-context": "x",
+    contexts: [{ name: "x", context: { cluster: "c", user: "u" } }],
+    clusters: [{ name: "c", cluster: { server: "https://10.96.0.1:443", ...cluster } }],
+    users: [{ name: "u", user }],
+  };
+}
+
+async function faultOf(content: string | object): Promise<Fault> {
+  const fault = await read(content).catch((error) => error);
+  expect(fault).toBeInstanceOf(Fault);
+  return fault as Fault;
+}
+
+describe("what Multus's own programs write", () => {
+  const installer = `# Kubeconfig file for Multus CNI plugin.
+apiVersion: v1
+kind: Config
+clusters:
+- name: local
+  cluster:
+    server: https://[fd00::1]:443
+    certificate-authority-data: ${base64(CERT)}
+users:
+- name: multus
+  user:
+    token: "eyJ.a_b-c.d"
+contexts:
+- name: multus-context
+  context:
+    cluster: local
+    user: multus
+current-context: multus-context
+`;
+  const generator = (certificates: string) => `apiVersion: v1
+clusters:
+  - cluster:
+      certificate-authority-data: ${base64(CERT)}
+      server: https://10.96.0.1:443
+    name: default-cluster
+contexts:
+  - context:
+      cluster: default-cluster
+      namespace: default
+      user: default-auth
+    name: default-context
+current-context: default-context
+kind: Config
+preferences: {}
+users:
+  - name: default-auth
+    user:
+      client-certificate: ${certificates}/multus-client-current.pem
+      client-key: ${certificates}/multus-client-current.pem
+`;
+
+  test("is recognised without a YAML parser, and means what one says", () => {
+    for (const text of [installer, generator("/etc/cni/net.d/multus.d/certs")]) {
+      const said = readInstalled(text) as ReturnType<typeof kubeconfig>;
+      const meant = parse(text);
+      expect(said.clusters[0]?.cluster).toEqual(meant.clusters[0].cluster);
+      expect(said.users[0]?.user).toEqual(meant.users[0].user);
+    }
+  });
+
+  test.each([
+    ["a further line", (text: string) => `${text}extensions: []\n`],
+    ["a comment", (text: string) => text.replace("kind: Config", "kind: Config # by hand")],
+    ["another scheme", (text: string) => text.replace("https://", "http://")],
+    ["a space in the server", (text: string) => text.replace(":443", ":443 # x")],
+    ["an escape in the token", (text: string) => text.replace("eyJ", "\\x65yJ")],
+    ["another indentation", (text: string) => text.replace("  cluster:", "   cluster:")],
+  ])("with %s is left to the parser", (_, change) => {
+    expect(readInstalled(change(installer))).toBeUndefined();
+  });
+
+  test("tells server, CA and token", async () => {
+    const connection = await read(installer);
+    expect(connection).toMatchObject({
+      source: `kubeconfig ${path}`,
+      ca: Buffer.from(CERT),
+      insecure: false,
+    });
+    expect(connection.server.href).toBe("https://[fd00::1]/");
+    expect(connection.authorization()).toBe("Bearer eyJ.a_b-c.d");
+  });
+
+  test("tells a certificate and a key that are one file", async () => {
+    writeFileSync(join(dir, "multus-client-current.pem"), CERT + KEY);
+    const { clientCertificate, authorization } = await read(generator(dir));
+    expect(clientCertificate).toEqual({ cert: Buffer.from(CERT + KEY), key: Buffer.from(CERT + KEY) });
+    expect(authorization()).toBeUndefined();
+  });
+
+  test("is to be tried again where the certificate is not there yet", async () => {
+    const { code, message } = await faultOf(generator(`${dir}/certs`));
+    expect(code).toBe(11);
+    expect(message).toContain(`kubeconfig ${path}`);
+    expect(message).toContain(`${dir}/certs/multus-client-current.pem`);
+  });
+});
+
+describe("any kubeconfig", () => {
+  test("is JSON or YAML", async () => {
+    const json = kubeconfig({ "certificate-authority-data": base64(CERT) }, { token: "t" });
+    const yaml = `# by hand
+current-context: x
+clusters: [{name: c, cluster: {server: 'https://10.96.0.1:443', certificate-authority-data: ${base64(CERT)}}}]
+contexts:
+  - {context: {cluster: c, user: u}, name: x}
+users:
+  - name: u
+    user:
+      token: >-
+        t
+`;
+    for (const content of [json, JSON.stringify(json, null, 2), yaml]) {
+      const connection = await read(content);
+      expect(connection.server.origin).toBe("https://10.96.0.1");
+      expect(connection.ca).toEqual(Buffer.from(CERT));
+      expect(connection.authorization()).toBe("Bearer t");
+    }
+  });
+
+  test("keeps a token that looks like a number, and knows booleans, in both", async () => {
+    const yaml = `current-context: x
+clusters: [{name: c, cluster: {server: "https://h", insecure-skip-tls-verify: true}}]
+contexts: [{name: x, context: {cluster: c, user: u}}]
+users: [{name: u, user: {token: 0123e4, tokenFile: null}}]
+`;
+    const connection = await read(yaml);
+    expect(connection.authorization()).toBe("Bearer 0123e4");
+    expect(connection.insecure).toBe(true);
+    expect((await read(kubeconfig({ "insecure-skip-tls-verify": true }))).insecure).toBe(true);
+    expect((await read(kubeconfig({ "insecure-skip-tls-verify": false }))).insecure).toBe(false);
+  });
+
+  test("names files from its own directory", async () => {
+    mkdirSync(join(dir, "pki"));
+    writeFileSync(join(dir, "pki/ca.crt"), CERT);
+    writeFileSync(join(dir, "client.pem"), CERT + KEY);
+    const user = { "client-certificate": "client.pem", "client-key": join(dir, "client.pem") };
+    const connection = await read(kubeconfig({ "certificate-authority": "pki/ca.crt" }, user));
+    expect(connection.ca).toEqual(Buffer.from(CERT));
+    expect(connection.clientCertificate?.key).toEqual(Buffer.from(CERT + KEY));
+  });
+
+  test("prefers what is inline to what is in a file", async () => {
+    const cluster = { "certificate-authority": "/nowhere", "certificate-authority-data": base64(CERT) };
+    expect((await read(kubeconfig(cluster))).ca).toEqual(Buffer.from(CERT));
+  });
+
+  test("may have a token file, which is read each time and comes before a token", async () => {
+    const file = join(dir, "token");
+    writeFileSync(file, "one\n");
+    const { authorization } = await read(kubeconfig({}, { tokenFile: "token", token: "old" }));
+    expect(authorization()).toBe("Bearer one");
+    writeFileSync(file, "two");
+    expect(authorization()).toBe("Bearer two");
+    writeFileSync(file, "");
+    expect(authorization).toThrow(/token file .*token is empty/);
+  });
+
+  test("may have a user's name and password", async () => {
+    const { authorization } = await read(kubeconfig({}, { username: "ü", password: "p:w" }));
+    expect(authorization()).toBe(`Basic ${base64("ü:p:w")}`);
+  });
+
+  test("may have neither", async () => {
+    const { users: _, ...anonymous } = kubeconfig({});
+    const contexts = [{ name: "x", context: { cluster: "c" } }];
+    expect((await read({ ...anonymous, contexts })).authorization()).toBeUndefined();
+  });
+
+  test("may impersonate", async () => {
+    const as = { as: "jane", "as-uid": "7", "as-groups": ["a", "b"], "as-user-extra": { "x/y": ["1", "2"] } };
+    expect((await read(kubeconfig({}, as))).headers).toEqual({
+      "Impersonate-User": "jane",
+      "Impersonate-Uid": "7",
+      "Impersonate-Group": ["a", "b"],
+      "Impersonate-Extra-x%2Fy": ["1", "2"],
+    });
+  });
+
+  test("may name a server name and a proxy", async () => {
+    const more = { "tls-server-name": "kubernetes", "proxy-url": "http://proxy:3128" };
+    expect(await read(kubeconfig(more))).toMatchObject({
+      serverName: "kubernetes",
+      proxy: "http://proxy:3128",
+    });
+  });
+
+  test.each([
+    ["10.0.0.1:6443", {}, "http://10.0.0.1:6443"],
+    ["api.example", { "certificate-authority-data": base64(CERT) }, "https://api.example"],
+    ["api.example:6443", { "insecure-skip-tls-verify": true }, "https://api.example:6443"],
+  ])("may leave the scheme out: %s", async (server, more, origin) => {
+    expect((await read(kubeconfig({ server, ...more }))).server.origin).toBe(origin);
+  });
+
+  test("that others can read is warned of, and works", async () => {
+    await read(kubeconfig({}));
+    expect(warnings).toEqual([]);
+    chmodSync(path, 0o644);
+    await readKubeconfig(path, (warning) => warnings.push(warning));
+    expect(warnings).toEqual([expect.stringContaining(`chmod 600 ${path}`)]);
+    chmodSync(path, 0o640);
+    await readKubeconfig(path, (warning) => warnings.push(warning));
+    expect(warnings).toHaveLength(1);
+  });
+});
+
+describe("credentials of a program", () => {
+  const program = (script: string) => {
+    const file = join(dir, "plugin");
+    writeFileSync(file, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    return {
+      exec: {
+        apiVersion: "client.authentication.k8s.io/v1",
+        command: "./plugin",
+        args: ["one", "two"],
+        env: [{ name: "WHO", value: "me" }],
+        provideClusterInfo: true,
+      },
+    };
+  };
+
+  test("are asked for with its arguments and environment", async () => {
+    const user = program(`printf '%s' "$KUBERNETES_EXEC_INFO" > ${dir}/info
+      cat >/dev/null # has an end
+      echo '{"kind":"ExecCredential","status":{"token":"'$1-$2-$WHO'"}}'`);
+    const { authorization } = await read(kubeconfig({ "tls-server-name": "k" }, user));
+    expect(authorization()).toBe("Bearer one-two-me");
+    const { readFileSync } = await import("node:fs");
+    expect(JSON.parse(readFileSync(join(dir, "info"), "utf8"))).toEqual({
+      apiVersion: "client.authentication.k8s.io/v1",
+      kind: "ExecCredential",
+      spec: { interactive: false, cluster: { server: "https://10.96.0.1:443", "tls-server-name": "k" } },
+    });
+  });
+
+  test("may be a certificate", async () => {
+    const status = { clientCertificateData: CERT, clientKeyData: KEY };
+    writeFileSync(join(dir, "answer"), JSON.stringify({ kind: "ExecCredential", status }));
+    const { clientCertificate } = await read(kubeconfig({}, program(`cat ${dir}/answer`)));
+    expect(clientCertificate).toEqual({ cert: Buffer.from(CERT), key: Buffer.from(KEY) });
+  });
+
+  test("that cannot be had are a fault with what the program said", async () => {
+    const failing = await faultOf(kubeconfig({}, program("echo no network >&2; exit 1")));
+    expect(failing).toMatchObject({
+      code: 11,
+      message: expect.stringContaining("./plugin, which failed: no network"),
+    });
+    const silent = await faultOf(kubeconfig({}, program("echo hello")));
+    expect(silent).toMatchObject({ code: 11, message: expect.stringContaining("./plugin, which failed") });
+    const missing = await faultOf(kubeconfig({}, { exec: { command: "no-such-program" } }));
+    expect(missing).toMatchObject({
+      code: 7,
+      message: expect.stringContaining("no-such-program, which is not on this node"),
+    });
+  });
+
+  test("are not asked for where a token is there", async () => {
+    const { authorization } = await read(
+      kubeconfig({}, { token: "t", exec: { command: "no-such-program" } }),
+    );
+    expect(authorization()).toBe("Bearer t");
+  });
+
+  test("come from an auth-provider too", async () => {
+    const claims = base64(JSON.stringify({ exp: Date.now() / 1000 + 3600 })).replaceAll("=", "");
+    const provider = { name: "oidc", config: { "id-token": `e30.${claims}.e30`, "client-id": "plexus" } };
+    const { authorization } = await read(kubeconfig({}, { "auth-provider": provider }));
+    expect(authorization()).toBe(`Bearer e30.${claims}.e30`);
+  });
+});
+
+test("libraries are loaded for nothing but what needs them", async () => {
+  const loaded: string[] = [];
+  vi.resetModules();
+  vi.doMock("../../launcher/lazy.ts", () => ({ lazy: (name: string) => void loaded.push(name) }));
+  const { readKubeconfig } = await import("../../launcher/cluster/kubeconfig.ts");
+  writeFileSync(path, JSON.stringify(kubeconfig({}, { token: "t" })));
+  await readKubeconfig(path, () => {});
+  expect(loaded).toEqual([]);
+  writeFileSync(path, "a: b");
+  await readKubeconfig(path, () => {}).catch(() => {});
+  expect(loaded).toEqual(["yaml"]);
+  vi.doUnmock("../../launcher/lazy.ts");
+});
+
+describe("a kubeconfig that does not do", () => {
+  const good = kubeconfig({});
+  const cases: [string, string | object, string][] = [
+    ["is empty", "", "is empty"],
+    ["has only spaces", " \n", "is empty"],
+    ["is no YAML", "a: [b", "is neither JSON nor YAML"],
+    ["is broken JSON", '{"a": ', "is neither JSON nor YAML"],
+    ["is a text", "hello", "is no kubeconfig"],
+    ["is a list", "- a\n", "is no kubeconfig"],
+    ["has no contexts", { ...good, contexts: null }, "has no contexts"],
+    [
+      "has no current-context",
+      { ...good, "current-context": "" },
+      'has no current-context: set it to one of "x"',
+    ],
+    [
+      "has a context too few",
+      { ...good, "current-context": "y" },
+      'has no context "y", which its current-context names: it has "x"',
+    ],
+    [
+      "has a cluster too few",
+      { ...good, clusters: [] },
+      'has no cluster "c", which its context "x" names: it has none',
+    ],
+    [
+      "has a user too few",
+      { ...good, users: [] },
+      'has no user "u", which its context "x" names: it has none',
+    ],
+    ["has no server", kubeconfig({ server: "" }), 'has no server in its cluster "c"'],
+    [
+      "has a server that is no URL",
+      kubeconfig({ server: "https://a b" }),
+      'the server "https://a b" is no URL',
+    ],
+    ["has a server of another kind", kubeconfig({ server: "ftp://a" }), 'the server "ftp://a" is no URL'],
+    [
+      "has a CA that is not PEM",
+      kubeconfig({ "certificate-authority-data": base64("hello") }),
+      "the certificate-authority-data of kubeconfig",
+    ],
+    [
+      "has a certificate that is a key",
+      kubeconfig({}, { "client-certificate-data": base64(KEY), "client-key-data": base64(KEY) }),
+      "client-certificate-data of kubeconfig",
+    ],
+    [
+      "has a key that is a certificate",
+      kubeconfig({}, { "client-certificate-data": base64(CERT), "client-key-data": base64(CERT) }),
+      "client-key-data of kubeconfig",
+    ],
+    [
+      "has a certificate without key",
+      kubeconfig({}, { "client-certificate-data": base64(CERT) }),
+      "has a client-certificate, but no client-key",
+    ],
+    [
+      "has a key without certificate",
+      kubeconfig({}, { "client-key-data": base64(KEY) }),
+      "has a client-key, but no client-certificate",
+    ],
+    [
+      "has a CA and wants none",
+      kubeconfig({ "certificate-authority-data": base64(CERT), "insecure-skip-tls-verify": true }),
+      "remove one of the two",
+    ],
+    ["has a token that is a list", kubeconfig({}, { token: ["t"] }), "`users[0].user.token` is not a string"],
+    ["has clusters that are an object", { ...good, clusters: {} }, "`clusters` is not a list of objects"],
+    [
+      "has a user that is a text",
+      { ...good, users: [{ name: "u", user: "jane" }] },
+      "`users[0].user` is not an object",
+    ],
+  ];
+  test.each(cases)("%s", async (_, content, words) => {
+    const { code, message } = await faultOf(content);
+    expect([code, message]).toEqual([7, expect.stringContaining(words)]);
+    expect(message).toContain(path);
+  });
+
+  test("is missing, or no file", async () => {
+    for (const [place, words] of [
+      [`${dir}/none`, "does not exist"],
+      [dir, "cannot be read"],
+    ] as const) {
+      const fault = await readKubeconfig(place, () => {}).catch((error) => error);
+      expect(fault).toMatchObject({
+        code: 7,
+        message: expect.stringContaining(`kubeconfig ${place} ${words}`),
+      });
+    }
+  });
+
+  test.each(["client-certificate", "client-key", "tokenFile"])(
+    "names a %s that is not there yet",
+    async (key) => {
+      writeFileSync(join(dir, "there"), CERT + KEY);
+      const user = { "client-certificate": "there", "client-key": "there", [key]: "missing" };
+      const fault = await read(kubeconfig({}, key === "tokenFile" ? { tokenFile: "missing" } : user))
+        .then(({ authorization }) => authorization())
+        .catch((error) => error);
+      expect(fault).toMatchObject({ code: 11, message: expect.stringContaining(`${dir}/missing`) });
+    },
+  );
+});
