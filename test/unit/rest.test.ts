@@ -231,7 +231,7 @@ describe("with an API server", () => {
   });
 
   test("annotations are set by one patch that is bound to the pod's UID", async () => {
-    await cluster.annotate(pod, { "k8s.v1.cni.cncf.io/network-status": "[]" });
+    expect(await cluster.annotate(pod, { "k8s.v1.cni.cncf.io/network-status": "[]" })).toBe(true);
     expect(server.arrived).toMatchObject([
       {
         method: "PATCH",
@@ -252,7 +252,7 @@ describe("with an API server", () => {
       message: 'Pod "p" is invalid: metadata.uid: Invalid value: "u1": field is immutable',
     }),
     status(404, { reason: "NotFound", message: 'pods "p" not found' }),
-  ])("a pod that is gone at the end of its ADD is left alone (%#)", async (misbehave) => {
+  ])("a pod that is gone at the end of its ADD is no fault (%#)", async (misbehave) => {
     server.next.push(misbehave);
     expect(await cluster.annotate(pod, {})).toBe(false);
     expect(server.arrived).toHaveLength(1);

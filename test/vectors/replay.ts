@@ -49,7 +49,7 @@ export interface Vector {
   departs?: string[];
 }
 
-const CONTAINER = "0123456789abcdef".repeat(4);
+export const CONTAINER = "0123456789abcdef".repeat(4);
 const PLUGINS = [
   "bridge",
   "macvlan",
@@ -132,6 +132,12 @@ export class Replay {
       state: this.state(),
       ...(exitCode === 0 ? { stdout: answer } : { error: answer }),
     };
+  }
+
+  /** The files in cniDir: name -> text. */
+  stateFiles(): Record<string, string> {
+    const read = (name: string) => this.scrub(readFileSync(join(this.root, "cni", name), "utf8"));
+    return Object.fromEntries(this.state().map((name) => [name, read(name)]));
   }
 
   /** The network-status annotations of the case's pods, by namespace and name. */

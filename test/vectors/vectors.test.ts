@@ -1,6 +1,15 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { type Case, callEssence, clean, essence, type PluginCall, Replay, type Vector } from "./replay.ts";
+import {
+  type Case,
+  CONTAINER,
+  callEssence,
+  clean,
+  essence,
+  type PluginCall,
+  Replay,
+  type Vector,
+} from "./replay.ts";
 
 const fixtures = new URL("../fixtures/", import.meta.url);
 
@@ -74,14 +83,21 @@ describe("where Multus leaks or loses something, Plexus does not", () => {
   });
 });
 
-describe("a pod that Multus added is deleted by Plexus as Multus would", () => {
-  type Left = { case: Case; files: Record<string, string>; delCalls: PluginCall[] };
-  test.each(load<Left>("state/"))("%s", async (_, left) => {
-    const replay = await Replay.of(left.case);
+type Left = { case: Case; files: Record<string, string>; delCalls: PluginCall[] };
+
+describe("a pod that Multus added", () => {
+  const inState = async ({ case: given, files }: Left): Promise<Replay> => {
+    const replay = await Replay.of(given);
+    replay.write(Object.fromEntries(Object.entries(files).map(([name, text]) => [`cni/${name}`, text])));
+    return replay;
+  };
+  /** Which plugin was to undo which interface. */
+  const undone = (calls: PluginCall[]) =>
+    calls.map(({ plugin, env }) => [plugin, env.CNI_COMMAND, env.CNI_IFNAME]);
+
+  test.each(load<Left>("state/"))("is deleted by Plexus as Multus would: %s", async (_, left) => {
+    const replay = await inState(left);
     try {
-      replay.write(
-        Object.fromEntries(Object.entries(left.files).map(([name, text]) => [`cni/${name}`, text])),
-      );
       const deleted = await replay.step("DEL");
       expect(deleted.error).toBeUndefined();
       expect(deleted.calls.map(callEssence)).toEqual(left.delCalls.map(callEssence));
@@ -90,6 +106,68 @@ describe("a pod that Multus added is deleted by Plexus as Multus would", () => {
       await replay.close();
     }
   });
+
+  test.each(load<Left>("state/"))("is checked by Plexus, and kept or cleared by GC: %s", async (_, left) => {
+    const replay = await inState(left);
+    try {
+      const checked = await replay.step("CHECK");
+      expect(checked.error).toBeUndefined();
+      const attached = [...left.delCalls].reverse();
+      expect(checked.calls.map(({ env }) => env.CNI_IFNAME).sort()).toEqual(
+        attached.map(({ env }) => env.CNI_IFNAME).sort(),
+      );
+      for (const { env, stdin } of checked.calls) {
+        expect(env.CNI_COMMAND).toBe("CHECK");
+        expect(stdin).toHaveProperty("prevResult");
+      }
+      const gc = (attachments: object[]) =>
+        replay.step({ verb: "GC", conf: { cniVersion: "1.1.0", "cni.dev/valid-attachments": attachments } });
+      const kept = await gc([{ containerID: CONTAINER, ifname: "eth0" }]);
+      expect([kept.exit, undone(kept.calls).filter(([, verb]) => verb === "DEL")]).toEqual([0, []]);
+      expect(kept.state).toEqual(Object.keys(left.files).sort());
+      const cleared = await gc([]);
+      expect(undone(cleared.calls).filter(([, verb]) => verb === "DEL")).toEqual(undone(left.delCalls));
+      expect(cleared.state).toEqual([]);
+    } finally {
+      await replay.close();
+    }
+  });
+});
+
+describe("a pod that Plexus adds is one that Multus can delete: its files say the same", () => {
+  test.each(load<Left>("state/"))("%s", async (_, left) => {
+    const replay = await Replay.of(left.case);
+    try {
+      expect(await replay.step("ADD")).toMatchObject({ exit: 0 });
+      const files = replay.stateFiles();
+      expect(Object.keys(files).sort()).toEqual(Object.keys(left.files).sort());
+      for (const [name, text] of Object.entries(files)) {
+        expect(whatMultusReads(text), name).toEqual(whatMultusReads(left.files[name] ?? ""));
+      }
+    } finally {
+      await replay.close();
+    }
+  });
+
+  /**
+   * A scratch file, or a cache file, as Go reads it: JSON in base64 decoded, repeated arguments once, and without what
+   * Multus never reads back (pkg/types.DelegateNetConf, libcni's cachedInfo).
+   */
+  function whatMultusReads(text: string): unknown {
+    const decode = (base64: unknown) => JSON.parse(Buffer.from(String(base64), "base64").toString());
+    const file = JSON.parse(text) as Record<string, unknown> | Record<string, unknown>[];
+    if (!Array.isArray(file)) {
+      const { runtimeIfName, config, cniArgs, result, ...rest } = file;
+      const args = Object.fromEntries(
+        (cniArgs as [string, string][]).filter(([key]) => key !== "IgnoreUnknown"),
+      );
+      return { ...rest, config: decode(config), cniArgs: args, result: clean(result) };
+    }
+    return file.map(({ ifName, runtimeIfName, CNINetworkConfigList, Bytes, ...rest }) => ({
+      ...JSON.parse(JSON.stringify(rest), (key, value) => (key === "ipam" ? undefined : value)),
+      Bytes: decode(Bytes),
+    }));
+  }
 });
 
 /** The value without what the paths (such as `.steps[1].state`) name. */
