@@ -16,11 +16,26 @@ export default defineConfig({
         },
       },
       {
+        // After the others: an API server, and then a node, take the machine for themselves.
         test: {
           name: "kube",
           include: ["test/kube/**/*.test.ts"],
+          globalSetup: "test/kube/setup.ts",
           testTimeout: 120_000,
+          hookTimeout: 120_000,
           fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: "runtime",
+          include: ["test/runtime/**/*.test.ts"],
+          globalSetup: "test/runtime/setup.ts",
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

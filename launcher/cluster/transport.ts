@@ -27,6 +27,7 @@ export interface Answer {
 const WITHIN = 30_000;
 /** For one try: enough on a node with 60 ADDs on 2 cores, and leaves time for the next server behind a balancer. */
 const TRY = 10_000;
+const SHORTEST_TRY = 100;
 /** Between tries, doubled each time. */
 const FIRST_WAIT = 100;
 const LONGEST_WAIT = 2_000;
@@ -83,7 +84,7 @@ export class Transport {
     const deadline = now() + within;
     const repeatable = request.method !== "POST";
     for (let tries = 0; ; tries++) {
-      const answer = await this.try(request, Math.min(deadline - now(), TRY));
+      const answer = await this.try(request, Math.min(Math.max(deadline - now(), SHORTEST_TRY), TRY));
       let wait = Math.min(FIRST_WAIT * 2 ** tries, LONGEST_WAIT) * (0.5 + Math.random() / 2);
       if ("fault" in answer) {
         if (answer.again === "never" || (answer.again === "perhaps" && !repeatable)) throw answer.fault;
@@ -95,8 +96,8 @@ export class Transport {
         wait = Math.max(wait, retryAfter(headers));
       }
       if (now() + wait < deadline) await new Promise((resolve) => setTimeout(resolve, wait));
-      else if ("fault" in answer) throw answer.fault;
-      else return answer;
+      else if (!("fault" in answer)) return answer;
+      else throw tries === 0 ? answer.fault : givenUp(answer.fault, tries + 1, within);
     }
   }
 
@@ -218,6 +219,10 @@ function isStarting({ status, headers }: Answer): boolean {
 
 function hostOf({ hostname }: URL): string {
   return hostname.replace(/^\[(.*)\]$/, "$1"); // IPv6
+}
+
+function givenUp({ code, message }: Fault, tries: number, within: number): Fault {
+  return new Fault(code, `${message} (the last of ${tries} tries in ${seconds(within)})`);
 }
 
 /** Milliseconds, of no particular time. Not performance.now(), which takes 0.6 ms to load. */

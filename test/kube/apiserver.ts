@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { CoreV1Api, KubeConfig, type KubernetesObject, KubernetesObjectApi } from "@kubernetes/client-node";
 import { parseAllDocuments } from "yaml";
+import { ensurePackages } from "../../scripts/debian.ts";
 import { ensureKubernetes } from "../../scripts/kubernetes.ts";
 import { Authority, type Subject } from "./authority.ts";
 import { Daemon } from "./daemon.ts";
@@ -182,6 +183,7 @@ export class ApiServer {
    * @returns the server's URL there
    */
   reach(netns: string, ifname = "eth0"): string {
+    ensurePackages(["iproute2"]);
     const link = `plexus${randomBytes(4).toString("hex")}`;
     this.links.push(link);
     // By chance, as another process may be doing the same.
@@ -284,12 +286,12 @@ users:
 }
 
 /** The text of a manifest that the project ships. */
-export function deploy(name: string): string {
+function deploy(name: string): string {
   return fs.readFileSync(fileURLToPath(new URL(`../../deploy/${name}`, import.meta.url)), "utf8");
 }
 
 /** Ports of 127.0.0.1 that nobody listens on. */
-export async function freePorts(count: number): Promise<number[]> {
+async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
   const ports = await Promise.all(
     servers.map(

@@ -5,7 +5,7 @@ import { type Conf, type Container, Lab, type Outcome } from "../netns/lab.ts";
 import type { ApiServer } from "./apiserver.ts";
 
 export const NETWORKS = "k8s.v1.cni.cncf.io/networks";
-export const NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status";
+const NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status";
 export const DEFAULT_NETWORK = "v1.multus-cni.io/default-network";
 
 /** One element of the network-status annotation. */

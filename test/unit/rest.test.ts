@@ -252,7 +252,7 @@ describe("with an API server", () => {
       message: 'Pod "p" is invalid: metadata.uid: Invalid value: "u1": field is immutable',
     }),
     status(404, { reason: "NotFound", message: 'pods "p" not found' }),
-  ])("a pod that is gone at the end of its ADD is no fault (%#)", async (misbehave) => {
+  ])("a pod that is gone at the end of its ADD is left alone (%#)", async (misbehave) => {
     server.next.push(misbehave);
     expect(await cluster.annotate(pod, {})).toBe(false);
     expect(server.arrived).toHaveLength(1);
@@ -479,6 +479,7 @@ describe("without an API server", () => {
       11,
       expect.stringContaining(`http://127.0.0.1:${port}${PODS}/p: nothing listens there`),
     ]);
+    expect(message).toMatch(/\(the last of \d tries in 0.5 s\)$/);
     expect(performance.now() - start).toBeGreaterThan(200);
     expect(performance.now() - start).toBeLessThan(900);
   });

@@ -1,0 +1,51 @@
+// The only image that the tests' pods need, made here: a static busybox, as a tar that `ctr images import` takes. It is
+// the sandbox's image too.
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import * as fs from "node:fs";
+import { join } from "node:path";
+
+/** Its name in a pod; its container sleeps unless the pod says otherwise. */
+export const IMAGE = "plexus.test/busybox:1";
+const APPLETS = ["sh", "cat", "ip", "ping", "sleep", "wget", "httpd", "nc"];
+
+/**
+ * @param busybox the path of a static busybox
+ * @param dir for the files that the image is made of
+ * @returns the path of the image's tar
+ */
+export function makeImage(busybox: string, dir: string): string {
+  const [root, image] = [join(dir, "root"), join(dir, "image")];
+  for (const path of [join(root, "bin"), image]) fs.mkdirSync(path, { recursive: true });
+  fs.copyFileSync(busybox, join(root, "bin/busybox"));
+  for (const name of APPLETS) fs.symlinkSync("busybox", join(root, "bin", name));
+  const tar = (file: string, from: string) =>
+    execFileSync("tar", [
+      "--create",
+      "--owner=0",
+      "--group=0",
+      "--numeric-owner",
+      "--file",
+      file,
+      "-C",
+      from,
+      ".",
+    ]);
+
+  const layer = join(image, "layer.tar");
+  tar(layer, root);
+  const digest = createHash("sha256").update(fs.readFileSync(layer)).digest("hex");
+  const config = JSON.stringify({
+    architecture: process.arch === "x64" ? "amd64" : process.arch,
+    os: "linux",
+    // A process 1 that does nothing about SIGTERM would make each deletion wait for the grace period.
+    config: { Cmd: ["sleep", "1000000"], Env: ["PATH=/bin"], StopSignal: "SIGKILL" },
+    rootfs: { type: "layers", diff_ids: [`sha256:${digest}`] },
+  });
+  fs.writeFileSync(join(image, "config.json"), config);
+  const manifest = [{ Config: "config.json", RepoTags: [IMAGE], Layers: ["layer.tar"] }];
+  fs.writeFileSync(join(image, "manifest.json"), JSON.stringify(manifest));
+  const file = join(dir, "image.tar");
+  tar(file, image);
+  return file;
+}

@@ -1,0 +1,379 @@
+// A real node: containerd and kubelet on a machine of their own, registered with an API server of the test's.
+import { randomBytes } from "node:crypto";
+import * as fs from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import type { V1Pod, V1PodSpec } from "@kubernetes/client-node";
+import { stringify } from "yaml";
+import { ensureContainerd } from "../../scripts/containerd.ts";
+import { ensurePackages, ensurePlugins } from "../../scripts/debian.ts";
+import { ensureKubernetes } from "../../scripts/kubernetes.ts";
+import type { ApiServer } from "../kube/apiserver.ts";
+import type { Daemon } from "../kube/daemon.ts";
+import { until } from "../kube/until.ts";
+import { IMAGE, makeImage } from "./image.ts";
+import { Machine } from "./machine.ts";
+
+/** What a test says about a pod that differs from "one container that sleeps". */
+export interface PodOptions {
+  /** `default` unless given. */
+  namespace?: string;
+  annotations?: Record<string, string>;
+  spec?: Partial<V1PodSpec>;
+}
+
+/** A pod's sandbox, in CNI's words. */
+export interface Sandbox {
+  /** CNI_CONTAINERID */
+  id: string;
+  /** The pod's name and namespace. */
+  name: string;
+  namespace: string;
+  /** CNI_NETNS */
+  netns: string;
+}
+
+/** The part of an OCI runtime spec that is read here. */
+interface Bundle {
+  annotations?: Record<string, string>;
+  linux?: { namespaces?: { type: string; path?: string }[] };
+}
+
+const BIN_DIR = "/opt/cni/bin";
+const CONF_DIR = "/etc/cni/net.d";
+const STATIC_PODS = "/etc/kubernetes/manifests";
+const SOCKET = "/run/containerd/containerd.sock";
+/** The hierarchies of control groups, or the only one. */
+const CGROUPS = "/sys/fs/cgroup";
+
+export class Node {
+  readonly name = `node-${randomBytes(4).toString("hex")}`;
+  /** Everything of it on disk, logs included. */
+  readonly dir: string;
+  readonly machine: Machine;
+  /** The API server's URL on the node. */
+  readonly apiUrl: string;
+  private readonly api: ApiServer;
+  private readonly tools = ensureContainerd();
+  private containerd: Daemon | undefined;
+  private kubelet: Daemon | undefined;
+
+  private constructor(api: ApiServer, dir: string, machine: Machine) {
+    this.api = api;
+    this.dir = dir;
+    this.machine = machine;
+    this.apiUrl = api.reach(machine.netns);
+  }
+
+  /**
+   * Starts a node, with the reference plugins in /opt/cni/bin.
+   *
+   * @param equip puts plugins and confs onto the node (`copy`, `write`), before the runtime looks for them
+   */
+  static async start(api: ApiServer, equip: (node: Node) => Promise<void> | void): Promise<Node> {
+    if (process.getuid?.() !== 0)
+      throw new Error("a node makes namespaces and mounts: run the runtime tests as root");
+    ensurePackages(["iptables"]); // for kubelet's own chains
+    const dir = fs.mkdtempSync(join(tmpdir(), "plexus-node-"));
+    const node = new Node(api, dir, await Machine.boot(dir));
+    try {
+      await node.install();
+      await equip(node);
+      await node.startContainerd();
+      const image = makeImage(join(node.tools, "busybox"), join(dir, "image"));
+      await node.ctr("images", "import", image);
+      await node.startKubelet();
+      return node;
+    } catch (error) {
+      await node.stop();
+      throw error;
+    }
+  }
+
+  /** Ends every process of the node, and leaves nothing of it on this machine. */
+  async stop(): Promise<void> {
+    await this.machine.shutDown();
+    await Promise.all([this.kubelet?.stop("SIGKILL"), this.containerd?.stop("SIGKILL")]);
+    this.removeCgroups();
+    fs.rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  /** Puts a file of this process's machine onto the node. */
+  copy(from: string, to: string): void {
+    this.write(to, fs.readFileSync(from), fs.statSync(from).mode);
+  }
+
+  /** Writes a file on the node, and the directories that it needs. */
+  write(path: string, content: string | Uint8Array, mode = 0o644): void {
+    const target = this.machine.path(path);
+    fs.mkdirSync(join(target, ".."), { recursive: true });
+    // containerd and kubelet watch directories: they should see all of a file at once, and not under another name.
+    const part = join(target, "..", `.${basename(path)}`);
+    fs.writeFileSync(part, content, { mode });
+    fs.renameSync(part, target);
+  }
+
+  /** The names of the files below a directory of the node, relative to it; none where it is not there. */
+  files(dir: string): string[] {
+    const target = this.machine.path(dir);
+    if (!fs.existsSync(target)) return [];
+    return fs
+      .readdirSync(target, { recursive: true, withFileTypes: true })
+      .filter((entry) => !entry.isDirectory())
+      .map((entry) => join(entry.parentPath, entry.name).slice(target.length + 1))
+      .sort();
+  }
+
+  /** Executes a command on the node; its stdout. Throws where it fails. */
+  run(command: string, ...args: string[]): Promise<string> {
+    return this.machine.run(command, ...args);
+  }
+
+  /** Makes a pod on this node, whose image is there. Does not wait. */
+  async create(
+    name: string,
+    { namespace = "default", annotations = {}, spec = {} }: PodOptions = {},
+  ): Promise<V1Pod> {
+    return this.api.core.createNamespacedPod({
+      namespace,
+      body: this.pod(name, { namespace, annotations, spec }),
+    });
+  }
+
+  /** A pod for this node, as `create` makes it. */
+  pod(name: string, { namespace = "default", annotations = {}, spec = {} }: PodOptions = {}): V1Pod {
+    return {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name, namespace, annotations },
+      spec: {
+        nodeName: this.name,
+        automountServiceAccountToken: false,
+        enableServiceLinks: false,
+        containers: [{ name: "main", image: IMAGE }],
+        ...spec,
+      },
+    };
+  }
+
+  /** Waits until pods run, all of them; as they are then, in the order of their names here. */
+  async running(names: string[], { namespace = "default", seconds = 120 } = {}): Promise<V1Pod[]> {
+    return until(
+      `these pods run: ${names.join(", ")}`,
+      async () => {
+        const pods = await this.pods(namespace);
+        const found = names.flatMap((name) => pods.find(({ metadata }) => metadata?.name === name) ?? []);
+        const missing = names.length - found.filter(({ status }) => status?.phase === "Running").length;
+        if (missing > 0) throw new Error(`${missing} do not`);
+        return found;
+      },
+      seconds,
+    );
+  }
+
+  /** Deletes pods, and waits until neither the API nor the runtime has anything of them left. */
+  async remove(names: string[], { namespace = "default", seconds = 120 } = {}): Promise<void> {
+    // The runtime removes the namespace last, after it has asked the plugins for DEL.
+    const networks = this.sandboxes()
+      .filter((sandbox) => sandbox.namespace === namespace && names.includes(sandbox.name))
+      .map(({ netns }) => this.machine.path(netns));
+    await Promise.all(names.map((name) => this.api.core.deleteNamespacedPod({ name, namespace })));
+    await until(
+      `these pods are gone: ${names.join(", ")}`,
+      async () => {
+        const pods = (await this.pods(namespace)).filter(({ metadata }) =>
+          names.includes(metadata?.name ?? ""),
+        );
+        const left = networks.filter((path) => fs.existsSync(path));
+        if (pods.length + left.length === 0) return true;
+        throw new Error(`${pods.length} are in the API, networks of ${left.length} on the node`);
+      },
+      seconds,
+    );
+  }
+
+  /** Executes a command in a pod's network namespace; its stdout. Throws where it fails. */
+  inside(pod: V1Pod, command: string, ...args: string[]): Promise<string> {
+    return this.run("nsenter", `--net=${this.sandbox(pod).netns}`, command, ...args);
+  }
+
+  /** A pod's sandbox: the container ID that plugins are called with, and the path of its network namespace. */
+  sandbox(pod: V1Pod): Sandbox {
+    const { name = "", namespace = "" } = pod.metadata ?? {};
+    const found = this.sandboxes().find((one) => one.name === name && one.namespace === namespace);
+    if (found === undefined) throw new Error(`the pod ${namespace}/${name} has no sandbox`);
+    return found;
+  }
+
+  /** The sandboxes that run. */
+  sandboxes(): Sandbox[] {
+    const bundles = this.machine.path("/run/containerd/io.containerd.runtime.v2.task/k8s.io");
+    return readdir(bundles).flatMap((id) => {
+      const spec = readBundle(join(bundles, id));
+      const about = (name: string) => spec?.annotations?.[`io.kubernetes.cri.${name}`] ?? "";
+      if (about("container-type") !== "sandbox") return [];
+      const netns = spec?.linux?.namespaces?.find(({ type }) => type === "network")?.path ?? "";
+      return [{ id, name: about("sandbox-name"), namespace: about("sandbox-namespace"), netns }];
+    });
+  }
+
+  /** The network namespaces that the runtime has made and not removed, as paths on the node. */
+  networks(): string[] {
+    return readdir(this.machine.path("/run/netns")).map((name) => `/run/netns/${name}`);
+  }
+
+  /** Ends kubelet at once and starts it again. */
+  async restartKubelet(): Promise<void> {
+    await this.kubelet?.stop("SIGKILL");
+    await this.startKubelet();
+  }
+
+  /** Ends containerd at once and starts it again; pods go on meanwhile. */
+  async restartContainerd(): Promise<void> {
+    await this.containerd?.stop("SIGKILL");
+    await this.startContainerd();
+  }
+
+  /** The paths of the logs: `containerd`, `kubelet`. */
+  get logs(): string[] {
+    return ["containerd", "kubelet"].map((name) => join(this.dir, `${name}.log`));
+  }
+
+  private async install(): Promise<void> {
+    const plugins = ensurePlugins();
+    for (const name of fs.readdirSync(plugins)) this.copy(join(plugins, name), join(BIN_DIR, name));
+    fs.mkdirSync(this.machine.path(CONF_DIR), { recursive: true });
+    fs.mkdirSync(this.machine.path(STATIC_PODS), { recursive: true });
+    const user = { name: `system:node:${this.name}`, groups: ["system:nodes"] };
+    this.copy(this.api.kubeconfig(user, { url: this.apiUrl }), "/etc/kubernetes/kubelet.kubeconfig");
+    this.copy(this.api.authority.cert, "/etc/kubernetes/ca.crt");
+    this.write("/etc/kubernetes/kubelet.yaml", stringify(this.kubeletConfig()));
+    this.write("/etc/containerd/config.toml", containerdConfig(this.tools));
+    // kubelet asks for its own name, and whether it is in one of the clouds: both are to be answered at once.
+    this.write("/etc/hosts", `127.0.0.1 localhost ${this.name}\n`);
+    this.write("/etc/resolv.conf", "nameserver 127.0.0.1\n");
+    await this.run("ip", "route", "add", "unreachable", "169.254.0.0/16");
+    for (const cgroup of this.cgroups()) fs.mkdirSync(cgroup, { recursive: true });
+  }
+
+  private async startContainerd(): Promise<void> {
+    const path = `${this.tools}:${process.env.PATH}`;
+    const command = ["env", `PATH=${path}`, join(this.tools, "containerd")];
+    this.containerd = this.machine.daemon("containerd", command);
+    await this.containerd.until("containerd answers", async () =>
+      (await this.ctr("plugins", "ls")).includes("cri"),
+    );
+  }
+
+  private async startKubelet(): Promise<void> {
+    const kubelet = ensureKubernetes("kubelet");
+    const help = await this.run(kubelet, "--help");
+    this.kubelet = this.machine.daemon("kubelet", [
+      kubelet,
+      "--config=/etc/kubernetes/kubelet.yaml",
+      "--kubeconfig=/etc/kubernetes/kubelet.kubeconfig",
+      `--hostname-override=${this.name}`,
+      "--cert-dir=/var/lib/kubelet/pki",
+      `--container-runtime-endpoint=unix://${SOCKET}`,
+      // Since 1.24 there is no other.
+      ...(help.includes("--container-runtime ") ? ["--container-runtime=remote"] : []),
+    ]);
+    const health = "http://127.0.0.1:10248/healthz";
+    await this.kubelet.until(`the node ${this.name} is ready`, async () => {
+      await this.run(join(this.tools, "busybox"), "wget", "-q", "-O", "-", health);
+      const { status } = await this.api.core.readNode({ name: this.name });
+      return status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
+    });
+  }
+
+  private kubeletConfig(): object {
+    return {
+      apiVersion: "kubelet.config.k8s.io/v1beta1",
+      kind: "KubeletConfiguration",
+      authentication: {
+        anonymous: { enabled: false },
+        webhook: { enabled: false },
+        x509: { clientCAFile: "/etc/kubernetes/ca.crt" },
+      },
+      authorization: { mode: "AlwaysAllow" },
+      staticPodPath: STATIC_PODS,
+      cgroupDriver: "cgroupfs",
+      cgroupRoot: `/${this.name}`,
+      enforceNodeAllocatable: ["pods"],
+      clusterDNS: ["10.96.0.10"],
+      clusterDomain: "cluster.local",
+      failSwapOn: false,
+      maxPods: 250,
+      serializeImagePulls: false,
+      // A test disk that is nearly full is no reason to evict anything.
+      evictionHard: {
+        "memory.available": "0%",
+        "nodefs.available": "0%",
+        "nodefs.inodesFree": "0%",
+        "imagefs.available": "0%",
+      },
+      imageGCHighThresholdPercent: 100,
+      nodeStatusUpdateFrequency: "1s", // or it is minutes until the node says that it is ready
+      // 100 pods at once are not to wait for the client's own limits.
+      kubeAPIQPS: 500,
+      kubeAPIBurst: 1000,
+      eventRecordQPS: 0,
+      configMapAndSecretChangeDetectionStrategy: "Watch",
+      volumePluginDir: "/var/lib/kubelet/volume-plugins",
+    };
+  }
+
+  private ctr(...args: string[]): Promise<string> {
+    return this.run(join(this.tools, "ctr"), "--address", SOCKET, "--namespace", "k8s.io", ...args);
+  }
+
+  private async pods(namespace: string): Promise<V1Pod[]> {
+    return (await this.api.core.listNamespacedPod({ namespace })).items;
+  }
+
+  /** The node's own control group, in each hierarchy. */
+  private cgroups(): string[] {
+    const single = fs.existsSync(join(CGROUPS, "cgroup.controllers"));
+    return (single ? ["."] : fs.readdirSync(CGROUPS)).map((name) => join(CGROUPS, name, this.name));
+  }
+
+  private removeCgroups(): void {
+    for (const cgroup of this.cgroups().filter((path) => fs.existsSync(path))) {
+      const below = fs.readdirSync(cgroup, { recursive: true, withFileTypes: true });
+      const groups = below
+        .filter((entry) => entry.isDirectory())
+        .map((entry) => join(entry.parentPath, entry.name));
+      for (const group of [cgroup, ...groups].sort().reverse()) fs.rmdirSync(group); // the innermost first
+    }
+  }
+}
+
+/** containerd as a distribution sets it up, but for the image, and for what it may not do without CAP_SYS_RESOURCE. */
+function containerdConfig(tools: string): string {
+  return `version = 2
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "${IMAGE}"
+  restrict_oom_score_adj = true
+[plugins."io.containerd.grpc.v1.cri".cni]
+  bin_dir = "${BIN_DIR}"
+  conf_dir = "${CONF_DIR}"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+  BinaryName = "${join(tools, "runc")}"
+  SystemdCgroup = false
+`;
+}
+
+/** What a sandbox is executed from; nothing where it has ended in the meantime. */
+function readBundle(dir: string): Bundle | undefined {
+  try {
+    return JSON.parse(fs.readFileSync(join(dir, "config.json"), "utf8")) as Bundle;
+  } catch {
+    return undefined;
+  }
+}
+
+function readdir(dir: string): string[] {
+  return fs.existsSync(dir) ? fs.readdirSync(dir) : [];
+}
