@@ -65,3 +65,16 @@ it("a pod reaches Running with the networks it asks for, and leaves nothing when
   expect(node.files(STATE)).toEqual([]);
   expect(node.files("/var/lib/cni/networks").filter((name) => /\/10\./.test(name))).toEqual([]);
 });
+
+it("100 pods at once all run, and all go, and leave no file and no interface", async () => {
+  const names = Array.from({ length: 100 }, (_, index) => `many-${index}`);
+  await Promise.all(
+    names.map((name) => node.create(name, { annotations: { "k8s.v1.cni.cncf.io/networks": "second" } })),
+  );
+  const pods = await node.running(names, { seconds: 140 });
+  expect(new Set(pods.map(({ status }) => status?.podIP)).size).toBe(100);
+  await node.remove(names, { seconds: 140 });
+  expect(node.files(STATE)).toEqual([]);
+  expect(node.files("/var/lib/cni/networks").filter((name) => /\/10\./.test(name))).toEqual([]);
+  expect(await node.run("ip", "-brief", "link", "show", "type", "veth")).not.toMatch(/^veth/m);
+});
