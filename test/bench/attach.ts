@@ -2,8 +2,8 @@
 import { execFileSync } from "node:child_process";
 import { type Candidate, type Command, execute, peakMemory, timed } from "./measure.ts";
 
-/** Bridges, addresses and namespaces of this process's own, so that two benches do not meet. */
-const OWN = `plx${process.pid % 100000}`;
+/** For names of bridges, containers and namespaces of this process's own, so that two benches do not meet. */
+export const OWN = `plx${process.pid % 100000}`;
 
 /** The delegates of a pod: each a real bridge with host-local, with its own name and subnet. */
 export interface Delegates {
@@ -88,7 +88,7 @@ function metaCommand(name: string, path: string, { confs, plugins, dir }: Delega
   };
   return (verb: string, round: number | string, netns: string): Command => ({
     path,
-    env: environment(verb, `${name}-${confs.length}-${round}`, netns, "eth0", plugins),
+    env: environment(verb, `${OWN}-${name}-${confs.length}-${round}`, netns, "eth0", plugins),
     stdin: JSON.stringify(conf),
   });
 }
@@ -104,16 +104,17 @@ function directCommand(
   const ifname = index === 0 ? "eth0" : `net${index}`;
   return {
     path: `${plugins}/bridge`,
-    env: environment(verb, `direct-${confs.length}-${round}`, netns, ifname, plugins),
+    env: environment(verb, `${OWN}-direct-${confs.length}-${round}`, netns, ifname, plugins),
     stdin: JSON.stringify({ ...confs[index], prevResult }),
   };
 }
 
-function environment(verb: string, id: string, netns: string, ifname: string, plugins: string) {
+/** What a runtime gives to a plugin, but CNI_ARGS. */
+export function environment(verb: string, id: string, netns: string, ifname: string, plugins: string) {
   return {
     PATH: process.env.PATH ?? "",
     CNI_COMMAND: verb,
-    CNI_CONTAINERID: `${OWN}-${id}`,
+    CNI_CONTAINERID: id,
     CNI_NETNS: netns,
     CNI_IFNAME: ifname,
     CNI_PATH: plugins,
@@ -128,10 +129,11 @@ export class Namespaces {
   private readonly names: string[] = [];
   private next = 0;
 
-  constructor(count: number) {
+  /** @param tag in names, so that they are no other instance's */
+  constructor(count: number, tag = "") {
     try {
       for (let index = 0; index < count; index++) {
-        const name = `${OWN}-${index}`;
+        const name = `${OWN}-${tag}${index}`;
         ip("netns", "add", name);
         this.names.push(name);
       }
@@ -159,6 +161,14 @@ export function removeBridges(): void {
   for (const { ifname } of links) {
     if (ifname?.startsWith(`${OWN}b`)) ip("link", "delete", ifname);
   }
+}
+
+/** The interfaces that the bridges have at this moment. */
+export function bridgePorts(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => {
+    const links = JSON.parse(ip("-json", "link", "show", "master", bridgeName(index)) || "[]");
+    return (links as { ifname: string }[]).map(({ ifname }) => ifname);
+  }).flat();
 }
 
 function bridgeName(index: number): string {

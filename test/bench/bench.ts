@@ -1,6 +1,6 @@
 // npm run bench: what Plexus costs, beside what it cannot do without and beside other meta-plugins. Needs root.
 //
-//   npm run bench -- [--peer NAME=PATH]... [--runs N] [--only start|ADD 1|ADD 3|ADD 5|core] [--json FILE]
+//   npm run bench -- [--peer NAME=PATH]... [--runs N] [--only start|ADD 1|ADD 3|ADD 5|pods|core] [--json FILE]
 //
 // A peer is any CNI binary that reads Multus's configuration. Nothing here fails for being slow: the tables tell.
 // On a machine that has other work, give it the precedence that figures need: chrt --rr 1 npm run bench
@@ -15,8 +15,8 @@ import { ensurePackages, ensurePlugins } from "../../scripts/debian.ts";
 import { binary } from "../binary.ts";
 import { delegates, direct, directMemory, meta, metaMemory, Namespaces, removeBridges } from "./attach.ts";
 import * as measuring from "./measure.ts";
-import { execute, measure, peakMemory, timed, WARM_UP } from "./measure.ts";
-import { markdown, medianWall, type Row, record, type Table, type Target } from "./report.ts";
+import { execute, measure, peakMemory, WARM_UP, whole } from "./measure.ts";
+import { markdown, medianWall, type Row, record, rowOf, type Table, type Target } from "./report.ts";
 
 const wasm = fileURLToPath(new URL("../../build/core.wasm", import.meta.url));
 
@@ -42,6 +42,7 @@ const parts: Record<string, () => Promise<Table[]>> = {
   "ADD 1": () => attachments(1),
   "ADD 3": () => attachments(3),
   "ADD 5": () => attachments(5),
+  pods,
   core: coreOperations,
 };
 const chosen = Object.entries(parts).filter(([name]) => values.only === "" || name === values.only);
@@ -93,12 +94,17 @@ try {
   measuring.stopAccounting();
 }
 
-/** VERSION, beside Node's own start and, where there is a C compiler, that of any process. */
-async function startUp(): Promise<Table[]> {
+/** Node's own start. */
+function bareNode(): measuring.Command {
   const empty = `${dir}/empty.cjs`;
   writeFileSync(empty, "");
+  return { path: process.execPath, args: [empty] };
+}
+
+/** VERSION, beside Node's own start and, where there is a C compiler, that of any process. */
+async function startUp(): Promise<Table[]> {
   const commands: Record<string, measuring.Command> = {
-    "bare Node, empty file": { path: process.execPath, args: [empty] },
+    "bare Node, empty file": bareNode(),
     ...Object.fromEntries(metaPlugins.map(({ name, path }) => [`${name}, VERSION`, version(path)])),
     ...exitOnly(),
   };
@@ -158,6 +164,13 @@ async function attachments(count: number): Promise<Table[]> {
   }
 }
 
+/** Pods with networks of the conf and of their annotation, against a real API server. */
+async function pods(): Promise<Table[]> {
+  // What talks to Kubernetes is large, and in the way of the other parts.
+  const { podTables } = await import("./pods.ts");
+  return podTables({ metaPlugins, bareNode: bareNode(), plugins, dir, runs, signal: interrupt.signal });
+}
+
 /** The core alone: its first use in a process, many times, and then warm. */
 async function coreOperations(): Promise<Table[]> {
   const program = `${dir}/core.cjs`;
@@ -190,15 +203,6 @@ async function coreOperations(): Promise<Table[]> {
       compared: false,
     },
   ];
-}
-
-/** A command whose whole run is measured. */
-function whole(name: string, command: measuring.Command): measuring.Candidate {
-  return { name, run: () => ({ run: timed(() => execute(command)).cost }) };
-}
-
-function rowOf(samples: measuring.Samples, candidate: string, part = "run"): Row {
-  return { name: candidate, samples: samples.get(candidate)?.get(part) ?? [] };
 }
 
 function version(path: string): measuring.Command {

@@ -1,5 +1,5 @@
 // Programs measured against each other: one run of each in turn, so that the machine's drift hits all alike.
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 
@@ -59,15 +59,49 @@ export function execute({ path, args = [], env = {}, stdin = "" }: Command): str
   return stdout;
 }
 
+/** A command whose whole run is measured. */
+export function whole(name: string, command: Command): Candidate {
+  return { name, run: () => ({ run: timed(() => execute(command)).cost }) };
+}
+
+/** Runs commands at once, to the end of the last. `failures` has what those printed that failed. */
+export async function together(
+  commands: Command[],
+): Promise<{ all: Cost; each: Cost[]; failures: string[] }> {
+  const cpuBefore = childrenCpu();
+  const before = process.hrtime.bigint();
+  const since = (start: bigint) => Number(process.hrtime.bigint() - start) / 1e6;
+  const failures: string[] = [];
+  const run = ({ path, args = [], env = {}, stdin = "" }: Command): Promise<Cost> =>
+    new Promise((resolve, reject) => {
+      const start = process.hrtime.bigint();
+      const child = spawn(path, args, { env });
+      let printed = "";
+      for (const stream of [child.stdout, child.stderr]) {
+        stream.setEncoding("utf8").on("data", (text) => {
+          printed += text;
+        });
+      }
+      child.stdin.on("error", () => undefined); // it may end before it has read all
+      child.stdin.end(stdin);
+      child.on("error", reject);
+      child.on("close", (status) => {
+        if (status !== 0) failures.push(printed);
+        resolve({ wall: since(start) });
+      });
+    });
+  const each = await Promise.all(commands.map(run));
+  const wall = since(before);
+  return { all: { wall, ...cpuSince(cpuBefore) }, each, failures };
+}
+
 /** What `action`, which starts processes and waits for them, takes. */
 export function timed<T>(action: () => T): { cost: Cost; value: T } {
   const cpuBefore = childrenCpu();
   const before = process.hrtime.bigint();
   const value = action();
   const wall = Number(process.hrtime.bigint() - before) / 1e6;
-  const cpuAfter = childrenCpu();
-  const known = cpuBefore !== undefined && cpuAfter !== undefined;
-  return { cost: { wall, ...(known ? { cpu: cpuAfter - cpuBefore } : {}) }, value };
+  return { cost: { wall, ...cpuSince(cpuBefore) }, value };
 }
 
 /**
@@ -107,6 +141,18 @@ export function accountForCpu(): boolean {
   }
 }
 
+/** Carries out `start` such that the CPU time of the servers which it starts is not accounted for. */
+export async function unaccounted<T>(start: () => Promise<T>): Promise<T> {
+  if (cgroup === undefined) return start();
+  const { dir, before } = cgroup;
+  writeFileSync(`${before}/cgroup.procs`, String(process.pid));
+  try {
+    return await start();
+  } finally {
+    writeFileSync(`${dir}/cgroup.procs`, String(process.pid));
+  }
+}
+
 export function stopAccounting(): void {
   if (cgroup === undefined) return;
   const { dir, before } = cgroup;
@@ -115,6 +161,11 @@ export function stopAccounting(): void {
     writeFileSync(`${before}/cgroup.procs`, pid); // this process, and esbuild's
   }
   rmdirSync(dir);
+}
+
+function cpuSince(before: number | undefined): { cpu?: number } {
+  const after = childrenCpu();
+  return before === undefined || after === undefined ? {} : { cpu: after - before };
 }
 
 /** The cgroup's CPU time without this process's own. */

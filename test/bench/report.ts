@@ -1,5 +1,5 @@
 // The tables, in Markdown, with every figure's unit in its column's head.
-import type { Cost } from "./measure.ts";
+import type { Cost, Samples } from "./measure.ts";
 
 export interface Table {
   title: string;
@@ -15,6 +15,8 @@ export interface Row {
   samples: Cost[];
   /** Peak resident set of the largest process, in MB. */
   peak?: number;
+  /** Further columns: head -> text. */
+  more?: Record<string, string>;
   target?: Target;
 }
 
@@ -23,7 +25,12 @@ export interface Target {
   what: string;
   value: number;
   limit: number;
-  unit: "ms" | "KB";
+  unit: "ms" | "KB" | "";
+}
+
+/** A row of what was measured for one part of a candidate. */
+export function rowOf(samples: Samples, candidate: string, part = "run"): Row {
+  return { name: candidate, samples: samples.get(candidate)?.get(part) ?? [] };
 }
 
 export function markdown({ title, rows, compared }: Table): string {
@@ -42,6 +49,7 @@ export function markdown({ title, rows, compared }: Table): string {
         "+ ms": row === first ? "" : digits(wall - base),
         "CPU ms": digits(medianCpu(row)),
         "peak MB": row.peak?.toFixed(0) ?? "",
+        ...row.more,
         target: row.target === undefined ? "" : verdict(row.target),
       };
     }),
@@ -72,7 +80,9 @@ function median(values: number[]): number {
 }
 
 function verdict({ what, value, limit, unit }: Target): string {
-  return `${what} at most ${limit} ${unit}: ${digits(value)}, ${value <= limit ? "met" : "MISSED"}`;
+  const most = `${limit} ${unit}`.trim();
+  const is = unit === "" ? `${value}` : digits(value);
+  return `${what} at most ${most}: ${is}, ${value <= limit ? "met" : "MISSED"}`;
 }
 
 function digits(value: number): string {

@@ -38,14 +38,18 @@ export class Site {
   /** Plexus's. */
   kubeconfig: string;
 
-  private constructor(
-    readonly lab: Lab,
-    readonly api: ApiServer,
-    /** A namespace of the test's own. */
-    readonly namespace: string,
-    /** The API server's, as the node reaches it. */
-    readonly url: string,
-  ) {
+  readonly lab: Lab;
+  readonly api: ApiServer;
+  /** A namespace of the test's own. */
+  readonly namespace: string;
+  /** The API server's, as the node reaches it. */
+  readonly url: string;
+
+  private constructor(lab: Lab, api: ApiServer, namespace: string, url: string) {
+    this.lab = lab;
+    this.api = api;
+    this.namespace = namespace;
+    this.url = url;
     this.kubeconfig = api.kubeconfig("plexus", { url });
   }
 
