@@ -1,37 +1,50 @@
-// Large libraries, away from the main bundle: every byte of that is read at each start, and few calls use them.
-// `launcher/**/<name>.lazy.ts` is bundled by scripts/build.ts with all it imports to build/lazy/<name>.cjs, an asset of
-// the packaged binary. Types alone are shared, no classes: an `instanceof Fault` would not know the bundle's own copy.
+// What not every call needs, away from the entry: every byte of that is read at each start. scripts/build.ts bundles
+// launcher/plugin.ts, and each large library by its `launcher/**/<name>.lazy.ts`, with all they import, to build/lazy/, and
+// compiles them beforehand. Types alone are shared, no classes: an `instanceof Fault` would not know a bundle's own copy.
 import { readFileSync } from "node:fs";
 import { getRawAsset, isSea } from "node:sea";
-import { compileFunction } from "node:vm";
-import { Code, Fault } from "./fault.ts";
+import { Script } from "node:vm";
 
 const loaded = new Map<string, unknown>();
 
 /**
- * What `<name>.lazy.ts` exports, evaluated at the first call:
+ * What a bundle exports, evaluated at the first call:
  * `lazy<typeof import("./device/podresources.lazy.ts")>("podresources")`.
  */
 export function lazy<Exports>(name: string): Exports {
   const before = loaded.get(name);
   if (before !== undefined) return before as Exports;
   const module = { exports: {} };
-  // The bundles are ASCII: as Latin-1 they become strings without being decoded.
-  const code = source(`lazy/${name}.cjs`).toString("latin1");
-  const run = compileFunction(code, ["module", "exports", "require"], { filename: `lazy/${name}.cjs` });
-  run(module, module.exports, builtin);
+  compile(name).runInThisContext()(module, module.exports, builtin, import.meta.dirname);
   loaded.set(name, module.exports);
   return module.exports as Exports;
 }
 
-function source(file: string): Buffer {
-  if (isSea()) return Buffer.from(getRawAsset(file));
-  return readFileSync(`${import.meta.dirname}/../build/${file}`); // from launcher/ and from build/plexus.cjs
+/** A bundle is an expression: a function of `module, exports, require, __dirname`. */
+function compile(name: string): Script {
+  const code = file(`${name}.js`);
+  if (code === undefined) throw new Error(`Plexus was built without ${name}`);
+  const cachedData = file(`${name}.cache`);
+  // The bundles are ASCII: as Latin-1 they become strings without being decoded.
+  return new Script(code.toString("latin1"), {
+    filename: `lazy/${name}.js`,
+    ...(cachedData ? { cachedData } : {}),
+  });
+}
+
+/** An asset of the packaged binary; of the bundle alone, a file beside it; from sources, the one that was built last. */
+function file(name: string): Buffer | undefined {
+  try {
+    if (isSea()) return Buffer.from(getRawAsset(`lazy/${name}`));
+    return readFileSync(`${import.meta.dirname}/../build/lazy/${name}`);
+  } catch {
+    return undefined; // a compiled one is there for the machine's architecture that it was built on only
+  }
 }
 
 /** Node's own modules; everything else is in the bundle, or an optional dependency that is left out. */
 function builtin(id: string): unknown {
   const module = process.getBuiltinModule(id);
-  if (module === undefined) throw new Fault(Code.internal, `Plexus was built without ${id}`);
+  if (module === undefined) throw new Error(`Plexus was built without ${id}`);
   return module;
 }

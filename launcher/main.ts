@@ -26,8 +26,8 @@ if (command === "VERSION") {
   );
   print(2, `CNI protocol versions supported: ${SUPPORTED.join(", ")}\n`);
 } else {
-  import("./plugin.ts").then(async ({ runPlugin }) => {
-    const { exitCode, stdout } = await runPlugin(process.env);
+  import("./lazy.ts").then(async ({ lazy }) => {
+    const { exitCode, stdout } = await lazy<typeof import("./plugin.ts")>("plugin").runPlugin(process.env);
     print(1, stdout);
     process.exit(exitCode);
   });

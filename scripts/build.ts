@@ -1,5 +1,5 @@
-// Builds everything that ships: assembly/ -> build/core.wasm, launcher/ -> build/plexus.cjs and build/lazy/*.cjs, and all
-// of them -> build/plexus.
+// Builds everything that ships: assembly/ -> build/core.wasm, launcher/ -> build/plexus.cjs and build/lazy/*, and all of
+// them -> build/plexus.
 // `node scripts/build.ts [x64|arm64 ...]` packages for these architectures; by default for this machine's.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -15,12 +15,14 @@ const host = process.arch;
 const wasm = join(root, "build/core.wasm");
 const bundle = join(root, "build/plexus.cjs");
 /** What is bundled by itself, to be loaded when it is used: see launcher/lazy.ts. Name -> source. */
-const lazyModules = new Map(
-  fs
+const lazyModules = new Map([
+  ["plugin", "launcher/plugin.ts"],
+  ...fs
     .readdirSync(join(root, "launcher"), { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".lazy.ts"))
-    .map((file) => [basename(file, ".lazy.ts"), join("launcher", file)]),
-);
+    .map((file): [string, string] => [basename(file, ".lazy.ts"), join("launcher", file)]),
+]);
+const lazyDir = join(root, "build/lazy");
 /** pkg keeps the Nodes it packages here; it finds the place by HOME. */
 const cache = join(root, "node_modules/.cache/plexus");
 
@@ -44,25 +46,32 @@ function compileCore(): void {
 }
 
 async function bundleLauncher(): Promise<void> {
-  const inputs = await bundleModule("launcher/main.ts", bundle, {});
-  for (const source of lazyModules.values()) {
-    if (inputs.includes(source)) throw new Error(`${source} is imported, not loaded with lazy()`);
-  }
+  fs.rmSync(lazyDir, { recursive: true, force: true });
+  await bundleModule("launcher/main.ts", bundle, {});
   for (const [name, source] of lazyModules) {
-    const inputs = await bundleModule(source, lazyBundle(name), {
+    const file = join(lazyDir, `${name}.js`);
+    const inputs = await bundleModule(source, file, {
       // What gRPC needs for a server's diagnostics, and loads only then.
       external: ["@grpc/proto-loader"],
       supported: { "dynamic-import": false }, // in a script there is only `require`
       legalComments: "none",
+      banner: { js: "(function(module,exports,require,__dirname){" },
+      footer: { js: "})" },
     });
-    if (inputs.includes("launcher/fault.ts")) {
+    const others = [...lazyModules.values()].filter((other) => other !== source);
+    const imported = others.find((other) => inputs.includes(other));
+    if (imported) throw new Error(`${imported} is imported by ${source}, not loaded with lazy()`);
+    if (source.endsWith(".lazy.ts") && inputs.includes("launcher/fault.ts")) {
       throw new Error(`${source} imports launcher/fault.ts: its copy of Fault would be none to the launcher`);
     }
+    precompile(file);
   }
 }
 
-function lazyBundle(name: string): string {
-  return join(root, `build/lazy/${name}.cjs`);
+/** By a Node with the flags that it will run with: V8 refuses what was compiled with others. */
+function precompile(file: string): void {
+  const script = join(root, "scripts/precompile.cjs");
+  execFileSync(nodeFor(host), [...NODE_FLAGS, script, file], { stdio: "inherit" });
 }
 
 /** Bundles a module with all it imports. Returns the sources that went in. */
@@ -99,7 +108,7 @@ function packageFor(arch: string): void {
       execArgvExtension: "none", // NODE_OPTIONS of the caller is none of ours
       assets: {
         "core.wasm": wasm,
-        ...Object.fromEntries([...lazyModules.keys()].map((name) => [`lazy/${name}.cjs`, lazyBundle(name)])),
+        ...lazyAssets(arch),
       },
     },
   };
@@ -111,6 +120,12 @@ function packageFor(arch: string): void {
   fs.chmodSync(fresh, 0o755);
   fs.renameSync(fresh, output); // it may be executing
   console.log(`${output.slice(root.length + 1)}  ${Math.round(fs.statSync(output).size / 1e6)} MB`);
+}
+
+/** The bundles; and compiled, where that was done on the same architecture. */
+function lazyAssets(arch: string): Record<string, string> {
+  const files = fs.readdirSync(lazyDir).filter((file) => file.endsWith(".js") || arch === host);
+  return Object.fromEntries(files.map((file) => [`lazy/${file}`, join(lazyDir, file)]));
 }
 
 function nodeVersion(arch: string): string {

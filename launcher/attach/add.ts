@@ -27,17 +27,22 @@ export interface Attachment {
 export async function add(call: Call): Promise<string> {
   try {
     await waitUntilReady(call);
-    if (!isPod(call)) return (await attach(call, await confNetworks(call))).answer;
-    const pod = await findPod(call);
-    return pod ? await addPod(call, pod) : goneResult(call);
+    const finding = isPod(call) ? settled(findPod(call)) : undefined;
+    // What needs no pod is done while the API server is asked for it.
+    if (finding) await call.cluster?.connecting();
+    call.host.prepare();
+    const scratch = await clearLeftovers(call);
+    if (!finding) return (await attach(call, await confNetworks(call), scratch)).answer;
+    const pod = await finding;
+    return pod ? await addPod(call, pod, scratch) : goneResult(call);
   } catch (error) {
     throw Fault.of(error).during(`ADD ${subjectOf(call.runtime)}`);
   }
 }
 
-async function addPod(call: Call, pod: Pod): Promise<string> {
+async function addPod(call: Call, pod: Pod, scratch: string | undefined): Promise<string> {
   try {
-    const { answer, attachments } = await attach(call, await podNetworks(call, pod), pod);
+    const { answer, attachments } = await attach(call, await podNetworks(call, pod), scratch, pod);
     await tellAdded(call, pod, attachments);
     return answer;
   } catch (error) {
@@ -56,9 +61,9 @@ function goneResult({ log, runtime, settings }: Call): string {
   });
 }
 
-async function attach(call: Call, networks: Network[], pod?: Pod) {
+/** @param scratch what the container's scratch file has in it already */
+async function attach(call: Call, networks: Network[], scratch: string | undefined, pod?: Pod) {
   const { core, runtime, settings, state } = call;
-  const scratch = await clearLeftovers(call);
   const plan = core.plan({ runtime, networks, runtimeConfig: settings.runtimeConfig, scratch });
   requirePlugins(call, plan.delegates);
   // From here on a DEL finds everything, whatever happens to this process.
@@ -107,10 +112,10 @@ async function publish({ cluster, log, runtime }: Call, pod: Pod, networkStatus:
   if (!done) log.write("verbose", `ADD ${subjectOf(runtime)}: the pod was deleted meanwhile`);
 }
 
-/** A write that fails is reported where it is awaited, not before. */
-function settled(write: Promise<void>): Promise<void> {
-  write.catch(() => undefined);
-  return write;
+/** What fails is reported where it is awaited, not before. */
+function settled<T>(work: Promise<T>): Promise<T> {
+  work.catch(() => undefined);
+  return work;
 }
 
 async function remember({ core, runtime, state }: Call, { delegate, result }: Attachment): Promise<void> {

@@ -1,19 +1,26 @@
 // What the pod's user reads in its events.
-import type { Pod } from "../cluster/cluster.ts";
+import { MAX_MESSAGE, type Pod } from "../cluster/cluster.ts";
 import type { Fault } from "../fault.ts";
 import type { Attachment } from "./add.ts";
 import type { Call } from "./call.ts";
 
-/** One event for each interface, as Multus words it: its name, its addresses, its network. */
+/**
+ * What the pod got, each interface in Multus's words: its name, its addresses, its network. In one event, as far as they
+ * fit: an event for each would cost a node that starts 100 pods hundreds of requests.
+ */
 export async function tellAdded({ cluster }: Call, pod: Pod, attachments: Attachment[]): Promise<void> {
-  await Promise.all(
-    attachments.map(async ({ delegate, result }) => {
-      const addresses = addressesOf(result);
-      if (addresses === undefined) return; // no interface was made
-      const message = `Add ${delegate.ifname} [${addresses.join(" ")}] from ${delegate.name}`;
-      await cluster?.tell(pod, { type: "Normal", reason: "AddedInterface", message });
-    }),
-  );
+  const parts = attachments.flatMap(({ delegate, result }) => {
+    const addresses = addressesOf(result);
+    if (addresses === undefined) return []; // no interface was made
+    return [`${delegate.ifname} [${addresses.join(" ")}] from ${delegate.name}`];
+  });
+  while (parts.length > 0) {
+    let message = `Add ${parts.shift()}`;
+    while (parts[0] !== undefined && Buffer.byteLength(message + parts[0]) < MAX_MESSAGE) {
+      message += `, ${parts.shift()}`;
+    }
+    await cluster?.tell(pod, { type: "Normal", reason: "AddedInterface", message });
+  }
 }
 
 /** Why the pod stays in ContainerCreating, and what to do. */

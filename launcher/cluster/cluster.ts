@@ -47,6 +47,9 @@ export interface PublishedDevice {
   attributes: Record<string, string>;
 }
 
+/** Of an event's message, in bytes. Source: Kubernetes API reference, Event v1 events.k8s.io, `note`. */
+export const MAX_MESSAGE = 1024;
+
 export interface Event {
   type: "Normal" | "Warning";
   reason: string;
@@ -63,6 +66,8 @@ export interface Patience {
  * where it refuses us or the kubeconfig cannot be used; code 6 where its answer makes no sense.
  */
 export interface Cluster {
+  /** Ends when the first connection is being made, or cannot be: what is asked for next says why. */
+  connecting(): Promise<void>;
   /** The pod of that name, or undefined where there is none. */
   pod(namespace: string, name: string, patience?: Patience): Promise<Pod | undefined>;
   /** The NetworkAttachmentDefinition of that name, or undefined where there is none. */

@@ -1,6 +1,13 @@
 // The API server over REST. Source: Kubernetes API conventions; NPWG NAD spec v1.3, section 3.
 import { Code, Fault } from "../fault.ts";
-import type { AllocatedDevice, Cluster, Event, Pod, PublishedDevice } from "./cluster.ts";
+import {
+  type AllocatedDevice,
+  type Cluster,
+  type Event,
+  MAX_MESSAGE,
+  type Pod,
+  type PublishedDevice,
+} from "./cluster.ts";
 import type { Connection } from "./connection.ts";
 import { certificateProblem } from "./failure.ts";
 import { Member } from "./member.ts";
@@ -8,8 +15,6 @@ import type { Answer, Request, Transport } from "./transport.ts";
 
 /** How long a pod may wait for its event to be taken, in milliseconds. */
 const EVENT_WITHIN = 5_000;
-/** Of an event's message, in bytes. Source: Kubernetes API reference, Event v1 events.k8s.io, `note`. */
-const MAX_MESSAGE = 1024;
 /** The API group's versions whose claims have `status.allocation.devices`, the newest first. */
 const RESOURCE_VERSIONS = ["v1", "v1beta2", "v1beta1"];
 /** A ResourceSlice of 128 devices has some 400 KB. */
@@ -29,6 +34,12 @@ export function restCluster(open: () => Promise<Connection>, env: NodeJS.Process
     return opened;
   };
   return {
+    connecting: () =>
+      transport().then(
+        () => undefined,
+        () => undefined,
+      ),
+
     async pod(namespace, name, { within } = {}) {
       const path = podPath(namespace, name);
       const pod = await get(await transport(), path, "Pod", name, within);

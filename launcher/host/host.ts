@@ -16,6 +16,8 @@ export interface ExecuteOptions {
 }
 
 export interface Host {
+  /** Makes the first execution quick: for a moment when there is nothing else to do. */
+  prepare(): void;
   /** The path of the executable file `name` in the first of `dirs` that has it. */
   find(name: string, dirs: string[]): string | undefined;
   /** Runs an executable. Rejects with a Fault where it cannot be run, or says too much, or not UTF-8, or never ends. */
