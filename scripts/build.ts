@@ -32,7 +32,12 @@ interface Lock {
 const lock = JSON.parse(fs.readFileSync(join(root, "package-lock.json"), "utf8")) as Lock;
 
 /** What a CNI plugin does not need at start-up. Measured in docs/architecture.md. */
-const NODE_FLAGS = ["--v8-pool-size=0", "--disable-sigusr1", "--openssl-config=/dev/null"];
+const NODE_FLAGS = [
+  "--v8-pool-size=0",
+  "--disable-sigusr1",
+  "--openssl-config=/dev/null",
+  "--use-openssl-ca",
+];
 
 const architectures = process.argv.length > 2 ? process.argv.slice(2) : [host];
 fs.mkdirSync(join(root, "build"), { recursive: true });

@@ -7,7 +7,7 @@ export interface Connection {
   source: string;
   /** http: or https:, perhaps with a path that all requests begin with. */
   server: URL;
-  /** PEM. Without one, the roots that Node brings count. */
+  /** PEM. Without one, the certificate authorities count that the node itself trusts. */
   ca: Buffer | undefined;
   /** PEM; the key may be in the same text as the certificate. */
   clientCertificate: { cert: Buffer; key: Buffer } | undefined;

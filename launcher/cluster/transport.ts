@@ -1,4 +1,5 @@
 // Requests to one API server over HTTP/1.1: kept-alive connections, time limits, and another try where that is safe.
+import { existsSync, readFileSync } from "node:fs";
 import type * as http from "node:http";
 import type * as https from "node:https";
 import { isIP } from "node:net";
@@ -181,8 +182,9 @@ function tlsOptions(connection: Connection, tls: typeof import("node:tls")): Sec
   const { ca, clientCertificate, insecure, serverName, source } = connection;
   let secureContext: ReturnType<typeof tls.createSecureContext>;
   try {
-    // One for all connections. Only without a CA does Node parse the roots that it brings.
-    secureContext = tls.createSecureContext({ ...(ca ? { ca } : {}), ...clientCertificate });
+    // One for all connections. Without a CA those count that the node trusts, as for every program in Go.
+    const trusted = ca ?? (insecure ? undefined : systemAuthorities());
+    secureContext = tls.createSecureContext({ ...(trusted ? { ca: trusted } : {}), ...clientCertificate });
   } catch (error) {
     const why = `its certificates or its key cannot be used: ${(error as Error).message}`;
     throw new Fault(Code.invalidNetworkConfig, `${source}: ${why}`);
@@ -195,6 +197,20 @@ function tlsOptions(connection: Connection, tls: typeof import("node:tls")): Sec
     servername: isIP(serverName) ? "" : serverName, // SNI is for names only
     checkServerIdentity: (_, certificate) => tls.checkServerIdentity(serverName, certificate),
   };
+}
+
+/** The certificates that the node trusts, where its distribution keeps them. Source: Go's crypto/x509/root_linux.go. */
+function systemAuthorities(): Buffer | undefined {
+  const files = [
+    "/etc/ssl/certs/ca-certificates.crt", // Debian
+    "/etc/pki/tls/certs/ca-bundle.crt", // Fedora, RHEL 6
+    "/etc/ssl/ca-bundle.pem", // OpenSUSE
+    "/etc/pki/tls/cacert.pem", // OpenELEC
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", // CentOS, RHEL 7
+    "/etc/ssl/cert.pem", // Alpine
+  ];
+  const file = files.find((path) => existsSync(path));
+  return file === undefined ? undefined : readFileSync(file);
 }
 
 function proxyOptions(connection: Connection, env: NodeJS.ProcessEnv): http.AgentOptions {
