@@ -65,7 +65,7 @@ function goneResult({ log, runtime, settings }: Call): string {
 async function attach(call: Call, networks: Network[], scratch: string | undefined, pod?: Pod) {
   const { core, runtime, settings, state } = call;
   const plan = core.plan({ runtime, networks, runtimeConfig: settings.runtimeConfig, scratch });
-  requirePlugins(call, plan.delegates);
+  await requirePlugins(call, plan.delegates);
   // From here on a DEL finds everything, whatever happens to this process.
   await state.writeScratch(runtime.containerId, plan.scratch);
 
@@ -102,7 +102,7 @@ async function attach(call: Call, networks: Network[], scratch: string | undefin
 async function attachOne(call: Call, delegate: Delegate): Promise<Attachment> {
   await offerDeviceInfo(delegate, call);
   const result = await addDelegate(call, delegate);
-  const deviceInfo = readDeviceInfo(delegate, call);
+  const deviceInfo = await readDeviceInfo(delegate, call);
   return { delegate, result, ...(deviceInfo === undefined ? {} : { deviceInfo }) };
 }
 
@@ -139,5 +139,5 @@ async function clearLeftovers(call: Call): Promise<string | undefined> {
     const [fault] = await undo(call, delegates);
     if (fault) throw fault.during("undoing an earlier ADD");
   }
-  return state.read(runtime.containerId).scratch;
+  return (await state.read(runtime.containerId)).scratch;
 }

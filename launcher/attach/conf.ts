@@ -43,12 +43,12 @@ function inlineNetwork({ settings }: Call, index: number): Source {
 async function namedNetwork(call: Call, name: string, patience?: Patience): Promise<Source> {
   const { cluster, host, settings } = call;
   if (name.includes("/")) {
-    const file = host.isDirectory(name) ? firstConf(call, name) : name;
+    const file = (await host.isDirectory(name)) ? await firstConf(call, name) : name;
     return fromFile(call, file);
   }
   const nad = await cluster?.nad(settings.multusNamespace, name, patience);
   if (nad) return nadNetwork(call, nad);
-  const file = confNamed(call, name);
+  const file = await confNamed(call, name);
   if (file !== undefined) return fromFile(call, file);
   throw new Fault(
     Code.invalidNetworkConfig,
@@ -58,7 +58,7 @@ async function namedNetwork(call: Call, name: string, patience?: Patience): Prom
 }
 
 /** What a NetworkAttachmentDefinition says: a conf, or, where it has none, the name of one in confDir. */
-export function nadNetwork(call: Call, nad: NetworkAttachmentDefinition): Source {
+export async function nadNetwork(call: Call, nad: NetworkAttachmentDefinition): Promise<Source> {
   const title = `${nad.namespace}/${nad.name}`;
   const resourceName = nad.annotations[RESOURCE_NAME];
   const about = { name: title, ...(resourceName ? { resourceName } : {}) };
@@ -66,8 +66,8 @@ export function nadNetwork(call: Call, nad: NetworkAttachmentDefinition): Source
     const source = `NetworkAttachmentDefinition ${title}`;
     return { conf: nad.config, source, fallbackName: nad.name, ...about };
   }
-  const file = confNamed(call, nad.name);
-  if (file !== undefined) return { ...fromFile(call, file), ...about };
+  const file = await confNamed(call, nad.name);
+  if (file !== undefined) return { ...(await fromFile(call, file)), ...about };
   throw new Fault(
     Code.invalidNetworkConfig,
     `NetworkAttachmentDefinition ${title} has no \`spec.config\`, and no conf in ${call.settings.confDir} is named ` +
@@ -75,27 +75,28 @@ export function nadNetwork(call: Call, nad: NetworkAttachmentDefinition): Source
   );
 }
 
-function confNamed(call: Call, name: string): string | undefined {
-  return confFiles(call, call.settings.confDir).find((path) => nameIn(call, path) === name);
+async function confNamed(call: Call, name: string): Promise<string | undefined> {
+  for (const path of await confFiles(call, call.settings.confDir)) {
+    if ((await nameIn(call, path)) === name) return path;
+  }
+  return undefined;
 }
 
-function confFiles({ host }: Call, dir: string): string[] {
-  return host
-    .list(dir)
-    .filter((name) => CONF_EXTENSIONS.includes(extname(name)))
-    .map((name) => `${dir}/${name}`);
+async function confFiles({ host }: Call, dir: string): Promise<string[]> {
+  const names = await host.list(dir);
+  return names.filter((name) => CONF_EXTENSIONS.includes(extname(name))).map((name) => `${dir}/${name}`);
 }
 
-function firstConf(call: Call, dir: string): string {
-  const [first] = confFiles(call, dir);
+async function firstConf(call: Call, dir: string): Promise<string> {
+  const [first] = await confFiles(call, dir);
   if (first !== undefined) return first;
   throw new Fault(Code.invalidNetworkConfig, `there is no conf in ${dir}: put a .conf or .conflist there`);
 }
 
 /** The `name` in a conf file; undefined in a broken one, which must not hide the file that is looked for. */
-function nameIn({ core, host, log }: Call, path: string): string | undefined {
+async function nameIn({ core, host, log }: Call, path: string): Promise<string | undefined> {
   try {
-    return core.describe({ conf: host.read(path) ?? "", source: path }).name;
+    return core.describe({ conf: (await host.read(path)) ?? "", source: path }).name;
   } catch (error) {
     log.write("error", `skipped ${path}: ${Fault.of(error).message}`);
     return undefined;
@@ -103,25 +104,24 @@ function nameIn({ core, host, log }: Call, path: string): string | undefined {
 }
 
 /** The conf in a file; of a conflist, with the plugins of its subdirectory at the end. */
-function fromFile(call: Call, path: string): Source {
-  const conf = call.host.read(path);
+async function fromFile(call: Call, path: string): Promise<Source> {
+  const conf = await call.host.read(path);
   if (conf === undefined) throw new Fault(Code.invalidNetworkConfig, `conf file ${path} does not exist`);
   const { list, name, loadOnlyInlinedPlugins } = call.core.describe({ conf, source: path });
   if (!list || loadOnlyInlinedPlugins || name === "") return { conf, source: path };
-  return { conf: chain(call, conf, path, `${dirname(path)}/${name}`), source: path };
+  return { conf: await chain(call, conf, path, `${dirname(path)}/${name}`), source: path };
 }
 
 /** `conf` with every plugin in `dir` appended, in the order of their file names. */
-function chain(call: Call, conf: string, source: string, dir: string): string {
-  const plugins = confFiles(call, dir)
-    .filter((path) => extname(path) === ".conf")
-    .map((path) => call.host.read(path) ?? "");
+async function chain(call: Call, conf: string, source: string, dir: string): Promise<string> {
+  const files = (await confFiles(call, dir)).filter((path) => extname(path) === ".conf");
+  const plugins = await Promise.all(files.map(async (path) => (await call.host.read(path)) ?? ""));
   if (plugins.length === 0) return conf;
   return call.core.describe({ conf, source: `${source} with ${dir}`, plugins }).conf;
 }
 
 /** The chain that runs beside all networks, where it is asked for and has plugins (`auxiliaryCNIChainName`). */
-export function auxiliaryNetwork(call: Call): Source | undefined {
+export async function auxiliaryNetwork(call: Call): Promise<Source | undefined> {
   const { auxiliaryCNIChainName: name, clusterNetwork, cniVersion } = call.settings;
   if (name === "") return undefined;
   if (!clusterNetwork.includes("/") || name !== basename(name)) {
@@ -132,6 +132,6 @@ export function auxiliaryNetwork(call: Call): Source | undefined {
   }
   const source = `auxiliary chain ${name}`;
   const empty = JSON.stringify({ cniVersion, name, plugins: [{ type: "passthru" }] });
-  const conf = chain(call, empty, source, `${dirname(clusterNetwork)}/${name}`);
+  const conf = await chain(call, empty, source, `${dirname(clusterNetwork)}/${name}`);
   return conf === empty ? undefined : { conf, source };
 }

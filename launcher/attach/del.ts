@@ -19,8 +19,8 @@ export async function del(call: Call): Promise<void> {
     throw new Fault(faults[0].code, `DEL ${subjectOf(runtime)}: ${message}`);
   }
   // What could not be read is of no use any more. What another call for this container attached stays.
-  for (const name of unusable) state.removeCache(name);
-  if (rest === undefined) state.removeScratch(runtime.containerId);
+  for (const name of unusable) await state.removeCache(name);
+  if (rest === undefined) await state.removeScratch(runtime.containerId);
   else await state.writeScratch(runtime.containerId, rest);
 }
 
@@ -31,8 +31,8 @@ export async function undo(call: Call, delegates: Delegate[]): Promise<Fault[]> 
   for (const delegate of [...delegates].reverse()) {
     try {
       await delDelegate(call, delegate);
-      if (delegate.deviceInfoFile !== undefined) host.remove(delegate.deviceInfoFile);
-      state.removeCache(`${delegate.network}-${runtime.containerId}-${delegate.ifname}`);
+      if (delegate.deviceInfoFile !== undefined) await host.remove(delegate.deviceInfoFile);
+      await state.removeCache(`${delegate.network}-${runtime.containerId}-${delegate.ifname}`);
       log.write("verbose", `DEL ${subjectOf(runtime)} ${delegate.name} ${delegate.ifname}`);
     } catch (error) {
       const fault = Fault.of(error).during(`network ${delegate.name} on ${delegate.ifname}`);

@@ -52,14 +52,15 @@ export async function gcDelegate(call: Call, delegate: Delegate, validAttachment
 }
 
 /** Throws where an executable of `delegates` is nowhere to be found, so that nothing is begun that cannot be done. */
-export function requirePlugins(
+export async function requirePlugins(
   call: Call,
   delegates: Delegate[],
   code: number = Code.invalidNetworkConfig,
-): void {
+): Promise<void> {
   for (const delegate of delegates) {
     for (const name of delegate.plugins) {
-      if (name !== PASSTHRU && find(call, name) === undefined) throw notFound(call, delegate, name, code);
+      if (name !== PASSTHRU && (await find(call, name)) === undefined)
+        throw notFound(call, delegate, name, code);
     }
   }
 }
@@ -73,7 +74,7 @@ async function execute(
 ): Promise<string | undefined> {
   const { core, host, log, pluginDirs, runtime, settings } = call;
   const invocation = core.invoke({ verb, plugin, delegate, runtime, ...given });
-  const path = find(call, invocation.plugin);
+  const path = await find(call, invocation.plugin);
   if (path === undefined) {
     if (invocation.plugin === PASSTHRU)
       return verb === "ADD" ? (given.prevResult ?? emptyResult(delegate)) : undefined;
@@ -96,7 +97,7 @@ async function execute(
   });
 }
 
-function find({ host, pluginDirs }: Call, name: string): string | undefined {
+function find({ host, pluginDirs }: Call, name: string): Promise<string | undefined> {
   return host.find(name, pluginDirs);
 }
 

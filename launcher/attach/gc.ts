@@ -26,8 +26,8 @@ export async function gc(call: Call): Promise<void> {
   // Each network's own interfaces in containers that live: its plugins must not be told of any other.
   const kept = new Map<string, Attachment[]>();
   const faults: Fault[] = [];
-  for (const containerID of state.containers()) {
-    const delegates = delegatesOf(call, containerID);
+  for (const containerID of await state.containers()) {
+    const delegates = await delegatesOf(call, containerID);
     for (const delegate of delegates) {
       networks.set(identity(delegate), delegate);
       if (isValid(valid, containerID, delegate.runtimeIfname)) {
@@ -76,8 +76,8 @@ function isValid(valid: Attachment[], containerId: string, ifname: string): bool
   return valid.some((one) => one.containerID === containerId && one.ifname === ifname);
 }
 
-function delegatesOf({ core, state }: Call, containerId: string): Delegate[] {
-  const { caches, ...files } = state.read(containerId);
+async function delegatesOf({ core, state }: Call, containerId: string): Promise<Delegate[]> {
+  const { caches, ...files } = await state.read(containerId);
   return core.recover({ runtime: { containerId, args: "" }, ...files, caches: [...caches.values()] })
     .delegates;
 }

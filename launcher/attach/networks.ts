@@ -30,8 +30,8 @@ export async function podNetworks(call: Call, pod: Pod, patience?: Patience): Pr
   return withAuxiliary(call, await withDevices([first, ...further, ...others], pod, call));
 }
 
-function withAuxiliary(call: Call, networks: Network[]): Network[] {
-  const auxiliary = auxiliaryNetwork(call);
+async function withAuxiliary(call: Call, networks: Network[]): Promise<Network[]> {
+  const auxiliary = await auxiliaryNetwork(call);
   return auxiliary ? [...networks, auxiliary] : networks;
 }
 
@@ -84,7 +84,7 @@ class Nads {
   async network(selection: Selection): Promise<Source> {
     const title = `${selection.namespace}/${selection.name}`;
     const nad = await this.get(title, selection);
-    if (nad) return { ...nadNetwork(this.call, nad), selection };
+    if (nad) return { ...(await nadNetwork(this.call, nad)), selection };
     throw new Fault(
       Code.invalidNetworkConfig,
       `there is no NetworkAttachmentDefinition ${title}, which pod ${this.pod.namespace}/${this.pod.name} selects: ` +

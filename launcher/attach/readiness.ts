@@ -8,18 +8,18 @@ const LIMIT_MS = 45_000; // as Multus; kubelet gives a sandbox two minutes
 /** Waits for the file, if there is to be one. */
 export async function waitUntilReady(call: Call): Promise<void> {
   const deadline = Date.now() + LIMIT_MS;
-  while (!isReady(call)) {
+  while (!(await isReady(call))) {
     if (Date.now() > deadline) throw notReady(call, Code.tryAgainLater);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
 
 /** Throws where the default network is not ready now. */
-export function requireReady(call: Call): void {
-  if (!isReady(call)) throw notReady(call, Code.pluginNotAvailable);
+export async function requireReady(call: Call): Promise<void> {
+  if (!(await isReady(call))) throw notReady(call, Code.pluginNotAvailable);
 }
 
-function isReady({ host, settings }: Call): boolean {
+async function isReady({ host, settings }: Call): Promise<boolean> {
   return settings.readinessIndicatorFile === "" || host.exists(settings.readinessIndicatorFile);
 }
 

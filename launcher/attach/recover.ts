@@ -27,7 +27,7 @@ export interface Recovered {
 /** What this call's runtime attached: from the scratch file, else the result cache, else as it would be now. */
 export async function recover(call: Call): Promise<Recovered> {
   const { core, runtime, settings, state } = call;
-  const files = state.read(runtime.containerId);
+  const files = await state.read(runtime.containerId);
   const caches = [...files.caches];
   const { delegates, rest, unusable } = core.recover({
     runtime,

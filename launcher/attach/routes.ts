@@ -2,11 +2,9 @@
 // Source: NPWG NAD spec v1.3, section 4.1.2.1.9; ip-route(8), ip(8) "-batch", nsenter(1).
 import type { RouteChange } from "../core/index.ts";
 import { Code, Fault } from "../fault.ts";
+import { SYSTEM_DIRS } from "../host/host.ts";
 import type { Attachment } from "./add.ts";
 import type { Call } from "./call.ts";
-
-/** A runtime's PATH may lack some of these. */
-const SYSTEM_DIRS = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
 /**
  * Makes the container's default routes what its pod asks for, and the results of `attachments` what they are then.
@@ -46,28 +44,20 @@ function setLine({ ifname, gateways }: RouteChange, family: 4 | 6): string {
 
 async function batch(call: Call, family: 4 | 6, lines: string[]): Promise<void> {
   if (lines.length === 0) return;
-  const [nsenter, ip] = ["nsenter", "ip"].map((name) => findTool(call, name));
-  const args = [`--net=${call.runtime.netns}`, ip ?? "", `-${family}`, "-batch", "-"];
-  call.log.write("debug", `default routes: ${nsenter} ${args.join(" ")}: ${lines.join("; ")}`);
-  const { exitCode, stderr } = await call.host.execute(nsenter ?? "", {
-    args,
-    env: call.env,
-    stdin: `${lines.join("\n")}\n`,
-    timeout: 10_000,
-  });
+  const { env, host, log, runtime } = call;
+  const ip = await host.find("ip", SYSTEM_DIRS);
+  if (ip === undefined) {
+    const message = "`default-route` needs the command ip on the node: install iproute2";
+    throw new Fault(Code.pluginNotAvailable, message);
+  }
+  const args = [`-${family}`, "-batch", "-"];
+  log.write("debug", `default routes in ${runtime.netns}: ${ip} ${args.join(" ")}: ${lines.join("; ")}`);
+  const stdin = `${lines.join("\n")}\n`;
+  const options = { args, netns: runtime.netns, env, stdin, timeout: 10_000 };
+  const { exitCode, stderr } = await host.execute(ip, options);
   if (exitCode === 0) return;
   throw new Fault(
     Code.invalidNetworkConfig,
     `default routes cannot be set as \`default-route\` asks (${lines.join("; ")}): ${stderr.trim()}`,
-  );
-}
-
-function findTool({ env, host }: Call, name: string): string {
-  const dirs = [...(env.PATH ?? "").split(":").filter((dir) => dir.startsWith("/")), ...SYSTEM_DIRS];
-  const path = host.find(name, dirs);
-  if (path !== undefined) return path;
-  throw new Fault(
-    Code.pluginNotAvailable,
-    `\`default-route\` needs the command ${name} on the node: install iproute2 and util-linux`,
   );
 }

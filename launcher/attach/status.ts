@@ -9,9 +9,9 @@ import { requireReady } from "./readiness.ts";
 
 /** Throws with code 50 or 51, or what the default network's own plugins answer. */
 export async function status(call: Call): Promise<void> {
-  requireReady(call);
+  await requireReady(call);
   const delegate = await defaultDelegate(call);
-  requirePlugins(call, [delegate], Code.pluginNotAvailable);
+  await requirePlugins(call, [delegate], Code.pluginNotAvailable);
   if (delegate.cniVersion.startsWith("1.1.")) await statusDelegate(call, delegate);
 }
 

@@ -49,7 +49,7 @@ export async function offerDeviceInfo(
   if (deviceInfoFile === undefined || !deviceID || !resourceName) return;
   const path = `${dir}/${flat(resourceName)}-${flat(deviceID)}-device.json`;
   try {
-    const text = host.read(path);
+    const text = await host.read(path);
     if (text === undefined) return; // its device plugin says nothing
     requireObject(JSON.parse(text));
     await host.write(deviceInfoFile, text);
@@ -62,10 +62,13 @@ export async function offerDeviceInfo(
  * After a delegate's ADD: the device-info for network-status, as JSON text, or undefined where there is none. What is not
  * as the spec has it is logged and left out.
  */
-export function readDeviceInfo({ deviceInfoFile }: Delegate, { host, log }: Ports): string | undefined {
+export async function readDeviceInfo(
+  { deviceInfoFile }: Delegate,
+  { host, log }: Ports,
+): Promise<string | undefined> {
   if (deviceInfoFile === undefined) return undefined;
   try {
-    const text = host.read(deviceInfoFile);
+    const text = await host.read(deviceInfoFile);
     if (text === undefined) return undefined;
     requireValid(JSON.parse(text));
     return text.trim();

@@ -36,8 +36,8 @@ export const KUBELET: Kubelet = {
 /** Rejects with a Fault: code 11 where the kubelet gives no answer, 6 and 5 where its file is of no use. */
 export async function podResources(host: Host, pod: Pod, kubelet: Kubelet): Promise<PodResources> {
   const { socket, checkpoint } = kubelet;
-  if (host.exists(socket)) return askKubelet(pod, kubelet);
-  const text = host.read(checkpoint);
+  if (await host.exists(socket)) return askKubelet(pod, kubelet);
+  const text = await host.read(checkpoint);
   if (text !== undefined) return { devices: checkpointDevices(text, checkpoint, pod.uid), claims: new Map() };
   throw new Fault(
     Code.ioFailure,

@@ -4,7 +4,7 @@ import * as fs from "node:fs";
 import { basename, dirname } from "node:path";
 import { Code, Fault } from "../fault.ts";
 import { makeDirectory } from "./directory.ts";
-import type { ExecuteOptions, Execution, Host } from "./host.ts";
+import { type ExecuteOptions, type Execution, type Host, SYSTEM_DIRS } from "./host.ts";
 
 /** What a plugin may print. The largest results in use have a few kilobytes. */
 const MAX_OUTPUT = 4 << 20;
@@ -12,29 +12,25 @@ const MAX_OUTPUT = 4 << 20;
 export const localHost: Host = {
   prepare: childProcess,
 
-  find(name, dirs) {
-    for (const dir of dirs) {
-      const path = `${dir}/${name}`;
-      if (fs.statSync(path, { throwIfNoEntry: false })?.isFile()) return path;
-    }
-    return undefined;
+  async find(name, dirs) {
+    return findFile(name, dirs);
   },
 
   execute,
 
-  read(path) {
+  async read(path) {
     return unlessMissing(() => fs.readFileSync(path, "utf8"), undefined);
   },
 
-  list(dir) {
+  async list(dir) {
     return unlessMissing(() => fs.readdirSync(dir).sort(), []);
   },
 
-  isDirectory(path) {
+  async isDirectory(path) {
     return fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
   },
 
-  exists(path) {
+  async exists(path) {
     return fs.existsSync(path);
   },
 
@@ -60,10 +56,18 @@ export const localHost: Host = {
     }
   },
 
-  remove(path) {
+  async remove(path) {
     unlessMissing(() => fs.unlinkSync(path), undefined);
   },
 };
+
+function findFile(name: string, dirs: string[]): string | undefined {
+  for (const dir of dirs) {
+    const path = `${dir}/${name}`;
+    if (fs.statSync(path, { throwIfNoEntry: false })?.isFile()) return path;
+  }
+  return undefined;
+}
 
 /** Loading it takes 3 ms, which a pod's ADD has while it waits for the API server. */
 function childProcess(): typeof import("node:child_process") {
@@ -94,13 +98,13 @@ function sync(file: number): Promise<void> {
  * Synchronously: there is nothing to do meanwhile, and not setting up streams saves 1.5 ms a plugin. With a time limit the
  * plugin leads a process group of its own, so that the limit ends it with all that it started.
  */
-async function execute(path: string, { args = [], env, stdin, timeout }: ExecuteOptions): Promise<Execution> {
-  const options = { env, input: stdin, maxBuffer: MAX_OUTPUT, killSignal: "SIGKILL" as const };
+async function execute(path: string, options: ExecuteOptions): Promise<Execution> {
+  const { netns, env, stdin, timeout } = options;
+  const [command, args] = netns === undefined ? [path, options.args ?? []] : entering(netns, path, options);
+  const process = { env, input: stdin, maxBuffer: MAX_OUTPUT, killSignal: "SIGKILL" as const };
   const limit = timeout > 0 ? { timeout, detached: true } : {};
-  const { pid, status, signal, stdout, stderr, error } = childProcess().spawnSync(path, args, {
-    ...options,
-    ...limit,
-  });
+  const ended = childProcess().spawnSync(command, args, { ...process, ...limit });
+  const { pid, status, signal, stdout, stderr, error } = ended;
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   if (error && timeout > 0) killGroup(pid);
   if (code === "ETIMEDOUT") {
@@ -123,6 +127,16 @@ async function execute(path: string, { args = [], env, stdin, timeout }: Execute
   }
   if (!isUtf8(stdout)) throw new Fault(Code.decodeFailure, `${path} printed bytes that are not UTF-8`);
   return { exitCode: status ?? 0, stdout: stdout.toString(), stderr: stderr.toString() };
+}
+
+/** Node cannot enter a namespace; util-linux can. */
+function entering(netns: string, path: string, { args = [] }: ExecuteOptions): [string, string[]] {
+  const nsenter = findFile("nsenter", SYSTEM_DIRS);
+  if (nsenter !== undefined) return [nsenter, [`--net=${netns}`, path, ...args]];
+  throw new Fault(
+    Code.pluginNotAvailable,
+    `${path} must run in the pod's network namespace, which needs the command nsenter on the node: install util-linux`,
+  );
 }
 
 function killGroup(leader: number): void {

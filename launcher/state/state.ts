@@ -17,27 +17,27 @@ export class State {
   ) {}
 
   /** What there is of a container. Of the caches, some may turn out to be another's. */
-  read(containerId: string): ContainerFiles {
+  async read(containerId: string): Promise<ContainerFiles> {
     const files: ContainerFiles = { caches: new Map() };
-    const scratch = this.host.read(this.scratchPath(containerId));
+    const scratch = await this.host.read(this.scratchPath(containerId));
     if (scratch !== undefined) files.scratch = scratch;
-    for (const name of this.host.list(this.resultsDir)) {
+    for (const name of await this.host.list(this.resultsDir)) {
       if (isTemporary(name) || !name.includes(`-${containerId}-`)) continue;
-      const text = this.host.read(`${this.resultsDir}/${name}`);
+      const text = await this.host.read(`${this.resultsDir}/${name}`);
       if (text !== undefined) files.caches.set(name, text);
     }
     return files;
   }
 
   /** The IDs of all containers that have a file here. */
-  containers(): Set<string> {
+  async containers(): Promise<Set<string>> {
     const ids = new Set<string>();
-    for (const name of this.host.list(this.cniDir)) {
-      if (!isTemporary(name) && isScratch(this.host.read(`${this.cniDir}/${name}`))) ids.add(name);
+    for (const name of await this.host.list(this.cniDir)) {
+      if (!isTemporary(name) && isScratch(await this.host.read(`${this.cniDir}/${name}`))) ids.add(name);
     }
-    for (const name of this.host.list(this.resultsDir)) {
+    for (const name of await this.host.list(this.resultsDir)) {
       if (isTemporary(name)) continue;
-      const id = containerOf(this.host.read(`${this.resultsDir}/${name}`) ?? "");
+      const id = containerOf((await this.host.read(`${this.resultsDir}/${name}`)) ?? "");
       if (id !== undefined) ids.add(id);
     }
     return ids;
@@ -50,15 +50,15 @@ export class State {
   }
 
   /** Removes a container's scratch file, with what writers that were killed have left of it. */
-  removeScratch(containerId: string): void {
-    this.host.remove(this.scratchPath(containerId));
-    this.removeTemporaries(this.cniDir, (name) => name.startsWith(`.${containerId}.`));
-    this.removeTemporaries(this.resultsDir, (name) => name.includes(`-${containerId}-`));
+  async removeScratch(containerId: string): Promise<void> {
+    await this.host.remove(this.scratchPath(containerId));
+    await this.removeTemporaries(this.cniDir, (name) => name.startsWith(`.${containerId}.`));
+    await this.removeTemporaries(this.resultsDir, (name) => name.includes(`-${containerId}-`));
   }
 
-  private removeTemporaries(dir: string, belongs: (name: string) => boolean): void {
-    for (const name of this.host.list(dir)) {
-      if (isTemporary(name) && belongs(name)) this.host.remove(`${dir}/${name}`);
+  private async removeTemporaries(dir: string, belongs: (name: string) => boolean): Promise<void> {
+    for (const name of await this.host.list(dir)) {
+      if (isTemporary(name) && belongs(name)) await this.host.remove(`${dir}/${name}`);
     }
   }
 
@@ -66,8 +66,8 @@ export class State {
     return this.host.write(`${this.resultsDir}/${name}`, text);
   }
 
-  removeCache(name: string): void {
-    this.host.remove(`${this.resultsDir}/${name}`);
+  removeCache(name: string): Promise<void> {
+    return this.host.remove(`${this.resultsDir}/${name}`);
   }
 
   private get resultsDir(): string {

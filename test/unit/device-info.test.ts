@@ -55,12 +55,12 @@ describe("before ADD", () => {
   test("a device's ID may have slashes, as a resource's name has", async () => {
     writeFileSync(join(dir, "dp/vendor.com-vf-dev-vhost-1-device.json"), JSON.stringify(PCI));
     await offerDeviceInfo(planned({ ...DEVICE, id: "dev/vhost/1" }), ports, join(dir, "dp"));
-    expect(readDeviceInfo(planned({ ...DEVICE, id: "dev/vhost/1" }), ports)).toBe(JSON.stringify(PCI));
+    expect(await readDeviceInfo(planned({ ...DEVICE, id: "dev/vhost/1" }), ports)).toBe(JSON.stringify(PCI));
   });
 
   test("a device plugin that says nothing is no error: the CNI plugin may", async () => {
     await offerDeviceInfo(planned(DEVICE), ports, join(dir, "dp"));
-    expect(readDeviceInfo(planned(DEVICE), ports)).toBeUndefined();
+    expect(await readDeviceInfo(planned(DEVICE), ports)).toBeUndefined();
     expect(logged).toEqual([]);
   });
 
@@ -69,7 +69,7 @@ describe("before ADD", () => {
     async (text) => {
       writeFileSync(join(dir, "dp/vendor.com-vf-0000:03:02.1-device.json"), text);
       await offerDeviceInfo(planned(DEVICE), ports, join(dir, "dp"));
-      expect(localHost.exists(join(dir, "cni/apps-vf-0123abc_net1"))).toBe(false);
+      expect(await localHost.exists(join(dir, "cni/apps-vf-0123abc_net1"))).toBe(false);
       expect(logged.join()).toContain("vendor.com-vf-0000:03:02.1-device.json is not passed on");
     },
   );
@@ -89,12 +89,12 @@ describe("after ADD", () => {
     return readDeviceInfo(planned(DEVICE), ports);
   };
 
-  test("a network without a device has no device-info", () => {
-    expect(readDeviceInfo(planned(), ports)).toBeUndefined();
+  test("a network without a device has no device-info", async () => {
+    expect(await readDeviceInfo(planned(), ports)).toBeUndefined();
   });
 
-  test("device-info goes into network-status", () => {
-    const deviceInfo = read(`${JSON.stringify(PCI, null, 2)}\n`);
+  test("device-info goes into network-status", async () => {
+    const deviceInfo = await read(`${JSON.stringify(PCI, null, 2)}\n`);
     const result = JSON.stringify({
       cniVersion: "1.0.0",
       interfaces: [{ name: "net1", sandbox: "/proc/1/ns/net" }],
@@ -119,8 +119,8 @@ describe("after ADD", () => {
     },
     { type: "vhost-user", version: "1.1.0", "vhost-user": { mode: "client", path: "/run/vhost.sock" } },
     { type: "memif", version: "1.1.0", memif: { role: "slave", path: "/run/memif.sock", mode: "punt" } },
-  ])("device-info of type $type is as the spec has it", (info) => {
-    expect(read(JSON.stringify(info))).toBe(JSON.stringify(info));
+  ])("device-info of type $type is as the spec has it", async (info) => {
+    expect(await read(JSON.stringify(info))).toBe(JSON.stringify(info));
     expect(logged).toEqual([]);
   });
 
@@ -143,8 +143,8 @@ describe("after ADD", () => {
     ],
     ['{"type":"vhost-user","version":"1.1.0","vhost-user":{"mode":"both","path":"a"}}', "`vhost-user.mode`"],
     ['{"type":"memif","version":"1.1.0","memif":{"role":"slave","mode":"ip"}}', "`memif.path`"],
-  ])("%s is left out, and the log says why", (text, why) => {
-    expect(read(text)).toBeUndefined();
+  ])("%s is left out, and the log says why", async (text, why) => {
+    expect(await read(text)).toBeUndefined();
     expect(logged.join()).toContain("is left out of network-status");
     expect(logged.join()).toContain(why);
   });
