@@ -41,7 +41,7 @@ interface Bundle {
 
 const BIN_DIR = "/opt/cni/bin";
 const CONF_DIR = "/etc/cni/net.d";
-const STATIC_PODS = "/etc/kubernetes/manifests";
+export const STATIC_PODS = "/etc/kubernetes/manifests";
 const SOCKET = "/run/containerd/containerd.sock";
 /** The hierarchies of control groups, or the only one. */
 const CGROUPS = "/sys/fs/cgroup";

@@ -1,10 +1,12 @@
 // Makes what the tests of this tier need before the first of them: a build of minutes does not fit into a test's time.
 import { ensureContainerd } from "../../scripts/containerd.ts";
+import { ensureFlannel } from "../../scripts/flannel.ts";
 import { ensureKubernetes } from "../../scripts/kubernetes.ts";
 import setupKube from "../kube/setup.ts";
 
 export default function setup(): void {
   setupKube();
   ensureContainerd();
+  ensureFlannel();
   ensureKubernetes("kubelet");
 }

@@ -1,0 +1,139 @@
+// A node whose pods Plexus attaches, and the networks that they select.
+import * as fs from "node:fs";
+import { join } from "node:path";
+import type { KubernetesObject, V1Pod } from "@kubernetes/client-node";
+import { expect } from "vitest";
+import { ensurePackages } from "../../scripts/debian.ts";
+import { ensureFlannel } from "../../scripts/flannel.ts";
+import { binary } from "../binary.ts";
+import { ApiServer } from "../kube/apiserver.ts";
+import { until } from "../kube/until.ts";
+import { Node, type PodOptions } from "./node.ts";
+
+export const NETWORKS = "k8s.v1.cni.cncf.io/networks";
+export const RESOURCE_NAME = "k8s.v1.cni.cncf.io/resourceName";
+const NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status";
+/** Where confs are that a NetworkAttachmentDefinition may name. */
+export const CONF_DIR = "/etc/cni/multus/net.d";
+const STATE = "/var/lib/cni/multus";
+
+type Conf = Record<string, unknown>;
+
+/** One element of the network-status annotation, as far as tests look at it. */
+interface Status {
+  name: string;
+  interface: string;
+  ips?: string[];
+}
+
+export class Site {
+  readonly api: ApiServer;
+  readonly node: Node;
+
+  private constructor(api: ApiServer, node: Node) {
+    this.api = api;
+    this.node = node;
+  }
+
+  /** A cluster of one node, whose default network is `podnet`, a bridge of 10.244.0.0/24 with a default route. */
+  static async open(): Promise<Site> {
+    ensurePackages(["iputils-ping"]);
+    const api = await ApiServer.start();
+    try {
+      const node = await Node.start(api, (one) => equip(one, api));
+      return new Site(api, node);
+    } catch (error) {
+      await api.stop();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.node.stop();
+    await this.api.stop();
+  }
+
+  /** Creates a NetworkAttachmentDefinition; without a conf, one that names a file. */
+  async nad(name: string, conf?: Conf, annotations: Record<string, string> = {}): Promise<void> {
+    await this.api.admin.create({
+      apiVersion: "k8s.cni.cncf.io/v1",
+      kind: "NetworkAttachmentDefinition",
+      metadata: { name, namespace: "default", annotations },
+      spec: conf ? { config: JSON.stringify(conf) } : {},
+    } as KubernetesObject);
+  }
+
+  /** Creates a pod that selects networks, and waits until it runs. */
+  async pod(name: string, networks?: string | object[], spec: PodOptions["spec"] = {}): Promise<V1Pod> {
+    const text = typeof networks === "object" ? JSON.stringify(networks) : networks;
+    await this.node.create(name, { annotations: text === undefined ? {} : { [NETWORKS]: text }, spec });
+    return this.running(name);
+  }
+
+  /** The pod, once it runs; if it does not, the error has its events. */
+  async running(name: string): Promise<V1Pod> {
+    try {
+      const [pod] = await this.node.running([name]);
+      if (pod) return pod;
+      throw new Error(`${name} is not there`);
+    } catch (error) {
+      const { items } = await this.api.core.listNamespacedEvent({ namespace: "default" });
+      const events = items.filter(({ involvedObject }) => involvedObject.name === name);
+      const lines = events.map(({ reason, message }) => `${reason}: ${message}`);
+      throw new Error([(error as Error).message, ...lines].join("\n"), { cause: error });
+    }
+  }
+
+  status(pod: V1Pod): Status[] {
+    return JSON.parse(pod.metadata?.annotations?.[NETWORK_STATUS] ?? "[]") as Status[];
+  }
+
+  async remove(...pods: V1Pod[]): Promise<void> {
+    await this.node.remove(pods.map(({ metadata }) => metadata?.name ?? ""));
+    await this.expectNothingLeft();
+  }
+
+  /** No state, no address, no veth but those of pods that are still there: a test has removed all of its own. */
+  async expectNothingLeft(): Promise<void> {
+    // The last namespace's removal ends a moment after the runtime has let go of it.
+    const veths = () => this.node.run("ip", "-brief", "link", "show", "type", "veth");
+    await until("no veth is left", async () => !/^veth/m.test(await veths()), 30);
+    expect(this.node.files(STATE)).toEqual([]);
+    expect(
+      this.node.files("/var/lib/cni/networks").filter((name) => /\/\d+\.\d+\.\d+\.\d+$/.test(name)),
+    ).toEqual([]);
+    expect(this.node.files("/var/lib/cni/flannel")).toEqual([]);
+  }
+
+  /** Does `from` reach that address? Throws with ping's own words if not. */
+  async ping(from: V1Pod, address: string): Promise<void> {
+    await this.node.inside(from, "ping", "-c", "1", "-W", "5", address);
+  }
+}
+
+/** The conf of a bridge with addresses from 10.244.<number>.0/24. */
+export function bridge(name: string, number: number, ipam: Conf = {}): Conf {
+  const ranges = [[{ subnet: `10.244.${number}.0/24` }]];
+  return {
+    cniVersion: "1.0.0",
+    name,
+    type: "bridge",
+    bridge: `br${number}`,
+    isGateway: true,
+    ipam: { type: "host-local", ranges, ...ipam },
+  };
+}
+
+async function equip(node: Node, api: ApiServer): Promise<void> {
+  node.copy(binary, "/opt/cni/bin/plexus");
+  node.copy(ensureFlannel(), "/opt/cni/bin/flannel");
+  const kubeconfig = "/etc/cni/net.d/plexus.d/plexus.kubeconfig";
+  node.write(kubeconfig, fs.readFileSync(api.kubeconfig("plexus", { url: node.apiUrl })), 0o600);
+  const conf = { cniVersion: "1.0.0", name: "plexus", type: "plexus", kubeconfig, clusterNetwork: "podnet" };
+  node.write("/etc/cni/net.d/00-plexus.conf", JSON.stringify(conf));
+  const podnet = bridge("podnet", 0, { routes: [{ dst: "0.0.0.0/0" }] });
+  node.write(join(CONF_DIR, "10-podnet.conf"), JSON.stringify(podnet));
+  // Something for macvlan to be on: the tests' pods are the only ones on that wire.
+  await node.run("ip", "link", "add", "uplink", "type", "veth", "peer", "name", "wire");
+  for (const link of ["uplink", "wire"]) await node.run("ip", "link", "set", link, "up");
+}
