@@ -121,9 +121,9 @@ describe("a device that the kubelet has given to a pod", () => {
     const conf = { cniVersion: "1.0.0", type: "fake-nic" };
     await site.nad("nic", conf, { [RESOURCE_NAME]: RESOURCE });
     const kubelet = join(site.node.dir, "kubelet");
-    const plugin = await startDevicePlugin(join(kubelet, "device-plugins"), RESOURCE, DEVICES);
+    const plugin = startDevicePlugin(kubelet, RESOURCE, DEVICES, site.node.dir);
     try {
-      await until("the node has the devices", async () => {
+      await plugin.until("the node has the devices", async () => {
         const { status } = await site.api.core.readNode({ name: site.node.name });
         return status?.allocatable?.[RESOURCE] === String(DEVICES.length);
       });
@@ -152,7 +152,7 @@ describe("a device that the kubelet has given to a pod", () => {
       }
       await site.remove(first, second);
     } finally {
-      plugin.stop();
+      await plugin.stop();
     }
   });
 });

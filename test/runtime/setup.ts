@@ -1,5 +1,6 @@
 // Makes what the tests of this tier need before the first of them: a build of minutes does not fit into a test's time.
 import { ensureContainerd } from "../../scripts/containerd.ts";
+import { ensurePackages } from "../../scripts/debian.ts";
 import { ensureFlannel } from "../../scripts/flannel.ts";
 import { ensureKubernetes } from "../../scripts/kubernetes.ts";
 import setupKube from "../kube/setup.ts";
@@ -7,6 +8,7 @@ import setupKube from "../kube/setup.ts";
 export default function setup(): void {
   setupKube();
   ensureContainerd();
+  ensurePackages(["iputils-ping", "python3-grpcio"]);
   ensureFlannel();
   ensureKubernetes("kubelet");
 }
