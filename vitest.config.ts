@@ -16,6 +16,16 @@ export default defineConfig({
         },
       },
       {
+        // The same tests once more, through the shim and a resident process.
+        test: {
+          name: "resident",
+          include: ["test/netns/**/*.test.ts"],
+          env: { PLEXUS_MODE: "resident" },
+          testTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
         // After the others: an API server, and then a node, take the machine for themselves.
         test: {
           name: "kube",

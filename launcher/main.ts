@@ -4,6 +4,8 @@ import { writeSync } from "node:fs";
 
 const SUPPORTED = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"];
 
+declare const VERSION: string; // by the build
+
 /** Writes all of `text`, also into a pipe that takes it bit by bit. */
 function print(descriptor: number, text: string): void {
   let bytes = Buffer.from(text);
@@ -19,6 +21,11 @@ function print(descriptor: number, text: string): void {
 const command = process.env.CNI_COMMAND ?? "";
 if (command === "VERSION") {
   print(1, `${JSON.stringify({ cniVersion: SUPPORTED.at(-1), supportedVersions: SUPPORTED })}\n`);
+} else if (command === "" && process.argv.length > 2) {
+  import("./lazy.ts").then(async ({ lazy }) => {
+    const { runCommand } = lazy<typeof import("./cli.ts")>("cli");
+    process.exit(await runCommand(process.argv.slice(2), VERSION));
+  });
 } else if (command === "") {
   print(
     2,

@@ -1,5 +1,5 @@
 // Builds everything that ships: assembly/ -> build/core.wasm, launcher/ -> build/plexus.cjs and build/lazy/*, and all of
-// them -> build/plexus.
+// them -> build/plexus; launcher/shim/ -> build/plexus-shim.
 // `node scripts/build.ts [x64|arm64 ...]` packages for these architectures; by default for this machine's.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -8,15 +8,18 @@ import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BuildOptions, build } from "esbuild";
+import { buildShim } from "./shim.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const require = createRequire(import.meta.url);
+const { version } = JSON.parse(fs.readFileSync(join(root, "package.json"), "utf8")) as { version: string };
 const host = process.arch;
 const wasm = join(root, "build/core.wasm");
 const bundle = join(root, "build/plexus.cjs");
 /** What is bundled by itself, to be loaded when it is used: see launcher/lazy.ts. Name -> source. */
 const lazyModules = new Map([
   ["plugin", "launcher/plugin.ts"],
+  ["cli", "launcher/cli.ts"],
   ...fs
     .readdirSync(join(root, "launcher"), { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".lazy.ts"))
@@ -43,7 +46,10 @@ const architectures = process.argv.length > 2 ? process.argv.slice(2) : [host];
 fs.mkdirSync(join(root, "build"), { recursive: true });
 compileCore();
 await bundleLauncher();
-for (const arch of architectures) packageFor(arch);
+for (const arch of architectures) {
+  packageFor(arch);
+  buildShim(version, arch, join(root, arch === host ? "build/plexus-shim" : `build/plexus-shim-${arch}`));
+}
 
 function compileCore(): void {
   const asc = join(root, "node_modules/assemblyscript/bin/asc.js");
@@ -90,7 +96,7 @@ async function bundleModule(entry: string, outfile: string, more: BuildOptions):
     platform: "node",
     format: "cjs",
     target: "node24",
-    define: { "import.meta.dirname": "__dirname" },
+    define: { "import.meta.dirname": "__dirname", VERSION: JSON.stringify(version) },
     minify: true,
     metafile: true,
     logLevel: "warning",

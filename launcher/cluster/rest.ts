@@ -31,6 +31,10 @@ export function restCluster(open: () => Promise<Connection>, env: NodeJS.Process
       const { Transport } = await import("./transport.ts"); // it loads node:net
       return Transport.to(connection, env);
     });
+    // What is wrong may be mended by the time of the next call, where this process lives that long.
+    opened.catch(() => {
+      opened = undefined;
+    });
     return opened;
   };
   return {

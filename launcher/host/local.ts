@@ -4,6 +4,7 @@ import * as fs from "node:fs";
 import { basename, dirname } from "node:path";
 import { Code, Fault } from "../fault.ts";
 import { makeDirectory } from "./directory.ts";
+import { endedBy, saidTooMuch, tookTooLong } from "./endings.ts";
 import { type ExecuteOptions, type Execution, type Host, SYSTEM_DIRS } from "./host.ts";
 
 /** What a plugin may print. The largest results in use have a few kilobytes. */
@@ -107,24 +108,13 @@ async function execute(path: string, options: ExecuteOptions): Promise<Execution
   const { pid, status, signal, stdout, stderr, error } = ended;
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   if (error && timeout > 0) killGroup(pid);
-  if (code === "ETIMEDOUT") {
-    const seconds = `${timeout / 1000} s (\`delegateTimeoutSeconds\`)`;
-    throw new Fault(Code.tryAgainLater, `${path} took longer than ${seconds} and was ended`);
-  }
-  if (code === "ENOBUFS") {
-    throw new Fault(Code.decodeFailure, `${path} printed more than ${MAX_OUTPUT >> 20} MiB and was ended`);
-  }
+  if (code === "ETIMEDOUT") throw tookTooLong(path, timeout);
+  if (code === "ENOBUFS") throw saidTooMuch(path, MAX_OUTPUT);
   // A plugin that ends before it has read its stdin says why by its exit: EPIPE is not the reason.
   if (error && code !== "EPIPE") {
     throw new Fault(Code.ioFailure, `${path} cannot be executed: ${error.message}`);
   }
-  if (signal) {
-    const said = stderr.toString().trim().slice(0, 500);
-    throw new Fault(
-      Code.internal,
-      `${path} was ended by ${signal}${said === "" ? "" : `; on stderr: ${said}`}`,
-    );
-  }
+  if (signal) throw endedBy(path, signal, stderr.toString());
   if (!isUtf8(stdout)) throw new Fault(Code.decodeFailure, `${path} printed bytes that are not UTF-8`);
   return { exitCode: status ?? 0, stdout: stdout.toString(), stderr: stderr.toString() };
 }

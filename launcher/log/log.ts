@@ -14,8 +14,12 @@ export interface LogSettings {
   logOptions: { maxAge: number; maxSize: number; maxBackups: number; compress: boolean };
 }
 
-/** Opens the log as the conf has it; a log file that has grown too large is set aside first. */
-export async function openLog(settings: LogSettings): Promise<Log> {
+/**
+ * Opens the log as the conf has it; a log file that has grown too large is set aside first.
+ *
+ * @param stderr takes lines for the runtime
+ */
+export async function openLog(settings: LogSettings, stderr: (line: string) => void): Promise<Log> {
   const { logFile, logOptions } = settings;
   const limit = logOptions.maxSize * 1024 * 1024;
   if (logFile !== "") {
@@ -29,13 +33,16 @@ export async function openLog(settings: LogSettings): Promise<Log> {
       // Another process has rotated it in the meantime, or the disk is full.
     }
   }
-  return new Log(settings);
+  return new Log(settings, stderr);
 }
 
 export class Log {
   private readonly level: number;
 
-  constructor(private readonly settings: LogSettings) {
+  constructor(
+    private readonly settings: LogSettings,
+    private readonly stderr: (line: string) => void,
+  ) {
     const level = LEVELS.indexOf(settings.logLevel.toLowerCase() as Level);
     this.level = Math.max(level, 0);
     // As Multus has it: an unknown level is no reason to leave a pod without its network.
@@ -48,7 +55,7 @@ export class Log {
     if (LEVELS.indexOf(level) > this.level) return;
     const { logFile, logToStderr } = this.settings;
     const line = `${timestamp(new Date())} [${level}] ${message.replaceAll("\n", " ")}\n`;
-    if (logToStderr) attempt(() => fs.writeSync(2, line));
+    if (logToStderr) attempt(() => this.stderr(line));
     if (logFile !== "") attempt(() => fs.appendFileSync(logFile, line, { mode: 0o600 }));
   }
 }

@@ -8,6 +8,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ensurePackages, ensurePlugins } from "../../scripts/debian.ts";
 import { binary } from "../binary.ts";
+import { until } from "../kube/until.ts";
+import { Resident } from "./resident.ts";
 
 if (process.getuid?.() !== 0) throw new Error("the netns tests make network namespaces: run them as root");
 ensurePackages(["iproute2", "iptables", "nftables", "iputils-ping", "busybox"]);
@@ -56,7 +58,11 @@ export interface Target {
 }
 
 interface Link {
+  ifindex: number;
   ifname: string;
+  /** Of a veth's other end, in the namespace of that ID. */
+  link_index?: number;
+  link_netnsid?: number;
   flags: string[];
   linkinfo?: { info_kind?: string };
 }
@@ -68,6 +74,9 @@ export interface FakeCall {
   ifname: string;
   conf: Conf;
 }
+
+/** Do tests go through the shim to a resident process? */
+const IS_RESIDENT = process.env.PLEXUS_MODE === "resident";
 
 const NETNS_DIR = "/run/netns";
 const NSENTER = "/usr/bin/nsenter";
@@ -92,6 +101,10 @@ export class Lab {
   /** What was there before Plexus was executed. */
   private readonly baseline = new Map<string, Set<string>>();
 
+  /** What the runtime executes. */
+  private plexus = binary;
+  private resident: Resident | undefined;
+
   private constructor() {}
 
   /** A new node, with nothing on it. */
@@ -103,11 +116,22 @@ export class Lab {
     await lab.namespace(lab.node);
     await lab.onNode("ip", "link", "set", "lo", "up");
     await lab.rebase(lab.node);
+    if (IS_RESIDENT) await lab.reside();
     return lab;
+  }
+
+  /** From now on the runtime executes the shim of a resident process. */
+  async reside(): Promise<Resident> {
+    const rights = [`state ${this.cniDir}`, `read ${this.dir}`];
+    this.resident = new Resident(join(this.dir, "resident"), rights);
+    await this.resident.start();
+    this.plexus = this.resident.shim;
+    return this.resident;
   }
 
   /** Ends what still runs on the node, and removes all of it. */
   async close(): Promise<void> {
+    await this.resident?.stop();
     const names = [this.node, ...this.containers.map(({ netns }) => netns.slice(NETNS_DIR.length + 1))];
     for (const child of this.processes) child.kill("SIGKILL");
     for (const name of names) {
@@ -126,10 +150,15 @@ export class Lab {
     return container;
   }
 
-  /** Takes a container's namespace away, as a runtime does with a dead one. */
+  /** Takes a container's namespace away, as a runtime does with a dead one, and waits for what goes with it. */
   async kill(container: Container): Promise<void> {
     this.containers.splice(this.containers.indexOf(container), 1);
+    const peers = new Set((await links(container.netns)).map(({ link_index }) => link_index));
     await must("ip", ["netns", "delete", container.netns.slice(NETNS_DIR.length + 1)]);
+    // The kernel takes its interfaces away in its own time, and their other ends with them.
+    const node = `${NETNS_DIR}/${this.node}`;
+    const isPeer = ({ ifindex, link_netnsid }: Link) => link_netnsid !== undefined && peers.has(ifindex);
+    await until("the container's links are gone", async () => !(await links(node)).some(isPeer));
   }
 
   /**
@@ -281,7 +310,7 @@ export class Lab {
         CNI_ARGS: target.args ?? "",
       }),
     };
-    const child = spawn(NSENTER, [`--net=${NETNS_DIR}/${this.node}`, binary], { env });
+    const child = spawn(NSENTER, [`--net=${NETNS_DIR}/${this.node}`, this.plexus], { env });
     this.processes.push(child);
     return { pid: child.pid ?? 0, outcome: outcomeOf(child, JSON.stringify(conf)) };
   }

@@ -1,0 +1,212 @@
+// The host is where the runtime executed the shim that is at the other end of a connection: docs/protocol.md.
+import { isUtf8 } from "node:buffer";
+import type { Socket } from "node:net";
+import { Code, Fault } from "../fault.ts";
+import {
+  type Fields,
+  type Frame,
+  FrameReader,
+  FromShim,
+  frame,
+  type Part,
+  PROTOCOL,
+  ToShim,
+} from "../resident/frames.ts";
+import { endedBy, saidTooMuch, tookTooLong } from "./endings.ts";
+import type { ExecuteOptions, Execution, Host } from "./host.ts";
+
+/** What a plugin may print. */
+const MAX_OUTPUT = 4 << 20;
+/** The largest file that is read here: a conf or a device checkpoint. */
+const MAX_FILE = 8 << 20;
+const [ENOENT, ENOTDIR, EISDIR] = [2, 20, 21];
+const DIRECTORY = 2;
+
+/** What the runtime executed the shim with. */
+export interface Received {
+  env: Record<string, string>;
+  stdin: Buffer;
+}
+
+interface Waiting {
+  resolve(frame: Frame): void;
+  reject(error: Error): void;
+}
+
+/** One execution of the shim. Its host serves until it has been answered, or is gone. */
+export class Shim {
+  /** Why the shim would not do what it was asked for: `plexus` beside it may. */
+  refusal: string | undefined;
+  /** Resolves when the connection is no more. */
+  readonly gone: Promise<void>;
+  private readonly waiting = new Map<number, Waiting>();
+  private readonly reader = new FrameReader();
+  private readonly socket: Socket;
+  private lastId = 0;
+
+  /** @param called is told once, what the runtime executed the shim with */
+  constructor(socket: Socket, called: (received: Received) => void) {
+    this.socket = socket;
+    socket.on("data", (chunk: Buffer) => {
+      try {
+        for (const one of this.reader.push(chunk)) this.take(one, called);
+      } catch (error) {
+        socket.destroy(error as Error);
+      }
+    });
+    socket.on("error", () => undefined); // it closes, too
+    this.gone = new Promise((resolve) => {
+      socket.on("close", () => {
+        const error = new Fault(Code.tryAgainLater, "the runtime's call has ended before it was answered");
+        for (const { reject } of this.waiting.values()) reject(error);
+        this.waiting.clear();
+        resolve();
+      });
+    });
+  }
+
+  accept(version: string): void {
+    this.socket.write(frame(ToShim.accept, 0, PROTOCOL, version));
+  }
+
+  /** Says that the call is not forgotten. */
+  alive(): void {
+    this.socket.write(frame(ToShim.alive, 0));
+  }
+
+  /** Writes to the shim's stderr, which the runtime keeps. */
+  say(text: string): void {
+    if (!this.socket.destroyed) this.socket.write(frame(ToShim.say, 0, text));
+  }
+
+  answer(exitCode: number, stdout: string): void {
+    this.socket.end(frame(ToShim.answer, 0, exitCode, stdout));
+  }
+
+  /** Leaves the call to `plexus` beside the shim. */
+  fallBack(why: string): void {
+    this.socket.end(frame(ToShim.fallBack, 0, why));
+  }
+
+  /** The host of the call. What the shim refuses is a Fault, and `refusal` says so. */
+  readonly host: Host = {
+    prepare: () => undefined,
+    find: async (name, dirs) => (await this.file(ToShim.find, name, dirs)).text() || undefined,
+    execute: (path, options) => this.execute(path, options),
+    read: async (path) => {
+      const content = await this.file(ToShim.read, path, MAX_FILE).catch(unlessMissing);
+      return content?.rest().toString();
+    },
+    list: async (dir) => (await this.file(ToShim.list, dir).catch(unlessMissing))?.list().sort() ?? [],
+    isDirectory: async (path) => (await this.file(ToShim.kind, path)).u32() === DIRECTORY,
+    exists: async (path) => (await this.file(ToShim.kind, path)).u32() !== 0,
+    write: async (path, text) => void (await this.file(ToShim.write, path, Buffer.from(text))),
+    remove: async (path) => void (await this.file(ToShim.remove, path)),
+  };
+
+  private take({ type, id, fields }: Frame, called: (received: Received) => void): void {
+    if (type === FromShim.call) {
+      const version = fields.u32();
+      if (version !== PROTOCOL) {
+        this.fallBack(`the shim speaks protocol ${version}, not ${PROTOCOL}`);
+        return;
+      }
+      fields.text();
+      const env = Object.fromEntries(fields.list().map(splitVariable));
+      called({ env, stdin: fields.data() });
+      return;
+    }
+    const waiting = this.waiting.get(id);
+    this.waiting.delete(id);
+    waiting?.resolve({ type, id, fields });
+  }
+
+  private ask(type: number, ...parts: Part[]): Promise<Fields> {
+    const id = ++this.lastId;
+    return new Promise<Fields>((resolve, reject) => {
+      if (this.socket.destroyed) {
+        reject(new Fault(Code.tryAgainLater, "the runtime's call has ended before it was answered"));
+        return;
+      }
+      const take = (answer: Frame) => {
+        if (answer.type !== FromShim.refused) {
+          resolve(answer.fields);
+          return;
+        }
+        this.refusal = answer.fields.text();
+        reject(new Fault(Code.internal, `the shim refused it: ${this.refusal}`));
+      };
+      this.waiting.set(id, { resolve: take, reject });
+      this.socket.write(frame(type, id, ...parts));
+    });
+  }
+
+  /** The result of a file operation. */
+  private async file(type: number, path: string, ...parts: Part[]): Promise<Fields> {
+    const fields = await this.ask(type, path, ...parts);
+    const errno = fields.u32();
+    if (errno === 0) return fields.inner();
+    throw new FileFault(errno, path);
+  }
+
+  private async execute(path: string, options: ExecuteOptions): Promise<Execution> {
+    const { args = [], env, netns = "", stdin, timeout } = options;
+    const variables = Object.entries(env).flatMap(([key, value]) =>
+      key.startsWith("CNI_") ? [`${key}=${value}`] : [],
+    );
+    const fields = await this.ask(
+      ToShim.execute,
+      path,
+      args,
+      variables,
+      netns,
+      timeout,
+      MAX_OUTPUT,
+      Buffer.from(stdin),
+    );
+    const [outcome, value] = [fields.u32(), fields.u32()];
+    const [stdout, stderr] = [fields.data(), fields.text()];
+    switch (outcome) {
+      case 0:
+        if (!isUtf8(stdout)) throw new Fault(Code.decodeFailure, `${path} printed bytes that are not UTF-8`);
+        return { exitCode: value, stdout: stdout.toString(), stderr };
+      case 1:
+        throw endedBy(path, signalName(value), stderr);
+      case 2:
+        throw tookTooLong(path, timeout);
+      case 3:
+        throw saidTooMuch(path, MAX_OUTPUT);
+      default:
+        throw new Fault(Code.ioFailure, `${path} cannot be executed: ${errorName(value)}`);
+    }
+  }
+}
+
+class FileFault extends Fault {
+  readonly errno: number;
+
+  constructor(errno: number, path: string) {
+    super(Code.ioFailure, `${errorName(errno)}, ${path}`);
+    this.errno = errno;
+  }
+}
+
+function unlessMissing(error: unknown): undefined {
+  if (error instanceof FileFault && [ENOENT, ENOTDIR, EISDIR].includes(error.errno)) return undefined;
+  throw error;
+}
+
+function splitVariable(text: string): [string, string] {
+  const at = text.indexOf("=");
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+function errorName(errno: number): string {
+  const known = process.getBuiltinModule("node:util").getSystemErrorMap().get(-errno);
+  return known ? `${known[0]}: ${known[1]}` : `error ${errno}`;
+}
+
+function signalName(signal: number): string {
+  const { signals } = process.getBuiltinModule("node:os").constants;
+  return Object.entries(signals).find(([, number]) => number === signal)?.[0] ?? `signal ${signal}`;
+}

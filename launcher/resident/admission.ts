@@ -1,0 +1,57 @@
+// Which calls run now: a bounded number at once, in the order in which they came; but a DEL does not wait for all ADDs
+// that came before it, nor the other way round, and calls for one container run one after the other.
+
+type Start = () => void;
+
+export class Admission {
+  /** How many run, and how many wait. */
+  running = 0;
+  private readonly limit: number;
+  private readonly queues = { DEL: [] as Start[], other: [] as Start[] };
+  private last: "DEL" | "other" = "other";
+  private readonly containers = new Map<string, Promise<void>>();
+
+  constructor(limit: number) {
+    this.limit = limit;
+  }
+
+  get waiting(): number {
+    return this.queues.DEL.length + this.queues.other.length;
+  }
+
+  async run(verb: string, containerId: string, work: () => Promise<void>): Promise<void> {
+    const before = this.containers.get(containerId);
+    const done = this.after(before, verb, work);
+    this.containers.set(containerId, done);
+    await done;
+    if (this.containers.get(containerId) === done) this.containers.delete(containerId);
+  }
+
+  private async after(before: Promise<void> | undefined, verb: string, work: () => Promise<void>) {
+    await before?.catch(() => undefined);
+    await this.turn(verb === "DEL" ? "DEL" : "other");
+    try {
+      await work();
+    } finally {
+      this.running--;
+      this.next();
+    }
+  }
+
+  private turn(queue: "DEL" | "other"): Promise<void> {
+    return new Promise((start) => {
+      this.queues[queue].push(start);
+      this.next();
+    });
+  }
+
+  private next(): void {
+    if (this.running >= this.limit) return;
+    const turns = this.last === "DEL" ? (["other", "DEL"] as const) : (["DEL", "other"] as const);
+    const queue = turns.find((one) => this.queues[one].length > 0);
+    if (queue === undefined) return;
+    this.last = queue;
+    this.running++;
+    this.queues[queue].shift()?.();
+  }
+}

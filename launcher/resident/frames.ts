@@ -1,0 +1,144 @@
+// The frames between shim and resident process, as bytes. docs/protocol.md says what they mean.
+
+export const PROTOCOL = 1;
+const MAX_FRAME = 16 << 20;
+
+/** What the shim sends. */
+export const FromShim = { call: 1, executed: 2, done: 3, refused: 4 } as const;
+/** What the resident process sends. */
+export const ToShim = {
+  accept: 16,
+  execute: 17,
+  find: 18,
+  read: 19,
+  list: 20,
+  kind: 21,
+  write: 22,
+  remove: 23,
+  set: 24,
+  readlink: 25,
+  alive: 26,
+  fallBack: 27,
+  answer: 28,
+  say: 29,
+} as const;
+
+/** A u32, a string or bytes, a list of strings. */
+export type Part = number | string | Uint8Array | readonly string[];
+
+export interface Frame {
+  type: number;
+  id: number;
+  fields: Fields;
+}
+
+export function frame(type: number, id: number, ...parts: Part[]): Buffer {
+  const flat = parts.flatMap((part) => (isList(part) ? [part.length, ...part] : [part]));
+  const size = flat.reduce<number>((sum, part) => sum + sizeOf(part), 9);
+  const bytes = Buffer.allocUnsafe(size);
+  bytes.writeUInt32LE(size - 4, 0);
+  bytes.writeUInt8(type, 4);
+  let at = bytes.writeUInt32LE(id, 5);
+  for (const part of flat) {
+    if (typeof part === "number") {
+      at = bytes.writeUInt32LE(part, at);
+      continue;
+    }
+    const length = typeof part === "string" ? bytes.write(part, at + 4) : part.length;
+    if (typeof part !== "string") bytes.set(part, at + 4);
+    at = bytes.writeUInt32LE(length, at) + length;
+  }
+  return bytes;
+}
+
+function isList(part: Part): part is readonly string[] {
+  return Array.isArray(part);
+}
+
+function sizeOf(part: number | string | Uint8Array): number {
+  if (typeof part === "number") return 4;
+  return 4 + (typeof part === "string" ? Buffer.byteLength(part) : part.length);
+}
+
+/** Takes bytes as they come, and makes frames of them. */
+export class FrameReader {
+  private chunks: Buffer[] = [];
+  private length = 0;
+
+  /** The frames that are whole now. Throws where they cannot be frames. */
+  push(chunk: Buffer): Frame[] {
+    this.chunks.push(chunk);
+    this.length += chunk.length;
+    const frames: Frame[] = [];
+    while (this.length >= 4) {
+      const size = this.peek();
+      if (size < 5 || size > MAX_FRAME) throw new Error(`a frame of ${size} bytes`);
+      if (this.length < 4 + size) break;
+      const bytes = this.joined();
+      const body = bytes.subarray(4, 4 + size);
+      this.chunks = [bytes.subarray(4 + size)];
+      this.length -= 4 + size;
+      frames.push({
+        type: body.readUInt8(0),
+        id: body.readUInt32LE(1),
+        fields: new Fields(body.subarray(5)),
+      });
+    }
+    return frames;
+  }
+
+  private peek(): number {
+    const [first] = this.chunks;
+    return (first && first.length >= 4 ? first : this.joined()).readUInt32LE(0);
+  }
+
+  private joined(): Buffer {
+    const bytes = this.chunks.length === 1 && this.chunks[0] ? this.chunks[0] : Buffer.concat(this.chunks);
+    this.chunks = [bytes];
+    return bytes;
+  }
+}
+
+/** What is in a frame, read in its order. Each read throws where the frame is too short. */
+export class Fields {
+  private at = 0;
+  private readonly bytes: Buffer;
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes;
+  }
+
+  u32(): number {
+    const value = this.bytes.readUInt32LE(this.at);
+    this.at += 4;
+    return value;
+  }
+
+  /** A view of the frame. */
+  data(): Buffer {
+    const length = this.u32();
+    if (length > this.bytes.length - this.at) throw new Error("a frame is shorter than what is in it");
+    this.at += length;
+    return this.bytes.subarray(this.at - length, this.at);
+  }
+
+  /** What is in bytes that hold fields of their own. */
+  inner(): Fields {
+    return new Fields(this.data());
+  }
+
+  /** All that is left. */
+  rest(): Buffer {
+    return this.bytes.subarray(this.at);
+  }
+
+  text(): string {
+    return this.data().toString();
+  }
+
+  list(): string[] {
+    const count = this.u32();
+    if (count > (this.bytes.length - this.at) / 4) throw new Error("a list is longer than its frame");
+    return Array.from({ length: count }, () => this.text());
+  }
+}

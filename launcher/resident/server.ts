@@ -1,0 +1,158 @@
+// The resident process: shims connect to its socket, each for one call of a runtime.
+import * as fs from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import { dirname } from "node:path";
+import { carryOut, type Means } from "../attach/verbs.ts";
+import { Fault } from "../fault.ts";
+import { makeDirectory } from "../host/directory.ts";
+import { Shim } from "../host/remote.ts";
+import { Admission } from "./admission.ts";
+
+/** As often as a shim is told that its call is not forgotten, in milliseconds; it waits for ten times as long. */
+const ALIVE_EVERY = 1000;
+/** After SIGTERM, calls that run have this long, in milliseconds. */
+const DRAIN = 20_000;
+
+export interface Options {
+  /** The path of the socket. */
+  socket: string;
+  /** Calls at once. */
+  limit: number;
+  /** Milliseconds without a call, after which the process ends; 0 for never. */
+  idle: number;
+  version: string;
+  means: Pick<Means, "core" | "cluster">;
+  /** Told of each call that has ended. */
+  ended?(call: Ended): void;
+}
+
+export interface Ended {
+  verb: string;
+  /** `answered`, `failed` with a CNI error, left to `plexus` on the node, or the runtime's end came first. */
+  how: "answered" | "failed" | "fallback" | "gone";
+  /** Milliseconds, from the connection on. */
+  took: number;
+}
+
+export class ResidentServer {
+  readonly admission: Admission;
+  private readonly options: Options;
+  private readonly server: Server;
+  private readonly shims = new Set<Shim>();
+  private readonly timer: NodeJS.Timeout;
+  private lastCall = Date.now();
+  private inode = 0n;
+
+  private constructor(options: Options) {
+    this.options = options;
+    this.admission = new Admission(options.limit);
+    this.server = createServer((socket) => void this.serve(socket));
+    this.timer = setInterval(() => this.tick(), ALIVE_EVERY);
+  }
+
+  /** Listens. Undefined where another process already answers on the socket, and is not to be replaced. */
+  static async open(options: Options, replace: boolean): Promise<ResidentServer | undefined> {
+    const { socket } = options;
+    makeDirectory(dirname(socket), 0o700);
+    if (!replace && (await answers(socket))) return undefined;
+    const server = new ResidentServer(options);
+    try {
+      await server.listen(`${socket}.${process.pid}`);
+    } catch (error) {
+      await server.close();
+      throw error;
+    }
+    return server;
+  }
+
+  /** Resolves when there has been no call for the idle time. */
+  readonly idle = new Promise<void>((resolve) => {
+    this.becameIdle = resolve;
+  });
+  private becameIdle: (() => void) | undefined;
+
+  /** Takes no more calls, and waits for those that run. */
+  async close(): Promise<void> {
+    const { socket } = this.options;
+    // Only its own: another process may have taken over.
+    if (fs.statSync(socket, { throwIfNoEntry: false, bigint: true })?.ino === this.inode)
+      fs.unlinkSync(socket);
+    const closed = new Promise<void>((resolve) => {
+      this.server.close(() => resolve());
+    });
+    const late = setTimeout(() => {
+      for (const shim of this.shims) shim.fallBack("the resident process ends");
+    }, DRAIN);
+    await closed;
+    clearTimeout(late);
+    clearInterval(this.timer);
+  }
+
+  /** Under another name first: whoever connects to the socket's finds a server behind it. */
+  private async listen(temporary: string): Promise<void> {
+    fs.rmSync(temporary, { force: true });
+    const before = process.umask(0o177);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.server.once("error", reject);
+        this.server.listen({ path: temporary, backlog: 1024 }, resolve);
+      });
+    } finally {
+      process.umask(before);
+    }
+    this.inode = fs.statSync(temporary, { bigint: true }).ino;
+    fs.renameSync(temporary, this.options.socket);
+  }
+
+  private async serve(socket: Socket): Promise<void> {
+    const began = performance.now();
+    const shim = new Shim(socket, ({ env, stdin }) => {
+      shim.accept(this.options.version);
+      const { CNI_COMMAND: verb = "", CNI_CONTAINERID: id = "" } = env;
+      void this.admission
+        .run(verb, id, async () => {
+          if (socket.destroyed) return this.note({ verb, how: "gone", took: performance.now() - began });
+          const how = await this.carryOut(shim, env, stdin);
+          this.note({ verb, how: socket.errored ? "gone" : how, took: performance.now() - began });
+        })
+        .catch((error: unknown) => shim.fallBack(Fault.of(error).message));
+    });
+    this.shims.add(shim);
+    await shim.gone;
+    this.shims.delete(shim);
+    this.lastCall = Date.now();
+  }
+
+  private async carryOut(shim: Shim, env: Record<string, string>, stdin: Uint8Array): Promise<Ended["how"]> {
+    const means = { ...this.options.means, host: shim.host, stderr: (line: string) => shim.say(line) };
+    const { exitCode, stdout } = await carryOut(means, env, stdin);
+    if (shim.refusal !== undefined) {
+      shim.fallBack(`the shim refused: ${shim.refusal}`);
+      return "fallback";
+    }
+    shim.answer(exitCode, stdout);
+    return exitCode === 0 ? "answered" : "failed";
+  }
+
+  private note(call: Ended): void {
+    this.options.ended?.(call);
+  }
+
+  private tick(): void {
+    for (const shim of this.shims) shim.alive();
+    const { idle } = this.options;
+    if (idle > 0 && this.shims.size === 0 && Date.now() - this.lastCall > idle) this.becameIdle?.();
+  }
+}
+
+/** Does a process take connections there? */
+function answers(path: string): Promise<boolean> {
+  const { connect } = process.getBuiltinModule("node:net");
+  return new Promise((resolve) => {
+    const socket = connect(path, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on("error", () => resolve(false));
+  });
+}

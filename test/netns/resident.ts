@@ -1,0 +1,64 @@
+// A resident process for one node, with the shim that the node's runtime executes.
+import { spawn } from "node:child_process";
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { binary } from "../binary.ts";
+import { until } from "../kube/until.ts";
+
+const SHIM = fileURLToPath(new URL("../../build/plexus-shim", import.meta.url));
+
+export class Resident {
+  /** What a runtime executes. Beside it is `plexus`. */
+  readonly shim: string;
+  readonly socket: string;
+  private readonly dir: string;
+  private child: ReturnType<typeof spawn> | undefined;
+
+  /**
+   * Installs the shim in a directory of its own.
+   *
+   * @param rights further lines of its conf
+   */
+  constructor(dir: string, rights: string[]) {
+    this.dir = dir;
+    fs.mkdirSync(dir, { mode: 0o700 });
+    this.socket = join(dir, "plexus.sock");
+    this.shim = join(dir, "plexus-shim");
+    fs.copyFileSync(SHIM, this.shim);
+    fs.symlinkSync(binary, join(dir, "plexus"));
+    const lines = [`socket ${this.socket}`, ...rights];
+    fs.writeFileSync(`${this.shim}.conf`, lines.map((line) => `${line}\n`).join(""), { mode: 0o600 });
+  }
+
+  get pid(): number {
+    return this.child?.pid ?? 0;
+  }
+
+  /** Starts the resident process, and waits until it serves. Another one is taken over from. */
+  async start(env: NodeJS.ProcessEnv = process.env): Promise<void> {
+    const log = fs.openSync(join(this.dir, "resident.log"), "a");
+    const command = [binary, "resident", "--socket", this.socket, "--replace"];
+    const child = spawn("setpriv", ["--pdeathsig", "KILL", ...command], { env, stdio: ["ignore", log, log] });
+    fs.closeSync(log);
+    const before = this.inode();
+    await until("the resident process serves", () => {
+      if (child.exitCode !== null) throw new Error(fs.readFileSync(join(this.dir, "resident.log"), "utf8"));
+      return this.inode() !== before;
+    });
+    this.child = child;
+  }
+
+  /** Ends it, and waits for that. */
+  async stop(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+    const child = this.child;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once("close", resolve));
+    child.kill(signal);
+    await ended;
+  }
+
+  private inode(): number {
+    return fs.statSync(this.socket, { throwIfNoEntry: false })?.ino ?? 0;
+  }
+}
