@@ -1,5 +1,6 @@
 // What an operator calls: `plexus resident`, and help.
 import { parseArgs } from "node:util";
+import { leaveCgroup } from "./resident/cgroup.ts";
 import { runResident } from "./resident/resident.ts";
 
 export const SOCKET = "/run/plexus/plexus.sock";
@@ -20,11 +21,13 @@ export async function runCommand(args: string[], version: string): Promise<numbe
         socket: { type: "string", default: SOCKET },
         idle: { type: "string", default: "600" },
         replace: { type: "boolean", default: false },
+        "leave-cgroup": { type: "boolean", default: false },
       },
     });
     const idleSeconds = Number(values.idle);
     if (!Number.isFinite(idleSeconds) || idleSeconds < 0)
       throw new Error(`--idle ${values.idle} is no number of seconds`);
+    if (values["leave-cgroup"]) leaveCgroup();
     await runResident({ socket: values.socket, idleSeconds, replace: values.replace, version });
     return 0;
   }

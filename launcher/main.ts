@@ -34,8 +34,10 @@ if (command === "VERSION") {
   print(2, `CNI protocol versions supported: ${SUPPORTED.join(", ")}\n`);
 } else {
   import("./lazy.ts").then(async ({ lazy }) => {
-    const { exitCode, stdout } = await lazy<typeof import("./plugin.ts")>("plugin").runPlugin(process.env);
-    print(1, stdout);
-    process.exit(exitCode);
+    const { runPlugin, startResident } = lazy<typeof import("./plugin.ts")>("plugin");
+    const answer = await runPlugin(process.env);
+    print(1, answer.stdout);
+    startResident(answer, process.env);
+    process.exit(answer.exitCode);
   });
 }

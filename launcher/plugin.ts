@@ -2,23 +2,45 @@
 import { readSync, writeSync } from "node:fs";
 import { type Answer, carryOut, failed } from "./attach/verbs.ts";
 import { openCluster } from "./cluster/open.ts";
-import { Core } from "./core/index.ts";
+import { Core, type Settings } from "./core/index.ts";
 import { wasm } from "./core/wasm.ts";
 import { Code, Fault } from "./fault.ts";
-import { localHost } from "./host/local.ts";
+import { localHost, parallelHost } from "./host/local.ts";
 
 const MAX_CONF = 8 << 20;
+
+/**
+ * Starts the resident process that the conf asks for, where a shim has found none. It goes on when this process and the
+ * runtime have ended; a second one is harmless.
+ */
+export function startResident(
+  { settings }: Answer,
+  { CNI_COMMAND, PATH, PLEXUS_SOCKET: socket }: NodeJS.ProcessEnv,
+): void {
+  if (settings?.resident !== "on-demand" || CNI_COMMAND !== "ADD" || !socket) return;
+  const { spawn } = process.getBuiltinModule("node:child_process");
+  const child = spawn(process.execPath, ["resident", "--socket", socket, "--leave-cgroup"], {
+    cwd: "/",
+    env: { PATH },
+    detached: true,
+    stdio: "ignore",
+  });
+  child.on("error", () => undefined); // the next call tries again
+  child.unref();
+}
 
 /** Carries out the call that this process was executed for. Never throws: a failure is an answer too. */
 export async function runPlugin(env: NodeJS.ProcessEnv): Promise<Answer> {
   try {
     const core = new Core(wasm());
     const stdin = readStdin();
-    return await carryOut({ core, host: localHost, stderr, cluster }, env, stdin);
+    return await carryOut({ core, host, stderr, cluster }, env, stdin);
   } catch (error) {
     return failed(error, undefined);
   }
 }
+
+const host = ({ attach }: Settings) => (attach === "parallel" ? parallelHost : localHost);
 
 const stderr = (line: string) => void writeSync(2, line);
 

@@ -29,6 +29,13 @@ export function buildShim(version: string, arch: string, output: string): void {
   compile(compiler.command, [...STRICT, "-Os", "-static", "-s", ...define(version)], output);
 }
 
+/** One that reports every error of memory or arithmetic, for tests. */
+export function buildSanitizedShim(version: string, output: string): void {
+  ensurePackages(["gcc", "libc6-dev"]);
+  const sanitizers = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+  compile("gcc", [...STRICT, ...sanitizers, ...define(version)], output);
+}
+
 function compile(command: string, flags: string[], output: string): void {
   const files = readdirSync(sources).filter((name) => name.endsWith(".c"));
   execFileSync(command, [...flags, "-o", `${output}.new`, ...files], { cwd: sources, stdio: "inherit" });

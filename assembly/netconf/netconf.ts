@@ -17,7 +17,7 @@ const MAX_NETWORKS = 10000;
  * In: the conf. Out: `{cniVersion, name, confDir, cniDir, binDir, kubeconfig, clusterNetwork, defaultNetworks,
  * delegates, multusNamespace, systemNamespaces, namespaceIsolation, globalNamespaces, readinessIndicatorFile,
  * retryDeleteOnError, auxiliaryCNIChainName, logFile, logLevel, logToStderr, logOptions, runtimeConfig?,
- * delegateTimeoutSeconds, maxNetworks, validAttachments?}`. `delegates` holds each delegate's conf, and
+ * delegateTimeoutSeconds, maxNetworks, attach, resident, validAttachments?}`. `delegates` holds each delegate's conf, and
  * `runtimeConfig` and `validAttachments` hold JSON, as text: untouched bytes.
  * Errors: 1 (cniVersion), 6 (not JSON), 7 (a key of the wrong type, no name, nothing to delegate to).
  */
@@ -63,6 +63,8 @@ export function netconf(conf: Value): Writer | null {
   if (!writeRuntimeConfig(out, conf, fields)) return null;
   if (!writeCount(out, fields, "delegateTimeoutSeconds", 0, MAX_SECONDS)) return null;
   if (!writeCount(out, fields, "maxNetworks", 100, MAX_NETWORKS)) return null;
+  if (!writeChoice(out, fields, "attach", "sequential", "parallel")) return null;
+  if (!writeChoice(out, fields, "resident", "never", "on-demand")) return null;
   if (!writeValidAttachments(out, conf, fields)) return null;
   return out.close();
 }
@@ -84,6 +86,17 @@ function writeCount(out: Writer, fields: Fields, name: string, fallback: i64, li
   const value = fields.count(name, fallback, limit);
   if (value >= 0) out.key(name).number(value);
   return value >= 0;
+}
+
+function writeChoice(out: Writer, fields: Fields, name: string, fallback: string, other: string): bool {
+  const text = fields.text(name, ascii(fallback));
+  if (text === null) return false;
+  if (!text.equals(ascii(fallback)) && !text.equals(ascii(other))) {
+    fields.wrong<Value>(name, `"${fallback}" or "${other}"`);
+    return false;
+  }
+  out.key(name).string(text);
+  return true;
 }
 
 function writeTexts(out: Writer, conf: Value, fields: Fields, name: string, fallback: string): bool {

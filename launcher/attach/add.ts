@@ -6,7 +6,7 @@ import { Fault } from "../fault.ts";
 import { type Call, subjectOf } from "./call.ts";
 import { undo } from "./del.ts";
 import { tellAdded, tellFailed } from "./events.ts";
-import { addDelegate, requirePlugins } from "./execute.ts";
+import { addDelegate, inOrder, requirePlugins } from "./execute.ts";
 import { confNetworks, podNetworks } from "./networks.ts";
 import { findPod, isPod } from "./pod.ts";
 import { waitUntilReady } from "./readiness.ts";
@@ -69,18 +69,22 @@ async function attach(call: Call, networks: Network[], scratch: string | undefin
   // From here on a DEL finds everything, whatever happens to this process.
   await state.writeScratch(runtime.containerId, plan.scratch);
 
-  const attachments: Attachment[] = [];
+  const begun = new Set<Delegate>();
+  const attached = new Map<Delegate, Attachment>();
   const written: Promise<void>[] = [];
+  const begin = async (delegate: Delegate) => {
+    begun.add(delegate);
+    const attachment = await attachOne(call, delegate).catch((error: unknown) => {
+      throw Fault.of(error).during(`network ${delegate.name} on ${delegate.ifname}`);
+    });
+    attached.set(delegate, attachment);
+    // The disk works while the next delegate does; the reply waits for both.
+    written.push(settled(remember(call, attachment)));
+  };
   try {
-    for (const delegate of plan.delegates) {
-      const attachment = await attachOne(call, delegate).catch((error: unknown) => {
-        throw Fault.of(error).during(`network ${delegate.name} on ${delegate.ifname}`);
-      });
-      attachments.push(attachment);
-      // The disk works while the next delegate does; the reply waits for both.
-      written.push(settled(remember(call, attachment)));
-    }
+    await inOrder(plan.delegates, settings.attach, begin);
     await Promise.all(written);
+    const attachments = plan.delegates.flatMap((delegate) => attached.get(delegate) ?? []);
     for (const changed of await changeRoutes(call, attachments)) await remember(call, changed);
     for (const { delegate, result } of attachments) {
       call.log.write("verbose", `ADD ${subjectOf(runtime)} ${delegate.name} ${delegate.ifname}: ${result}`);
@@ -90,10 +94,10 @@ async function attach(call: Call, networks: Network[], scratch: string | undefin
     return { answer, attachments };
   } catch (error) {
     await Promise.allSettled(written);
-    const begun = plan.delegates.slice(0, attachments.length + 1);
+    const undone = plan.delegates.filter((delegate) => begun.has(delegate));
     await undo(
       call,
-      begun.map((delegate, index) => ({ ...delegate, result: attachments[index]?.result })),
+      undone.map((delegate) => ({ ...delegate, result: attached.get(delegate)?.result })),
     );
     throw error;
   }

@@ -24,21 +24,37 @@ export async function del(call: Call): Promise<void> {
   else await state.writeScratch(runtime.containerId, rest);
 }
 
-/** DELs delegates in reverse order, with all that is kept of each one that succeeds. Returns the failures. */
+/**
+ * DELs delegates in reverse order, with all that is kept of each one that succeeds; where the conf asks for it the secondary
+ * networks' at the same time. Returns the failures, in that order.
+ */
 export async function undo(call: Call, delegates: Delegate[]): Promise<Fault[]> {
-  const { host, log, runtime, state } = call;
-  const faults: Fault[] = [];
-  for (const delegate of [...delegates].reverse()) {
-    try {
-      await delDelegate(call, delegate);
-      if (delegate.deviceInfoFile !== undefined) await host.remove(delegate.deviceInfoFile);
-      await state.removeCache(`${delegate.network}-${runtime.containerId}-${delegate.ifname}`);
-      log.write("verbose", `DEL ${subjectOf(runtime)} ${delegate.name} ${delegate.ifname}`);
-    } catch (error) {
-      const fault = Fault.of(error).during(`network ${delegate.name} on ${delegate.ifname}`);
-      log.write("error", `DEL ${subjectOf(runtime)}: ${fault.message}`);
-      faults.push(fault);
-    }
+  const faults = new Map<Delegate, Fault>();
+  const undoOne = async (delegate: Delegate) => {
+    const fault = await forget(call, delegate);
+    if (fault) faults.set(delegate, fault);
+  };
+  const reversed = [...delegates].reverse();
+  if (call.settings.attach === "parallel") {
+    await Promise.all(reversed.slice(0, -1).map(undoOne));
+    await Promise.all(reversed.slice(-1).map(undoOne));
+  } else {
+    for (const delegate of reversed) await undoOne(delegate);
   }
-  return faults;
+  return reversed.flatMap((delegate) => faults.get(delegate) ?? []);
+}
+
+async function forget(call: Call, delegate: Delegate): Promise<Fault | undefined> {
+  const { host, log, runtime, state } = call;
+  try {
+    await delDelegate(call, delegate);
+    if (delegate.deviceInfoFile !== undefined) await host.remove(delegate.deviceInfoFile);
+    await state.removeCache(`${delegate.network}-${runtime.containerId}-${delegate.ifname}`);
+    log.write("verbose", `DEL ${subjectOf(runtime)} ${delegate.name} ${delegate.ifname}`);
+    return undefined;
+  } catch (error) {
+    const fault = Fault.of(error).during(`network ${delegate.name} on ${delegate.ifname}`);
+    log.write("error", `DEL ${subjectOf(runtime)}: ${fault.message}`);
+    return fault;
+  }
 }

@@ -7,6 +7,25 @@ import type { Call } from "./call.ts";
 /** The plugin that begins an auxiliary chain. It changes nothing, so where it is not installed it needs no process. */
 const PASSTHRU = "passthru";
 
+/**
+ * Does `work` for each delegate, the default network's first; where the conf asks for it, for all others at the same time.
+ * Throws what went wrong with the first of them that failed, by their order, when all that was begun has ended.
+ */
+export async function inOrder(
+  delegates: Delegate[],
+  order: Call["settings"]["attach"],
+  work: (delegate: Delegate) => Promise<void>,
+): Promise<void> {
+  if (order === "sequential") {
+    for (const delegate of delegates) await work(delegate);
+    return;
+  }
+  const [first, ...others] = delegates;
+  if (first) await work(first);
+  const outcomes = await Promise.allSettled(others.map(work));
+  for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+}
+
 /** ADD through the chain; the last plugin's result, as text. */
 export async function addDelegate(call: Call, delegate: Delegate): Promise<string> {
   let result: string | undefined;

@@ -16,7 +16,7 @@ import { status } from "./status.ts";
 /** What calls are carried out with. */
 export interface Means {
   core: Core;
-  host: Host;
+  host(settings: Settings): Host;
   /** Takes lines of the log for the runtime, which keeps a plugin's stderr. */
   stderr(line: string): void;
   /** The cluster that a conf is for. */
@@ -79,12 +79,13 @@ async function openCall(
   };
   core.environment({ ...variables, cniVersion: settings.cniVersion });
   const log = await openLog(settings, stderr);
+  const here = host(settings);
   return {
     core,
     settings,
-    host,
+    host: here,
     cluster: cluster(settings, env, log),
-    state: new State(host, settings.cniDir),
+    state: new State(here, settings.cniDir),
     log,
     runtime: {
       containerId: variables.CNI_CONTAINERID,

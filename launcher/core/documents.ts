@@ -37,6 +37,10 @@ export const settings = z.strictObject({
   /** 0: no limit. */
   delegateTimeoutSeconds: z.number(),
   maxNetworks: z.number(),
+  /** Whether a container's secondary networks are attached one after the other. */
+  attach: z.enum(["sequential", "parallel"]),
+  /** Whether the shim's first call starts a resident process. */
+  resident: z.enum(["never", "on-demand"]),
   validAttachments: z.optional(z.string()),
 });
 

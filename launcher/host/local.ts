@@ -75,6 +75,9 @@ function childProcess(): typeof import("node:child_process") {
   return process.getBuiltinModule("node:child_process");
 }
 
+/** The same, with delegates that are executed beside each other. */
+export const parallelHost: Host = { ...localHost, execute: executeBeside };
+
 function isMissing(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException).code;
   return code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR";
@@ -100,23 +103,85 @@ function sync(file: number): Promise<void> {
  * plugin leads a process group of its own, so that the limit ends it with all that it started.
  */
 async function execute(path: string, options: ExecuteOptions): Promise<Execution> {
-  const { netns, env, stdin, timeout } = options;
-  const [command, args] = netns === undefined ? [path, options.args ?? []] : entering(netns, path, options);
-  const process = { env, input: stdin, maxBuffer: MAX_OUTPUT, killSignal: "SIGKILL" as const };
-  const limit = timeout > 0 ? { timeout, detached: true } : {};
-  const ended = childProcess().spawnSync(command, args, { ...process, ...limit });
-  const { pid, status, signal, stdout, stderr, error } = ended;
-  const code = (error as NodeJS.ErrnoException | undefined)?.code;
-  if (error && timeout > 0) killGroup(pid);
-  if (code === "ETIMEDOUT") throw tookTooLong(path, timeout);
-  if (code === "ENOBUFS") throw saidTooMuch(path, MAX_OUTPUT);
+  const [command, args, more] = commandOf(path, options);
+  const ended = childProcess().spawnSync(command, args, {
+    ...more,
+    input: options.stdin,
+    maxBuffer: MAX_OUTPUT,
+    killSignal: "SIGKILL",
+  });
+  const { pid, status, signal, stdout, stderr } = ended;
+  const error = ended.error as NodeJS.ErrnoException | undefined;
+  if (error && options.timeout > 0) killGroup(pid);
+  if (error?.code === "ETIMEDOUT") throw tookTooLong(path, options.timeout);
+  if (error?.code === "ENOBUFS") throw saidTooMuch(path, MAX_OUTPUT);
   // A plugin that ends before it has read its stdin says why by its exit: EPIPE is not the reason.
-  if (error && code !== "EPIPE") {
-    throw new Fault(Code.ioFailure, `${path} cannot be executed: ${error.message}`);
-  }
+  if (error && error.code !== "EPIPE") throw notExecuted(path, error);
+  return executionOf(path, { status, signal, stdout, stderr });
+}
+
+/** While others are executed. */
+function executeBeside(path: string, options: ExecuteOptions): Promise<Execution> {
+  const [command, args, more] = commandOf(path, options);
+  return new Promise((resolve, reject) => {
+    const { timeout: _, ...spawned } = more;
+    const child = childProcess().spawn(command, args, { ...spawned, stdio: "pipe" });
+    const chunks: Record<"stdout" | "stderr", Buffer[]> = { stdout: [], stderr: [] };
+    let size = 0;
+    let fault: Fault | undefined;
+    const end = (why: Fault) => {
+      fault ??= why;
+      if (options.timeout > 0) killGroup(child.pid ?? 0);
+      child.kill("SIGKILL");
+    };
+    for (const name of ["stdout", "stderr"] as const) {
+      child[name].on("data", (chunk: Buffer) => {
+        size += chunk.length;
+        if (size > MAX_OUTPUT) end(saidTooMuch(path, MAX_OUTPUT));
+        else chunks[name].push(chunk);
+      });
+    }
+    const limit = options.timeout > 0 ? options.timeout : undefined;
+    const timer = limit && setTimeout(() => end(tookTooLong(path, limit)), limit);
+    child.stdin.on("error", () => undefined); // as above
+    child.stdin.end(options.stdin);
+    child.on("error", (error) => {
+      fault ??= notExecuted(path, error);
+    });
+    child.on("close", (status, signal) => {
+      clearTimeout(timer);
+      const [stdout, stderr] = [Buffer.concat(chunks.stdout), Buffer.concat(chunks.stderr)];
+      try {
+        if (fault) throw fault;
+        resolve(executionOf(path, { status, signal, stdout, stderr }));
+      } catch (error) {
+        reject(error);
+      }
+    });
+  });
+}
+
+function commandOf(path: string, options: ExecuteOptions) {
+  const { args = [], netns, env, timeout } = options;
+  const [command, all] = netns === undefined ? [path, args] : entering(netns, path, options);
+  return [command, all, { env, ...(timeout > 0 ? { timeout, detached: true } : {}) }] as const;
+}
+
+interface End {
+  status: number | null;
+  signal: string | null;
+  stdout: Buffer;
+  stderr: Buffer;
+}
+
+function executionOf(path: string, { status, signal, stdout, stderr }: End): Execution {
   if (signal) throw endedBy(path, signal, stderr.toString());
   if (!isUtf8(stdout)) throw new Fault(Code.decodeFailure, `${path} printed bytes that are not UTF-8`);
   return { exitCode: status ?? 0, stdout: stdout.toString(), stderr: stderr.toString() };
+}
+
+function notExecuted(path: string, error: Error): Fault {
+  return new Fault(Code.ioFailure, `${path} cannot be executed: ${error.message}`);
 }
 
 /** Node cannot enter a namespace; util-linux can. */

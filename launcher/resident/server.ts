@@ -124,7 +124,7 @@ export class ResidentServer {
   }
 
   private async carryOut(shim: Shim, env: Record<string, string>, stdin: Uint8Array): Promise<Ended["how"]> {
-    const means = { ...this.options.means, host: shim.host, stderr: (line: string) => shim.say(line) };
+    const means = { ...this.options.means, host: () => shim.host, stderr: (line: string) => shim.say(line) };
     const { exitCode, stdout } = await carryOut(means, env, stdin);
     if (shim.refusal !== undefined) {
       shim.fallBack(`the shim refused: ${shim.refusal}`);

@@ -1,0 +1,185 @@
+// A resident process that does what a test says, and a place for the shim to be executed in.
+import { spawn } from "node:child_process";
+import * as fs from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import {
+  type Frame,
+  FrameReader,
+  FromShim,
+  frame,
+  type Part,
+  PROTOCOL,
+  ToShim,
+} from "../../launcher/resident/frames.ts";
+
+export interface Outcome {
+  exitCode: number | null;
+  signal: string | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** One call that a shim has made, accepted. */
+export class Call {
+  readonly env: string[];
+  readonly stdin: string;
+  private lastId = 0;
+  private readonly waiting = new Map<number, (frame: Frame) => void>();
+  readonly socket: Socket;
+
+  constructor(socket: Socket, env: string[], stdin: string) {
+    this.socket = socket;
+    this.env = env;
+    this.stdin = stdin;
+  }
+
+  take(answer: Frame): void {
+    this.waiting.get(answer.id)?.(answer);
+  }
+
+  ask(type: number, ...parts: Part[]): Promise<Frame> {
+    const id = ++this.lastId;
+    return new Promise((resolve) => {
+      this.waiting.set(id, resolve);
+      this.socket.write(frame(type, id, ...parts));
+    });
+  }
+
+  /** A file operation's result; or its errno, or why it is refused. */
+  async file(type: number, path: string, ...parts: Part[]): Promise<Buffer | number | string> {
+    const { type: answer, fields } = await this.ask(type, path, ...parts);
+    if (answer === FromShim.refused) return fields.text();
+    const errno = fields.u32();
+    return errno === 0 ? fields.data() : errno;
+  }
+
+  /** What came of an execution; or why it is refused. */
+  async execute(
+    path: string,
+    {
+      args = [] as string[],
+      env = [] as string[],
+      netns = "",
+      timeout = 0,
+      limit = 1 << 20,
+      stdin = "",
+    } = {},
+  ): Promise<{ outcome: number; value: number; stdout: string; stderr: string } | string> {
+    const given = [path, args, env, netns, timeout, limit, Buffer.from(stdin)];
+    const { type, fields } = await this.ask(ToShim.execute, ...given);
+    if (type === FromShim.refused) return fields.text();
+    const [outcome, value] = [fields.u32(), fields.u32()];
+    return { outcome, value, stdout: fields.text(), stderr: fields.text() };
+  }
+
+  answer(stdout = "", exitCode = 0): void {
+    this.socket.end(frame(ToShim.answer, 0, exitCode, stdout));
+  }
+}
+
+/** A directory with the shim, what it may use, and a `plexus` beside it that says what it was executed with. */
+export class Place {
+  readonly dir = fs.mkdtempSync(join(tmpdir(), "plexus-shim-"));
+  readonly socket = join(this.dir, "run/s");
+  readonly plugins = join(this.dir, "plugins");
+  readonly state = join(this.dir, "state");
+  readonly confs = join(this.dir, "confs");
+  private readonly shim = join(this.dir, "plexus-shim");
+  private server: Server | undefined;
+  private readonly sockets = new Set<Socket>();
+
+  constructor(shim: string) {
+    for (const dir of ["run", "plugins", "state", "confs"])
+      fs.mkdirSync(join(this.dir, dir), { mode: 0o700 });
+    fs.copyFileSync(shim, this.shim);
+    this.configure();
+    const plexus = `#!/bin/sh\nprintf 'fake %s %s ' "$CNI_COMMAND" "$PLEXUS_SOCKET"; cat\n`;
+    fs.writeFileSync(join(this.dir, "plexus"), plexus, { mode: 0o755 });
+  }
+
+  configure(more: string[] = [], mode = 0o600): void {
+    const lines = [
+      `socket ${this.socket}`,
+      `state ${this.state}`,
+      `read ${this.confs}`,
+      "accept-timeout-ms 500",
+    ];
+    const conf = [...lines, "silence-timeout-ms 700", "connect-timeout-ms 300", ...more].map(
+      (line) => `${line}\n`,
+    );
+    fs.writeFileSync(`${this.shim}.conf`, conf.join(""));
+    fs.chmodSync(`${this.shim}.conf`, mode);
+  }
+
+  /** A plugin that is this shell script. */
+  plugin(name: string, script: string): string {
+    const path = join(this.plugins, name);
+    fs.writeFileSync(path, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    return path;
+  }
+
+  /** Serves every call with `serve`; what that throws fails the test. */
+  resident(serve: (call: Call) => Promise<void> | void): Promise<void> {
+    return this.listen((socket) => {
+      const reader = new FrameReader();
+      let call: Call | undefined;
+      socket.on("data", (chunk: Buffer) => {
+        for (const one of reader.push(chunk)) {
+          if (call) {
+            call.take(one);
+            continue;
+          }
+          one.fields.u32();
+          one.fields.text();
+          call = new Call(socket, one.fields.list(), one.fields.text());
+          socket.write(frame(ToShim.accept, 0, PROTOCOL, "test"));
+          Promise.resolve(serve(call)).catch((error: unknown) => call?.answer(String(error), 99));
+        }
+      });
+    });
+  }
+
+  /** Listens on the socket, as only root may. */
+  async listen(connected: (socket: Socket) => void, mode = 0o600): Promise<void> {
+    const server = createServer((socket) => {
+      this.sockets.add(socket);
+      socket.on("error", () => undefined);
+      connected(socket);
+    });
+    this.server = server;
+    await new Promise<void>((resolve) => server.listen(this.socket, resolve));
+    fs.chmodSync(this.socket, mode);
+  }
+
+  /** Executes the shim, as a runtime does. */
+  run(verb = "ADD", stdin = "{}", env: Record<string, string> = {}): Promise<Outcome> {
+    return this.start(verb, stdin, env).outcome;
+  }
+
+  start(
+    verb = "ADD",
+    stdin = "{}",
+    env: Record<string, string> = {},
+  ): { pid: number; outcome: Promise<Outcome> } {
+    const given = { PATH: process.env.PATH ?? "", CNI_COMMAND: verb, CNI_PATH: this.plugins, ...env };
+    const child = spawn(this.shim, { env: given });
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(stdin);
+    const ended = new Promise<[number | null, string | null]>((resolve) =>
+      child.on("close", (code, signal) => resolve([code, signal])),
+    );
+    const outcome = Promise.all([ended, text(child.stdout), text(child.stderr)]).then(
+      ([[exitCode, signal], stdout, stderr]) => ({ exitCode, signal, stdout, stderr }),
+    );
+    return { pid: child.pid ?? 0, outcome };
+  }
+
+  async remove(): Promise<void> {
+    for (const socket of this.sockets) socket.destroy();
+    this.server?.close();
+    fs.rmSync(this.dir, { recursive: true, force: true });
+  }
+}
