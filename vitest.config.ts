@@ -20,7 +20,7 @@ export default defineConfig({
         // The same tests once more, through the shim and a resident process.
         test: {
           name: "resident",
-          include: ["test/netns/**/*.test.ts"],
+          include: ["test/netns/**/*.test.ts", "test/resident/**/*.test.ts"],
           env: { PLEXUS_MODE: "resident" },
           testTimeout: 120_000,
           fileParallelism: false,

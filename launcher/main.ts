@@ -23,7 +23,7 @@ if (command === "VERSION") {
   print(1, `${JSON.stringify({ cniVersion: SUPPORTED.at(-1), supportedVersions: SUPPORTED })}\n`);
 } else if (command === "" && process.argv.length > 2) {
   import("./lazy.ts").then(async ({ lazy }) => {
-    const { runCommand } = lazy<typeof import("./cli.ts")>("cli");
+    const { runCommand } = lazy<typeof import("./cli/cli.ts")>("cli");
     process.exit(await runCommand(process.argv.slice(2), VERSION));
   });
 } else if (command === "") {

@@ -19,7 +19,7 @@ const bundle = join(root, "build/plexus.cjs");
 /** What is bundled by itself, to be loaded when it is used: see launcher/lazy.ts. Name -> source. */
 const lazyModules = new Map([
   ["plugin", "launcher/plugin.ts"],
-  ["cli", "launcher/cli.ts"],
+  ["cli", "launcher/cli/cli.ts"],
   ...fs
     .readdirSync(join(root, "launcher"), { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".lazy.ts"))
@@ -47,8 +47,13 @@ fs.mkdirSync(join(root, "build"), { recursive: true });
 compileCore();
 await bundleLauncher();
 for (const arch of architectures) {
+  buildShim(version, arch, built("plexus-shim", arch));
   packageFor(arch);
-  buildShim(version, arch, join(root, arch === host ? "build/plexus-shim" : `build/plexus-shim-${arch}`));
+}
+
+/** The path of an executable: for this machine by its name alone. */
+function built(name: string, arch: string): string {
+  return join(root, "build", arch === host ? name : `${name}-${arch}`);
 }
 
 function compileCore(): void {
@@ -106,7 +111,7 @@ async function bundleModule(entry: string, outfile: string, more: BuildOptions):
 
 function packageFor(arch: string): void {
   nodeFor(arch);
-  const output = join(root, arch === host ? "build/plexus" : `build/plexus-${arch}`);
+  const output = built("plexus", arch);
   const fresh = `${output}.new`;
   const job = {
     entry: bundle,
@@ -119,6 +124,7 @@ function packageFor(arch: string): void {
       execArgvExtension: "none", // NODE_OPTIONS of the caller is none of ours
       assets: {
         "core.wasm": wasm,
+        "plexus-shim": built("plexus-shim", arch), // for `plexus install`
         ...lazyAssets(arch),
       },
     },

@@ -122,6 +122,7 @@ export class Lab {
 
   /** From now on the runtime executes the shim of a resident process. */
   async reside(): Promise<Resident> {
+    if (this.resident) return this.resident;
     const rights = [`state ${this.cniDir}`, `read ${this.dir}`];
     this.resident = new Resident(join(this.dir, "resident"), rights);
     await this.resident.start();

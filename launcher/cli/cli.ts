@@ -1,0 +1,114 @@
+// What an operator calls.
+import { setTimeout as sleep } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { leaveCgroup } from "../resident/cgroup.ts";
+import { runResident } from "../resident/resident.ts";
+import { type Installation, installBinaries, installConf, installKubeconfig, uninstall } from "./install.ts";
+
+const SOCKET = "/run/plexus/plexus.sock";
+/** How soon a change of the default network's conf, or of the token, is taken over, in milliseconds. */
+const WATCH_EVERY = 2000;
+
+const HELP = `Plexus, a CNI meta-plugin. A container runtime executes it; it is configured in /etc/cni/net.d.
+
+plexus install [--resident | --on-demand] [--watch] [--bin-dir DIR] [--conf-dir DIR] [--kubeconfig PATH] [--root DIR]
+    puts plexus and plexus-shim into the bin directory (/opt/cni/bin), and a conf before the node's first one in
+    /etc/cni/net.d, whose network becomes the default one. --watch keeps the conf in step with that, and in a pod also a
+    kubeconfig with its service account's token. With --resident the conf is for the shim and a resident process, with
+    --on-demand for one that the first call starts. --root is what the node's paths begin with, in a container
+
+plexus uninstall [--bin-dir DIR] [--conf-dir DIR] [--kubeconfig PATH] [--root DIR]
+    takes all of that away
+
+plexus resident [--socket PATH] [--idle SECONDS] [--replace]
+    carries out calls for plexus-shim, until there has been none for some time (600 s; 0: for ever)
+`;
+
+/** Returns the exit code. */
+export async function runCommand([command, ...args]: string[], version: string): Promise<number> {
+  try {
+    switch (command) {
+      case "resident":
+        await resident(args, version);
+        return 0;
+      case "install":
+        await install(args);
+        return 0;
+      case "uninstall":
+        uninstall(installation(args).installation);
+        return 0;
+      default:
+        process.stderr.write(HELP);
+        return command === undefined || command === "help" || command === "--help" ? 0 : 2;
+    }
+  } catch (error) {
+    process.stderr.write(`plexus ${command}: ${(error as Error).message}\n`);
+    return 1;
+  }
+}
+
+async function resident(args: string[], version: string): Promise<void> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      socket: { type: "string", default: SOCKET },
+      idle: { type: "string", default: "600" },
+      replace: { type: "boolean", default: false },
+      "leave-cgroup": { type: "boolean", default: false },
+    },
+  });
+  const idleSeconds = Number(values.idle);
+  if (!(idleSeconds >= 0)) throw new Error(`--idle ${values.idle}: a number of seconds is needed`);
+  if (values["leave-cgroup"]) leaveCgroup();
+  await runResident({ socket: values.socket, idleSeconds, replace: values.replace, version });
+}
+
+async function install(args: string[]): Promise<void> {
+  const { installation: made, watch } = installation(args);
+  const step = () => {
+    for (const line of [installKubeconfig(made, process.env), installConf(made)]) if (line) console.log(line);
+  };
+  installBinaries(made);
+  step();
+  if (!watch) return;
+  const ended = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => ended.abort());
+  while (!ended.signal.aborted) {
+    await sleep(WATCH_EVERY, undefined, { signal: ended.signal }).catch(() => undefined);
+    try {
+      step();
+    } catch (error) {
+      console.error(`plexus install: ${(error as Error).message}`); // a full disk passes
+    }
+  }
+}
+
+function installation(args: string[]): { installation: Installation; watch: boolean } {
+  const { values } = parseArgs({
+    args,
+    options: {
+      "bin-dir": { type: "string", default: "/opt/cni/bin" },
+      "conf-dir": { type: "string", default: "/etc/cni/net.d" },
+      kubeconfig: { type: "string", default: "" },
+      root: { type: "string", default: "/" },
+      socket: { type: "string", default: SOCKET },
+      resident: { type: "boolean", default: false },
+      "on-demand": { type: "boolean", default: false },
+      watch: { type: "boolean", default: false },
+    },
+  });
+  const isInPod = process.env.KUBERNETES_SERVICE_HOST !== undefined;
+  const fallback = isInPod ? `${values["conf-dir"]}/plexus.d/plexus.kubeconfig` : "";
+  const isResident = values.resident || values["on-demand"];
+  return {
+    installation: {
+      binDir: values["bin-dir"],
+      confDir: values["conf-dir"],
+      kubeconfig: values.kubeconfig || fallback,
+      root: values.root,
+      socket: isResident ? values.socket : undefined,
+      onDemand: values["on-demand"],
+    },
+    watch: values.watch,
+  };
+}

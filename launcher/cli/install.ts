@@ -1,0 +1,167 @@
+// `plexus install` and `plexus uninstall`: the files on a node. Each is written whole, under another name first, so that
+// this works while a runtime executes them.
+import * as fs from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { getRawAsset, isSea } from "node:sea";
+import { makeDirectory } from "../host/directory.ts";
+
+export interface Installation {
+  /** Where the runtime looks for plugins. */
+  binDir: string;
+  /** Where the runtime looks for its conf. */
+  confDir: string;
+  /** The socket of the resident process that the conf is for; none where every call is to be done by itself. */
+  socket: string | undefined;
+  /** Is the first call to start the resident process? */
+  onDemand: boolean;
+  /** The path of a kubeconfig for the conf; "" where the node has no Kubernetes. */
+  kubeconfig: string;
+  /** What the paths of this node begin with where the installer sees them: `/host` in a container. */
+  root: string;
+}
+
+/** The runtime takes the first conf by name. */
+const CONF = "00-plexus.conf";
+const CONF_EXTENSIONS = [".conf", ".conflist", ".json"];
+const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/** Puts binary, shim and the shim's conf into the bin directory. */
+export function installBinaries({ binDir, confDir, socket, root }: Installation): void {
+  const target = join(root, binDir);
+  place(join(target, "plexus"), fs.readFileSync(process.execPath), 0o755);
+  place(join(target, "plexus-shim"), shim(), 0o755);
+  const lines = [
+    "# What plexus-shim lets the resident process do: docs/security.md.",
+    ...(socket === undefined ? [] : [`socket ${socket}`]),
+    `plugins ${binDir}`,
+    "state /var/lib/cni/multus",
+    "state /var/run/k8s.cni.cncf.io/devinfo",
+    `read ${confDir}`,
+    "read /etc/cni/multus/net.d",
+  ];
+  place(join(target, "plexus-shim.conf"), lines.map((line) => `${line}\n`).join(""), 0o600);
+}
+
+/**
+ * Makes the conf from the runtime's own first conf, as Multus's `multus-conf-file=auto` does: that is the default network.
+ * Where there is none, there is no conf either, and the runtime says that the network is not ready.
+ *
+ * @returns what was done, for the log; undefined where all was as it should be
+ */
+export function installConf(installation: Installation): string | undefined {
+  const { confDir, root, onDemand, socket, kubeconfig } = installation;
+  const dir = join(root, confDir);
+  const path = join(dir, CONF);
+  const primary = primaryConf(dir);
+  if (primary === undefined) {
+    if (!fs.existsSync(path)) return undefined;
+    fs.unlinkSync(path);
+    return `removed ${path}: there is no conf of a default network in ${confDir}`;
+  }
+  const { cniVersion = "1.0.0", capabilities } = readConf(join(dir, primary));
+  const conf = {
+    cniVersion,
+    name: "plexus",
+    type: socket === undefined ? "plexus" : "plexus-shim",
+    ...(capabilities ? { capabilities } : {}),
+    clusterNetwork: join(confDir, primary),
+    ...(kubeconfig === "" ? {} : { kubeconfig }),
+    ...(onDemand ? { resident: "on-demand" } : {}),
+  };
+  const text = `${JSON.stringify(conf, null, 2)}\n`;
+  if (fs.existsSync(path) && fs.readFileSync(path, "utf8") === text) return undefined;
+  place(path, text, 0o600);
+  return `wrote ${path}: the default network is that of ${primary}`;
+}
+
+/** A kubeconfig with the token of this pod's service account, written anew where that has changed. */
+export function installKubeconfig(
+  { kubeconfig, root }: Installation,
+  env: NodeJS.ProcessEnv,
+): string | undefined {
+  const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = env;
+  if (kubeconfig === "" || !host || !port) return undefined;
+  const token = fs.readFileSync(join(SERVICE_ACCOUNT, "token"), "utf8").trim();
+  const authority = fs.readFileSync(join(SERVICE_ACCOUNT, "ca.crt")).toString("base64");
+  const server = `https://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const text = `${JSON.stringify(
+    {
+      apiVersion: "v1",
+      kind: "Config",
+      "current-context": "plexus",
+      contexts: [{ name: "plexus", context: { cluster: "local", user: "plexus" } }],
+      clusters: [{ name: "local", cluster: { server, "certificate-authority-data": authority } }],
+      users: [{ name: "plexus", user: { token } }],
+    },
+    null,
+    2,
+  )}\n`;
+  const path = join(root, kubeconfig);
+  if (fs.existsSync(path) && fs.readFileSync(path, "utf8") === text) return undefined;
+  makeDirectory(dirname(path), 0o700);
+  place(path, text, 0o600);
+  return `wrote ${path}`;
+}
+
+/** Takes away what was installed; what was there before is as it was. */
+export function uninstall({ binDir, confDir, kubeconfig, root }: Installation): void {
+  const names = ["plexus-shim", "plexus-shim.conf", "plexus"].map((name) => join(binDir, name));
+  // The conf first: from then on the runtime does without Plexus for new pods.
+  for (const path of [join(confDir, CONF), ...(kubeconfig === "" ? [] : [kubeconfig]), ...names]) {
+    fs.rmSync(join(root, path), { force: true });
+  }
+}
+
+function primaryConf(dir: string): string | undefined {
+  const names = fs.existsSync(dir) ? fs.readdirSync(dir).sort() : [];
+  return names.find((name) => {
+    if (name === CONF || !CONF_EXTENSIONS.some((end) => name.endsWith(end))) return false;
+    try {
+      return readConf(join(dir, name)).isConf;
+    } catch {
+      return false; // half written, or not for a runtime
+    }
+  });
+}
+
+/** What of a conf or conflist the conf takes over: its version, and what its plugins can do. */
+function readConf(path: string) {
+  type Plugin = { type?: unknown; capabilities?: Record<string, boolean> };
+  const conf = JSON.parse(fs.readFileSync(path, "utf8")) as Plugin & {
+    cniVersion?: string;
+    plugins?: Plugin[];
+  };
+  const plugins = conf.plugins ?? [conf];
+  const claimed = plugins.map(({ capabilities = {} }) => capabilities);
+  const capabilities = Object.fromEntries(
+    claimed.flatMap(Object.entries).filter(([, claims]) => claims === true),
+  );
+  return {
+    isConf: plugins.length > 0 && plugins.every(({ type }) => typeof type === "string"),
+    cniVersion: conf.cniVersion,
+    capabilities: Object.keys(capabilities).length > 0 ? capabilities : undefined,
+  };
+}
+
+function shim(): Buffer {
+  return isSea()
+    ? Buffer.from(getRawAsset("plexus-shim"))
+    : fs.readFileSync(join(dirname(process.execPath), "plexus-shim"));
+}
+
+/** Writes a file whole, or not at all. */
+function place(path: string, content: string | Buffer, mode: number): void {
+  makeDirectory(dirname(path), 0o755);
+  const part = join(dirname(path), `.${basename(path)}.${process.pid}`);
+  try {
+    fs.writeFileSync(part, content, { mode });
+    fs.chmodSync(part, mode); // whatever the umask
+    const file = fs.openSync(part, "r");
+    fs.fsyncSync(file);
+    fs.closeSync(file);
+    fs.renameSync(part, path);
+  } catch (error) {
+    fs.rmSync(part, { force: true });
+    throw error;
+  }
+}
