@@ -168,7 +168,7 @@ it("an upgrade under load fails no call", async () => {
   expect(await lab.leftovers()).toEqual([]);
 });
 
-it("240 ADDs at once all succeed while it is killed and started five times, and their DELs leave nothing", {
+it("250 ADDs at once all succeed while it is killed and started five times, and their DELs leave nothing", {
   timeout: 600_000,
 }, async () => {
   const conf = lab.conf([lab.bridge("a", 1), lab.bridge("b", 2)]);
