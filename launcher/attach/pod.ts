@@ -14,7 +14,7 @@ export function isPod({ cluster, runtime }: Call): boolean {
 /** The pod, or undefined where it is gone. Throws where its name is another pod's by now. */
 export async function findPod(call: Call, patience?: Patience): Promise<Pod | undefined> {
   const { namespace, name, uid } = podOf(call.runtime.args);
-  const pod = await call.cluster?.pod(namespace, name, patience);
+  const pod = await call.cluster?.pod(namespace, name, uid, patience);
   if (!pod || uid === "" || uid === pod.uid || isStatic(pod)) return pod;
   throw new Fault(
     Code.tryAgainLater,

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { leaveCgroup } from "../resident/cgroup.ts";
-import { runResident } from "../resident/resident.ts";
+import { runDaemon, runResident } from "../resident/resident.ts";
 import { type Installation, installBinaries, installConf, installKubeconfig, uninstall } from "./install.ts";
 
 const SOCKET = "/run/plexus/plexus.sock";
@@ -22,6 +22,10 @@ plexus uninstall [--bin-dir DIR] [--conf-dir DIR] [--kubeconfig PATH] [--root DI
 
 plexus resident [--socket PATH] [--idle SECONDS] [--replace]
     carries out calls for plexus-shim, until there has been none for some time (600 s; 0: for ever)
+
+plexus daemon [--socket PATH] [--node-name NAME] [--kubeconfig PATH] [--metrics HOST:PORT]
+    the same in a DaemonSet's pod: it follows the node's pods (NODE_NAME) and all NetworkAttachmentDefinitions, and serves
+    /metrics, /healthz and /readyz
 `;
 
 /** Returns the exit code. */
@@ -30,6 +34,9 @@ export async function runCommand([command, ...args]: string[], version: string):
     switch (command) {
       case "resident":
         await resident(args, version);
+        return 0;
+      case "daemon":
+        await daemon(args, version);
         return 0;
       case "install":
         await install(args);
@@ -61,6 +68,23 @@ async function resident(args: string[], version: string): Promise<void> {
   if (!(idleSeconds >= 0)) throw new Error(`--idle ${values.idle}: a number of seconds is needed`);
   if (values["leave-cgroup"]) leaveCgroup();
   await runResident({ socket: values.socket, idleSeconds, replace: values.replace, version });
+}
+
+async function daemon(args: string[], version: string): Promise<void> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      socket: { type: "string", default: SOCKET },
+      "node-name": { type: "string", default: process.env.NODE_NAME ?? "" },
+      kubeconfig: { type: "string", default: "" },
+      metrics: { type: "string", default: "" },
+    },
+  });
+  const { socket, "node-name": nodeName, kubeconfig, metrics } = values;
+  if (nodeName === "")
+    throw new Error("it needs the node's name: give --node-name, or set NODE_NAME to spec.nodeName");
+  if (metrics !== "" && !/:\d+$/.test(metrics)) throw new Error(`--metrics ${metrics}: HOST:PORT is needed`);
+  await runDaemon({ socket, version, nodeName, kubeconfig, metrics });
 }
 
 async function install(args: string[]): Promise<void> {

@@ -68,8 +68,12 @@ export interface Patience {
 export interface Cluster {
   /** Ends when the first connection is being made, or cannot be: what is asked for next says why. */
   connecting(): Promise<void>;
-  /** The pod of that name, or undefined where there is none. */
-  pod(namespace: string, name: string, patience?: Patience): Promise<Pod | undefined>;
+  /**
+   * The pod of that name, or undefined where there is none.
+   *
+   * @param uid the one it is expected to have: what is known of an earlier pod of that name is no answer
+   */
+  pod(namespace: string, name: string, uid: string, patience?: Patience): Promise<Pod | undefined>;
   /** The NetworkAttachmentDefinition of that name, or undefined where there is none. */
   nad(namespace: string, name: string, patience?: Patience): Promise<NetworkAttachmentDefinition | undefined>;
   /** The devices allocated to the ResourceClaim of that name; none where there is no such claim. */

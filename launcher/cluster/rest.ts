@@ -5,6 +5,7 @@ import {
   type Cluster,
   type Event,
   MAX_MESSAGE,
+  type NetworkAttachmentDefinition,
   type Pod,
   type PublishedDevice,
 } from "./cluster.ts";
@@ -44,7 +45,7 @@ export function restCluster(open: () => Promise<Connection>, env: NodeJS.Process
         () => undefined,
       ),
 
-    async pod(namespace, name, { within } = {}) {
+    async pod(namespace, name, _uid, { within } = {}) {
       const path = podPath(namespace, name);
       const pod = await get(await transport(), path, "Pod", name, within);
       return pod && podOf(pod);
@@ -54,8 +55,7 @@ export function restCluster(open: () => Promise<Connection>, env: NodeJS.Process
       const group = `/apis/k8s.cni.cncf.io/v1/namespaces/${namespaceIn(namespace)}`;
       const path = `${group}/network-attachment-definitions/${nameIn(name)}`;
       const nad = await get(await transport(), path, "NetworkAttachmentDefinition", name, within);
-      if (!nad) return undefined;
-      return { namespace, name, config: nad.at("spec").text("config"), annotations: annotationsOf(nad) };
+      return nad && nadOf(nad);
     },
 
     async claim(namespace, name) {
@@ -187,7 +187,8 @@ function invalid(what: string, text: string): Fault {
   );
 }
 
-function podOf(pod: Member): Pod {
+/** A Pod, of the API's own JSON. */
+export function podOf(pod: Member): Pod {
   const [metadata, spec, status] = [pod.at("metadata"), pod.at("spec"), pod.at("status")];
   const claims = [...spec.list("resourceClaims"), ...status.list("resourceClaimStatuses")];
   const extended = status.at("extendedResourceClaimStatus");
@@ -211,6 +212,17 @@ function podOf(pod: Member): Pod {
     ),
     nodeName: spec.text("nodeName"),
     ...(extendedResourceClaim.claim === "" ? {} : { extendedResourceClaim }),
+  };
+}
+
+/** A NetworkAttachmentDefinition, of the API's own JSON. */
+export function nadOf(nad: Member): NetworkAttachmentDefinition {
+  const metadata = nad.at("metadata");
+  return {
+    namespace: metadata.required("namespace"),
+    name: metadata.required("name"),
+    config: nad.at("spec").text("config"),
+    annotations: annotationsOf(nad),
   };
 }
 

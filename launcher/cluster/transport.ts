@@ -102,6 +102,50 @@ export class Transport {
     }
   }
 
+  /**
+   * A watch: tells of each line that the server sends, until it ends the answer, or is silent for `silence` milliseconds.
+   *
+   * @returns the answer where it is none with status 200
+   * @throws Fault where the connection breaks
+   */
+  async follow(
+    path: string,
+    line: (text: string) => void,
+    silence: number,
+    signal: AbortSignal,
+  ): Promise<Answer | undefined> {
+    const request: Request = { method: "GET", path };
+    try {
+      return await new Promise<Answer | undefined>((resolve, reject) => {
+        const sent = this.client.request({ ...this.options(request), signal }, (response) => {
+          if (response.statusCode !== 200) {
+            receive(response, resolve, reject);
+            return;
+          }
+          let rest = "";
+          response.setEncoding("utf8");
+          response.on("data", (chunk: string) => {
+            const lines = (rest + chunk).split("\n");
+            rest = lines.pop() ?? "";
+            try {
+              if (rest.length > MAX_BODY) throw new Nonsense(`a line is larger than ${MAX_BODY >> 20} MiB`);
+              for (const text of lines) line(text);
+            } catch (error) {
+              response.destroy(error as Error);
+            }
+          });
+          response.on("error", reject);
+          response.on("end", () => resolve(undefined));
+        });
+        sent.setTimeout(silence, () => sent.destroy(new Late(`nothing within ${seconds(silence)}`)));
+        sent.on("error", reject);
+        sent.end();
+      });
+    } catch (error) {
+      throw failure(error as Error, this.connection).fault.during(`GET ${this.url(request)}`);
+    }
+  }
+
   /** Where a request goes, for messages. */
   url({ path }: Request): string {
     return this.connection.server.origin + this.prefix + path;

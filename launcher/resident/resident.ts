@@ -1,49 +1,112 @@
 // `plexus resident` and `plexus daemon`: processes that carry out calls for shims.
 import { statSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import type { Means } from "../attach/verbs.ts";
 import type { Cluster } from "../cluster/cluster.ts";
+import { inCluster } from "../cluster/connection.ts";
+import { readKubeconfig } from "../cluster/kubeconfig.ts";
 import { openCluster } from "../cluster/open.ts";
+import { WatchedCluster } from "../cluster/watch.ts";
 import { Core } from "../core/index.ts";
 import { wasm } from "../core/wasm.ts";
-import { type Ended, ResidentServer } from "./server.ts";
+import { lazy } from "../lazy.ts";
+import { ResidentServer, type Watch } from "./server.ts";
 
-export interface ResidentOptions {
+interface Common {
   socket: string;
+  version: string;
+}
+
+export interface ResidentOptions extends Common {
   /** Seconds without a call, after which it ends; 0 for never. */
   idleSeconds: number;
   /** Take the socket over from a process that answers on it? */
   replace: boolean;
-  version: string;
-  ended?(call: Ended): void;
+}
+
+export interface DaemonOptions extends Common {
+  nodeName: string;
+  /** Path, or "" for the service account of the pod that it runs in. */
+  kubeconfig: string;
+  /** `HOST:PORT` for metrics and health; "" for neither. */
+  metrics: string;
 }
 
 /** Serves until it is idle, or asked to end by SIGTERM or SIGINT. */
-export async function runResident({ idleSeconds, replace, ...options }: ResidentOptions): Promise<void> {
-  const server = await ResidentServer.open(
-    {
-      ...options,
-      idle: idleSeconds * 1000,
-      limit: 4 * availableParallelism(),
-      means: { core: new Core(wasm()), cluster: clusters() },
-    },
-    replace,
-  );
+export async function runResident({ socket, version, idleSeconds, replace }: ResidentOptions): Promise<void> {
+  const means = { core: new Core(wasm()), cluster: clusters() };
+  const idle = idleSeconds * 1000;
+  const server = await ResidentServer.open({ socket, version, idle, limit: limit(), means }, replace);
   if (!server) return;
-  const asked = new Promise<void>((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
-  });
-  await Promise.race([server.idle, asked]);
+  await Promise.race([server.idle, asked()]);
   await server.close();
 }
 
+/** Knows the cluster beforehand, and serves until it is asked to end by SIGTERM or SIGINT. */
+export async function runDaemon({
+  socket,
+  version,
+  nodeName,
+  kubeconfig,
+  metrics,
+}: DaemonOptions): Promise<void> {
+  const { KUBERNETES_SERVICE_HOST: host = "", KUBERNETES_SERVICE_PORT: port = "" } = process.env;
+  if (kubeconfig === "" && (host === "" || port === "")) {
+    throw new Error(
+      "there is no API server to ask: run it in a pod with a service account, or give --kubeconfig",
+    );
+  }
+  const warn = (message: string) => console.error(message);
+  const open = async () => (kubeconfig === "" ? inCluster(host, port) : readKubeconfig(kubeconfig, warn));
+  const watched = new WatchedCluster({ open, env: process.env, nodeName, warn });
+  const means = { core: new Core(wasm()), cluster: () => watched.cluster };
+  const watch = new LateWatch();
+  const server = await ResidentServer.open({ socket, version, idle: 0, limit: limit(), means, watch }, true);
+  if (!server) return;
+  if (metrics !== "") {
+    const { serveMetrics } = lazy<typeof import("./metrics.lazy.ts")>("metrics");
+    const { admission } = server;
+    const sources = {
+      known: watched.known,
+      running: () => admission.running,
+      waiting: () => admission.waiting,
+    };
+    watch.to = await serveMetrics(metrics, sources);
+  }
+  await asked();
+  await server.close();
+  watched.stop();
+  process.exit(0); // connections to the API server, and to whoever reads metrics, are of no use any more
+}
+
+/** Passes on to what is there by then. */
+class LateWatch implements Watch {
+  to: Watch | undefined;
+
+  ended(call: Parameters<Watch["ended"]>[0]): void {
+    this.to?.ended(call);
+  }
+
+  executed(...execution: Parameters<Watch["executed"]>): void {
+    this.to?.executed(...execution);
+  }
+}
+
+/** Enough for all cores, as most of a call is waiting for delegates and for the API server. */
+function limit(): number {
+  return 4 * availableParallelism();
+}
+
+function asked(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
+  });
+}
+
 /** One connection to each cluster, for all calls; anew where its kubeconfig has been written anew. */
-function clusters() {
+function clusters(): Means["cluster"] {
   const open = new Map<string, { cluster: Cluster | undefined; written: number }>();
-  return (
-    { kubeconfig }: { kubeconfig: string },
-    _env: unknown,
-    log: { write(level: "error", text: string): void },
-  ) => {
+  return ({ kubeconfig }, _env, log) => {
     const written = kubeconfig === "" ? 0 : (statSync(kubeconfig, { throwIfNoEntry: false })?.mtimeMs ?? 0);
     const before = open.get(kubeconfig);
     if (before?.written === written) return before.cluster;

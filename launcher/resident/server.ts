@@ -1,10 +1,11 @@
 // The resident process: shims connect to its socket, each for one call of a runtime.
 import * as fs from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import { carryOut, type Means } from "../attach/verbs.ts";
 import { Fault } from "../fault.ts";
 import { makeDirectory } from "../host/directory.ts";
+import type { Host } from "../host/host.ts";
 import { Shim } from "../host/remote.ts";
 import { Admission } from "./admission.ts";
 
@@ -22,8 +23,13 @@ export interface Options {
   idle: number;
   version: string;
   means: Pick<Means, "core" | "cluster">;
-  /** Told of each call that has ended. */
-  ended?(call: Ended): void;
+  watch?: Watch;
+}
+
+/** What is told of what a resident process does. */
+export interface Watch {
+  ended(call: Ended): void;
+  executed(plugin: string, verb: string, seconds: number): void;
 }
 
 export interface Ended {
@@ -124,7 +130,11 @@ export class ResidentServer {
   }
 
   private async carryOut(shim: Shim, env: Record<string, string>, stdin: Uint8Array): Promise<Ended["how"]> {
-    const means = { ...this.options.means, host: () => shim.host, stderr: (line: string) => shim.say(line) };
+    const means = {
+      ...this.options.means,
+      host: () => this.timed(shim.host),
+      stderr: (line: string) => shim.say(line),
+    };
     const { exitCode, stdout } = await carryOut(means, env, stdin);
     if (shim.refusal !== undefined) {
       shim.fallBack(`the shim refused: ${shim.refusal}`);
@@ -134,8 +144,23 @@ export class ResidentServer {
     return exitCode === 0 ? "answered" : "failed";
   }
 
+  private timed(host: Host): Host {
+    const { watch } = this.options;
+    if (!watch) return host;
+    const execute: Host["execute"] = async (path, options) => {
+      const began = performance.now();
+      try {
+        return await host.execute(path, options);
+      } finally {
+        const { CNI_COMMAND: verb = "" } = options.env;
+        watch.executed(basename(path), verb, (performance.now() - began) / 1000);
+      }
+    };
+    return { ...host, execute };
+  }
+
   private note(call: Ended): void {
-    this.options.ended?.(call);
+    this.options.watch?.ended(call);
   }
 
   private tick(): void {

@@ -96,7 +96,7 @@ describe("with an API server", () => {
   afterEach(() => server.stop());
 
   test("a pod is what its object says", async () => {
-    expect(await cluster.pod("ns", "p")).toEqual(pod);
+    expect(await cluster.pod("ns", "p", "")).toEqual(pod);
     expect(server.arrived[0]).toMatchObject({
       method: "GET",
       url: `${PODS}/p`,
@@ -114,11 +114,11 @@ describe("with an API server", () => {
       resourceClaims: new Map(),
       nodeName: "",
     };
-    expect(await cluster.pod("ns", "q")).toEqual(bare);
+    expect(await cluster.pod("ns", "q", "")).toEqual(bare);
   });
 
   test("what does not exist is undefined", async () => {
-    expect(await cluster.pod("ns", "gone")).toBeUndefined();
+    expect(await cluster.pod("ns", "gone", "")).toBeUndefined();
     expect(await cluster.nad("ns", "gone")).toBeUndefined();
     expect(await cluster.claim("ns", "gone")).toEqual([]);
     expect(await cluster.published("driver.example", "node1")).toEqual([]);
@@ -143,7 +143,7 @@ describe("with an API server", () => {
   test("a cluster without the CRD has no NetworkAttachmentDefinitions, but every cluster has pods", async () => {
     server.next.push(text(404, "404 page not found\n"), text(404, "404 page not found\n"));
     expect(await cluster.nad("ns", "n")).toBeUndefined();
-    const { code, message } = await faultOf(cluster.pod("ns", "p"));
+    const { code, message } = await faultOf(cluster.pod("ns", "p", ""));
     expect(code).toBe(6);
     expect(message).toContain("is the server of kubeconfig /k an API server?");
   });
@@ -203,8 +203,8 @@ describe("with an API server", () => {
     "a\n",
   ])("%j is no name, and asks nothing", async (name) => {
     for (const call of [
-      cluster.pod("ns", name),
-      cluster.pod(name, "p"),
+      cluster.pod("ns", name, ""),
+      cluster.pod(name, "p", ""),
       cluster.nad("ns", name),
       cluster.nad(name, "n"),
     ])
@@ -215,17 +215,17 @@ describe("with an API server", () => {
   });
 
   test("a name has at most 253 characters, a namespace 63 and no dot", async () => {
-    expect(await cluster.pod("ns", "a".repeat(253))).toBeUndefined();
+    expect(await cluster.pod("ns", "a".repeat(253), "")).toBeUndefined();
     for (const call of [
-      cluster.pod("ns", "a".repeat(254)),
-      cluster.pod("a".repeat(64), "p"),
-      cluster.pod("a.b", "p"),
+      cluster.pod("ns", "a".repeat(254), ""),
+      cluster.pod("a".repeat(64), "p", ""),
+      cluster.pod("a.b", "p", ""),
     ])
       expect((await faultOf(call)).code).toBe(7);
   });
 
   test("one connection serves requests that come one after the other, or few at once", async () => {
-    await cluster.pod("ns", "p");
+    await cluster.pod("ns", "p", "");
     await Promise.all(["a", "b", "c"].map((name) => cluster.nad("ns", name)));
     expect(server.connections).toBe(1);
     await Promise.all(Array.from({ length: 40 }, (_, index) => cluster.nad("ns", `n${index}`)));
@@ -308,7 +308,7 @@ describe("with an API server", () => {
     ];
     test.each(passing)("%s passes", async (_, misbehave) => {
       server.next.push(misbehave, misbehave);
-      expect(await cluster.pod("ns", "p")).toEqual(pod);
+      expect(await cluster.pod("ns", "p", "")).toEqual(pod);
       server.next.push(misbehave);
       await cluster.annotate(pod, {});
       expect(server.arrived.map(({ method }) => method)).toEqual(["GET", "GET", "GET", "PATCH", "PATCH"]);
@@ -320,7 +320,7 @@ describe("with an API server", () => {
     ])("%s that does not pass is a fault in time", async (name, misbehave, words) => {
       server.next.push(...Array(50).fill(misbehave));
       const start = performance.now();
-      const { code, message } = await faultOf(cluster.pod("ns", "p", { within: 700 }));
+      const { code, message } = await faultOf(cluster.pod("ns", "p", "", { within: 700 }));
       expect(performance.now() - start).toBeLessThan(FAR_BELOW_THE_LIMIT);
       expect(code).toBe(11);
       expect(message).toContain(`GET ${server.url}${PODS}/p: ${words}`);
@@ -331,7 +331,7 @@ describe("with an API server", () => {
       const gaps = async () => {
         server.arrived.length = 0;
         server.next.push(...Array(4).fill(text(503, "")));
-        await cluster.pod("ns", "p");
+        await cluster.pod("ns", "p", "");
         return server.arrived.slice(1).map(({ at }, index) => at - (server.arrived[index]?.at ?? 0));
       };
       const first = await gaps();
@@ -346,10 +346,10 @@ describe("with an API server", () => {
     test("Retry-After is waited for, unless that is longer than there is time", async () => {
       server.next.push(status(429, {}, { "Retry-After": "1" }));
       const start = performance.now();
-      await cluster.pod("ns", "p");
+      await cluster.pod("ns", "p", "");
       expect(performance.now() - start).toBeGreaterThan(995);
       server.next.push(status(503, { message: "not now" }, { "Retry-After": "60" }));
-      const { code, message } = await faultOf(cluster.pod("ns", "p", { within: 2000 }));
+      const { code, message } = await faultOf(cluster.pod("ns", "p", "", { within: 2000 }));
       expect([code, message]).toEqual([11, expect.stringContaining("503, not now")]);
       expect(performance.now() - start).toBeLessThan(FAR_BELOW_THE_LIMIT);
     });
@@ -360,14 +360,14 @@ describe("with an API server", () => {
       ["404 for a kind", text(404, "404 page not found\n")],
     ])("%s of a server that was away a moment ago passes too", async (_, misbehave) => {
       server.next.push(text(503, ""), misbehave, misbehave);
-      expect(await cluster.pod("ns", "p")).toEqual(pod);
+      expect(await cluster.pod("ns", "p", "")).toEqual(pod);
       server.next.push(misbehave);
-      await cluster.pod("ns", "p").catch(() => {});
+      await cluster.pod("ns", "p", "").catch(() => {});
       expect(server.arrived).toHaveLength(5);
     });
 
     test("a kept connection that the server has closed is no fault", async () => {
-      await cluster.pod("ns", "p");
+      await cluster.pod("ns", "p", "");
       server.hangUp();
       // The close is not noticed before the next request, as after a delegate was executed.
       await cluster.annotate(pod, {});
@@ -380,7 +380,7 @@ describe("with an API server", () => {
         const until = performance.now() + 600; // as in spawnSync
         while (performance.now() < until);
       });
-      expect(await cluster.pod("ns", "p", { within: 300 })).toEqual(pod);
+      expect(await cluster.pod("ns", "p", "", { within: 300 })).toEqual(pod);
       expect(server.arrived).toHaveLength(1);
     });
 
@@ -434,7 +434,7 @@ describe("with an API server", () => {
     ])("%s is a fault at once", async (_, misbehave, code, words) => {
       server.next.push(misbehave);
       const start = performance.now();
-      const fault = await faultOf(cluster.pod("ns", "p"));
+      const fault = await faultOf(cluster.pod("ns", "p", ""));
       expect(fault).toMatchObject({ code, message: expect.stringContaining(words) });
       expect(fault.message).toContain(`GET ${server.url}${PODS}/p`);
       expect(performance.now() - start).toBeLessThan(FAR_BELOW_THE_LIMIT);
@@ -462,7 +462,7 @@ describe("with an API server", () => {
 describe("without an API server", () => {
   test("one that comes back is waited for", async () => {
     const port = await freePort();
-    const asked = clusterAt(`http://127.0.0.1:${port}`).pod("ns", "p");
+    const asked = clusterAt(`http://127.0.0.1:${port}`).pod("ns", "p", "");
     await new Promise((resolve) => setTimeout(resolve, 300));
     const back = await FakeApiserver.start(undefined, port);
     back.objects.set(`${PODS}/p`, POD);
@@ -474,7 +474,7 @@ describe("without an API server", () => {
     const port = await freePort();
     const start = performance.now();
     const { code, message } = await faultOf(
-      clusterAt(`http://127.0.0.1:${port}`).pod("ns", "p", { within: 500 }),
+      clusterAt(`http://127.0.0.1:${port}`).pod("ns", "p", "", { within: 500 }),
     );
     expect([code, message]).toEqual([
       11,
@@ -486,7 +486,7 @@ describe("without an API server", () => {
 
   test("a name that DNS does not know is a fault that says so", async () => {
     const { code, message } = await faultOf(
-      clusterAt("http://api.invalid:80").pod("ns", "p", { within: 200 }),
+      clusterAt("http://api.invalid:80").pod("ns", "p", "", { within: 200 }),
     );
     expect([code, message]).toEqual([11, expect.stringContaining("DNS does not know")]);
   });
@@ -498,7 +498,7 @@ describe("without an API server", () => {
     const env = { KUBERNETES_SERVICE_HOST: "10.0.0.1", KUBERNETES_SERVICE_PORT: "443" };
     expect(openCluster("", env, warn)).toBeDefined();
     expect(
-      await faultOf(openCluster("/nowhere", env, warn)?.pod("ns", "p") as Promise<unknown>),
+      await faultOf(openCluster("/nowhere", env, warn)?.pod("ns", "p", "") as Promise<unknown>),
     ).toMatchObject({
       code: 7,
       message: expect.stringContaining("kubeconfig /nowhere does not exist"),
@@ -529,10 +529,10 @@ describe("over TLS", () => {
     await serve();
     const clientCertificate = asBuffers(authority.issue("system:multus:node1"));
     const cluster = clusterAt(server.url, { ca, clientCertificate, authorization: () => undefined });
-    expect(await cluster.pod("ns", "p")).toEqual(pod);
+    expect(await cluster.pod("ns", "p", "")).toEqual(pod);
     expect(server.arrived[0]).toMatchObject({ commonName: "system:multus:node1" });
     expect(server.arrived[0]?.headers.authorization).toBeUndefined();
-    await Promise.all(Array.from({ length: 9 }, () => cluster.pod("ns", "p")));
+    await Promise.all(Array.from({ length: 9 }, () => cluster.pod("ns", "p", "")));
     expect(server.connections).toBe(3);
   });
 
@@ -541,7 +541,7 @@ describe("over TLS", () => {
     const { cert, key } = authority.issue("both");
     for (const both of [Buffer.from(cert + key), Buffer.from(key + cert)]) {
       const clientCertificate = { cert: both, key: both };
-      await clusterAt(server.url, { ca, clientCertificate }).pod("ns", "p");
+      await clusterAt(server.url, { ca, clientCertificate }).pod("ns", "p", "");
     }
     expect(server.arrived.map(({ commonName }) => commonName)).toEqual(["both", "both"]);
   });
@@ -580,7 +580,7 @@ describe("over TLS", () => {
   test.each(refused)("%s is a fault at once", async (_, more, words) => {
     await serve();
     const start = performance.now();
-    const { code, message } = await faultOf(clusterAt(server.url, await more()).pod("ns", "p"));
+    const { code, message } = await faultOf(clusterAt(server.url, await more()).pod("ns", "p", ""));
     expect([code, message]).toEqual([7, expect.stringContaining(words)]);
     expect(performance.now() - start).toBeLessThan(FAR_BELOW_THE_LIMIT);
     expect(server.arrived).toEqual([]);
@@ -590,7 +590,7 @@ describe("over TLS", () => {
     await serve();
     process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0";
     try {
-      expect((await faultOf(clusterAt(server.url).pod("ns", "p"))).code).toBe(7);
+      expect((await faultOf(clusterAt(server.url).pod("ns", "p", ""))).code).toBe(7);
     } finally {
       delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
     }
@@ -598,7 +598,7 @@ describe("over TLS", () => {
 
   test("an expired server certificate is a fault at once", async () => {
     await serve(authority.issue("kube-apiserver", "IP:127.0.0.1", ["-days", "-1"]));
-    const { code, message } = await faultOf(clusterAt(server.url, { ca }).pod("ns", "p"));
+    const { code, message } = await faultOf(clusterAt(server.url, { ca }).pod("ns", "p", ""));
     expect([code, message]).toEqual([7, expect.stringContaining("the API server's certificate has expired")]);
   });
 
@@ -606,7 +606,9 @@ describe("over TLS", () => {
     await serve();
     const clientCertificate = asBuffers(authority.issue("old", undefined, ["-days", "-1"]));
     server.next.push(status(401, { message: "Unauthorized" }));
-    const { code, message } = await faultOf(clusterAt(server.url, { ca, clientCertificate }).pod("ns", "p"));
+    const { code, message } = await faultOf(
+      clusterAt(server.url, { ca, clientCertificate }).pod("ns", "p", ""),
+    );
     expect([code, message]).toEqual([
       7,
       expect.stringMatching(/the client certificate of kubeconfig \/k expired on .* GMT: renew it/),
@@ -615,22 +617,22 @@ describe("over TLS", () => {
 
   test("tls-server-name takes the place of the URL's host, insecure that of all", async () => {
     await serve(authority.issue("kube-apiserver", "DNS:api.example"));
-    expect((await faultOf(clusterAt(server.url, { ca }).pod("ns", "p"))).code).toBe(7);
-    expect(await clusterAt(server.url, { ca, serverName: "api.example" }).pod("ns", "p")).toEqual(pod);
-    expect(await clusterAt(server.url, { insecure: true }).pod("ns", "p")).toEqual(pod);
+    expect((await faultOf(clusterAt(server.url, { ca }).pod("ns", "p", ""))).code).toBe(7);
+    expect(await clusterAt(server.url, { ca, serverName: "api.example" }).pod("ns", "p", "")).toEqual(pod);
+    expect(await clusterAt(server.url, { insecure: true }).pod("ns", "p", "")).toEqual(pod);
   });
 
   test("https spoken to a server of http, and the other way round, is a fault that says so", async () => {
     await serve();
     const plain = await FakeApiserver.start();
     const url = plain.url.replace("http:", "https:");
-    expect(await faultOf(clusterAt(url, { ca }).pod("ns", "p"))).toMatchObject({
+    expect(await faultOf(clusterAt(url, { ca }).pod("ns", "p", ""))).toMatchObject({
       code: 7,
       message: expect.stringContaining("does not speak TLS: kubeconfig /k says https, is it http?"),
     });
     const words = "Client sent an HTTP request to an HTTPS server.";
     plain.next.push(text(400, `${words}\n`));
-    expect((await faultOf(clusterAt(plain.url).pod("ns", "p"))).message).toContain(words);
+    expect((await faultOf(clusterAt(plain.url).pod("ns", "p", ""))).message).toContain(words);
     await plain.stop();
   });
 
@@ -638,7 +640,7 @@ describe("over TLS", () => {
     await serve();
     server.objects.set(`/k8s/clusters/c-1${PODS}/p`, POD);
     for (const path of ["/k8s/clusters/c-1", "/k8s/clusters/c-1/"])
-      expect(await clusterAt(server.url + path, { ca }).pod("ns", "p")).toEqual(pod);
+      expect(await clusterAt(server.url + path, { ca }).pod("ns", "p", "")).toEqual(pod);
   });
 
   test("the service account's token is read anew for each request", async () => {
@@ -648,15 +650,15 @@ describe("over TLS", () => {
       writeFileSync(join(mounted, "ca.crt"), authority.cert);
       writeFileSync(join(mounted, "token"), "first\n");
       const cluster = restCluster(async () => inCluster("127.0.0.1", `${server.port}`, mounted), {});
-      await cluster.pod("ns", "p");
+      await cluster.pod("ns", "p", "");
       writeFileSync(join(mounted, "token"), "second");
-      await cluster.pod("ns", "p");
+      await cluster.pod("ns", "p", "");
       expect(server.arrived.map(({ headers }) => headers.authorization)).toEqual([
         "Bearer first",
         "Bearer second",
       ]);
       rmSync(join(mounted, "token"));
-      expect(await faultOf(cluster.pod("ns", "p"))).toMatchObject({
+      expect(await faultOf(cluster.pod("ns", "p", ""))).toMatchObject({
         code: 11,
         message: expect.stringContaining("token"),
       });
@@ -691,7 +693,7 @@ describe("over TLS", () => {
 
     test("proxy-url is used, with its user", async () => {
       const cluster = clusterAt("https://api.example:6443", { ca, proxy: proxyUrl("user:p%40ss@") });
-      expect(await cluster.pod("ns", "p")).toEqual(pod);
+      expect(await cluster.pod("ns", "p", "")).toEqual(pod);
       const basic = Buffer.from("user:p@ss").toString("base64");
       expect(tunnels).toEqual([`api.example:6443 Basic ${basic}`]);
     });
@@ -701,7 +703,7 @@ describe("over TLS", () => {
         ca: Buffer.from(other.cert),
         proxy: proxyUrl(),
       });
-      expect((await faultOf(cluster.pod("ns", "p"))).code).toBe(7);
+      expect((await faultOf(cluster.pod("ns", "p", ""))).code).toBe(7);
       expect(server.arrived).toEqual([]);
     });
 
@@ -719,7 +721,7 @@ describe("over TLS", () => {
       ["*", false],
     ])("of the environment, NO_PROXY %j: %s", async (NO_PROXY, through) => {
       const env = { HTTPS_PROXY: proxyUrl(), NO_PROXY, HTTP_PROXY: "http://192.0.2.1:1" };
-      const asked = clusterAt("https://api.example:6443", { ca }, env).pod("ns", "p", { within: 300 });
+      const asked = clusterAt("https://api.example:6443", { ca }, env).pod("ns", "p", "", { within: 300 });
       if (through) expect(await asked).toEqual(pod);
       else await faultOf(asked);
       expect(tunnels).toEqual(through ? ["api.example:6443"] : []);
@@ -729,7 +731,7 @@ describe("over TLS", () => {
       "never for this node itself: NO_PROXY %j",
       async (NO_PROXY) => {
         const env = { https_proxy: proxyUrl(), no_proxy: NO_PROXY };
-        expect(await clusterAt(server.url, { ca }, env).pod("ns", "p")).toEqual(pod);
+        expect(await clusterAt(server.url, { ca }, env).pod("ns", "p", "")).toEqual(pod);
         expect(tunnels).toEqual([]);
       },
     );
@@ -743,7 +745,7 @@ describe("over TLS", () => {
       ["0.1", true],
     ])("a service's address and NO_PROXY %j: %s", async (NO_PROXY, through) => {
       const env = { HTTPS_PROXY: proxyUrl(), NO_PROXY };
-      const asked = clusterAt("https://10.96.0.1:443", { ca, insecure: true }, env).pod("ns", "p", {
+      const asked = clusterAt("https://10.96.0.1:443", { ca, insecure: true }, env).pod("ns", "p", "", {
         within: 300,
       });
       if (through) expect(await asked).toEqual(pod);
@@ -754,7 +756,7 @@ describe("over TLS", () => {
     test("a proxy that refuses is a fault that names it", async () => {
       proxy.removeAllListeners("connect");
       proxy.on("connect", (_, socket) => socket.end("HTTP/1.1 403 Forbidden\r\n\r\n"));
-      const asked = clusterAt("https://api.example:6443", { ca, proxy: proxyUrl() }).pod("ns", "p", {
+      const asked = clusterAt("https://api.example:6443", { ca, proxy: proxyUrl() }).pod("ns", "p", "", {
         within: 300,
       });
       expect(await faultOf(asked)).toMatchObject({
@@ -764,7 +766,7 @@ describe("over TLS", () => {
     });
 
     test.each(["ftp://x", "http://", "x y"])("%j is no proxy", async (bad) => {
-      const fault = await faultOf(clusterAt(server.url, { ca, proxy: bad }).pod("ns", "p"));
+      const fault = await faultOf(clusterAt(server.url, { ca, proxy: bad }).pod("ns", "p", ""));
       expect([fault.code, fault.message]).toEqual([7, expect.stringContaining(JSON.stringify(bad))]);
     });
   });

@@ -1,0 +1,107 @@
+// The daemon's metrics and health, over HTTP. Source: Prometheus naming practices; Kubernetes' probes.
+import { createServer, type Server } from "node:http";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { Known } from "../cluster/watch.ts";
+import type { Ended } from "./server.ts";
+
+export interface Sources {
+  known: readonly Known[];
+  running(): number;
+  waiting(): number;
+}
+
+export interface Metrics {
+  ended(call: Ended): void;
+  executed(plugin: string, verb: string, seconds: number): void;
+  close(): void;
+}
+
+const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+/** @param address `HOST:PORT`, or `:PORT` for all addresses */
+export async function serveMetrics(address: string, sources: Sources): Promise<Metrics> {
+  const register = new Registry();
+  const registers = [register];
+  collectDefaultMetrics({ register });
+  const calls = new Counter({
+    name: "plexus_calls_total",
+    help: "Calls of the runtime, by how they ended: answered, failed, fallback, gone",
+    labelNames: ["verb", "how"],
+    registers,
+  });
+  const latency = new Histogram({
+    name: "plexus_call_duration_seconds",
+    help: "Calls of the runtime, from connection to answer",
+    labelNames: ["verb"],
+    buckets: BUCKETS,
+    registers,
+  });
+  const delegates = new Histogram({
+    name: "plexus_delegate_duration_seconds",
+    help: "Executions of CNI plugins",
+    labelNames: ["plugin", "verb"],
+    buckets: BUCKETS,
+    registers,
+  });
+  const gauge = (name: string, help: string, value: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(value());
+      },
+    });
+  gauge("plexus_calls_running", "Calls that are being carried out", sources.running);
+  gauge("plexus_calls_waiting", "Calls that wait for their turn", sources.waiting);
+  for (const [name, help, value] of [
+    ["plexus_cache_objects", "Objects of the cluster that are known", (known: Known) => known.count],
+    [
+      "plexus_cache_age_seconds",
+      "Since the API server last said anything about them",
+      (known: Known) => known.age(),
+    ],
+  ] as const) {
+    new Gauge({
+      name,
+      help,
+      labelNames: ["kind"],
+      registers,
+      collect() {
+        for (const known of sources.known) this.set({ kind: known.kind }, value(known));
+      },
+    });
+  }
+  const isReady = () => sources.known.every(({ synced }) => synced);
+  const server = createServer((request, response) => {
+    const say = (status: number, text: string) => response.writeHead(status).end(`${text}\n`);
+    if (request.url === "/healthz") say(200, "ok");
+    else if (request.url === "/readyz")
+      say(isReady() ? 200 : 503, isReady() ? "ok" : "the cluster is not known yet");
+    else if (request.url === "/metrics") {
+      register.metrics().then(
+        (text) => response.writeHead(200, { "Content-Type": register.contentType }).end(text),
+        (error: unknown) => say(500, String(error)),
+      );
+    } else say(404, "there is /metrics, /healthz and /readyz");
+  });
+  await listen(server, address);
+  return {
+    ended({ verb, how, took }) {
+      calls.inc({ verb, how });
+      latency.observe({ verb }, took / 1000);
+    },
+    executed(plugin, verb, seconds) {
+      delegates.observe({ plugin, verb }, seconds);
+    },
+    close: () => server.close(),
+  };
+}
+
+function listen(server: Server, address: string): Promise<void> {
+  const [, host = "", port = ""] = /^(.*):(\d+)$/.exec(address) ?? [];
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ port: Number(port), ...(host === "" ? {} : { host }) }, resolve);
+  });
+}
