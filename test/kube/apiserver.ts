@@ -17,7 +17,7 @@ import { Authority, type Subject } from "./authority.ts";
 import { Daemon } from "./daemon.ts";
 import { until } from "./until.ts";
 
-/** Who a kubeconfig is for: the cluster's administrator, or Plexus with the rights of deploy/rbac.yaml. */
+/** Who a kubeconfig is for: the cluster's administrator, or Plexus with the rights of deploy/thin/rbac.yaml. */
 export type User = "admin" | "plexus";
 
 /** How a client is to reach the server, and to say who it is. */
@@ -127,7 +127,7 @@ export class ApiServer {
     const api = new ApiServer(await freePorts(3));
     try {
       await api.ready();
-      for (const file of ["crd.yaml", "rbac.yaml"]) await api.apply(deploy(file));
+      for (const file of ["crd/crd.yaml", "thin/rbac.yaml"]) await api.apply(deploy(file));
       const [apiVersion, kind] = ["k8s.cni.cncf.io/v1", "NetworkAttachmentDefinition"];
       await until("NetworkAttachmentDefinitions are served", () => api.admin.list(apiVersion, kind));
       return api;

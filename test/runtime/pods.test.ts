@@ -5,204 +5,221 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { until } from "../kube/until.ts";
 import { startDevicePlugin } from "./fake-device-plugin.ts";
 import { STATIC_PODS } from "./node.ts";
-import { bridge, CONF_DIR, NETWORKS, RESOURCE_NAME, Site } from "./site.ts";
+import { bridge, CONF_DIR, type Mode, NETWORKS, RESOURCE_NAME, Site } from "./site.ts";
 
-let site: Site;
-beforeAll(async () => {
-  site = await Site.open();
-  await site.nad("second", bridge("second", 1));
-}, 300_000);
-afterAll(() => site?.close());
+describe.each<Mode>(["one-shot", "on-demand", "daemon"])("%s:", (mode) => {
+  let site: Site;
+  beforeAll(async () => {
+    site = await Site.open(mode);
+    await site.nad("second", bridge("second", 1));
+  }, 300_000);
+  afterAll(() => site?.close());
 
-describe("a pod", () => {
-  it("reaches Running with the networks it asks for, and leaves nothing when it is deleted", async () => {
-    const pod = await site.pod("two", "second");
-    expect(pod.status?.podIP).toMatch(/^10\.244\.0\./);
-    const [first, second] = site.status(pod);
-    expect(first).toMatchObject({
-      name: "podnet",
-      interface: "eth0",
-      ips: [pod.status?.podIP],
-      default: true,
-    });
-    expect(second).toMatchObject({ name: "default/second", interface: "net1" });
-    const addresses = await site.node.inside(pod, "ip", "-4", "address", "show", "dev", "net1");
-    expect(addresses).toContain(`${second?.ips?.[0]}/24`);
-    await site.remove(pod);
-  });
-
-  it("has the fixed address on macvlan that it asks for, and reaches the other one there", async () => {
-    const conf = { cniVersion: "1.0.0", type: "macvlan", master: "uplink", mode: "bridge" };
-    await site.nad("macvlan", { ...conf, capabilities: { ips: true }, ipam: { type: "static" } });
-    const one = await site.pod("macvlan-1", [{ name: "macvlan", ips: ["10.1.1.11/24"] }]);
-    const other = await site.pod("macvlan-2", [{ name: "macvlan", ips: ["10.1.1.12/24"] }]);
-    expect(site.status(one)[1]).toMatchObject({
-      name: "default/macvlan",
-      interface: "net1",
-      ips: ["10.1.1.11"],
-    });
-    await site.ping(one, "10.1.1.12");
-    await site.ping(other, "10.1.1.11");
-    await site.remove(one, other);
-  });
-
-  it("has its default route through the network it says", async () => {
-    await site.nad("gateway", bridge("gateway", 2));
-    const pod = await site.pod("routed", [{ name: "gateway", "default-route": ["10.244.2.1"] }]);
-    const routes = await site.node.inside(pod, "ip", "-4", "route", "show", "default");
-    expect(routes.trim()).toMatch(/^default via 10\.244\.2\.1 dev net1\s*$/);
-    await site.remove(pod);
-  });
-
-  it("gets the plugins of a conf's subdirectory too", async () => {
-    const chained = { cniVersion: "1.0.0", name: "chained", plugins: [bridge("chained", 3)] };
-    site.node.write(join(CONF_DIR, "20-chained.conflist"), JSON.stringify(chained));
-    const tuning = { type: "tuning", allmulti: true };
-    site.node.write(join(CONF_DIR, "chained/10-tuning.conf"), JSON.stringify(tuning));
-    await site.nad("chained");
-    const pod = await site.pod("chained", "chained");
-    expect(await site.node.inside(pod, "ip", "link", "show", "net1")).toContain("ALLMULTI");
-    await site.remove(pod);
-  });
-
-  it("that is static gets its networks, and its mirror says so", async () => {
-    const manifest = join(STATIC_PODS, "static.json");
-    const mirror = `static-${site.node.name}`;
-    const { nodeName: _, ...spec } = site.node.pod("static").spec ?? { containers: [] };
-    const metadata = { name: "static", namespace: "default", annotations: { [NETWORKS]: "second" } };
-    site.node.write(manifest, JSON.stringify({ apiVersion: "v1", kind: "Pod", metadata, spec }));
-    const pod = await site.running(mirror);
-    expect(site.status(pod)).toMatchObject([
-      { name: "podnet", interface: "eth0", ips: [pod.status?.podIP] },
-      { name: "default/second", interface: "net1" },
-    ]);
-    await site.node.run("rm", manifest);
-    await until("the static pod is gone", () => site.node.networks().length === 0, 120);
-    await site.expectNothingLeft();
-  });
-
-  it("has Flannel as its second network, by a conf that a node has for it", async () => {
-    const subnet = { FLANNEL_NETWORK: "10.42.0.0/16", FLANNEL_SUBNET: "10.42.7.1/24", FLANNEL_MTU: "1450" };
-    const lines = Object.entries({ ...subnet, FLANNEL_IPMASQ: "false" }).map(
-      ([key, value]) => `${key}=${value}\n`,
-    );
-    site.node.write("/run/flannel/subnet.env", lines.join("")); // by flanneld
-    const delegate = { hairpinMode: true, isDefaultGateway: true };
-    const portmap = { type: "portmap", capabilities: { portMappings: true } };
-    const plugins = [{ type: "flannel", delegate }, portmap];
-    await site.nad("flannel", { name: "cbr0", cniVersion: "0.3.1", plugins });
-    const one = await site.pod("flannel-1", "flannel");
-    const other = await site.pod("flannel-2", "flannel");
-    const [, status] = site.status(other);
-    expect(status).toMatchObject({ name: "default/flannel", interface: "net1" });
-    expect(status?.ips).toEqual([expect.stringMatching(/^10\.42\.7\./)]);
-    expect(other.status?.podIP).toMatch(/^10\.244\.0\./);
-    await site.ping(one, status?.ips?.[0] ?? "");
-    await site.remove(one, other);
-  });
-});
-
-describe("a device that the kubelet has given to a pod", () => {
-  const RESOURCE = "plexus.test/nic";
-  const DEVICES = ["0000:01:00.1", "0000:01:00.2", "0000:01:00.3", "0000:01:00.4"];
-  const LOG = "/run/fake-nic.log";
-
-  /** What the delegate was told, in the order of its calls. */
-  const told = () =>
-    fs
-      .readFileSync(site.node.machine.path(LOG), "utf8")
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line).deviceID as string);
-
-  it("reaches its network's plugin, from the pod-resources API and from the checkpoint", async () => {
-    const script = `#!/bin/sh\n[ "$CNI_COMMAND" = ADD ] || exit 0\ncat >> ${LOG}; echo >> ${LOG}\n`;
-    site.node.write("/opt/cni/bin/fake-nic", `${script}echo '{"cniVersion":"1.0.0"}'\n`, 0o755);
-    const conf = { cniVersion: "1.0.0", type: "fake-nic" };
-    await site.nad("nic", conf, { [RESOURCE_NAME]: RESOURCE });
-    const kubelet = join(site.node.dir, "kubelet");
-    const plugin = startDevicePlugin(kubelet, RESOURCE, DEVICES, site.node.dir);
-    try {
-      await plugin.until("the node has the devices", async () => {
-        const { status } = await site.api.core.readNode({ name: site.node.name });
-        return status?.allocatable?.[RESOURCE] === String(DEVICES.length);
+  describe("a pod", () => {
+    it("reaches Running with the networks it asks for, and leaves nothing when it is deleted", async () => {
+      const pod = await site.pod("two", "second");
+      expect(pod.status?.podIP).toMatch(/^10\.244\.0\./);
+      const [first, second] = site.status(pod);
+      expect(first).toMatchObject({
+        name: "podnet",
+        interface: "eth0",
+        ips: [pod.status?.podIP],
+        default: true,
       });
-      const limits = { [RESOURCE]: "2" };
-      const [container] = site.node.pod("").spec?.containers ?? [];
-      const containers = container ? [{ ...container, resources: { limits } }] : [];
-
-      const first = await site.pod("devices-1", "nic,nic", { containers });
-      const socket = join(kubelet, "pod-resources/kubelet.sock");
-      fs.renameSync(socket, `${socket}.away`);
-      const second = await site.pod("devices-2", "nic,nic", { containers });
-      fs.renameSync(`${socket}.away`, socket);
-
-      const ids = told();
-      expect(ids.toSorted()).toEqual(DEVICES);
-      expect([ids.slice(0, 2), ids.slice(2)]).toEqual([ids.slice(0, 2).sort(), ids.slice(2).sort()]);
-      const checkpoint = JSON.parse(
-        fs.readFileSync(join(kubelet, "device-plugins/kubelet_internal_checkpoint"), "utf8"),
-      );
-      for (const [index, pod] of [first, second].entries()) {
-        const entry = checkpoint.Data.PodDeviceEntries.find(
-          ({ PodUID }: { PodUID: string }) => PodUID === pod.metadata?.uid,
-        );
-        const given = Object.values(entry.DeviceIDs as Record<string, string[]>).flat();
-        expect(given.sort()).toEqual(ids.slice(2 * index, 2 * index + 2));
-      }
-      await site.remove(first, second);
-    } finally {
-      await plugin.stop();
-    }
-  });
-});
-
-describe("pods outlast", () => {
-  it("restarts of kubelet and containerd", async () => {
-    const before = await site.pod("before", "second");
-    await site.node.restartKubelet();
-    await site.node.restartContainerd();
-    const after = await site.pod("after", "second");
-    await site.ping(after, site.status(before)[1]?.ips?.[0] ?? "");
-    await site.remove(before, after);
-  });
-
-  it("an API server that is away while they are deleted, and while they are created", async () => {
-    const lifecycle = { preStop: { exec: { command: ["sleep", "4"] } } };
-    const [container] = site.node.pod("").spec?.containers ?? [];
-    const pod = await site.pod(
-      "deleted",
-      "second",
-      container ? { containers: [{ ...container, lifecycle }] } : {},
-    );
-    const { netns } = site.node.sandbox(pod);
-    const path = site.node.machine.path(netns);
-    await site.api.core.deleteNamespacedPod({ name: "deleted", namespace: "default" });
-    await until("kubelet stops the pod", async () => {
-      const { items } = await site.api.core.listNamespacedEvent({ namespace: "default" });
-      return items.some(
-        ({ reason, involvedObject }) => reason === "Killing" && involvedObject.name === "deleted",
-      );
+      expect(second).toMatchObject({ name: "default/second", interface: "net1" });
+      const addresses = await site.node.inside(pod, "ip", "-4", "address", "show", "dev", "net1");
+      expect(addresses).toContain(`${second?.ips?.[0]}/24`);
+      await site.remove(pod);
     });
-    await site.api.down();
-    await until("its network is gone", () => !fs.existsSync(path), 120);
-    await site.expectNothingLeft();
-    await site.api.up();
 
-    site.api.pause();
-    setTimeout(() => site.api.resume(), 3000);
-    const created = await site.pod("created", "second");
-    await site.remove(created);
+    it("has the fixed address on macvlan that it asks for, and reaches the other one there", async () => {
+      const conf = { cniVersion: "1.0.0", type: "macvlan", master: "uplink", mode: "bridge" };
+      await site.nad("macvlan", { ...conf, capabilities: { ips: true }, ipam: { type: "static" } });
+      const one = await site.pod("macvlan-1", [{ name: "macvlan", ips: ["10.1.1.11/24"] }]);
+      const other = await site.pod("macvlan-2", [{ name: "macvlan", ips: ["10.1.1.12/24"] }]);
+      expect(site.status(one)[1]).toMatchObject({
+        name: "default/macvlan",
+        interface: "net1",
+        ips: ["10.1.1.11"],
+      });
+      await site.ping(one, "10.1.1.12");
+      await site.ping(other, "10.1.1.11");
+      await site.remove(one, other);
+    });
+
+    it("has its default route through the network it says", async () => {
+      await site.nad("gateway", bridge("gateway", 2));
+      const pod = await site.pod("routed", [{ name: "gateway", "default-route": ["10.244.2.1"] }]);
+      const routes = await site.node.inside(pod, "ip", "-4", "route", "show", "default");
+      expect(routes.trim()).toMatch(/^default via 10\.244\.2\.1 dev net1\s*$/);
+      await site.remove(pod);
+    });
+
+    it("gets the plugins of a conf's subdirectory too", async () => {
+      const chained = { cniVersion: "1.0.0", name: "chained", plugins: [bridge("chained", 3)] };
+      site.node.write(join(CONF_DIR, "20-chained.conflist"), JSON.stringify(chained));
+      const tuning = { type: "tuning", allmulti: true };
+      site.node.write(join(CONF_DIR, "chained/10-tuning.conf"), JSON.stringify(tuning));
+      await site.nad("chained");
+      const pod = await site.pod("chained", "chained");
+      expect(await site.node.inside(pod, "ip", "link", "show", "net1")).toContain("ALLMULTI");
+      await site.remove(pod);
+    });
+
+    it("that is static gets its networks, and its mirror says so", async () => {
+      const manifest = join(STATIC_PODS, "static.json");
+      const mirror = `static-${site.node.name}`;
+      const { nodeName: _, ...spec } = site.node.pod("static").spec ?? { containers: [] };
+      const metadata = { name: "static", namespace: "default", annotations: { [NETWORKS]: "second" } };
+      site.node.write(manifest, JSON.stringify({ apiVersion: "v1", kind: "Pod", metadata, spec }));
+      const pod = await site.running(mirror);
+      expect(site.status(pod)).toMatchObject([
+        { name: "podnet", interface: "eth0", ips: [pod.status?.podIP] },
+        { name: "default/second", interface: "net1" },
+      ]);
+      await site.node.run("rm", manifest);
+      await until("the static pod is gone", () => site.node.networks().length === 0, 120);
+      await site.expectNothingLeft();
+    });
+
+    it("has Flannel as its second network, by a conf that a node has for it", async () => {
+      const subnet = { FLANNEL_NETWORK: "10.42.0.0/16", FLANNEL_SUBNET: "10.42.7.1/24", FLANNEL_MTU: "1450" };
+      const lines = Object.entries({ ...subnet, FLANNEL_IPMASQ: "false" }).map(
+        ([key, value]) => `${key}=${value}\n`,
+      );
+      site.node.write("/run/flannel/subnet.env", lines.join("")); // by flanneld
+      const delegate = { hairpinMode: true, isDefaultGateway: true };
+      const portmap = { type: "portmap", capabilities: { portMappings: true } };
+      const plugins = [{ type: "flannel", delegate }, portmap];
+      await site.nad("flannel", { name: "cbr0", cniVersion: "0.3.1", plugins });
+      const one = await site.pod("flannel-1", "flannel");
+      const other = await site.pod("flannel-2", "flannel");
+      const [, status] = site.status(other);
+      expect(status).toMatchObject({ name: "default/flannel", interface: "net1" });
+      expect(status?.ips).toEqual([expect.stringMatching(/^10\.42\.7\./)]);
+      expect(other.status?.podIP).toMatch(/^10\.244\.0\./);
+      await site.ping(one, status?.ips?.[0] ?? "");
+      await site.remove(one, other);
+    });
   });
-});
 
-it("100 pods at once all run, and all go, and leave no file and no interface", {
-  timeout: 900_000,
-}, async () => {
-  const names = Array.from({ length: 100 }, (_, index) => `many-${index}`);
-  await Promise.all(names.map((name) => site.node.create(name, { annotations: { [NETWORKS]: "second" } })));
-  const pods = await site.node.running(names, { seconds: 420 });
-  expect(new Set(pods.map(({ status }) => status?.podIP)).size).toBe(100);
-  await site.node.remove(names, { seconds: 420 });
-  await site.expectNothingLeft();
+  describe("a device that the kubelet has given to a pod", () => {
+    const RESOURCE = "plexus.test/nic";
+    const DEVICES = ["0000:01:00.1", "0000:01:00.2", "0000:01:00.3", "0000:01:00.4"];
+    const LOG = "/run/fake-nic.log";
+
+    /** What the delegate was told, in the order of its calls. */
+    const told = () =>
+      fs
+        .readFileSync(site.node.machine.path(LOG), "utf8")
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line).deviceID as string);
+
+    it("reaches its network's plugin, from the pod-resources API and from the checkpoint", async () => {
+      const script = `#!/bin/sh\n[ "$CNI_COMMAND" = ADD ] || exit 0\ncat >> ${LOG}; echo >> ${LOG}\n`;
+      site.node.write("/opt/cni/bin/fake-nic", `${script}echo '{"cniVersion":"1.0.0"}'\n`, 0o755);
+      const conf = { cniVersion: "1.0.0", type: "fake-nic" };
+      await site.nad("nic", conf, { [RESOURCE_NAME]: RESOURCE });
+      const kubelet = join(site.node.dir, "kubelet");
+      const plugin = startDevicePlugin(kubelet, RESOURCE, DEVICES, site.node.dir);
+      try {
+        await plugin.until("the node has the devices", async () => {
+          const { status } = await site.api.core.readNode({ name: site.node.name });
+          return status?.allocatable?.[RESOURCE] === String(DEVICES.length);
+        });
+        const limits = { [RESOURCE]: "2" };
+        const [container] = site.node.pod("").spec?.containers ?? [];
+        const containers = container ? [{ ...container, resources: { limits } }] : [];
+
+        const first = await site.pod("devices-1", "nic,nic", { containers });
+        const socket = join(kubelet, "pod-resources/kubelet.sock");
+        fs.renameSync(socket, `${socket}.away`);
+        const second = await site.pod("devices-2", "nic,nic", { containers });
+        fs.renameSync(`${socket}.away`, socket);
+
+        const ids = told();
+        expect(ids.toSorted()).toEqual(DEVICES);
+        expect([ids.slice(0, 2), ids.slice(2)]).toEqual([ids.slice(0, 2).sort(), ids.slice(2).sort()]);
+        const checkpoint = JSON.parse(
+          fs.readFileSync(join(kubelet, "device-plugins/kubelet_internal_checkpoint"), "utf8"),
+        );
+        for (const [index, pod] of [first, second].entries()) {
+          const entry = checkpoint.Data.PodDeviceEntries.find(
+            ({ PodUID }: { PodUID: string }) => PodUID === pod.metadata?.uid,
+          );
+          const given = Object.values(entry.DeviceIDs as Record<string, string[]>).flat();
+          expect(given.sort()).toEqual(ids.slice(2 * index, 2 * index + 2));
+        }
+        await site.remove(first, second);
+      } finally {
+        await plugin.stop();
+      }
+    });
+  });
+
+  describe("pods outlast", () => {
+    it("restarts of kubelet and containerd", async () => {
+      const before = await site.pod("before", "second");
+      await site.node.restartKubelet();
+      await site.node.restartContainerd();
+      const after = await site.pod("after", "second");
+      await site.ping(after, site.status(before)[1]?.ips?.[0] ?? "");
+      await site.remove(before, after);
+    });
+
+    it("an API server that is away while they are deleted, and while they are created", async () => {
+      const lifecycle = { preStop: { exec: { command: ["sleep", "4"] } } };
+      const [container] = site.node.pod("").spec?.containers ?? [];
+      const pod = await site.pod(
+        "deleted",
+        "second",
+        container ? { containers: [{ ...container, lifecycle }] } : {},
+      );
+      const { netns } = site.node.sandbox(pod);
+      const path = site.node.machine.path(netns);
+      await site.api.core.deleteNamespacedPod({ name: "deleted", namespace: "default" });
+      await until("kubelet stops the pod", async () => {
+        const { items } = await site.api.core.listNamespacedEvent({ namespace: "default" });
+        return items.some(
+          ({ reason, involvedObject }) => reason === "Killing" && involvedObject.name === "deleted",
+        );
+      });
+      await site.api.down();
+      await until("its network is gone", () => !fs.existsSync(path), 120);
+      await site.expectNothingLeft();
+      await site.api.up();
+
+      site.api.pause();
+      setTimeout(() => site.api.resume(), 3000);
+      const created = await site.pod("created", "second");
+      await site.remove(created);
+    });
+  });
+
+  it("100 pods at once all run, and all go, and leave no file and no interface", {
+    timeout: 900_000,
+  }, async () => {
+    const names = Array.from({ length: 100 }, (_, index) => `many-${index}`);
+    await Promise.all(names.map((name) => site.node.create(name, { annotations: { [NETWORKS]: "second" } })));
+    const pods = await site.node.running(names, { seconds: 420 });
+    expect(new Set(pods.map(({ status }) => status?.podIP)).size).toBe(100);
+    await site.node.remove(names, { seconds: 420 });
+    await site.expectNothingLeft();
+  });
+
+  it("is what carried the pods' calls out", async () => {
+    const sockets = site.node.files("/run/plexus");
+    if (mode === "one-shot") {
+      expect(sockets).toEqual([]);
+      return;
+    }
+    expect(sockets).toContain("plexus.sock");
+    if (mode === "on-demand") return;
+    const counted = await site.metrics("plexus_calls_total");
+    const answered = (verb: string) =>
+      Number(counted.find((line) => line.includes(`verb="${verb}",how="answered"`))?.split(" ")[1] ?? 0);
+    expect(answered("ADD")).toBeGreaterThan(0);
+    expect(answered("DEL")).toBeGreaterThan(0);
+  });
 });

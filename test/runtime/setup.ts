@@ -8,7 +8,7 @@ import setupKube from "../kube/setup.ts";
 export default function setup(): void {
   setupKube();
   ensureContainerd();
-  ensurePackages(["iputils-ping", "python3-grpcio"]);
+  ensurePackages(["curl", "iputils-ping", "python3-grpcio"]);
   ensureFlannel();
   ensureKubernetes("kubelet");
 }

@@ -26,6 +26,12 @@ interface Status {
   ips?: string[];
 }
 
+/** How Plexus is run on the node. */
+export type Mode = "one-shot" | "on-demand" | "daemon";
+
+const KUBECONFIG = "/etc/cni/net.d/plexus.d/plexus.kubeconfig";
+const METRICS = "127.0.0.1:9410";
+
 export class Site {
   readonly api: ApiServer;
   readonly node: Node;
@@ -36,11 +42,11 @@ export class Site {
   }
 
   /** A cluster of one node, whose default network is `podnet`, a bridge of 10.244.0.0/24 with a default route. */
-  static async open(): Promise<Site> {
-    ensurePackages(["iputils-ping"]);
+  static async open(mode: Mode): Promise<Site> {
+    ensurePackages(["curl", "iputils-ping"]);
     const api = await ApiServer.start();
     try {
-      const node = await Node.start(api, (one) => equip(one, api));
+      const node = await Node.start(api, (one) => equip(one, api, mode));
       return new Site(api, node);
     } catch (error) {
       await api.stop();
@@ -105,6 +111,12 @@ export class Site {
     expect(this.node.files("/var/lib/cni/flannel")).toEqual([]);
   }
 
+  /** What the daemon counts: the lines of its metrics that begin so. */
+  async metrics(name: string): Promise<string[]> {
+    const text = await this.node.run("curl", "--silent", `http://${METRICS}/metrics`);
+    return text.split("\n").filter((line) => line.startsWith(name));
+  }
+
   /** Does `from` reach that address? Throws with ping's own words if not. */
   async ping(from: V1Pod, address: string): Promise<void> {
     await this.node.inside(from, "ping", "-c", "1", "-W", "5", address);
@@ -124,16 +136,37 @@ export function bridge(name: string, number: number, ipam: Conf = {}): Conf {
   };
 }
 
-async function equip(node: Node, api: ApiServer): Promise<void> {
-  node.copy(binary, "/opt/cni/bin/plexus");
+async function equip(node: Node, api: ApiServer, mode: Mode): Promise<void> {
   node.copy(ensureFlannel(), "/opt/cni/bin/flannel");
-  const kubeconfig = "/etc/cni/net.d/plexus.d/plexus.kubeconfig";
-  node.write(kubeconfig, fs.readFileSync(api.kubeconfig("plexus", { url: node.apiUrl })), 0o600);
-  const conf = { cniVersion: "1.0.0", name: "plexus", type: "plexus", kubeconfig, clusterNetwork: "podnet" };
-  node.write("/etc/cni/net.d/00-plexus.conf", JSON.stringify(conf));
-  const podnet = bridge("podnet", 0, { routes: [{ dst: "0.0.0.0/0" }] });
-  node.write(join(CONF_DIR, "10-podnet.conf"), JSON.stringify(podnet));
+  node.write(KUBECONFIG, fs.readFileSync(api.kubeconfig("plexus", { url: node.apiUrl })), 0o600);
+  const podnet = JSON.stringify(bridge("podnet", 0, { routes: [{ dst: "0.0.0.0/0" }] }));
   // Something for macvlan to be on: the tests' pods are the only ones on that wire.
   await node.run("ip", "link", "add", "uplink", "type", "veth", "peer", "name", "wire");
   for (const link of ["uplink", "wire"]) await node.run("ip", "link", "set", link, "up");
+  if (mode === "one-shot") {
+    node.copy(binary, "/opt/cni/bin/plexus");
+    const own = { cniVersion: "1.0.0", name: "plexus", type: "plexus" };
+    const conf = { ...own, kubeconfig: KUBECONFIG, clusterNetwork: "podnet" };
+    node.write("/etc/cni/net.d/00-plexus.conf", JSON.stringify(conf));
+    node.write(join(CONF_DIR, "10-podnet.conf"), podnet);
+    return;
+  }
+  // As an operator does it, beside the conf that the node has already.
+  node.write("/etc/cni/net.d/10-podnet.conf", podnet);
+  node.copy(binary, "/opt/plexus");
+  const how = mode === "daemon" ? "--resident" : "--on-demand";
+  await node.run("/opt/plexus", "install", how, "--kubeconfig", KUBECONFIG);
+  if (mode === "daemon") await startDaemon(node, api);
+}
+
+async function startDaemon(node: Node, api: ApiServer): Promise<void> {
+  await api.apply(fs.readFileSync(new URL("../../deploy/daemon/rbac.yaml", import.meta.url), "utf8"));
+  const subject = { name: "system:serviceaccount:kube-system:plexus-daemon" };
+  const kubeconfig = "/etc/kubernetes/plexus-daemon.kubeconfig";
+  node.write(kubeconfig, fs.readFileSync(api.kubeconfig(subject, { url: node.apiUrl })), 0o600);
+  const options = ["--node-name", node.name, "--kubeconfig", kubeconfig, "--metrics", METRICS];
+  const daemon = node.machine.daemon("plexus-daemon", ["/opt/plexus", "daemon", ...options]);
+  await daemon.until("the daemon is ready", async () => {
+    return (await node.run("curl", "--silent", `http://${METRICS}/readyz`)) === "ok\n";
+  });
 }

@@ -129,7 +129,10 @@ describe("with an API server", () => {
     const config = '{"cniVersion": "1.0.0", "big": 12345678901234567890,\n "ü": "\\u00e9"}';
     const metadata = { namespace: "ns", name: "n", annotations: { "k8s.v1.cni.cncf.io/resourceName": "r" } };
     server.objects.set(`${NADS}/n`, { kind: "NetworkAttachmentDefinition", metadata, spec: { config } });
-    server.objects.set(`${NADS}/bare`, { kind: "NetworkAttachmentDefinition", metadata: { name: "bare" } });
+    server.objects.set(`${NADS}/bare`, {
+      kind: "NetworkAttachmentDefinition",
+      metadata: { namespace: "ns", name: "bare" },
+    });
     const { annotations } = metadata;
     expect(await cluster.nad("ns", "n")).toEqual({ namespace: "ns", name: "n", config, annotations });
     expect(await cluster.nad("ns", "bare")).toEqual({

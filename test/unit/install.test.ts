@@ -1,0 +1,123 @@
+// `plexus install` on a directory that stands for a node.
+import { spawn, spawnSync } from "node:child_process";
+import * as fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { binary } from "../binary.ts";
+import { until } from "../kube/until.ts";
+
+let root: string;
+beforeEach(() => {
+  root = fs.mkdtempSync(join(tmpdir(), "plexus-install-"));
+  fs.mkdirSync(join(root, "etc/cni/net.d"), { recursive: true });
+});
+afterEach(() => fs.rmSync(root, { recursive: true }));
+
+const CONF = "etc/cni/net.d/00-plexus.conf";
+const conf = () => JSON.parse(fs.readFileSync(join(root, CONF), "utf8"));
+const primary = (name: string, content: object) =>
+  fs.writeFileSync(join(root, "etc/cni/net.d", name), JSON.stringify(content));
+const FLANNEL = {
+  cniVersion: "0.3.1",
+  name: "cbr0",
+  plugins: [{ type: "flannel" }, { type: "portmap", capabilities: { portMappings: true } }],
+};
+
+function plexus(...args: string[]) {
+  return spawnSync(binary, [...args, "--root", root], { env: {}, encoding: "utf8" });
+}
+
+/** All files of the node, with their modes. */
+function files(): string[] {
+  return fs
+    .readdirSync(root, { recursive: true, encoding: "utf8" })
+    .filter((name) => fs.statSync(join(root, name)).isFile())
+    .map((name) => `${name} ${(fs.statSync(join(root, name)).mode & 0o777).toString(8)}`)
+    .sort();
+}
+
+test("install puts everything in its place, and uninstall takes it away", () => {
+  primary("10-flannel.conflist", FLANNEL);
+  const before = files();
+  expect(plexus("install", "--resident")).toMatchObject({ status: 0, stderr: "" });
+  expect(files()).toEqual([
+    "etc/cni/net.d/00-plexus.conf 600",
+    ...before,
+    "opt/cni/bin/plexus 755",
+    "opt/cni/bin/plexus-shim 755",
+    "opt/cni/bin/plexus-shim.conf 600",
+  ]);
+  expect(conf()).toEqual({
+    cniVersion: "0.3.1",
+    name: "plexus",
+    type: "plexus-shim",
+    capabilities: { portMappings: true },
+    clusterNetwork: "/etc/cni/net.d/10-flannel.conflist",
+  });
+  for (const name of ["plexus", "plexus-shim"]) {
+    const { stdout } = spawnSync(join(root, "opt/cni/bin", name), {
+      env: { CNI_COMMAND: "VERSION" },
+      encoding: "utf8",
+    });
+    expect(JSON.parse(stdout).cniVersion).toBe("1.1.0");
+  }
+  expect(plexus("uninstall").status).toBe(0);
+  expect(files()).toEqual(before);
+});
+
+test("the conf is for the mode that is asked for, and names the kubeconfig", () => {
+  primary("10-bridge.conf", { cniVersion: "1.0.0", name: "a", type: "bridge" });
+  expect(plexus("install", "--kubeconfig", "/k").status).toBe(0);
+  expect(conf()).toMatchObject({ type: "plexus", kubeconfig: "/k" });
+  expect(plexus("install", "--on-demand").status).toBe(0);
+  expect(conf()).toMatchObject({ type: "plexus-shim", resident: "on-demand" });
+});
+
+test("binaries are replaced while they are executed", () => {
+  primary("10-flannel.conflist", FLANNEL);
+  plexus("install", "--resident");
+  const child = spawn(join(root, "opt/cni/bin/plexus"), ["resident", "--socket", join(root, "run/s")], {
+    stdio: "ignore",
+  });
+  try {
+    expect(plexus("install", "--resident")).toMatchObject({ status: 0, stderr: "" });
+  } finally {
+    child.kill("SIGKILL");
+  }
+});
+
+test("--watch follows the node's first conf: it changes, is half written, goes away, comes back", async () => {
+  primary("20-late.conf", { cniVersion: "1.0.0", name: "late", type: "bridge" });
+  const child = spawn(binary, ["install", "--watch", "--root", root], { env: {}, stdio: "ignore" });
+  try {
+    const isFor = (name: string) => () =>
+      fs.existsSync(join(root, CONF)) && conf().clusterNetwork.endsWith(name);
+    await until("the conf is there", isFor("20-late.conf"));
+    fs.writeFileSync(join(root, "etc/cni/net.d/05-half.conf"), '{"cniVersion":');
+    primary("10-flannel.conflist", FLANNEL);
+    await until("it is for the first one that is whole", isFor("10-flannel.conflist"));
+    for (const name of ["20-late.conf", "10-flannel.conflist"])
+      fs.unlinkSync(join(root, "etc/cni/net.d", name));
+    await until("without a default network there is no conf", () => !fs.existsSync(join(root, CONF)));
+    primary("10-flannel.conflist", FLANNEL);
+    await until("it is back", isFor("10-flannel.conflist"));
+    const ended = new Promise((resolve) => child.once("close", resolve));
+    child.kill("SIGTERM");
+    expect(await ended).toBe(0);
+  } finally {
+    child.kill("SIGKILL");
+  }
+});
+
+test.each([
+  [["nonsense"], 2, "plexus install"],
+  [["daemon"], 1, "NODE_NAME"],
+  [["daemon", "--node-name", "n"], 1, "no API server"],
+  [["daemon", "--node-name", "n", "--metrics", "x"], 1, "HOST:PORT"],
+  [["resident", "--idle", "soon"], 1, "--idle soon"],
+  [["install", "--nonsense"], 1, "--nonsense"],
+])("%j is refused with what to do", (args, status, why) => {
+  const outcome = spawnSync(binary, args, { env: {}, encoding: "utf8" });
+  expect([outcome.status, outcome.stderr]).toEqual([status, expect.stringContaining(why)]);
+});
