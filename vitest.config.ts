@@ -20,10 +20,13 @@ export default defineConfig({
         // The same tests once more, through the shim and a resident process.
         test: {
           name: "resident",
-          include: ["test/netns/**/*.test.ts", "test/resident/**/*.test.ts"],
+          include: ["test/netns/**/*.test.ts", "test/resident/**/*.test.ts", "test/kube/pods.test.ts"],
           env: { PLEXUS_MODE: "resident" },
+          globalSetup: "test/kube/setup.ts",
           testTimeout: 120_000,
+          hookTimeout: 120_000,
           fileParallelism: false,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -35,7 +38,7 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -46,7 +49,7 @@ export default defineConfig({
           testTimeout: 300_000,
           hookTimeout: 120_000,
           fileParallelism: false,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
     ],

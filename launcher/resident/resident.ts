@@ -103,15 +103,15 @@ function asked(): Promise<void> {
   });
 }
 
-/** One connection to each cluster, for all calls; anew where its kubeconfig has been written anew. */
+/** One connection to each cluster, for all calls; anew where its kubeconfig, or who may read it, has changed. */
 function clusters(): Means["cluster"] {
-  const open = new Map<string, { cluster: Cluster | undefined; written: number }>();
+  const open = new Map<string, { cluster: Cluster | undefined; changed: number }>();
   return ({ kubeconfig }, _env, log) => {
-    const written = kubeconfig === "" ? 0 : (statSync(kubeconfig, { throwIfNoEntry: false })?.mtimeMs ?? 0);
+    const changed = kubeconfig === "" ? 0 : (statSync(kubeconfig, { throwIfNoEntry: false })?.ctimeMs ?? 0);
     const before = open.get(kubeconfig);
-    if (before?.written === written) return before.cluster;
+    if (before?.changed === changed) return before.cluster;
     const cluster = openCluster(kubeconfig, process.env, (message) => log.write("error", message));
-    open.set(kubeconfig, { cluster, written });
+    open.set(kubeconfig, { cluster, changed });
     return cluster;
   };
 }

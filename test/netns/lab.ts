@@ -123,7 +123,8 @@ export class Lab {
   /** From now on the runtime executes the shim of a resident process. */
   async reside(): Promise<Resident> {
     if (this.resident) return this.resident;
-    const rights = [`state ${this.cniDir}`, `read ${this.dir}`];
+    const devices = "/var/run/k8s.cni.cncf.io/devinfo";
+    const rights = [`state ${this.cniDir}`, `state ${devices}`, `read ${this.dir}`];
     this.resident = new Resident(join(this.dir, "resident"), rights);
     await this.resident.start();
     this.plexus = this.resident.shim;
