@@ -26,9 +26,15 @@ export function delegates(count: number, plugins: string, dir: string): Delegate
   return { confs, plugins, dir };
 }
 
-/** ADD and DEL of all delegates by the meta-plugin at `path`. */
-export function meta(name: string, path: string, pod: Delegates, netns: () => string): Candidate {
-  const command = metaCommand(name, path, pod);
+/** ADD and DEL of all delegates by the meta-plugin at `path`; `more` of its conf. */
+export function meta(
+  name: string,
+  path: string,
+  pod: Delegates,
+  netns: () => string,
+  more: object = {},
+): Candidate {
+  const command = metaCommand(name.replace(/\W+/g, "-"), path, pod, more);
   return {
     name,
     run(round) {
@@ -77,7 +83,7 @@ export function directMemory(pod: Delegates, netns: string): number {
 }
 
 /** The environment and conf a runtime gives to Multus: every key is Multus's own. */
-function metaCommand(name: string, path: string, { confs, plugins, dir }: Delegates) {
+function metaCommand(name: string, path: string, { confs, plugins, dir }: Delegates, more: object = {}) {
   const conf = {
     cniVersion: "1.0.0",
     name: "multus-cni-network",
@@ -85,6 +91,7 @@ function metaCommand(name: string, path: string, { confs, plugins, dir }: Delega
     binDir: plugins,
     cniDir: `${dir}/state-${name}`,
     delegates: confs,
+    ...more,
   };
   return (verb: string, round: number | string, netns: string): Command => ({
     path,

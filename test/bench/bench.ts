@@ -1,6 +1,6 @@
 // npm run bench: what Plexus costs, beside what it cannot do without and beside other meta-plugins. Needs root.
 //
-//   npm run bench -- [--peer NAME=PATH]... [--runs N] [--only start|ADD 1|ADD 3|ADD 5|pods|core] [--json FILE]
+//   npm run bench -- [--peer NAME=PATH]... [--runs N] [--only start|ADD 1|ADD 3|ADD 5|pods|daemon|core] [--json FILE]
 //
 // A peer is any CNI binary that reads Multus's configuration. Nothing here fails for being slow: the tables tell.
 // On a machine that has other work, give it the precedence that figures need: chrt --rr 1 npm run bench
@@ -45,6 +45,7 @@ const parts: Record<string, () => Promise<Table[]>> = {
   "ADD 3": () => attachments(3),
   "ADD 5": () => attachments(5),
   pods,
+  daemon,
   core: coreOperations,
 };
 const chosen = Object.entries(parts).filter(([name]) => values.only === "" || name === values.only);
@@ -113,6 +114,7 @@ async function startUp(): Promise<Table[]> {
   const commands: Record<string, measuring.Command> = {
     "bare Node, empty file": bareNode(),
     ...Object.fromEntries(metaPlugins.map(({ name, path }) => [`${name}, VERSION`, version(path)])),
+    "plexus-shim, STATUS, no delegate": withoutDelegates(),
     "static C program that only exits": exitOnly(),
   };
   const candidates = Object.entries(commands).map(([name, command]) => whole(name, command));
@@ -135,20 +137,30 @@ async function startUp(): Promise<Table[]> {
     limit: 5,
     unit: "ms",
   };
-  const rows = [node, { ...plexus, target }, { ...shim, target: overExit }, ...others];
+  const [idle, ...rest] = others;
+  const roundTrip: Target = {
+    what: "round trip",
+    value: idle ? medianWall(idle) : Number.NaN,
+    limit: 3,
+    unit: "ms",
+  };
+  const rows = [node, { ...plexus, target }, { ...shim, target: overExit }];
+  if (idle) rows.push({ ...idle, target: roundTrip });
+  rows.push(...rest);
   return [{ title: "start-up", rows, compared: true }];
 }
 
 /** ADD and DEL of `count` bridges, by each meta-plugin and by calling the delegates alone. */
 async function attachments(count: number): Promise<Table[]> {
   const pod = delegates(count, plugins, dir);
-  const namespaces = new Namespaces((runs + WARM_UP + 1) * (metaPlugins.length + 1));
+  const namespaces = new Namespaces((runs + WARM_UP + 1) * (metaPlugins.length + 2));
   try {
     const take = () => namespaces.take();
     const start = whole("plexus, VERSION", version(binary));
     const candidates = [
       direct("delegates alone", pod, take),
       ...metaPlugins.map(({ name, path }) => meta(name, path, pod, take)),
+      meta("plexus-shim, parallel", resident.shim, pod, take, { attach: "parallel" }),
     ];
     const samples = await measure([start, ...candidates], runs, interrupt.signal);
     const peaks = [
@@ -156,7 +168,10 @@ async function attachments(count: number): Promise<Table[]> {
       ...metaPlugins.map(({ name, path }) => metaMemory(name, path, pod, take())),
     ];
     const rows = (verb: string) => candidates.map(({ name }): Row => rowOf(samples, name, verb));
-    const [alone, plexus, ...peers] = rows("ADD").map((row, index) => ({ ...row, peak: peaks[index] ?? 0 }));
+    const [alone, plexus, ...peers] = rows("ADD").map((row, index): Row => {
+      const peak = peaks[index];
+      return peak === undefined ? row : { ...row, peak };
+    });
     const started = rowOf(samples, start.name);
     if (!alone || !plexus) return [];
     const target: Target = {
@@ -165,6 +180,11 @@ async function attachments(count: number): Promise<Table[]> {
       limit: 15,
       unit: "ms",
     };
+    const [shim, parallel] = [peers[0], peers.at(-1)];
+    if (shim && parallel && count === 5) {
+      const value = medianWall(parallel) / medianWall(shim);
+      parallel.target = { what: "times in sequence", value, limit: 0.6, unit: "" };
+    }
     const bridges = `${count} bridge${count > 1 ? "s" : ""}`;
     return [
       {
@@ -184,6 +204,12 @@ async function pods(): Promise<Table[]> {
   // What talks to Kubernetes is large, and in the way of the other parts.
   const { podTables } = await import("./pods.ts");
   return podTables({ metaPlugins, bareNode: bareNode(), plugins, dir, runs, signal: interrupt.signal });
+}
+
+/** The daemon, by what its node and its cluster ask of it. */
+async function daemon(): Promise<Table[]> {
+  const { daemonTables } = await import("./daemon.ts");
+  return daemonTables({ plugins, dir, runs, signal: interrupt.signal });
 }
 
 /** The core alone: its first use in a process, many times, and then warm. */
@@ -222,6 +248,17 @@ async function coreOperations(): Promise<Table[]> {
 
 function version(path: string): measuring.Command {
   return { path, env: { CNI_COMMAND: "VERSION" }, stdin: '{"cniVersion":"1.0.0"}' };
+}
+
+/** A call through the resident process that executes nothing. */
+function withoutDelegates(): measuring.Command {
+  const delegates = [{ cniVersion: "1.0.0", name: "a", type: "bridge" }];
+  const conf = { cniVersion: "1.0.0", name: "bench", type: "plexus", binDir: plugins, delegates };
+  return {
+    path: resident.shim,
+    env: { CNI_COMMAND: "STATUS", CNI_PATH: plugins },
+    stdin: JSON.stringify(conf),
+  };
 }
 
 /** The least that a process costs: a static program that only exits. */

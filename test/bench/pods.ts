@@ -49,7 +49,7 @@ interface MetaPlugin {
 }
 
 /** A default network and two that the pod's annotation names. */
-const NETWORK_COUNT = 3;
+export const NETWORK_COUNT = 3;
 /** How many pods a node may get at once: half of what a kubelet takes by default. */
 const BURST = 60;
 const NAMESPACE = "default";
@@ -246,10 +246,10 @@ function resourceOf(uri: string): string {
 }
 
 /** This machine as a node of a cluster: an API server, and pods whose sandboxes are namespaces here. */
-class KubernetesNode {
+export class KubernetesNode {
   /** The networks of each pod. */
   readonly pod: Delegates;
-  private readonly api: ApiServer;
+  readonly api: ApiServer;
   private namespaces: Namespaces[] = [];
   private pods: Sandbox[] = [];
   private created = 0;

@@ -25,7 +25,7 @@ export interface Target {
   what: string;
   value: number;
   limit: number;
-  unit: "ms" | "KB" | "";
+  unit: "ms" | "KB" | "MB" | "";
 }
 
 /** A row of what was measured for one part of a candidate. */
@@ -81,7 +81,7 @@ function median(values: number[]): number {
 
 function verdict({ what, value, limit, unit }: Target): string {
   const most = `${limit} ${unit}`.trim();
-  const is = unit === "" ? `${value}` : digits(value);
+  const is = Number.isInteger(value) ? `${value}` : digits(value);
   return `${what} at most ${most}: ${is}, ${value <= limit ? "met" : "MISSED"}`;
 }
 

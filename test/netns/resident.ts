@@ -35,11 +35,15 @@ export class Resident {
     return this.child?.pid ?? 0;
   }
 
-  /** Starts the resident process, and waits until it serves. Another one is taken over from. */
-  async start(env: NodeJS.ProcessEnv = process.env): Promise<void> {
+  /**
+   * Starts the resident process, and waits until it serves. Another one is taken over from.
+   *
+   * @param args what it is: `resident`, or `daemon` with its options
+   */
+  async start(args: string[] = ["resident", "--replace"]): Promise<void> {
     const log = fs.openSync(join(this.dir, "resident.log"), "a");
-    const command = [binary, "resident", "--socket", this.socket, "--replace"];
-    const child = spawn("setpriv", ["--pdeathsig", "KILL", ...command], { env, stdio: ["ignore", log, log] });
+    const command = [binary, ...args, "--socket", this.socket];
+    const child = spawn("setpriv", ["--pdeathsig", "KILL", ...command], { stdio: ["ignore", log, log] });
     fs.closeSync(log);
     const before = this.inode();
     await until("the resident process serves", () => {

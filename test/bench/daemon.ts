@@ -1,0 +1,140 @@
+// The daemon: what it keeps in memory, and how long calls take when many come at once, or when the cluster is large.
+import { readFileSync, writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { KubernetesObject } from "@kubernetes/client-node";
+import { Resident } from "../netns/resident.ts";
+import { delegates } from "./attach.ts";
+import { type Command, type Cost, together, unaccounted } from "./measure.ts";
+import { KubernetesNode, NETWORK_COUNT } from "./pods.ts";
+import type { Row, Table } from "./report.ts";
+
+interface Options {
+  /** Where bridge and host-local are. */
+  plugins: string;
+  dir: string;
+  runs: number;
+  signal: AbortSignal;
+}
+
+const BURSTS = [1, 10, 50, 250];
+/** What it is to know, at rest. */
+const [PODS, NADS, MANY_NADS] = [200, 1000, 10_000];
+/** Requests to the API server at once, while objects are made. */
+const AT_ONCE = 50;
+
+export async function daemonTables({ plugins, dir, runs, signal }: Options): Promise<Table[]> {
+  const node = await KubernetesNode.open(delegates(NETWORK_COUNT, plugins, dir));
+  const daemon = new Resident(`${dir}/daemon`, [`state ${dir}`, `read ${dir}`]);
+  try {
+    const { token } = await node.kubeconfigs();
+    const admin = node.api.kubeconfig("admin");
+    await unaccounted(() => daemon.start(["daemon", "--node-name", "node", "--kubeconfig", admin]));
+    const command = (verb: string, sandbox: Parameters<KubernetesNode["command"]>[2]) =>
+      node.command(verb, { name: "daemon", path: daemon.shim, kubeconfig: token }, sandbox);
+    const burst = async (count: number) => {
+      signal.throwIfAborted();
+      const sandboxes = await node.sandboxes(count);
+      await sleep(200); // until it has seen them
+      const run = (verb: string): Command[] => sandboxes.map((sandbox) => command(verb, sandbox));
+      const added = await together(run("ADD"));
+      const deleted = await together(run("DEL"));
+      await node.remove();
+      return { ...added, failures: [...added.failures, ...deleted.failures] };
+    };
+    const single = async (): Promise<Cost[]> => {
+      const costs: Cost[] = [];
+      for (let run = 0; run < runs; run++) costs.push(...(await burst(1)).each);
+      return costs;
+    };
+
+    await single(); // until all of it is compiled
+    const few = await single();
+    await makeNads(node, 0, NADS);
+    await inTurn(PODS, (index) =>
+      node.api.core.createNamespacedPod({
+        namespace: "default",
+        body: {
+          metadata: { name: `idle-${index}` },
+          spec: { nodeName: "node", containers: [{ name: "c", image: "none" }] },
+        },
+      }),
+    );
+    await sleep(10_000);
+    const idle = memoryOf(daemon.pid).now;
+    writeFileSync(`/proc/${daemon.pid}/clear_refs`, "5"); // the peak is measured from here on
+    const bursts: Row[] = [];
+    for (const count of BURSTS) {
+      const { each, failures } = await burst(count);
+      for (const text of new Set(failures.map((text) => text.slice(0, 300)))) console.error(text);
+      bursts.push({
+        name: `${count} at once`,
+        samples: each,
+        more: { "p99 ms": percentile(each, 0.99).toFixed(1), failed: `${failures.length}` },
+      });
+    }
+    const peak = memoryOf(daemon.pid).peak;
+    await makeNads(node, NADS, MANY_NADS);
+    await sleep(3000);
+    const many = await single();
+    const memory: Row[] = [
+      {
+        name: `at rest, ${PODS} pods and ${NADS} NetworkAttachmentDefinitions`,
+        samples: [],
+        peak: idle,
+        target: { what: "resident", value: idle, limit: 80, unit: "MB" },
+      },
+      {
+        name: `during these bursts`,
+        samples: [],
+        peak,
+        target: { what: "times that at rest", value: peak / idle, limit: 1.3, unit: "" },
+      },
+    ];
+    const size: Row[] = [
+      { name: "3 NetworkAttachmentDefinitions in the cluster", samples: few },
+      { name: `${MANY_NADS}`, samples: many },
+    ];
+    return [
+      { title: "ADD of such a pod with the daemon", rows: bursts, compared: false },
+      { title: "memory of the daemon", rows: memory, compared: false },
+      { title: "ADD of such a pod with the daemon, by the cluster's size", rows: size, compared: true },
+    ];
+  } finally {
+    await daemon.stop();
+    await node.close();
+  }
+}
+
+function makeNads(node: KubernetesNode, from: number, to: number): Promise<void> {
+  const config = JSON.stringify(node.pod.confs[0]);
+  return inTurn(to - from, (index) =>
+    node.api.admin.create({
+      apiVersion: "k8s.cni.cncf.io/v1",
+      kind: "NetworkAttachmentDefinition",
+      metadata: { name: `filler-${from + index}`, namespace: "default" },
+      spec: { config },
+    } as KubernetesObject),
+  );
+}
+
+async function inTurn(count: number, make: (index: number) => Promise<unknown>): Promise<void> {
+  for (let index = 0; index < count; index += AT_ONCE) {
+    const batch = Array.from({ length: Math.min(AT_ONCE, count - index) }, (_, offset) =>
+      make(index + offset),
+    );
+    await Promise.all(batch);
+  }
+}
+
+/** In MB. */
+function memoryOf(pid: number): { now: number; peak: number } {
+  const text = readFileSync(`/proc/${pid}/status`, "utf8");
+  const of = (name: string) =>
+    Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(text)?.[1] ?? Number.NaN) / 1024;
+  return { now: of("VmRSS"), peak: of("VmHWM") };
+}
+
+function percentile(costs: Cost[], part: number): number {
+  const sorted = costs.map(({ wall }) => wall).sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
+}
