@@ -43,6 +43,7 @@ export class Shim {
   private readonly reader = new FrameReader();
   private readonly socket: Socket;
   private lastId = 0;
+  private accepted = false;
 
   /** @param called is told once, what the runtime executed the shim with */
   constructor(socket: Socket, called: (received: Received) => void) {
@@ -66,12 +67,13 @@ export class Shim {
   }
 
   accept(version: string): void {
+    this.accepted = true;
     this.socket.write(frame(ToShim.accept, 0, PROTOCOL, version));
   }
 
-  /** Says that the call is not forgotten. */
+  /** Says that the call is not forgotten, once it has been accepted: that is the first frame. */
   alive(): void {
-    this.socket.write(frame(ToShim.alive, 0));
+    if (this.accepted) this.socket.write(frame(ToShim.alive, 0));
   }
 
   /** Writes to the shim's stderr, which the runtime keeps. */

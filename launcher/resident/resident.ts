@@ -61,7 +61,9 @@ export async function runDaemon({
   const watched = new WatchedCluster({ open, env: process.env, nodeName, warn });
   const means = { core: new Core(wasm()), cluster: () => watched.cluster };
   const watch = new LateWatch();
-  const server = await ResidentServer.open({ socket, version, idle: 0, limit: limit(), means, watch }, true);
+  const log = (line: string) => void process.stderr.write(line);
+  const options = { socket, version, idle: 0, limit: limit(), means, watch, log };
+  const server = await ResidentServer.open(options, true);
   if (!server) return;
   if (metrics !== "") {
     const { serveMetrics } = lazy<typeof import("./metrics.lazy.ts")>("metrics");

@@ -24,6 +24,8 @@ export interface Options {
   version: string;
   means: Pick<Means, "core" | "cluster">;
   watch?: Watch;
+  /** Takes what goes to a runtime's log too. */
+  log?(line: string): void;
 }
 
 /** What is told of what a resident process does. */
@@ -130,10 +132,14 @@ export class ResidentServer {
   }
 
   private async carryOut(shim: Shim, env: Record<string, string>, stdin: Uint8Array): Promise<Ended["how"]> {
+    const stderr = (line: string) => {
+      shim.say(line);
+      this.options.log?.(line);
+    };
     const means = {
       ...this.options.means,
       host: () => this.timed(shim.host),
-      stderr: (line: string) => shim.say(line),
+      stderr,
     };
     const { exitCode, stdout } = await carryOut(means, env, stdin);
     if (shim.refusal !== undefined) {

@@ -1,4 +1,5 @@
 // What breaks while a call is under way: the call, or the runtime's next one, succeeds, and nothing is left over.
+import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -129,14 +130,23 @@ it("one that hangs halfway is not waited for either, and does nothing more when 
   await deleted(conf);
 });
 
-it("a full disk fails the ADD with nothing attached", async () => {
-  // The state directory is a file: what cannot be written is as good as no space left.
-  fs.writeFileSync(lab.cniDir, "");
-  const conf = lab.conf([lab.bridge("a", 1)]);
-  const added = await lab.run("ADD", conf, { container });
-  expect(added).toMatchObject({ exitCode: 1, answer: { code: 5, msg: expect.stringContaining("cniDir") } });
-  fs.rmSync(lab.cniDir);
-  expect(await lab.leftovers()).toEqual([]);
+it("a full disk fails the ADD with nothing attached, and the next one succeeds", async () => {
+  fs.mkdirSync(lab.cniDir);
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=4k", "tmpfs", lab.cniDir]);
+  try {
+    const filler = join(lab.cniDir, ".filler");
+    fs.writeFileSync(filler, "x".repeat(4096));
+    const conf = lab.conf([lab.bridge("a", 1)]);
+    const added = await lab.run("ADD", conf, { container });
+    expect(added).toMatchObject({ exitCode: 1, answer: { code: 5, msg: expect.stringContaining("ENOSPC") } });
+    expect(lab.reserved()).toEqual([]);
+    fs.rmSync(filler);
+    execFileSync("mount", ["-o", "remount,size=1m", lab.cniDir]);
+    expect(await lab.run("ADD", conf, { container })).toMatchObject({ exitCode: 0, stderr: "" });
+    await deleted(conf);
+  } finally {
+    execFileSync("umount", [lab.cniDir]);
+  }
 });
 
 it("after a reboot, when namespaces are gone and files are not, DEL and GC clean up", async () => {

@@ -1,5 +1,5 @@
 // The shim, as it ships and with sanitizers, against a resident process that does what a test says.
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,10 +7,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import { frame, PROTOCOL, ToShim } from "../../launcher/resident/frames.ts";
+import { ensurePackages } from "../../scripts/debian.ts";
 import { buildSanitizedShim } from "../../scripts/shim.ts";
 import { execute } from "../binary.ts";
 import { until } from "../kube/until.ts";
 import { type Call, Place } from "./fake-resident.ts";
+
+ensurePackages(["python3"]); // Node accepts whatever connects
 
 const shipped = fileURLToPath(new URL("../../build/plexus-shim", import.meta.url));
 const work = fs.mkdtempSync(join(tmpdir(), "plexus-shims-"));
@@ -318,6 +321,24 @@ describe.each([
         stderr: expect.stringContaining(why),
       });
       expect(isRunning(mark)).toBe(false);
+    });
+
+    test("where the socket has as many as it takes, and nobody takes them off", async () => {
+      const script =
+        "import os, socket, sys, time\n" +
+        "server = socket.socket(socket.AF_UNIX); server.bind(sys.argv[1]); os.chmod(sys.argv[1], 0o600)\n" +
+        "server.listen(0); first = socket.socket(socket.AF_UNIX); first.connect(sys.argv[1])\n" +
+        "print('full', flush=True); time.sleep(60)";
+      const server = spawn("/usr/bin/python3", ["-c", script, place.socket]);
+      try {
+        await new Promise((resolve) => server.stdout.once("data", resolve));
+        expect(await run()).toMatchObject({
+          stdout: fallen(),
+          stderr: expect.stringContaining("takes no more calls"),
+        });
+      } finally {
+        server.kill("SIGKILL");
+      }
     });
 
     test("when the resident process does not accept, or is of another version", async () => {
