@@ -8,11 +8,14 @@ import { makeDirectory } from "../host/directory.ts";
 import type { Host } from "../host/host.ts";
 import { Shim } from "../host/remote.ts";
 import { Admission } from "./admission.ts";
+import { giveBackMemory } from "./memory.ts";
 
 /** As often as a shim is told that its call is not forgotten, in milliseconds; it waits for ten times as long. */
 const ALIVE_EVERY = 1000;
 /** After SIGTERM, calls that run have this long, in milliseconds. */
 const DRAIN = 20_000;
+/** After this long without a call, in milliseconds, memory is given back. */
+const QUIET = 3000;
 
 export interface Options {
   /** The path of the socket. */
@@ -171,8 +174,11 @@ export class ResidentServer {
 
   private tick(): void {
     for (const shim of this.shims) shim.alive();
+    if (this.shims.size > 0) return;
     const { idle } = this.options;
-    if (idle > 0 && this.shims.size === 0 && Date.now() - this.lastCall > idle) this.becameIdle?.();
+    const quiet = Date.now() - this.lastCall;
+    if (quiet > QUIET) giveBackMemory();
+    if (idle > 0 && quiet > idle) this.becameIdle?.();
   }
 }
 

@@ -253,7 +253,7 @@ function version(path: string): measuring.Command {
 /** A call through the resident process that executes nothing. */
 function withoutDelegates(): measuring.Command {
   const delegates = [{ cniVersion: "1.0.0", name: "a", type: "bridge" }];
-  const conf = { cniVersion: "1.0.0", name: "bench", type: "plexus", binDir: plugins, delegates };
+  const conf = { cniVersion: "1.1.0", name: "bench", type: "plexus", binDir: plugins, delegates };
   return {
     path: resident.shim,
     env: { CNI_COMMAND: "STATUS", CNI_PATH: plugins },
