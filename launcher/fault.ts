@@ -2,6 +2,7 @@
 
 /** Codes of the CNI spec 1.1.0, section 5 "Error", and libcni's for what the spec does not name. */
 export const Code = {
+  incompatibleVersion: 1,
   unknownContainer: 3,
   ioFailure: 5,
   decodeFailure: 6,

@@ -18,6 +18,11 @@ function print(descriptor: number, text: string): void {
   }
 }
 
+/** Was it executed under the name of the built-in plugin? */
+function isSriov(): boolean {
+  return /(^|\/)(plexus-)?sriov$/.test(process.argv0);
+}
+
 const command = process.env.CNI_COMMAND ?? "";
 if (command === "VERSION") {
   print(1, `${JSON.stringify({ cniVersion: SUPPORTED.at(-1), supportedVersions: SUPPORTED })}\n`);
@@ -34,8 +39,8 @@ if (command === "VERSION") {
   print(2, `CNI protocol versions supported: ${SUPPORTED.join(", ")}\n`);
 } else {
   import("./lazy.ts").then(async ({ lazy }) => {
-    const { runPlugin, startResident } = lazy<typeof import("./plugin.ts")>("plugin");
-    const answer = await runPlugin(process.env);
+    const { runPlugin, runSriovPlugin, startResident } = lazy<typeof import("./plugin.ts")>("plugin");
+    const answer = await (isSriov() ? runSriovPlugin : runPlugin)(process.env);
     print(1, answer.stdout);
     startResident(answer, process.env);
     process.exit(answer.exitCode);

@@ -6,8 +6,12 @@ import { Core, type Settings } from "./core/index.ts";
 import { wasm } from "./core/wasm.ts";
 import { Code, Fault } from "./fault.ts";
 import { localHost, parallelHost } from "./host/local.ts";
+import { readConf } from "./sriov/conf.ts";
+import { runSriov } from "./sriov/plugin.ts";
 
 const MAX_CONF = 8 << 20;
+/** Where Plexus keeps state unless its conf says otherwise: one VF is one allocation, whoever calls. */
+const CNI_DIR = "/var/lib/cni/multus";
 
 /**
  * Starts the resident process that the conf asks for, where a shim has found none. It goes on when this process and the
@@ -37,6 +41,44 @@ export async function runPlugin(env: NodeJS.ProcessEnv): Promise<Answer> {
     return await carryOut({ core, host, stderr, cluster }, env, stdin);
   } catch (error) {
     return failed(error, undefined);
+  }
+}
+
+/** The same where the binary was executed as the plugin `sriov`. */
+export async function runSriovPlugin(env: NodeJS.ProcessEnv): Promise<Answer> {
+  let cniVersion: string | undefined;
+  try {
+    const core = new Core(wasm());
+    const stdin = readStdin().toString();
+    const conf = readConf(stdin, "");
+    ({ cniVersion } = conf);
+    const {
+      CNI_COMMAND = "",
+      CNI_CONTAINERID = "",
+      CNI_NETNS = "",
+      CNI_IFNAME = "",
+      CNI_ARGS = "",
+      CNI_PATH = "",
+    } = env;
+    core.environment({ CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME, CNI_PATH, cniVersion });
+    const result = await runSriov({
+      verb: CNI_COMMAND,
+      containerId: CNI_CONTAINERID,
+      netns: CNI_NETNS,
+      ifname: CNI_IFNAME,
+      args: CNI_ARGS,
+      stdin,
+      env: env as Record<string, string>,
+      pluginDirs: CNI_PATH.split(":"),
+      cniDir: conf.cniDir ?? CNI_DIR,
+      timeout: 0,
+      core,
+      host: localHost,
+      log: (message) => stderr(`${message}\n`),
+    });
+    return { exitCode: 0, stdout: result === undefined ? "" : `${result}\n` };
+  } catch (error) {
+    return failed(error, cniVersion);
   }
 }
 

@@ -1,10 +1,13 @@
 // What an operator calls.
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { localHost } from "../host/local.ts";
 import { leaveCgroup } from "../resident/cgroup.ts";
 import { runDaemon, runResident } from "../resident/resident.ts";
+import { listFunctions, tableOf } from "../sriov/list.ts";
 import { type Installation, installBinaries, installConf, installKubeconfig, uninstall } from "./install.ts";
 
+const CNI_DIR = "/var/lib/cni/multus";
 const SOCKET = "/run/plexus/plexus.sock";
 /** How soon a change of the default network's conf, or of the token, is taken over, in milliseconds. */
 const WATCH_EVERY = 2000;
@@ -26,6 +29,9 @@ plexus resident [--socket PATH] [--idle SECONDS] [--replace]
 plexus daemon [--socket PATH] [--node-name NAME] [--kubeconfig PATH] [--metrics HOST:PORT]
     the same in a DaemonSet's pod: it follows the node's pods (NODE_NAME) and all NetworkAttachmentDefinitions, and serves
     /metrics, /healthz and /readyz
+
+plexus sriov list [--json] [--cni-dir DIR]
+    shows the node's SR-IOV devices: PFs, VFs, netdevs, drivers, IOMMU groups, and which container has which VF
 `;
 
 /** Returns the exit code. */
@@ -40,6 +46,9 @@ export async function runCommand([command, ...args]: string[], version: string):
         return 0;
       case "install":
         await install(args);
+        return 0;
+      case "sriov":
+        await sriov(args);
         return 0;
       case "uninstall":
         uninstall(installation(args).installation);
@@ -85,6 +94,16 @@ async function daemon(args: string[], version: string): Promise<void> {
     throw new Error("it needs the node's name: give --node-name, or set NODE_NAME to spec.nodeName");
   if (metrics !== "" && !/:\d+$/.test(metrics)) throw new Error(`--metrics ${metrics}: HOST:PORT is needed`);
   await runDaemon({ socket, version, nodeName, kubeconfig, metrics });
+}
+
+async function sriov([command, ...args]: string[]): Promise<void> {
+  if (command !== "list") throw new Error("there is `plexus sriov list` only");
+  const { values } = parseArgs({
+    args,
+    options: { json: { type: "boolean", default: false }, "cni-dir": { type: "string", default: CNI_DIR } },
+  });
+  const functions = await listFunctions(localHost, values["cni-dir"]);
+  console.log(values.json ? JSON.stringify(functions, null, 2) : tableOf(functions));
 }
 
 async function install(args: string[]): Promise<void> {

@@ -38,6 +38,12 @@ export interface Host {
    * is whole its name starts with a dot.
    */
   write(path: string, text: string): Promise<void>;
+  /** The same, where there is no such file yet: false, and nothing is changed, where there is one. */
+  create(path: string, text: string): Promise<boolean>;
+  /** Where a link of sysfs points to; undefined where there is no link. */
+  readlink(path: string): Promise<string | undefined>;
+  /** Writes a value into a file of sysfs. */
+  set(path: string, value: string): Promise<void>;
   /** Removes a file; one that is not there is no error. */
   remove(path: string): Promise<void>;
 }

@@ -35,23 +35,31 @@ export const localHost: Host = {
     return fs.existsSync(path);
   },
 
-  async write(path, text) {
-    const temporary = `${dirname(path)}/.${basename(path)}.${process.pid}`;
-    let file: number;
+  write(path, text) {
+    return writeWhole(path, text, (temporary) => fs.renameSync(temporary, path));
+  },
+
+  async create(path, text) {
     try {
-      file = fs.openSync(temporary, "w", 0o600);
+      await writeWhole(path, text, (temporary) => {
+        fs.linkSync(temporary, path);
+        fs.unlinkSync(temporary);
+      });
+      return true;
     } catch (error) {
-      if (!isMissing(error)) throw error;
-      makeDirectory(dirname(path), 0o700);
-      file = fs.openSync(temporary, "w", 0o600);
-    }
-    try {
-      fs.writeFileSync(file, text);
-      await sync(file);
-      fs.renameSync(temporary, path);
-    } catch (error) {
-      fs.rmSync(temporary, { force: true });
+      if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
       throw error;
+    }
+  },
+
+  async readlink(path) {
+    return unlessMissing(() => fs.readlinkSync(path), undefined);
+  },
+
+  async set(path, value) {
+    const file = fs.openSync(path, fs.constants.O_WRONLY); // never made: sysfs is the kernel's
+    try {
+      fs.writeSync(file, value);
     } finally {
       fs.closeSync(file);
     }
@@ -61,6 +69,29 @@ export const localHost: Host = {
     unlessMissing(() => fs.unlinkSync(path), undefined);
   },
 };
+
+/** Writes and syncs a file beside `path`, which `place` then gives its name. */
+async function writeWhole(path: string, text: string, place: (temporary: string) => void): Promise<void> {
+  const temporary = `${dirname(path)}/.${basename(path)}.${process.pid}`;
+  let file: number;
+  try {
+    file = fs.openSync(temporary, "w", 0o600);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    makeDirectory(dirname(path), 0o700);
+    file = fs.openSync(temporary, "w", 0o600);
+  }
+  try {
+    fs.writeFileSync(file, text);
+    await sync(file);
+    place(temporary);
+  } catch (error) {
+    fs.rmSync(temporary, { force: true });
+    throw error;
+  } finally {
+    fs.closeSync(file);
+  }
+}
 
 function findFile(name: string, dirs: string[]): string | undefined {
   for (const dir of dirs) {

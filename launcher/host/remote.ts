@@ -19,7 +19,7 @@ import type { ExecuteOptions, Execution, Host } from "./host.ts";
 const MAX_OUTPUT = 4 << 20;
 /** The largest file that is read here: a conf or a device checkpoint. */
 const MAX_FILE = 8 << 20;
-const [ENOENT, ENOTDIR, EISDIR] = [2, 20, 21];
+const [ENOENT, EEXIST, ENOTDIR, EISDIR] = [2, 17, 20, 21];
 const DIRECTORY = 2;
 
 /** What the runtime executed the shim with. */
@@ -103,6 +103,13 @@ export class Shim {
     isDirectory: async (path) => (await this.file(ToShim.kind, path)).u32() === DIRECTORY,
     exists: async (path) => (await this.file(ToShim.kind, path)).u32() !== 0,
     write: async (path, text) => void (await this.file(ToShim.write, path, Buffer.from(text))),
+    create: async (path, text) => {
+      const made = await this.file(ToShim.create, path, Buffer.from(text)).catch(unlessThere);
+      return made !== undefined;
+    },
+    readlink: async (path) =>
+      (await this.file(ToShim.readlink, path).catch(unlessMissing))?.data().toString(),
+    set: async (path, value) => void (await this.file(ToShim.set, path, Buffer.from(value))),
     remove: async (path) => void (await this.file(ToShim.remove, path)),
   };
 
@@ -195,6 +202,11 @@ class FileFault extends Fault {
 
 function unlessMissing(error: unknown): undefined {
   if (error instanceof FileFault && [ENOENT, ENOTDIR, EISDIR].includes(error.errno)) return undefined;
+  throw error;
+}
+
+function unlessThere(error: unknown): undefined {
+  if (error instanceof FileFault && error.errno === EEXIST) return undefined;
   throw error;
 }
 

@@ -21,6 +21,7 @@ export const ToShim = {
   fallBack: 27,
   answer: 28,
   say: 29,
+  create: 30,
 } as const;
 
 /** A u32, a string or bytes, a list of strings. */

@@ -213,7 +213,7 @@ static int write_all(int fd, const uint8_t *bytes, size_t count) {
   return 0;
 }
 
-int file_write(const Rights *rights, const char *path, const uint8_t *bytes, size_t count) {
+static int put_file(const Rights *rights, const char *path, const uint8_t *bytes, size_t count, bool is_new) {
   Place place;
   int error = find_place(&rights->state, path, true, &place);
   if (error != 0) return error;
@@ -229,10 +229,21 @@ int file_write(const Rights *rights, const char *path, const uint8_t *bytes, siz
   error = write_all(fd, bytes, count);
   if (error == 0 && fdatasync(fd) < 0) error = errno;
   if (close(fd) < 0 && error == 0) error = errno;
-  if (error == 0 && renameat(place.dir, temporary, place.dir, place.name) < 0) error = errno;
-  if (error != 0) unlinkat(place.dir, temporary, 0);
+  if (error == 0) {
+    int placed = is_new ? linkat(place.dir, temporary, place.dir, place.name, 0) : renameat(place.dir, temporary, place.dir, place.name);
+    if (placed < 0) error = errno;
+  }
+  if (error != 0 || is_new) unlinkat(place.dir, temporary, 0);
   close(place.dir);
   return error;
+}
+
+int file_write(const Rights *rights, const char *path, const uint8_t *bytes, size_t count) {
+  return put_file(rights, path, bytes, count, false);
+}
+
+int file_create(const Rights *rights, const char *path, const uint8_t *bytes, size_t count) {
+  return put_file(rights, path, bytes, count, true);
 }
 
 int file_remove(const Rights *rights, const char *path) {

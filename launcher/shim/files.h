@@ -13,6 +13,8 @@ int file_list(const Rights *rights, const char *path, Buffer *result);
 int file_kind(const Rights *rights, const char *path, Buffer *result);
 /** Whole or not at all, mode 0600, synced; makes missing directories, mode 0700. */
 int file_write(const Rights *rights, const char *path, const uint8_t *bytes, size_t count);
+/** The same; EEXIST where there is a file of that name. */
+int file_create(const Rights *rights, const char *path, const uint8_t *bytes, size_t count);
 /** A file that is not there is no error. */
 int file_remove(const Rights *rights, const char *path);
 /** One write into a file of sysfs. */

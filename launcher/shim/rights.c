@@ -110,7 +110,8 @@ static bool is_system_dir(const char *dir, size_t length) {
 bool may_find(const Rights *rights, const char *dir, const char *name) {
   size_t length = strlen(dir);
   if (!is_name(name)) return false;
-  return is_plugin_dir(rights, dir, length) || (is_system_dir(dir, length) && strcmp(name, "ip") == 0);
+  bool is_iproute = strcmp(name, "ip") == 0 || strcmp(name, "rdma") == 0;
+  return is_plugin_dir(rights, dir, length) || (is_system_dir(dir, length) && is_iproute);
 }
 
 /** Is it one of the words, which end with NULL? */
@@ -174,6 +175,17 @@ static const char *refuse_ip(char *const *arguments, const uint8_t *input, size_
   return NULL;
 }
 
+/** Moving an RDMA device: rdma dev set NAME netns PATH */
+static const char *refuse_rdma(char *const *arguments) {
+  static const char *const words[] = {"dev", "set", "", "netns", "", NULL};
+  size_t at = 0;
+  for (; words[at] != NULL; at++) {
+    if (arguments[at] == NULL || arguments[at][0] == '-') return "rdma moves a device, and nothing else";
+    if (*words[at] != 0 && strcmp(words[at], arguments[at]) != 0) return "rdma moves a device, and nothing else";
+  }
+  return arguments[at] == NULL ? NULL : "rdma moves a device, and nothing else";
+}
+
 const char *refuse_execution(const Rights *rights, const char *path, char *const *arguments, char *const *environment,
                              const char *netns, const uint8_t *input, size_t input_length) {
   const char *slash = strrchr(path, '/');
@@ -185,6 +197,7 @@ const char *refuse_execution(const Rights *rights, const char *path, char *const
   const char *own = getenv("CNI_NETNS");
   if (*netns != 0 && (own == NULL || strcmp(own, netns) != 0)) return "it is not this call's CNI_NETNS";
   if (is_system_dir(path, length) && strcmp(slash + 1, "ip") == 0) return refuse_ip(arguments, input, input_length);
+  if (is_system_dir(path, length) && strcmp(slash + 1, "rdma") == 0) return refuse_rdma(arguments);
   if (!is_plugin_dir(rights, path, length)) return "its directory is neither in CNI_PATH nor among the installer's";
   return arguments[0] == NULL ? NULL : "a plugin takes no arguments";
 }

@@ -36,7 +36,7 @@
 #define SUPPORTED "\"0.1.0\",\"0.2.0\",\"0.3.0\",\"0.3.1\",\"0.4.0\",\"1.0.0\",\"1.1.0\""
 
 enum Sent { CALL = 1, EXECUTED, DONE, REFUSED };
-enum Received { ACCEPT = 16, EXECUTE, FIND, READ, LIST, KIND, WRITE, REMOVE, SET, READLINK, ALIVE, FALLBACK, ANSWER, SAY };
+enum Received { ACCEPT = 16, EXECUTE, FIND, READ, LIST, KIND, WRITE, REMOVE, SET, READLINK, ALIVE, FALLBACK, ANSWER, SAY, CREATE };
 enum Outcome { EXITED, SIGNALLED, TIMED_OUT, SAID_TOO_MUCH, NOT_EXECUTED };
 
 /** A process that is executed for the resident process. */
@@ -290,13 +290,13 @@ static void execute(uint32_t id, Reader *frame) {
 /** Requests for files are all alike: a path, perhaps something more, and an answer at once. */
 static void handle_file(enum Received type, uint32_t id, Reader *frame) {
   static const char *const names[] = {[FIND] = "find", [READ] = "read", [LIST] = "list", [KIND] = "look at", [WRITE] = "write",
-                                      [REMOVE] = "remove", [SET] = "set", [READLINK] = "follow"};
+                                      [REMOVE] = "remove", [SET] = "set", [READLINK] = "follow", [CREATE] = "create"};
   Buffer result = {0};
   char *path = get_string(frame);
   char **dirs = type == FIND ? get_list(frame) : NULL;
   uint32_t limit = type == READ ? get_u32(frame) : 0;
   size_t count = 0;
-  const uint8_t *bytes = type == WRITE || type == SET ? get_bytes(frame, &count) : NULL;
+  const uint8_t *bytes = type == WRITE || type == CREATE || type == SET ? get_bytes(frame, &count) : NULL;
   if (frame->broken || frame->left > 0) {
     frame->broken = true;
   } else {
@@ -305,6 +305,7 @@ static void handle_file(enum Received type, uint32_t id, Reader *frame) {
                 : type == LIST  ? file_list(&rights, path, &result)
                 : type == KIND  ? file_kind(&rights, path, &result)
                 : type == WRITE ? file_write(&rights, path, bytes, count)
+                : type == CREATE ? file_create(&rights, path, bytes, count)
                 : type == SET   ? file_set(path, bytes, count)
                 : type == READLINK ? file_readlink(path, &result)
                                    : file_remove(&rights, path);
@@ -343,7 +344,7 @@ static void handle(enum Received type, uint32_t id, Reader *frame, bool *accepte
       break;
     }
     case EXECUTE: execute(id, frame); return;
-    case FIND: case READ: case LIST: case KIND: case WRITE: case REMOVE: case SET: case READLINK:
+    case FIND: case READ: case LIST: case KIND: case WRITE: case REMOVE: case SET: case READLINK: case CREATE:
       handle_file(type, id, frame);
       return;
     case ALIVE: break;

@@ -54,7 +54,8 @@ export const WARM_UP = 2;
 /** Runs a command to its end. Returns what it printed. */
 export function execute({ path, args = [], env = {}, stdin = "" }: Command): string {
   const { error, status, stdout, stderr } = spawnSync(path, args, { env, input: stdin, encoding: "utf8" });
-  if (error) throw error;
+  // A program that ends before it has read its stdin says why by its exit.
+  if (error && (error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
   if (status !== 0) throw new Error(`${path} ${args.join(" ")}: exit ${status}\n${stdout}${stderr}`);
   return stdout;
 }

@@ -1,0 +1,196 @@
+// The conf of the built-in plugin `sriov`: that of the SR-IOV CNI plugin, and `driver` and `allowDevices` besides.
+// Source: sriov-cni docs/configuration-reference.md; values as ip-link(8) has them.
+import { Code, Fault } from "../fault.ts";
+
+export const VLAN_PROTOCOLS = ["802.1q", "802.1ad"] as const;
+const SWITCH = ["on", "off"] as const;
+const LINK_STATES = ["auto", "enable", "disable"] as const;
+const ADDRESS = /^[0-9a-f]{4}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/;
+const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
+const MAX_MTU = 65_535;
+
+/** What is asked of a VF through its PF. What is missing stays as it is. */
+export interface Settings {
+  vlan?: number;
+  vlanQoS?: number;
+  vlanProto?: (typeof VLAN_PROTOCOLS)[number];
+  mac?: string;
+  spoofchk?: (typeof SWITCH)[number];
+  trust?: (typeof SWITCH)[number];
+  linkState?: (typeof LINK_STATES)[number];
+  /** In Mbit/s; 0 for no limit. */
+  minTxRate?: number;
+  maxTxRate?: number;
+}
+
+export interface SriovConf {
+  cniVersion: string;
+  name: string;
+  /** The PCI address of the VF, with its domain, in lower case. */
+  address: string;
+  settings: Settings;
+  mtu?: number;
+  /** The driver to bind the VF to. Missing: the one it has. */
+  driver?: string;
+  /** Addresses of devices that may be taken though they are no VFs. */
+  allowDevices: string[];
+  /** The type of the IPAM plugin; "" for none. */
+  ipam: string;
+  deviceInfoFile?: string;
+  cniDir?: string;
+  validAttachments?: { containerID: string; ifname: string }[];
+}
+
+type Keys = Record<string, unknown>;
+
+/**
+ * Reads a conf as a runtime or Plexus gives it on stdin. Throws a Fault with code 7 that names the key and what it may be.
+ *
+ * @param args CNI_ARGS, whose MAC counts unless the conf's runtimeConfig has one
+ */
+export function readConf(stdin: string, args: string): SriovConf {
+  const keys = objectOf(parse(stdin), "the conf");
+  const runtime = objectOf(keys.runtimeConfig ?? {}, "`runtimeConfig`");
+  const conf: SriovConf = {
+    cniVersion: text(keys, "cniVersion") ?? "",
+    name: text(keys, "name") ?? "",
+    address: "",
+    settings: settingsOf(keys, runtime, args),
+    allowDevices: list(keys, "allowDevices"),
+    ipam: text(objectOf(keys.ipam ?? {}, "`ipam`"), "type") ?? "",
+  };
+  const address = text(runtime, "deviceID") ?? text(keys, "deviceID") ?? "";
+  if (address !== "") conf.address = addressOf(address);
+  const mtu = integer(keys, "mtu", 68, MAX_MTU);
+  if (mtu !== undefined) conf.mtu = mtu;
+  const driver = text(keys, "driver");
+  if (driver !== undefined && driver !== "") conf.driver = driverOf(driver);
+  const info = text(runtime, "CNIDeviceInfoFile");
+  if (info) conf.deviceInfoFile = info;
+  const cniDir = text(keys, "cniDir");
+  if (cniDir) conf.cniDir = cniDir;
+  const valid = keys["cni.dev/valid-attachments"];
+  if (valid !== undefined) conf.validAttachments = attachmentsOf(valid);
+  return conf;
+}
+
+/** ADD needs a version whose results have interfaces, and a device. Throws a Fault where one is missing. */
+export function requireComplete({ address, cniVersion, name }: SriovConf): void {
+  if (/^$|^0\.[12]\./.test(cniVersion)) {
+    const said = JSON.stringify(cniVersion);
+    throw new Fault(Code.incompatibleVersion, `\`cniVersion\` is ${said}: type sriov needs 0.3.0 or newer`);
+  }
+  if (address !== "") return;
+  throw invalid(
+    `network ${JSON.stringify(name)} has no \`deviceID\`: name a resource of the device plugin in the ` +
+      "NetworkAttachmentDefinition's annotation k8s.v1.cni.cncf.io/resourceName, or give the VF's PCI address",
+  );
+}
+
+function settingsOf(keys: Keys, runtime: Keys, args: string): Settings {
+  const settings: Settings = {};
+  const vlan = integer(keys, "vlan", 0, 4094);
+  const vlanQoS = integer(keys, "vlanQoS", 0, 7);
+  const vlanProto = oneOf(keys, "vlanProto", VLAN_PROTOCOLS);
+  if (!vlan && vlanQoS) throw invalid("`vlanQoS` needs a `vlan` above 0");
+  if (!vlan && vlanProto === "802.1ad") throw invalid("`vlanProto` 802.1ad needs a `vlan` above 0");
+  if (vlan !== undefined)
+    Object.assign(settings, { vlan, vlanQoS: vlanQoS ?? 0, vlanProto: vlanProto ?? "802.1q" });
+  const mac = text(runtime, "mac") || /(?:^|;)MAC=([^;]*)/.exec(args)?.[1] || text(keys, "mac");
+  if (mac) settings.mac = macOf(mac);
+  const spoofchk = oneOf(keys, "spoofchk", SWITCH);
+  if (spoofchk) settings.spoofchk = spoofchk;
+  const trust = oneOf(keys, "trust", SWITCH);
+  if (trust) settings.trust = trust;
+  const linkState = oneOf(keys, "link_state", LINK_STATES);
+  if (linkState) settings.linkState = linkState;
+  const [minTxRate, maxTxRate] = [rate(keys, "min_tx_rate"), rate(keys, "max_tx_rate")];
+  if (minTxRate && maxTxRate && minTxRate > maxTxRate) {
+    throw invalid(`\`min_tx_rate\` is ${minTxRate}, above \`max_tx_rate\`, ${maxTxRate}`);
+  }
+  if (minTxRate !== undefined) settings.minTxRate = minTxRate;
+  if (maxTxRate !== undefined) settings.maxTxRate = maxTxRate;
+  return settings;
+}
+
+/** A PCI address; as device plugins and people write it, the domain may be missing. */
+function addressOf(written: string): string {
+  const short = written.toLowerCase();
+  const address = /^[0-9a-f]{2}:/.test(short) ? `0000:${short}` : short;
+  if (ADDRESS.test(address)) return address;
+  throw invalid(`\`deviceID\` is ${JSON.stringify(written)}: a PCI address such as "0000:3b:02.1" is needed`);
+}
+
+function driverOf(name: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(name)) return name;
+  throw invalid(
+    `\`driver\` is ${JSON.stringify(name)}: the name of a kernel driver is needed, such as "vfio-pci"`,
+  );
+}
+
+function macOf(written: string): string {
+  const mac = written.toLowerCase().replaceAll("-", ":");
+  if (MAC.test(mac) && (Number.parseInt(mac.slice(0, 2), 16) & 1) === 0 && mac !== "00:00:00:00:00:00")
+    return mac;
+  throw invalid(
+    `the MAC address is ${JSON.stringify(written)}: a unicast one such as "0a:58:0a:00:00:01" is needed`,
+  );
+}
+
+function rate(keys: Keys, key: string): number | undefined {
+  return integer(keys, key, 0, 2 ** 31 - 1);
+}
+
+function text(keys: Keys, key: string): string | undefined {
+  const value = keys[key];
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === "string") return value;
+  throw invalid(`\`${key}\` is ${JSON.stringify(value)}: a text is needed`);
+}
+
+function integer(keys: Keys, key: string, least: number, most: number): number | undefined {
+  const value = keys[key];
+  if (value === undefined || value === null) return undefined;
+  if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most)
+    return value as number;
+  throw invalid(`\`${key}\` is ${JSON.stringify(value)}: a number from ${least} to ${most} is needed`);
+}
+
+function oneOf<T extends string>(keys: Keys, key: string, words: readonly T[]): T | undefined {
+  const value = text(keys, key)?.toLowerCase();
+  if (value === undefined || value === "") return undefined;
+  if ((words as readonly string[]).includes(value)) return value as T;
+  throw invalid(`\`${key}\` is ${JSON.stringify(keys[key])}: it must be one of ${words.join(", ")}`);
+}
+
+function list(keys: Keys, key: string): string[] {
+  const value = keys[key] ?? [];
+  if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value;
+  throw invalid(`\`${key}\` must be a list of texts`);
+}
+
+function attachmentsOf(value: unknown): { containerID: string; ifname: string }[] {
+  const fits = (one: unknown) => {
+    const { containerID, ifname } = objectOf(one, "an attachment of `cni.dev/valid-attachments`");
+    return typeof containerID === "string" && typeof ifname === "string";
+  };
+  if (Array.isArray(value) && value.every(fits)) return value;
+  throw invalid("`cni.dev/valid-attachments` must be a list of objects with `containerID` and `ifname`");
+}
+
+function parse(stdin: string): unknown {
+  try {
+    return JSON.parse(stdin);
+  } catch (error) {
+    throw new Fault(Code.decodeFailure, `the conf is not JSON: ${(error as Error).message}`);
+  }
+}
+
+function objectOf(value: unknown, what: string): Keys {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Keys;
+  throw invalid(`${what} must be a JSON object`);
+}
+
+function invalid(message: string): Fault {
+  return new Fault(Code.invalidNetworkConfig, message);
+}
