@@ -47,10 +47,7 @@ export async function bind(host: Host, { address, driver: before }: Device, driv
   await probe(host, address);
   const { driver: after } = await readDevice(host, address);
   if (after === driver) return;
-  throw new Fault(
-    Code.ioFailure,
-    `${driver} does not take ${address}, which has ${after === "" ? "no driver" : after} now: the node's kernel log says why`,
-  );
+  throw new Fault(Code.ioFailure, notTaken(address, driver, after));
 }
 
 /**
@@ -61,15 +58,22 @@ export async function bind(host: Host, { address, driver: before }: Device, driv
  */
 export async function giveBack(host: Host, address: string, driver: string, again = false): Promise<void> {
   const { driver: now } = await readDevice(host, address);
-  await host.set(`${DEVICES}/${address}/driver_override`, "\n");
-  if (now === driver && !again) return;
-  if (now !== "") await host.set(`${DRIVERS}/${now}/unbind`, address);
-  if (driver === "") return;
-  await probe(host, address);
-  const { driver: after } = await readDevice(host, address);
-  if (after === driver) return;
-  if (after !== "") await host.set(`${DRIVERS}/${after}/unbind`, address);
-  await host.set(`${DRIVERS}/${driver}/bind`, address);
+  const override = (name: string) => host.set(`${DEVICES}/${address}/driver_override`, name);
+  if (now !== driver || again) {
+    if (now !== "") await host.set(`${DRIVERS}/${now}/unbind`, address);
+    if (driver !== "") {
+      // Named, for the time of this: else a PF without `sriov_drivers_autoprobe` lets no driver have its VFs.
+      await override(driver);
+      await probe(host, address);
+      const { driver: after } = await readDevice(host, address);
+      if (after !== driver) throw new Fault(Code.ioFailure, notTaken(address, driver, after));
+    }
+  }
+  await override("\n");
+}
+
+function notTaken(address: string, driver: string, after: string): string {
+  return `${driver} does not take ${address}, which has ${after || "no driver"} now: the node's kernel log says why`;
 }
 
 /** The device, once it has a netdev here; without one where none comes. */

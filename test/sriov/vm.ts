@@ -1,0 +1,53 @@
+// A VM with an SR-IOV NIC behind an IOMMU, which runs one program on this machine's files.
+import { spawn } from "node:child_process";
+import { ensureVm } from "../../scripts/vm.ts";
+
+/**
+ * Boots it, runs a command, and takes every line of its console.
+ *
+ * @param command words without spaces or commas
+ * @returns the exit code of the command; undefined where the VM ended otherwise
+ */
+export async function runInVm(command: string[], line: (text: string) => void): Promise<number | undefined> {
+  const { firmware, initramfs, kernel, qemu } = ensureVm();
+  const append = `console=ttyS0 loglevel=2 panic=-1 intel_iommu=on iommu=pt plexus.run=${command.join(",")}`;
+  const child = spawn(
+    qemu,
+    [
+      ...firmware.flatMap((dir) => ["-L", dir]),
+      ...["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "2560"],
+      ...["-machine", "q35,kernel-irqchip=split", "-device", "intel-iommu,intremap=on"],
+      ...["-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio"],
+      ...["-kernel", kernel, "-initrd", initramfs, "-append", append],
+      ...["-fsdev", "local,id=files,path=/,security_model=none,readonly=on,multidevs=remap"],
+      ...["-device", "virtio-9p-pci,fsdev=files,mount_tag=host"],
+      ...["-netdev", "hubport,id=wire,hubid=0", "-device", "pcie-root-port,id=port0,slot=1"],
+      ...["-device", "igb,bus=port0,netdev=wire,mac=52:54:00:00:00:01"],
+    ],
+    { stdio: ["ignore", "pipe", "pipe"] },
+  );
+  let rest = "";
+  let exitCode: number | undefined;
+  const take = (chunk: Buffer) => {
+    const lines = (rest + chunk.toString()).split(/\r?\n/);
+    rest = lines.pop() ?? "";
+    for (const text of lines) {
+      const exit = /^exit (\d+)$/.exec(text);
+      if (exit) exitCode = Number(exit[1]);
+      line(text);
+    }
+  };
+  child.stdout.on("data", take);
+  child.stderr.on("data", take);
+  const kill = () => void child.kill("SIGKILL");
+  process.once("exit", kill);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", () => resolve());
+    });
+  } finally {
+    process.off("exit", kill);
+  }
+  return exitCode;
+}
