@@ -52,6 +52,15 @@ export default defineConfig({
           sequence: { groupOrder: 3 },
         },
       },
+      {
+        // A VM, which takes what processors there are.
+        test: {
+          name: "sriov",
+          include: ["test/sriov/**/*.test.ts"],
+          hookTimeout: 600_000,
+          sequence: { groupOrder: 4 },
+        },
+      },
     ],
   },
 });

@@ -14,7 +14,7 @@ import { basename, join } from "node:path";
 import { cache, cachePath } from "./cache.ts";
 import { ensurePackages, extract, fetchDebian } from "./debian.ts";
 
-const NAME = "vm-qemu-bookworm-backports-1";
+const NAME = "vm-qemu-bookworm-backports-2";
 const QEMU = ["qemu-system-x86", "qemu-system-common", "qemu-system-data", "seabios"] as const;
 const LIBRARIES = [
   "libaio1",
@@ -40,6 +40,29 @@ const LIBRARIES = [
   "libvdeplug2",
   "libzstd1",
 ] as const;
+/** What dpdk-testpmd, with the driver of igb's VFs, is linked to. */
+const DPDK_LIBRARIES = [
+  "ibverbs-providers",
+  "libpcap0.8",
+  "librte-bitratestats23",
+  "librte-bpf23",
+  "librte-bus-pci23",
+  "librte-cmdline23",
+  "librte-crypto-scheduler23",
+  "librte-gro23",
+  "librte-gso23",
+  "librte-latencystats23",
+  "librte-mempool-ring23",
+  "librte-net-bnxt23",
+  "librte-net-bond23",
+  "librte-net-dpaa23",
+  "librte-net-e1000-23",
+  "librte-net-i40e23",
+  "librte-net-ice23",
+  "librte-net-ixgbe23",
+  "librte-net-mlx5-23",
+  "librte-pdump23",
+] as const;
 /** Loaded by the machine, with all that these need. */
 const MODULES = [
   "virtio_pci",
@@ -60,17 +83,20 @@ export interface Vm {
   firmware: string[];
   kernel: string;
   initramfs: string;
+  /** dpdk-testpmd, which is in a package with hundreds of others behind it. */
+  testpmd: string;
 }
 
 /** Makes sure of QEMU, a kernel and an initramfs, in the user's cache; without network where it has them. */
 export function ensureVm(): Vm {
-  ensurePackages([...LIBRARIES, "cpio", "iproute2", "kmod"]);
+  ensurePackages([...LIBRARIES, ...DPDK_LIBRARIES, "cpio", "iproute2", "iputils-ping", "kmod"]);
   const dir = existsSync(cachePath(NAME)) ? cachePath(NAME) : made();
   return {
     qemu: join(dir, "qemu-system-x86_64"),
     firmware: ["qemu", "seabios"].map((name) => join(dir, name)),
     kernel: join(dir, "vmlinuz"),
     initramfs: join(dir, "initramfs"),
+    testpmd: join(dir, "dpdk-testpmd"),
   };
 }
 
@@ -84,18 +110,19 @@ function made(): string {
       return own;
     };
     extract(fetchDebian(apt("backports"), { suite: "bookworm-backports", packages: QEMU }), root);
-    const [meta = "", busybox = ""] = fetchDebian(apt("meta"), {
+    const [meta = "", busybox = "", dpdk = ""] = fetchDebian(apt("meta"), {
       suite: "bookworm",
-      packages: ["linux-image-amd64", "busybox-static"],
+      packages: ["linux-image-amd64", "busybox-static", "dpdk-dev"],
     });
     const depends = execFileSync("dpkg-deb", ["--field", meta, "Depends"], { encoding: "utf8" });
     const image = /linux-image-\S+/.exec(depends)?.[0] ?? "";
-    extract([busybox, ...fetchDebian(apt("image"), { suite: "bookworm", packages: [image] })], root);
+    extract([busybox, dpdk, ...fetchDebian(apt("image"), { suite: "bookworm", packages: [image] })], root);
 
     copyFileSync(join(root, "usr/bin/qemu-system-x86_64"), join(dir, "qemu-system-x86_64"));
     for (const name of ["qemu", "seabios"]) {
       cpSync(join(root, "usr/share", name), join(dir, name), { recursive: true, verbatimSymlinks: true });
     }
+    copyFileSync(join(root, "usr/bin/dpdk-testpmd"), join(dir, "dpdk-testpmd"));
     const version = image.slice("linux-image-".length);
     copyFileSync(join(root, `boot/vmlinuz-${version}`), join(dir, "vmlinuz"));
     makeInitramfs(root, version, join(dir, "initramfs"));

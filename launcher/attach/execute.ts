@@ -102,7 +102,7 @@ async function execute(
       "debug",
       `${verb} ${delegate.name} ${delegate.ifname}: built-in ${invocation.plugin} ${invocation.stdin}`,
     );
-    return runSriov(sriovRequest(call, verb, invocation));
+    return runSriov({ ...sriovRequest(call, verb, invocation), deviceInfoFile: delegate.deviceInfoFile });
   }
   if (path === undefined) {
     if (invocation.plugin === PASSTHRU)

@@ -9,7 +9,7 @@ export const DRIVERS = "/sys/bus/pci/drivers";
 /** Drivers behind which an application in user space has the device: it has no netdev. */
 export const USER_DRIVERS = ["vfio-pci", "uio_pci_generic", "igb_uio"];
 
-export interface PhysicalFunction {
+interface PhysicalFunction {
   address: string;
   /** Its netdev, through which VFs are set; "" where it has none, as with a PF that is itself bound to user space. */
   netdev: string;

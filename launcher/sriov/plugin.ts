@@ -2,12 +2,12 @@
 import { Code, Fault } from "../fault.ts";
 import { type Host, SYSTEM_DIRS } from "../host/host.ts";
 import { type Allocation, Allocations } from "./allocation.ts";
-import { readConf, requireComplete, type SriovConf } from "./conf.ts";
+import { readConf, requireComplete, type Settings, type SriovConf } from "./conf.ts";
 import { type Device, readDevice, USER_DRIVERS } from "./device.ts";
 import { bind, giveBack, requireDriver, withNetdev } from "./driver.ts";
 import { executeIpam, type IpamResult } from "./ipam.ts";
 import type { Request } from "./request.ts";
-import { affectedBy, differences, Ip, settingLines, settingsIn } from "./vf.ts";
+import { affectedBy, changed, differences, Ip, settingLines, settingsIn } from "./vf.ts";
 
 /** `ib_core` says whether an RDMA device is in one namespace (N), or in all (Y). */
 const RDMA_SHARED = "/sys/module/ib_core/parameters/netns_mode";
@@ -249,28 +249,36 @@ class Sriov {
     const set =
       device.pf && device.vf !== undefined ? settingLines(device.pf.netdev, device.vf, settings) : [];
     let mac = settings.mac ?? "";
+    let isMacSet = false;
     const isUser = USER_DRIVERS.includes(driver);
     if (isUser) {
       await this.ip.batch(set);
       if (allocation.bound !== undefined) await bind(this.host, device, driver);
     } else {
       if (allocation.bound !== undefined) await bind(this.host, device, driver);
-      const { netdev } = await withNetdev(this.host, device.address);
-      if (netdev === "") {
+      let now = await withNetdev(this.host, device.address);
+      if (needsProbe(driver, settings.mac)) {
+        await this.ip.batch([`link set dev ${now.netdev} down`, ...set.splice(0)]);
+        await giveBack(this.host, device.address, driver, true);
+        now = await withNetdev(this.host, device.address);
+      }
+      if (now.netdev === "") {
         throw new Fault(Code.ioFailure, `${driver} has made no netdev: the node's kernel log says why`);
       }
-      mac ||= (await this.netdev(netdev)).mac;
+      const before = await this.netdev(now.netdev);
+      mac ||= before.mac;
+      isMacSet = before.mac === mac;
       await this.ip.batch([
-        `link set dev ${netdev} down`,
+        `link set dev ${now.netdev} down`,
         ...set,
-        `link set dev ${netdev} netns ${netns} name ${ifname}`,
+        `link set dev ${now.netdev} netns ${netns} name ${ifname}`,
       ]);
       for (const name of allocation.rdma) await this.moveRdma(name, netns);
     }
     const result = ipam === "" ? {} : await executeIpam(this.request, this.conf);
     if (!isUser) {
       const lines = [
-        ...(settings.mac ? [`link set dev ${ifname} address ${settings.mac}`] : []),
+        ...(settings.mac && !isMacSet ? [`link set dev ${ifname} address ${settings.mac}`] : []),
         ...(mtu === undefined ? [] : [`link set dev ${ifname} mtu ${mtu}`]),
         `link set dev ${ifname} up`,
         ...addressLines(result, ifname),
@@ -283,7 +291,7 @@ class Sriov {
 
   /** What the device plugin has said of the device stays; where it has said nothing, this does. */
   private async offerDeviceInfo({ address, pf, rdma }: Device): Promise<void> {
-    const path = this.conf.deviceInfoFile;
+    const path = this.conf.deviceInfoFile ?? this.request.deviceInfoFile;
     if (path === undefined || (await this.host.exists(path))) return;
     const pci = {
       "pci-address": address,
@@ -305,25 +313,28 @@ class Sriov {
 
   /** Makes a device what it was, from wherever an ADD has left it. What could not be done is still written down. */
   private async giveBack(allocation: Allocation): Promise<Fault[]> {
-    const { address, driver, netdev } = allocation;
+    const { address, bound, driver, netdev } = allocation;
     try {
       if (await this.host.exists(`/sys/bus/pci/devices/${address}`)) {
-        const device = await this.backHere(allocation);
-        const lines =
-          device.pf && device.vf !== undefined
-            ? settingLines(device.pf.netdev, device.vf, allocation.before)
-            : [];
-        if (netdev !== undefined && device.netdev !== "") {
-          lines.unshift(`link set dev ${device.netdev} down`);
-          lines.push(...(await this.netdevLines(device.netdev, netdev)));
+        let restoring = await this.restoring(allocation);
+        const isProbed = bound !== undefined || needsProbe(driver, restoring.mac);
+        if (isProbed) {
+          await this.ip.batch(await this.settingLines(address, restoring));
+          restoring = {};
         }
-        await this.ip.batch(lines);
+        const device = await this.backHere(allocation, isProbed);
         if (netdev !== undefined && device.netdev === "") {
           throw new Fault(
             Code.tryAgainLater,
             `its netdev does not come back from ${allocation.netns}, nor from ${driver}`,
           );
         }
+        const lines = await this.settingLines(address, restoring);
+        if (netdev !== undefined) {
+          lines.unshift(`link set dev ${device.netdev} down`);
+          lines.push(...(await this.netdevLines(device.netdev, netdev)));
+        }
+        await this.ip.batch(lines);
       }
       await this.allocations.release(allocation);
       return [];
@@ -332,28 +343,47 @@ class Sriov {
     }
   }
 
-  /** The device with its own driver, its netdev in this namespace. */
-  private async backHere(allocation: Allocation): Promise<Device> {
-    const { address, bound, driver, ifname, netdev, netns } = allocation;
-    if (bound !== undefined) {
-      await giveBack(this.host, address, driver);
-      return netdev === undefined ? readDevice(this.host, address) : withNetdev(this.host, address);
+  /** Of the settings from before, those that are not so any more. */
+  private async restoring({ address, before }: Allocation): Promise<Settings> {
+    if (Object.keys(before).length === 0) return {};
+    const { pf, vf } = await readDevice(this.host, address);
+    if (pf === undefined || pf.netdev === "" || vf === undefined) return {};
+    return changed(before, settingsIn(await this.ip.link(pf.netdev), vf));
+  }
+
+  private async settingLines(address: string, settings: Settings): Promise<string[]> {
+    if (Object.keys(settings).length === 0) return [];
+    const { pf, vf } = await readDevice(this.host, address);
+    return pf === undefined || vf === undefined ? [] : settingLines(pf.netdev, vf, settings);
+  }
+
+  /**
+   * The device with its own driver, its netdev in this namespace.
+   *
+   * @param isProbed must the driver take it anew?
+   */
+  private async backHere(allocation: Allocation, isProbed: boolean): Promise<Device> {
+    const { address, driver, ifname, netdev, netns } = allocation;
+    if (isProbed) {
+      await giveBack(this.host, address, driver, true);
+    } else {
+      const device = await readDevice(this.host, address);
+      if (netdev === undefined || device.netdev !== "") return device;
+      if (await this.host.exists(netns)) {
+        const isTaken = await this.host.exists(`/sys/class/net/${netdev.name}`);
+        const name = isTaken ? `plx${address.replaceAll(/[:.]/g, "")}` : netdev.name;
+        for (const rdma of allocation.rdma)
+          await this.moveRdma(rdma, "/proc/1/ns/net", netns).catch(this.note);
+        const lines = [`link set dev ${ifname} down`, `link set dev ${ifname} netns 1 name ${name}`];
+        const isMoved = await this.ip.batch(lines, netns).then(() => true, this.note);
+        if (!isMoved) await giveBack(this.host, address, driver, true);
+      }
+      // From a namespace that is gone the kernel brings it by itself; if not, its driver makes it anew.
+      const back = await withNetdev(this.host, address);
+      if (back.netdev !== "") return back;
+      await giveBack(this.host, address, driver, true);
     }
-    const device = await readDevice(this.host, address);
-    if (netdev === undefined || device.netdev !== "") return device;
-    if (await this.host.exists(netns)) {
-      const isTaken = await this.host.exists(`/sys/class/net/${netdev.name}`);
-      const name = isTaken ? `plx${address.replaceAll(/[:.]/g, "")}` : netdev.name;
-      for (const name of allocation.rdma) await this.moveRdma(name, "/proc/1/ns/net", netns).catch(this.note);
-      await this.ip
-        .batch([`link set dev ${ifname} down`, `link set dev ${ifname} netns 1 name ${name}`], netns)
-        .catch(this.note);
-    }
-    // From a namespace that is gone the kernel brings it by itself; from anywhere else its driver does.
-    const back = await withNetdev(this.host, address);
-    if (back.netdev !== "") return back;
-    await giveBack(this.host, address, driver, true);
-    return withNetdev(this.host, address);
+    return netdev === undefined ? readDevice(this.host, address) : withNetdev(this.host, address);
   }
 
   private readonly note = (error: unknown): void => {
@@ -391,6 +421,11 @@ class Sriov {
     });
     if (exitCode !== 0) throw new Fault(Code.ioFailure, `\`rdma ${args.join(" ")}\`: ${stderr.trim()}`);
   }
+}
+
+/** These drivers read the MAC address that a VF is given when they take it, and let no other be set. */
+function needsProbe(driver: string, mac: string | undefined): boolean {
+  return mac !== undefined && driver === "igbvf";
 }
 
 function addressLines({ ips = [], routes = [] }: IpamResult, ifname: string): string[] {

@@ -13,6 +13,8 @@ export interface Request {
   stdin: string;
   /** For what is executed; with the CNI_* variables. */
   env: Record<string, string>;
+  /** Where the device-info goes, unless the conf says it. */
+  deviceInfoFile?: string | undefined;
   /** Where IPAM plugins are. */
   pluginDirs: string[];
   /** Below which it is kept who has which VF. */

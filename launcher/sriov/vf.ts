@@ -23,7 +23,7 @@ export class Ip {
 
   /** The only link of a name, with all details. */
   async link(name: string, netns?: string): Promise<Link> {
-    const stdout = await this.run(["-details", "-json", "address", "show", "dev", name], [], netns);
+    const stdout = await this.run(["-json", "-details", "address", "show", "dev", name], [], netns);
     const [link] = JSON.parse(stdout) as Link[];
     if (link) return link;
     throw new Fault(Code.ioFailure, `ip shows nothing of ${name}`);
@@ -101,6 +101,14 @@ export function settingsIn(link: Link, vf: number): Required<Settings> {
 /** Of what is set, what `wanted` is going to change, or might. */
 export function affectedBy(wanted: Settings, all: Required<Settings>): Settings {
   return Object.fromEntries(Object.keys(wanted).map((key) => [key, all[key as keyof Settings]]));
+}
+
+/** Of what was `before`, what is not so now. A VLAN's parts belong together. */
+export function changed(before: Settings, now: Required<Settings>): Settings {
+  const keys = (Object.keys(before) as (keyof Settings)[]).filter((key) => before[key] !== now[key]);
+  const isVlan = (key: string) => key.startsWith("vlan");
+  const all = keys.some(isVlan) ? [...keys, ...Object.keys(before).filter(isVlan)] : keys;
+  return Object.fromEntries(all.map((key) => [key, before[key as keyof Settings]]));
 }
 
 /** The lines for a batch that set a VF. */

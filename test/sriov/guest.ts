@@ -2,6 +2,7 @@
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { basename, dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 
 const DEVICES = "/sys/bus/pci/devices";
 export const CNI_DIR = "/var/lib/cni/multus";
@@ -33,11 +34,14 @@ export class Guest {
   readonly uplink: string;
   /** PCI addresses. */
   readonly vfs: string[];
+  /** The path of dpdk-testpmd. */
+  readonly testpmd: string;
   private readonly plexus: string;
-  private readonly plugins: string;
+  readonly plugins: string;
   private namespaces = 0;
 
-  constructor(plexus: string, plugins: string) {
+  constructor(plexus: string, plugins: string, testpmd: string) {
+    this.testpmd = testpmd;
     this.plexus = plexus;
     this.plugins = plugins;
     this.pf =
@@ -134,6 +138,17 @@ export class Guest {
     const ended = this.run(name, verb, at, conf, more);
     if (ended.status === 0) return ended.answer;
     throw new Error(`${name} ${verb}: exit ${ended.status}, ${JSON.stringify(ended.answer)} ${ended.stderr}`);
+  }
+
+  /** Starts a resident process, for the shim beside `plexus`; the function that ends it. */
+  async startResident(): Promise<() => void> {
+    const socket = "/run/plexus-test/plexus.sock";
+    fs.chmodSync("/run/plexus-test", 0o700);
+    fs.copyFileSync(`${dirname(this.plexus)}/plexus-shim`, "/run/plexus-test/plexus-shim");
+    fs.writeFileSync("/run/plexus-test/plexus-shim.conf", `socket ${socket}\n`, { mode: 0o600 });
+    const child = spawn(this.plexus, ["resident", "--socket", socket], { stdio: "ignore" });
+    while (!fs.existsSync(socket)) await sleep(50);
+    return () => child.kill("SIGKILL");
   }
 
   /** `plexus sriov list`. */

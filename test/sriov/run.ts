@@ -1,9 +1,9 @@
-// What runs in the VM: `run.ts PLEXUS PLUGINS [NAME]`, with the directory of the reference plugins. One line a case.
+// What runs in the VM: `run.ts PLEXUS PLUGINS TESTPMD [NAME]`, with the directory of the reference plugins. One line a case.
 import { cases } from "./cases.ts";
 import { cleanUp, Guest } from "./guest.ts";
 
-const [plexus = "", plugins = "", only = ""] = process.argv.slice(2);
-const guest = new Guest(plexus, plugins);
+const [plexus = "", plugins = "", testpmd = "", only = ""] = process.argv.slice(2);
+const guest = new Guest(plexus, plugins, testpmd);
 for (const [name, run] of Object.entries(cases)) {
   if (!name.includes(only.replaceAll("_", " "))) continue;
   const began = performance.now();

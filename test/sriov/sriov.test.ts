@@ -2,6 +2,7 @@
 import { fileURLToPath } from "node:url";
 import { beforeAll, expect, test } from "vitest";
 import { ensurePlugins } from "../../scripts/debian.ts";
+import { ensureVm } from "../../scripts/vm.ts";
 import { binary } from "../binary.ts";
 import { cases } from "./cases.ts";
 import { runInVm } from "./vm.ts";
@@ -17,7 +18,7 @@ let exitCode: number | undefined;
 
 beforeAll(async () => {
   const run = fileURLToPath(new URL("run.ts", import.meta.url));
-  exitCode = await runInVm([process.execPath, run, binary, ensurePlugins()], (line) => {
+  exitCode = await runInVm([process.execPath, run, binary, ensurePlugins(), ensureVm().testpmd], (line) => {
     console_.push(line);
     if (!line.startsWith("case ")) return;
     const outcome = JSON.parse(line.slice("case ".length)) as Outcome;
