@@ -1,6 +1,6 @@
 // npm run bench: what Plexus costs, beside what it cannot do without and beside other meta-plugins. Needs root.
 //
-//   npm run bench -- [--peer NAME=PATH]... [--runs N] [--only start|ADD 1|ADD 3|ADD 5|pods|daemon|core] [--json FILE]
+//   npm run bench -- [--peer NAME=PATH]... [--runs N] [--only start|ADD 1|ADD 3|ADD 5|pods|daemon|core|sriov] [--json FILE]
 //
 // A peer is any CNI binary that reads Multus's configuration. Nothing here fails for being slow: the tables tell.
 // On a machine that has other work, give it the precedence that figures need: chrt --rr 1 npm run bench
@@ -47,6 +47,7 @@ const parts: Record<string, () => Promise<Table[]>> = {
   pods,
   daemon,
   core: coreOperations,
+  sriov: async () => (await import("./sriov.ts")).sriovTables(binary, plugins, runs),
 };
 const chosen = Object.entries(parts).filter(([name]) => values.only === "" || name === values.only);
 if (chosen.length === 0) {
