@@ -14,7 +14,7 @@ import { basename, join } from "node:path";
 import { cache, cachePath } from "./cache.ts";
 import { ensurePackages, extract, fetchDebian } from "./debian.ts";
 
-const NAME = "vm-qemu-bookworm-backports-2";
+const NAME = "vm-qemu-bookworm-backports-3";
 const QEMU = ["qemu-system-x86", "qemu-system-common", "qemu-system-data", "seabios"] as const;
 const LIBRARIES = [
   "libaio1",
@@ -183,7 +183,7 @@ $b mount -t tmpfs tmpfs /upper
 $b mkdir /upper/files /upper/work
 $b mount -t overlay -o lowerdir=/lower,upperdir=/upper/files,workdir=/upper/work overlay /root
 for name in proc sys dev; do $b mount --move /$name /root/$name; done
-for name in run tmp var/lib/cni; do
+for name in run var/lib/cni; do
   $b mkdir -p /root/$name
   $b mount -t tmpfs tmpfs /root/$name
 done
