@@ -3,12 +3,10 @@
 // CNI error object `{code, msg}`. What an operation takes and gives is documented where it is defined.
 import { convert as convertResult, describe as describeConf } from "./cni/describe";
 import { environment as checkEnvironment } from "./cni/environment";
-import { Code, fail, faultDocument, forgive } from "./cni/fault";
+import { Code, fail, faultDocument, forgive } from "./fault";
 import { invoke as invokePlugin } from "./invoke/invoke";
 import { parse, resetParseBudget } from "./json/parse";
-import { Span } from "./json/span";
 import { Value } from "./json/value";
-import { say, Writer } from "./json/writer";
 import { netconf as readNetconf } from "./netconf/netconf";
 import { plan as planAttachments } from "./plan/plan";
 import { selection as readSelection } from "./selection/selection";
@@ -17,6 +15,8 @@ import { recover as recoverDelegates } from "./state/recover";
 import { outcome as readOutcome } from "./status/outcome";
 import { reroute as changeRoutes } from "./status/routes";
 import { status as describeStatus } from "./status/status";
+import { Span } from "./text/span";
+import { say, Writer } from "./text/writer";
 
 /** The largest document, in bytes. */
 const MAX_INPUT: u32 = 16 << 20;

@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ensurePackages, ensurePlugins } from "../scripts/debian.ts";
+import { ensurePackages, ensurePlugins } from "../scripts/provide/debian.ts";
 import { Page } from "./page.ts";
 import { type Container, Stage } from "./stage.ts";
 

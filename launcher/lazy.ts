@@ -1,4 +1,4 @@
-// What not every call needs, away from the entry: every byte of that is read at each start. scripts/build.ts bundles
+// What not every call needs, away from the entry: every byte of that is read at each start. scripts/build/build.ts bundles
 // launcher/plugin.ts, and each large library by its `launcher/**/<name>.lazy.ts`, with all they import, to build/lazy/, and
 // compiles them beforehand. Types alone are shared, no classes: an `instanceof Fault` would not know a bundle's own copy.
 import { readFileSync } from "node:fs";

@@ -1,5 +1,5 @@
 // IP and hardware addresses, as far as the core must tell good from bad and IPv4 from IPv6.
-import { Span } from "../json/span";
+import { Span } from "../text/span";
 
 export const enum Family {
   None = 0,

@@ -1,10 +1,11 @@
 // Facts about one conf or conflist, and a conflist with plugins added.
+
+import { Code, fail } from "../fault";
 import { Fields } from "../json/fields";
 import { parse } from "../json/parse";
-import { ascii } from "../json/span";
 import { Value } from "../json/value";
-import { say, Writer } from "../json/writer";
-import { Code, fail } from "./fault";
+import { ascii } from "../text/span";
+import { say, Writer } from "../text/writer";
 import { checkPlugin, readNetwork } from "./network";
 import { checkResult, convertResult } from "./result";
 import { isSupported } from "./version";

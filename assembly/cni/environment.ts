@@ -1,10 +1,11 @@
 // The parameters a runtime gives in its environment.
 // Source: CNI spec 1.1.0, section 2 "Parameters".
+
+import { Code, fail } from "../fault";
 import { Fields } from "../json/fields";
-import { ascii, Span } from "../json/span";
 import { Value } from "../json/value";
-import { say, Writer } from "../json/writer";
-import { Code, fail } from "./fault";
+import { ascii, Span } from "../text/span";
+import { say, Writer } from "../text/writer";
 import { isIdentifier, isInterfaceName } from "./names";
 import { isSupported, RANK_CHECK, RANK_STATUS, rank } from "./version";
 

@@ -1,5 +1,5 @@
 // What names may be. Names come from tenants and end up in paths, so each rule is checked before use.
-import { Span } from "../json/span";
+import { Span } from "../text/span";
 
 const INTERFACE_NAME_MAX = 15; // IFNAMSIZ - 1, linux/if.h
 

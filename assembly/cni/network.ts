@@ -1,10 +1,11 @@
 // A network's configuration: a conf (one plugin) or a conflist (a chain of plugins).
 // Source: CNI spec 1.1.0, section 1 "Configuration format".
+
+import { Code, fail } from "../fault";
 import { parse } from "../json/parse";
-import { Span } from "../json/span";
 import { Kind, Value } from "../json/value";
-import { say, Writer } from "../json/writer";
-import { Code, fail } from "./fault";
+import { Span } from "../text/span";
+import { say, Writer } from "../text/writer";
 import { isIdentifier, isPluginName } from "./names";
 import { isSupported, rank, SUPPORTED } from "./version";
 

@@ -1,10 +1,11 @@
 // A plugin's answer to ADD in any spec version, and its conversion to any other.
 // Source: CNI spec 1.1.0, section 5 "ADD Success"; the older forms: specs 0.2.0, 0.3.1 and 0.4.0.
-import { ascii, Span } from "../json/span";
+
+import { Code, fail } from "../fault";
 import { copy, Kind, Value } from "../json/value";
-import { say, Writer } from "../json/writer";
+import { ascii, Span } from "../text/span";
+import { say, Writer } from "../text/writer";
 import { cidrFamily, Family } from "./address";
-import { Code, fail } from "./fault";
 import { isSupported, RANK_INTERFACES, RANK_IPS, RANK_STATUS, rank, SUPPORTED } from "./version";
 
 /** Checks the shape of a result; true, or false with a fault. `what` names it in messages. */

@@ -1,6 +1,6 @@
 // CNI spec versions: order, and the ones this core speaks.
 // Source: CNI spec 1.1.0, section 1 "Version considerations".
-import { Span } from "../json/span";
+import { Span } from "../text/span";
 
 /** What an absent version means (CNI spec 0.1.0 had none). */
 const RANK_NONE = 1000; // 0.1.0

@@ -1,15 +1,16 @@
 // One execution of one plugin: its name, its environment, its stdin.
 // Source: CNI spec 1.1.0, section 3 "Lifecycle & Ordering" and "Deriving execution configuration".
-import { Code, fail, failed, forgive } from "../cni/fault";
+
 import { networkOf } from "../cni/network";
 import { checkResult, convertResult } from "../cni/result";
 import { RANK_CHECK, rank } from "../cni/version";
+import { joinArgs, pairsOf } from "../delegate/cniargs";
+import { Code, fail, failed, forgive } from "../fault";
 import { embedded } from "../json/embedded";
 import { Fields } from "../json/fields";
-import { ascii, Span } from "../json/span";
 import { isTrue, Value } from "../json/value";
-import { say, Writer } from "../json/writer";
-import { joinArgs, pairsOf } from "./cniargs";
+import { ascii, Span } from "../text/span";
+import { say, Writer } from "../text/writer";
 
 /**
  * `invoke`: one plugin of a delegate, for one verb -> what to execute.

@@ -1,8 +1,8 @@
 // Documents inside documents: JSON that a host must not touch travels as text in a string.
-import { Code, fail } from "../cni/fault";
+import { Code, fail } from "../fault";
+import { say } from "../text/writer";
 import { parse } from "./parse";
 import { Value } from "./value";
-import { say } from "./writer";
 
 /** A document that stands as text in the member `name` of another; null where absent, or with a fault. */
 export function embedded(input: Value, name: string): Value | null {

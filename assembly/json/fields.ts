@@ -1,8 +1,8 @@
 // Reads members of a known type from an object that somebody else wrote.
-import { fail } from "../cni/fault";
-import { Span } from "./span";
+import { fail } from "../fault";
+import { Span } from "../text/span";
+import { say } from "../text/writer";
 import { isTrue, memberOf, Value } from "./value";
-import { say } from "./writer";
 
 /** Reads fields of one object, which may be absent; a field of the wrong type is a fault that names it. */
 export class Fields {

@@ -1,8 +1,8 @@
 // A strict JSON parser (RFC 8259) over UTF-8 bytes, with limits. It notes positions and converts nothing.
-import { Code, fail } from "../cni/fault";
-import { Span } from "./span";
+import { Code, fail } from "../fault";
+import { Span } from "../text/span";
+import { say, Writer } from "../text/writer";
 import { Kind, Value } from "./value";
-import { say, Writer } from "./writer";
 
 /** How deep arrays and objects may nest. */
 const MAX_DEPTH = 1000;

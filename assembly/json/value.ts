@@ -1,8 +1,8 @@
 // A parsed JSON value: a tree of positions in the source text. Nothing is converted, so nothing is lost;
 // changes are noted beside the tree and spliced in by `print`.
-import { Span } from "./span";
-import { decodeString } from "./string";
-import { Writer } from "./writer";
+import { Span } from "../text/span";
+import { decodeString } from "../text/string";
+import { Writer } from "../text/writer";
 
 export const enum Kind {
   Null,

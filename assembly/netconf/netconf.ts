@@ -1,12 +1,13 @@
 // Plexus's own conf, which is Multus's: every key of Multus's configuration reference, its defaults, its types.
 // Source: multus-cni docs/configuration.md.
-import { Code, fail } from "../cni/fault";
+
 import { isIdentifier } from "../cni/names";
 import { isSupported, SUPPORTED } from "../cni/version";
+import { Code, fail } from "../fault";
 import { Fields } from "../json/fields";
-import { ascii, Span } from "../json/span";
 import { Value } from "../json/value";
-import { say, Writer } from "../json/writer";
+import { ascii, Span } from "../text/span";
+import { say, Writer } from "../text/writer";
 
 const MAX_SECONDS = 86400;
 const MAX_NETWORKS = 10000;

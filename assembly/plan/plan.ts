@@ -1,16 +1,16 @@
 // What to attach, in which order, under which names: the decision behind an ADD.
 import { Family, ipFamily } from "../cni/address";
-import { Code, fail } from "../cni/fault";
 import { Network, networkOf, requirePlugins } from "../cni/network";
-import { Pair, readArgs, setArg } from "../invoke/cniargs";
+import { Pair, readArgs, setArg } from "../delegate/cniargs";
+import { Delegate, interfaceName, Request } from "../delegate/delegate";
+import { Code, fail } from "../fault";
 import { embedded } from "../json/embedded";
 import { Fields } from "../json/fields";
 import { parse } from "../json/parse";
-import { ascii, Span } from "../json/span";
 import { isTrue, memberOf, Value } from "../json/value";
-import { say, Writer } from "../json/writer";
 import { writeScratch } from "../state/scratch";
-import { Delegate, Request } from "./delegate";
+import { ascii, Span } from "../text/span";
+import { say, Writer } from "../text/writer";
 
 /**
  * `plan`: the networks of a container, the default one first -> its delegates, ready to be invoked in order.
@@ -56,12 +56,6 @@ export function plan(input: Value): Writer | null {
   out.closeList();
   const scratch = writeScratch(delegates, input.present("scratch"), ifname);
   return out.key("scratch").string(scratch).close();
-}
-
-/** The name of an attachment's interface: what was asked for, else the runtime's, else `net` and its position. */
-export function interfaceName(asked: Span, isDefault: bool, runtimeIfname: Span, index: i32): Span {
-  if (asked.len > 0) return asked;
-  return isDefault ? runtimeIfname : say("net").int(index).take();
 }
 
 function delegateOf(one: Value): Delegate | null {

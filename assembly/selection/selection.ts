@@ -1,13 +1,13 @@
 // What a pod asks for: its annotation -> network selection elements.
 // Source: NPWG NAD spec v1.3, section 4.1.2; Multus's own keys: multus-cni docs/how-to-use.md.
 import { cidrFamily, Family, ipFamily, isHardwareAddress } from "../cni/address";
-import { Code, fail } from "../cni/fault";
 import { isInterfaceName, isLabel, isSubdomain } from "../cni/names";
+import { Code, fail } from "../fault";
 import { Fields } from "../json/fields";
 import { parse } from "../json/parse";
-import { ascii, Span } from "../json/span";
 import { Value } from "../json/value";
-import { say, Writer } from "../json/writer";
+import { ascii, Span } from "../text/span";
+import { say, Writer } from "../text/writer";
 
 const MAX_ARGS = 1000; // members of one element's cni-args
 const MAX_MAPPINGS = 10000;

@@ -1,14 +1,15 @@
 // libcni's result cache, `<cniDir>/results/<network>-<containerID>-<ifname>`: one file an attachment.
 // Source: cachedInfo in containernetworking/cni libcni/api.go, kind `cniCacheV1`. Plexus adds `runtimeIfName`.
-import { Code, fail } from "../cni/fault";
+
 import { checkResult } from "../cni/result";
-import { pairsOf, writePairs } from "../invoke/cniargs";
-import { encodeBase64 } from "../json/base64";
+import { pairsOf, writePairs } from "../delegate/cniargs";
+import { Code, fail } from "../fault";
 import { embedded } from "../json/embedded";
 import { Fields } from "../json/fields";
-import { ascii } from "../json/span";
 import { Value } from "../json/value";
-import { say, Writer } from "../json/writer";
+import { encodeBase64 } from "../text/base64";
+import { ascii } from "../text/span";
+import { say, Writer } from "../text/writer";
 
 /**
  * `remember`: a delegate and the result of its ADD -> the file that keeps them.

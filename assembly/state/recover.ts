@@ -1,17 +1,17 @@
 // From what is on disk back to delegates: what DEL, CHECK and GC go by.
-import { Code, fail, failed, forgive } from "../cni/fault";
+
 import { isIdentifier, isInterfaceName } from "../cni/names";
 import { Network, readNetwork, requirePlugins } from "../cni/network";
 import { checkResult } from "../cni/result";
-import { pairsOf, readArgs } from "../invoke/cniargs";
-import { decodeBase64 } from "../json/base64";
+import { pairsOf, readArgs } from "../delegate/cniargs";
+import { Delegate, interfaceName } from "../delegate/delegate";
+import { Code, fail, failed, forgive } from "../fault";
 import { embedded } from "../json/embedded";
 import { parse } from "../json/parse";
-import { ascii, Span } from "../json/span";
 import { isTrue, memberOf, Value } from "../json/value";
-import { say, Writer } from "../json/writer";
-import { Delegate } from "../plan/delegate";
-import { interfaceName } from "../plan/plan";
+import { decodeBase64 } from "../text/base64";
+import { ascii, Span } from "../text/span";
+import { say, Writer } from "../text/writer";
 import { keepOthers } from "./scratch";
 
 /** One usable file of libcni's result cache. */

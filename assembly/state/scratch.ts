@@ -2,14 +2,14 @@
 // Source: DelegateNetConf in multus-cni pkg/types/types.go, as Go's encoding/json writes it. Plexus adds
 // `runtimeIfName` and `ifName`, which Multus ignores.
 
-import { forgive } from "../cni/fault";
 import { Network } from "../cni/network";
-import { encodeBase64 } from "../json/base64";
+import { Delegate } from "../delegate/delegate";
+import { forgive } from "../fault";
 import { parse } from "../json/parse";
-import { Span } from "../json/span";
 import { copy, Value } from "../json/value";
-import { say, Writer } from "../json/writer";
-import { Delegate } from "../plan/delegate";
+import { encodeBase64 } from "../text/base64";
+import { Span } from "../text/span";
+import { say, Writer } from "../text/writer";
 
 /**
  * The text of the file for `delegates`. Of `current`, the file's text as it is now, entries stay that another

@@ -1,12 +1,13 @@
 // What came out of one execution of a plugin: its result, or its error.
 // Source: CNI spec 1.1.0, section 5 "ADD Success" and "Error".
-import { Code, fail, failed, forgive } from "../cni/fault";
+
 import { checkResult, versionOf } from "../cni/result";
+import { Code, fail, failed, forgive } from "../fault";
 import { Fields } from "../json/fields";
 import { parse } from "../json/parse";
-import { ascii, Span } from "../json/span";
 import { memberOf, Value } from "../json/value";
-import { say, Writer } from "../json/writer";
+import { ascii, Span } from "../text/span";
+import { say, Writer } from "../text/writer";
 
 /**
  * `outcome`: what a plugin printed and how it exited -> its result.

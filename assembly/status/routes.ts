@@ -1,14 +1,14 @@
 // Default routes, where a network selection element asks for one.
 // Source: NPWG NAD spec v1.3, section 4.1.2.1.9 "default-route".
 import { cidrFamily, Family, ipFamily, isDefaultDestination } from "../cni/address";
-import { Code, fail } from "../cni/fault";
 import { checkResult, versionOf } from "../cni/result";
 import { RANK_INTERFACES, rank } from "../cni/version";
+import { Code, fail } from "../fault";
 import { embedded } from "../json/embedded";
 import { Fields } from "../json/fields";
-import { ascii, Span } from "../json/span";
 import { isTrue, Value } from "../json/value";
-import { say, Writer } from "../json/writer";
+import { ascii, Span } from "../text/span";
+import { say, Writer } from "../text/writer";
 
 /** Writes the change one delegate's interface needs, if it made one and any route of it has to change. */
 export function writeRoutes(out: Writer, delegate: Value, result: Value): void {

@@ -1,14 +1,14 @@
 // From all results of an ADD to what is told: the runtime's answer and the network-status annotation.
 // Source: NPWG NAD spec v1.3, section 5; CreateNetworkStatuses of network-attachment-definition-client.
 import { isDefaultDestination } from "../cni/address";
-import { Code, fail } from "../cni/fault";
 import { checkResult, convertResult } from "../cni/result";
+import { Code, fail } from "../fault";
 import { embedded } from "../json/embedded";
 import { Fields } from "../json/fields";
 import { parse } from "../json/parse";
-import { ascii, Span } from "../json/span";
 import { isTrue, itemsOf, Value } from "../json/value";
-import { say, Writer } from "../json/writer";
+import { ascii, Span } from "../text/span";
+import { say, Writer } from "../text/writer";
 import { writeRoutes } from "./routes";
 
 /**

@@ -3,7 +3,7 @@ import type { Pod } from "../cluster/cluster.ts";
 import type { Delegate, Network } from "../core/index.ts";
 import { offerDeviceInfo, readDeviceInfo } from "../device/deviceinfo.ts";
 import { Fault } from "../fault.ts";
-import { type Call, subjectOf } from "./call.ts";
+import { type Attachment, type Call, subjectOf } from "./call.ts";
 import { undo } from "./del.ts";
 import { tellAdded, tellFailed } from "./events.ts";
 import { addDelegate, inOrder, requirePlugins } from "./execute.ts";
@@ -15,13 +15,6 @@ import { changeRoutes } from "./routes.ts";
 
 /** Where the pod's user reads what it got: NPWG NAD spec v1.3, section 5. */
 const NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status";
-
-/** One delegate that was added: what its last plugin answered, and the device-info of its device, as text. */
-export interface Attachment {
-  delegate: Delegate;
-  result: string;
-  deviceInfo?: string;
-}
 
 /** Returns the result for the runtime: the default network's, as text. */
 export async function add(call: Call): Promise<string> {

@@ -1,6 +1,6 @@
 // One call of the runtime, and the ports it is carried out with. Every verb takes one of these.
 import type { Cluster } from "../cluster/cluster.ts";
-import type { Core, Runtime, Settings } from "../core/index.ts";
+import type { Core, Delegate, Runtime, Settings } from "../core/index.ts";
 import type { Host } from "../host/host.ts";
 import type { Log } from "../log/log.ts";
 import type { State } from "../state/state.ts";
@@ -18,6 +18,13 @@ export interface Call {
   env: Record<string, string>;
   /** Where delegates are looked for: binDir, then the runtime's CNI_PATH. */
   pluginDirs: string[];
+}
+
+/** One delegate that was added: what its last plugin answered, and the device-info of its device, as text. */
+export interface Attachment {
+  delegate: Delegate;
+  result: string;
+  deviceInfo?: string;
 }
 
 /** The pod, as far as the runtime says it in CNI_ARGS; all empty where there is none. */

@@ -1,8 +1,7 @@
 // What the pod's user reads in its events.
 import { MAX_MESSAGE, type Pod } from "../cluster/cluster.ts";
 import type { Fault } from "../fault.ts";
-import type { Attachment } from "./add.ts";
-import type { Call } from "./call.ts";
+import type { Attachment, Call } from "./call.ts";
 
 /**
  * What the pod got, each interface in Multus's words: its name, its addresses, its network. In one event, as far as they

@@ -3,8 +3,7 @@
 import type { RouteChange } from "../core/index.ts";
 import { Code, Fault } from "../fault.ts";
 import { SYSTEM_DIRS } from "../host/host.ts";
-import type { Attachment } from "./add.ts";
-import type { Call } from "./call.ts";
+import type { Attachment, Call } from "./call.ts";
 
 /**
  * Makes the container's default routes what its pod asks for, and the results of `attachments` what they are then.

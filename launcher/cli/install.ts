@@ -3,7 +3,7 @@
 import * as fs from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { getRawAsset, isSea } from "node:sea";
-import { makeDirectory } from "../host/directory.ts";
+import { makeDirectory } from "../directory.ts";
 
 export interface Installation {
   /** Where the runtime looks for plugins. */

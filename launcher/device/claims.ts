@@ -4,7 +4,7 @@
 import type { Cluster, ExtendedResourceClaim, Pod, PublishedDevice } from "../cluster/cluster.ts";
 import { Code, Fault } from "../fault.ts";
 import type { Log } from "../log/log.ts";
-import type { ClaimedDevice, PodResources } from "./kubelet.ts";
+import type { ClaimedDevice, PodResources } from "./resources.ts";
 
 const DEVICE_ID = "k8s.cni.cncf.io/deviceID";
 const RESOURCE_NAME = "k8s.cni.cncf.io/resourceName";

@@ -5,20 +5,7 @@ import { Code, Fault } from "../fault.ts";
 import type { Host } from "../host/host.ts";
 import { lazy } from "../lazy.ts";
 import { checkpointDevices } from "./checkpoint.ts";
-
-/** A device of a ResourceClaim, as its driver names it. */
-export interface ClaimedDevice {
-  driver: string;
-  pool: string;
-  device: string;
-}
-
-export interface PodResources {
-  /** Extended resource -> the IDs of its devices, as their device plugin names them. */
-  devices: Map<string, string[]>;
-  /** `namespace/name` of a ResourceClaim -> the devices of it that are prepared for the pod, by their full name. */
-  claims: Map<string, Map<string, ClaimedDevice>>;
-}
+import type { PodResources } from "./resources.ts";
 
 /** Where the kubelet has its files; `timeout` in milliseconds. */
 export interface Kubelet {

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { Reader } from "protobufjs/minimal";
-import type { ClaimedDevice, PodResources } from "./kubelet.ts";
+import type { ClaimedDevice, PodResources } from "./resources.ts";
 
 const LIST = "/v1.PodResourcesLister/List";
 

@@ -2,8 +2,8 @@
 import { isUtf8 } from "node:buffer";
 import * as fs from "node:fs";
 import { basename, dirname } from "node:path";
+import { makeDirectory } from "../directory.ts";
 import { Code, Fault } from "../fault.ts";
-import { makeDirectory } from "./directory.ts";
 import { endedBy, saidTooMuch, tookTooLong } from "./endings.ts";
 import { type ExecuteOptions, type Execution, type Host, SYSTEM_DIRS } from "./host.ts";
 

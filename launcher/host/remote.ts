@@ -2,6 +2,7 @@
 import { isUtf8 } from "node:buffer";
 import type { Socket } from "node:net";
 import { Code, Fault } from "../fault.ts";
+import { endedBy, saidTooMuch, tookTooLong } from "./endings.ts";
 import {
   type Fields,
   type Frame,
@@ -11,8 +12,7 @@ import {
   type Part,
   PROTOCOL,
   ToShim,
-} from "../resident/frames.ts";
-import { endedBy, saidTooMuch, tookTooLong } from "./endings.ts";
+} from "./frames.ts";
 import type { ExecuteOptions, Execution, Host } from "./host.ts";
 
 /** What a plugin may print. */

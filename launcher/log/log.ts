@@ -2,7 +2,7 @@
 // Levels, line format and options are Multus's (multus-cni docs/configuration.md, "Logging").
 import * as fs from "node:fs";
 import { dirname } from "node:path";
-import { makeDirectory } from "../host/directory.ts";
+import { makeDirectory } from "../directory.ts";
 
 const LEVELS = ["panic", "error", "verbose", "debug"] as const;
 export type Level = (typeof LEVELS)[number];

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { KubernetesObject } from "@kubernetes/client-node";
-import { Resident } from "../netns/resident.ts";
+import { Resident } from "../support/resident.ts";
 import { delegates } from "./attach.ts";
 import { type Command, type Cost, together, unaccounted } from "./measure.ts";
 import { KubernetesNode, NETWORK_COUNT } from "./pods.ts";

@@ -2,8 +2,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { KubernetesObject } from "@kubernetes/client-node";
-import { ApiServer, type Request } from "../kube/apiserver.ts";
-import { argsOf, NETWORKS, type Sandbox } from "../kube/site.ts";
+import { ApiServer, type Request } from "../support/apiserver.ts";
+import { argsOf, NETWORKS, type Sandbox } from "../support/site.ts";
 import {
   bridgePorts,
   type Delegates,

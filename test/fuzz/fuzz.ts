@@ -2,7 +2,7 @@
 // SEED=n repeats a run; RUNS=n makes it shorter or longer.
 import { describe, expect, test } from "vitest";
 import { Fault } from "../../launcher/fault.ts";
-import { loadCore } from "../core.ts";
+import { loadCore } from "../support/core.ts";
 import { seeds } from "./seeds.ts";
 
 const RUNS = Number(process.env.RUNS ?? 1_000_000);

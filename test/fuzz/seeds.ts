@@ -1,5 +1,5 @@
 // Well-formed documents for each operation, to start mutating from.
-import { loadCore } from "../core.ts";
+import { loadCore } from "../support/core.ts";
 
 const core = loadCore();
 const runtime = { containerId: "c1", netns: "/n", ifname: "eth0", args: "K8S_POD_NAME=p;FOO=a=b" };

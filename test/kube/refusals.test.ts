@@ -5,9 +5,9 @@ import type { RequestListener } from "node:http";
 import { createServer } from "node:https";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { Conf } from "../netns/lab.ts";
-import { ApiServer } from "./apiserver.ts";
-import { type Sandbox, Site } from "./site.ts";
+import { ApiServer } from "../support/apiserver.ts";
+import type { Conf } from "../support/lab.ts";
+import { type Sandbox, Site } from "../support/site.ts";
 
 const OK = { exitCode: 0, stdout: "", stderr: "" };
 

@@ -2,8 +2,8 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type Answer, execute } from "../binary.ts";
-import { type Conf, Lab } from "./lab.ts";
+import { type Answer, execute } from "../support/binary.ts";
+import { type Conf, Lab } from "../support/lab.ts";
 
 let lab: Lab;
 beforeEach(async () => {

@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Conf, type Container, Lab, type Outcome } from "./lab.ts";
+import { type Conf, type Container, Lab, type Outcome } from "../support/lab.ts";
 
 const OK = { exitCode: 0, stdout: "", stderr: "" };
 

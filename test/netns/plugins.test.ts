@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Answer, type Conf, type Container, Lab, pluginDir } from "./lab.ts";
+import { type Answer, type Conf, type Container, Lab, pluginDir } from "../support/lab.ts";
 
 /** A container that has been attached to the network. */
 interface Attached {

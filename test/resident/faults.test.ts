@@ -4,9 +4,9 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { until } from "../kube/until.ts";
-import { type Container, Lab } from "../netns/lab.ts";
-import type { Resident } from "../netns/resident.ts";
+import { type Container, Lab } from "../support/lab.ts";
+import type { Resident } from "../support/resident.ts";
+import { until } from "../support/until.ts";
 
 let lab: Lab;
 let resident: Resident;

@@ -1,8 +1,8 @@
 // A device plugin for a real kubelet, with devices that are only names.
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ensurePackages } from "../../scripts/debian.ts";
-import { Daemon } from "../kube/daemon.ts";
+import { ensurePackages } from "../../scripts/provide/debian.ts";
+import { Daemon } from "../support/daemon.ts";
 
 const SCRIPT = fileURLToPath(new URL("fake-device-plugin.py", import.meta.url));
 

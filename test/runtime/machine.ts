@@ -5,7 +5,7 @@ import { execFile } from "node:child_process";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { childrenOf, Daemon } from "../kube/daemon.ts";
+import { childrenOf, Daemon } from "../support/daemon.ts";
 
 const execute = promisify(execFile);
 

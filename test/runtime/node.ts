@@ -5,12 +5,12 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import type { V1Pod, V1PodSpec } from "@kubernetes/client-node";
 import { stringify } from "yaml";
-import { ensureContainerd } from "../../scripts/containerd.ts";
-import { ensurePackages, ensurePlugins } from "../../scripts/debian.ts";
-import { ensureKubernetes } from "../../scripts/kubernetes.ts";
-import type { ApiServer } from "../kube/apiserver.ts";
-import type { Daemon } from "../kube/daemon.ts";
-import { until } from "../kube/until.ts";
+import { ensureContainerd } from "../../scripts/provide/containerd.ts";
+import { ensurePackages, ensurePlugins } from "../../scripts/provide/debian.ts";
+import { ensureKubernetes } from "../../scripts/provide/kubernetes.ts";
+import type { ApiServer } from "../support/apiserver.ts";
+import type { Daemon } from "../support/daemon.ts";
+import { until } from "../support/until.ts";
 import { IMAGE, makeImage } from "./image.ts";
 import { Machine } from "./machine.ts";
 

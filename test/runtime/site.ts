@@ -3,11 +3,11 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import type { KubernetesObject, V1Pod } from "@kubernetes/client-node";
 import { expect } from "vitest";
-import { ensurePackages } from "../../scripts/debian.ts";
-import { ensureFlannel } from "../../scripts/flannel.ts";
-import { binary } from "../binary.ts";
-import { ApiServer } from "../kube/apiserver.ts";
-import { until } from "../kube/until.ts";
+import { ensurePackages } from "../../scripts/provide/debian.ts";
+import { ensureFlannel } from "../../scripts/provide/flannel.ts";
+import { ApiServer } from "../support/apiserver.ts";
+import { binary } from "../support/binary.ts";
+import { until } from "../support/until.ts";
 import { Node, type PodOptions } from "./node.ts";
 
 export const NETWORKS = "k8s.v1.cni.cncf.io/networks";

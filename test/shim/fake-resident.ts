@@ -13,7 +13,7 @@ import {
   type Part,
   PROTOCOL,
   ToShim,
-} from "../../launcher/resident/frames.ts";
+} from "../../launcher/host/frames.ts";
 
 export interface Outcome {
   exitCode: number | null;

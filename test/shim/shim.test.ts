@@ -6,11 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
-import { frame, PROTOCOL, ToShim } from "../../launcher/resident/frames.ts";
-import { ensurePackages } from "../../scripts/debian.ts";
-import { buildSanitizedShim } from "../../scripts/shim.ts";
-import { execute } from "../binary.ts";
-import { until } from "../kube/until.ts";
+import { frame, PROTOCOL, ToShim } from "../../launcher/host/frames.ts";
+import { buildSanitizedShim } from "../../scripts/build/shim.ts";
+import { ensurePackages } from "../../scripts/provide/debian.ts";
+import { execute } from "../support/binary.ts";
+import { until } from "../support/until.ts";
 import { type Call, Place } from "./fake-resident.ts";
 
 ensurePackages(["python3"]); // Node accepts whatever connects

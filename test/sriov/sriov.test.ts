@@ -1,9 +1,9 @@
 // The cases of cases.ts, which run in a VM, each as a test of its own here.
 import { fileURLToPath } from "node:url";
 import { beforeAll, expect, test } from "vitest";
-import { ensurePlugins } from "../../scripts/debian.ts";
-import { ensureVm } from "../../scripts/vm.ts";
-import { binary } from "../binary.ts";
+import { ensurePlugins } from "../../scripts/provide/debian.ts";
+import { ensureVm } from "../../scripts/provide/vm.ts";
+import { binary } from "../support/binary.ts";
 import { cases } from "./cases.ts";
 import { runInVm } from "./vm.ts";
 

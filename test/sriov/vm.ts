@@ -1,6 +1,6 @@
 // A VM with an SR-IOV NIC behind an IOMMU, which runs one program on this machine's files.
 import { spawn } from "node:child_process";
-import { ensureVm } from "../../scripts/vm.ts";
+import { ensureVm } from "../../scripts/provide/vm.ts";
 
 /**
  * Boots it, runs a command, and takes every line of its console.

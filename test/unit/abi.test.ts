@@ -1,8 +1,8 @@
 import { instantiateSync } from "@assemblyscript/loader";
 import { describe, expect, test } from "vitest";
 import type { Core } from "../../launcher/core/index.ts";
-import { coreBytes, loadCore } from "../core.ts";
 import { seeds } from "../fuzz/seeds.ts";
+import { coreBytes, loadCore } from "../support/core.ts";
 
 const LIFECYCLE = ["memory", "abi_version", "alloc", "reset"];
 

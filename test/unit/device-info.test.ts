@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Delegate } from "../../launcher/core/index.ts";
 import { offerDeviceInfo, readDeviceInfo } from "../../launcher/device/deviceinfo.ts";
 import { localHost } from "../../launcher/host/local.ts";
-import { loadCore } from "../core.ts";
+import { loadCore } from "../support/core.ts";
 
 let dir: string;
 let logged: string[];

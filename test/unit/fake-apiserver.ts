@@ -8,7 +8,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
-import { ensurePackages } from "../../scripts/debian.ts";
+import { ensurePackages } from "../../scripts/provide/debian.ts";
 
 /** A request as it arrived. */
 export interface Arrived {

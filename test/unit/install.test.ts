@@ -4,8 +4,8 @@ import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { binary } from "../binary.ts";
-import { until } from "../kube/until.ts";
+import { binary } from "../support/binary.ts";
+import { until } from "../support/until.ts";
 
 let root: string;
 beforeEach(() => {

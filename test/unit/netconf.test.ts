@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { settings } from "../../launcher/core/documents.ts";
-import { faultOf, loadCore } from "../core.ts";
+import { faultOf, loadCore } from "../support/core.ts";
 
 const core = loadCore();
 const encode = (conf: unknown) =>

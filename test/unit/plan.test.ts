@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import * as documents from "../../launcher/core/documents.ts";
 import type { Delegate, Network } from "../../launcher/core/index.ts";
-import { faultOf, loadCore } from "../core.ts";
+import { faultOf, loadCore } from "../support/core.ts";
 
 const core = loadCore();
 const runtime = {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import * as documents from "../../launcher/core/documents.ts";
 import type { Delegate } from "../../launcher/core/index.ts";
-import { loadCore } from "../core.ts";
+import { loadCore } from "../support/core.ts";
 
 const core = loadCore();
 const runtime = { containerId: "c1", netns: "/n", ifname: "eth0", args: "K8S_POD_NAME=p" };

@@ -4,8 +4,8 @@ import { readConf } from "../../launcher/sriov/conf.ts";
 import { readDevice } from "../../launcher/sriov/device.ts";
 import { listFunctions, tableOf } from "../../launcher/sriov/list.ts";
 import { runSriov } from "../../launcher/sriov/plugin.ts";
-import { loadCore } from "../core.ts";
-import { type FakeDevice, FakeNode } from "./fake-sysfs.ts";
+import { loadCore } from "../support/core.ts";
+import { type FakeDevice, FakeNode } from "../support/fake-sysfs.ts";
 
 const core = loadCore();
 const DRIVERS = ["ixgbe", "ixgbevf", "mlx5_core", "i40e", "iavf", "vfio-pci"];

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { executeBeside } from "../binary.ts";
+import { executeBeside } from "../support/binary.ts";
 import { type FakeApiserver, type KubeObject, startApiserver } from "./fake-apiserver.ts";
 
 export interface Case {

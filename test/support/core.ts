@@ -1,14 +1,14 @@
 // The built core, for tests and the bench.
 import { readFileSync } from "node:fs";
-import { Core } from "../launcher/core/index.ts";
-import { Fault } from "../launcher/fault.ts";
+import { Core } from "../../launcher/core/index.ts";
+import { Fault } from "../../launcher/fault.ts";
 
 export function loadCore(): Core {
   return new Core(coreBytes());
 }
 
 export function coreBytes(): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(readFileSync(new URL("../build/core.wasm", import.meta.url)));
+  return new Uint8Array(readFileSync(new URL("../../build/core.wasm", import.meta.url)));
 }
 
 /** What `action` throws, as a Fault; fails where it throws nothing or anything else. */

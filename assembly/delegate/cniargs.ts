@@ -1,8 +1,9 @@
 // CNI_ARGS: `KEY=value;KEY=value`.
 // Source: CNI spec 1.1.0, section 2 "Parameters"; CNI CONVENTIONS.md "Well-known args".
-import { ascii, Span } from "../json/span";
+
 import { Value } from "../json/value";
-import { Writer } from "../json/writer";
+import { ascii, Span } from "../text/span";
+import { Writer } from "../text/writer";
 
 export class Pair {
   constructor(

@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { ensurePackages } from "../../scripts/debian.ts";
+import { ensurePackages } from "../../scripts/provide/debian.ts";
 
 /** A certificate and its key, as paths of PEM files. */
 export interface Pair {

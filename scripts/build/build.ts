@@ -1,16 +1,15 @@
 // Builds everything that ships: assembly/ -> build/core.wasm, launcher/ -> build/plexus.cjs and build/lazy/*, and all of
 // them -> build/plexus; launcher/shim/ -> build/plexus-shim.
-// `node scripts/build.ts [x64|arm64 ...]` packages for these architectures; by default for this machine's.
+// `node scripts/build/build.ts [x64|arm64 ...]` packages for these architectures; by default for this machine's.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { type BuildOptions, build } from "esbuild";
 import { buildShim } from "./shim.ts";
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const root = join(import.meta.dirname, "../..");
 const require = createRequire(import.meta.url);
 const { version } = JSON.parse(fs.readFileSync(join(root, "package.json"), "utf8")) as { version: string };
 const host = process.arch;
@@ -86,7 +85,7 @@ async function bundleLauncher(): Promise<void> {
 
 /** By a Node with the flags that it will run with: V8 refuses what was compiled with others. */
 function precompile(file: string): void {
-  const script = join(root, "scripts/precompile.cjs");
+  const script = join(root, "scripts/build/precompile.cjs");
   execFileSync(nodeFor(host), [...NODE_FLAGS, script, file], { stdio: "inherit" });
 }
 
@@ -129,7 +128,7 @@ function packageFor(arch: string): void {
       },
     },
   };
-  execFileSync(nodeFor(host), [join(root, "scripts/pkg-sea.cjs"), JSON.stringify(job)], {
+  execFileSync(nodeFor(host), [join(root, "scripts/build/pkg-sea.cjs"), JSON.stringify(job)], {
     cwd: root,
     env: { ...process.env, HOME: cache },
     stdio: ["ignore", "ignore", "inherit"],

@@ -2,9 +2,9 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, renameSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { ensurePackages } from "./debian.ts";
+import { ensurePackages } from "../provide/debian.ts";
 
-const sources = fileURLToPath(new URL("../launcher/shim/", import.meta.url));
+const sources = fileURLToPath(new URL("../../launcher/shim/", import.meta.url));
 const STRICT = [
   "-std=gnu17",
   "-Wall",

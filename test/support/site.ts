@@ -1,8 +1,8 @@
 // A node for one test whose Plexus has an API server to ask: pods, NetworkAttachmentDefinitions, events.
 import { randomBytes } from "node:crypto";
 import type { KubernetesObject } from "@kubernetes/client-node";
-import { type Conf, type Container, Lab, type Outcome } from "../netns/lab.ts";
 import type { ApiServer } from "./apiserver.ts";
+import { type Conf, type Container, Lab, type Outcome } from "./lab.ts";
 
 export const NETWORKS = "k8s.v1.cni.cncf.io/networks";
 const NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status";

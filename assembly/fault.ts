@@ -1,7 +1,7 @@
 // The one error an operation can end with: a CNI error object.
 // Source: CNI spec 1.1.0, section 5 "Error"; codes 1 to 99 are the spec's.
-import { Span } from "../json/span";
-import { Writer } from "../json/writer";
+import { Span } from "./text/span";
+import { Writer } from "./text/writer";
 
 export const enum Code {
   IncompatibleVersion = 1,

@@ -1,10 +1,10 @@
 // One delegate of a container, ready to be invoked: the document that `plan` and `recover` give and that
 // `invoke`, `remember` and `status` take.
 import { Network } from "../cni/network";
-import { Pair, writePairs } from "../invoke/cniargs";
-import { Span } from "../json/span";
 import { Value } from "../json/value";
-import { Writer } from "../json/writer";
+import { Span } from "../text/span";
+import { say, Writer } from "../text/writer";
+import { Pair, writePairs } from "./cniargs";
 
 const DEVICE_INFO_DIR = "/var/run/k8s.cni.cncf.io/devinfo/cni/"; // device-info spec 1.1.0, section 3.2
 
@@ -112,6 +112,12 @@ export class Delegate {
     if (this.result.len > 0) out.key("result").string(this.result);
     out.close();
   }
+}
+
+/** The name of an attachment's interface: what was asked for, else the runtime's, else `net` and its position. */
+export function interfaceName(asked: Span, isDefault: bool, runtimeIfname: Span, index: i32): Span {
+  if (asked.len > 0) return asked;
+  return isDefault ? runtimeIfname : say("net").int(index).take();
 }
 
 function claim(own: Map<string, bool>, name: string): string {

@@ -3,8 +3,8 @@ import { spawn } from "node:child_process";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { binary } from "../binary.ts";
-import { until } from "../kube/until.ts";
+import { binary } from "./binary.ts";
+import { until } from "./until.ts";
 
 const SHIM = fileURLToPath(new URL("../../build/plexus-shim", import.meta.url));
 

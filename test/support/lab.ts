@@ -6,10 +6,10 @@ import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ensurePackages, ensurePlugins } from "../../scripts/debian.ts";
-import { binary } from "../binary.ts";
-import { until } from "../kube/until.ts";
+import { ensurePackages, ensurePlugins } from "../../scripts/provide/debian.ts";
+import { binary } from "./binary.ts";
 import { Resident } from "./resident.ts";
+import { until } from "./until.ts";
 
 if (process.getuid?.() !== 0) throw new Error("the netns tests make network namespaces: run them as root");
 ensurePackages(["iproute2", "iptables", "nftables", "iputils-ping", "busybox"]);

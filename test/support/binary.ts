@@ -3,7 +3,8 @@ import { spawn, spawnSync } from "node:child_process";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 
-export const binary = process.env.PLEXUS_BINARY ?? fileURLToPath(new URL("../build/plexus", import.meta.url));
+export const binary =
+  process.env.PLEXUS_BINARY ?? fileURLToPath(new URL("../../build/plexus", import.meta.url));
 
 export interface Answer {
   exitCode: number;
