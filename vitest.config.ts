@@ -5,6 +5,7 @@ export default defineConfig({
     projects: [
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 600_000 } },
       { test: { name: "fuzz", include: ["test/fuzz/**/*.test.ts"], testTimeout: 600_000 } },
+      { test: { name: "sim", include: ["test/sim/**/*.test.ts"], testTimeout: 600_000 } },
       { test: { name: "shim", include: ["test/shim/**/*.test.ts"], testTimeout: 60_000 } },
       { test: { name: "vectors", include: ["test/vectors/**/*.test.ts"], testTimeout: 60_000 } },
       {

@@ -1,0 +1,134 @@
+// The node: its disk, its network, what is installed on it, and its processes. It can lose its power.
+import { Disk, type DiskFault } from "./disk.ts";
+import { Addresses } from "./ipam.ts";
+import type { Mischief } from "./mischief.ts";
+import { Namespace, Network, type Owner, type RuntimeCall } from "./network.ts";
+import { type Ground, Process } from "./process.ts";
+import type { Random } from "./random.ts";
+import type { Timeline } from "./timeline.ts";
+
+export const CNI_DIR = "/var/lib/cni/multus";
+export const BIN_DIR = "/opt/cni/bin";
+const PLUGINS = ["bridge", "macvlan", "portmap", "tuning", "host-local"];
+const COMMANDS = ["ip", "nsenter"];
+
+/** Something happened that never may. */
+export interface Violation {
+  /** What kind it is of, for the list of those that are known. */
+  kind: string;
+  /** What was found, and where. */
+  text: string;
+}
+
+export class Machine implements Ground {
+  readonly disk: Disk;
+  readonly addresses: Addresses;
+  network = new Network();
+  readonly violations: Violation[] = [];
+  /** What is going to go wrong with plugins, in the order in which it does. */
+  mischief: Mischief[] = [];
+  /** How often the undoing of something was in the way: a DEL of a plugin, a disk that fails, a reboot. */
+  disturbances = 0;
+  readonly trace: ((line: string) => void) | undefined;
+  private readonly processes = new Set<Process>();
+  private lastPid = 100;
+
+  /** @param trace takes a line for each event, with its time */
+  constructor(
+    readonly timeline: Timeline,
+    readonly random: Random,
+    trace?: (line: string) => void,
+  ) {
+    this.trace = trace && ((line) => trace(`${timeline.now().toFixed(1).padStart(9)} ${line}`));
+    this.disk = new Disk(random);
+    this.addresses = new Addresses(this.disk);
+    this.disk.put("/var/lib/cni/networks/lock", "");
+    for (const name of PLUGINS) this.disk.put(`${BIN_DIR}/${name}`, "");
+    for (const name of COMMANDS) this.disk.put(`/usr/sbin/${name}`, "");
+  }
+
+  nextPid(): number {
+    return ++this.lastPid;
+  }
+
+  /** Starts a process; one that is to be cut off before the step `dieAt` tells of it. */
+  start(title: string, dieAt?: number, cut?: () => void): Process {
+    const process = new Process(this, title, dieAt, cut);
+    this.processes.add(process);
+    process.onEnd(() => this.processes.delete(process));
+    return process;
+  }
+
+  /** What goes wrong with the execution of a plugin for `verb` that begins now. */
+  mischiefFor(verb: string): Mischief | undefined {
+    const found = this.mischief.find((one) => one.verb === verb && one.times > 0);
+    if (found === undefined) return undefined;
+    found.times--;
+    if (verb !== "ADD" || found.how === "hang" || found.how === "slow") this.disturbances++;
+    this.trace?.(`this ${verb} is going to ${found.how} after ${found.acts} acts`);
+    return found;
+  }
+
+  endAll(): void {
+    for (const process of [...this.processes]) process.end();
+  }
+
+  addNamespace(path: string): void {
+    if (this.network.namespaces.has(path)) return;
+    this.network.namespaces.set(path, new Namespace());
+    this.disk.put(path, "");
+  }
+
+  removeNamespace(path: string): void {
+    if (this.network.namespaces.delete(path)) this.disk.remove(path);
+  }
+
+  /** Ends all processes and takes away what is only in memory; files are kept, or, without power, what was synced. */
+  reboot(powerLoss: boolean): void {
+    this.disturbances++;
+    this.trace?.(powerLoss ? "the node loses its power" : "the node is rebooted");
+    this.endAll();
+    this.network = new Network();
+    this.disk.clear("/run");
+    if (powerLoss) this.disk.losePower();
+  }
+
+  breakDisk(fault: DiskFault, forMs: number): void {
+    this.trace?.(`the disk is ${fault}, for ${forMs} ms`);
+    this.disturbances++;
+    this.disk.fault = fault;
+    this.timeline.after(forMs, () => {
+      this.disturbances++;
+      if (this.disk.fault === fault) this.disk.fault = undefined;
+    });
+  }
+
+  /** Ends what goes wrong, and what hangs. */
+  heal(): void {
+    this.endAll();
+    this.mischief = [];
+    this.disk.fault = undefined;
+  }
+
+  violated(kind: string, text: string): void {
+    this.trace?.(`VIOLATED ${kind}: ${text}`);
+    this.violations.push({ kind, text });
+  }
+
+  /** A call's process changes or removes something that was made for `owner`. */
+  touches(call: RuntimeCall, owner: Pick<Owner, "containerId" | "ifname">, what: string): void {
+    if (call.verb === "GC") {
+      const isValid = call.valid?.some(
+        (one) => one.containerID === owner.containerId && one.ifname === owner.ifname,
+      );
+      if (isValid)
+        this.violated("gc-detached-living", `GC removed ${what} of ${owner.containerId} ${owner.ifname}`);
+      return;
+    }
+    if (call.containerId === owner.containerId && call.ifname === owner.ifname) return;
+    this.violated(
+      "foreign-touch",
+      `${call.verb} ${call.containerId} ${call.ifname} touched ${what} of ${owner.containerId} ${owner.ifname}`,
+    );
+  }
+}

@@ -1,0 +1,163 @@
+// Plays one history on a node in memory, and says what was violated.
+import type { Core } from "../../launcher/core/index.ts";
+import type { Action, History } from "./history.ts";
+import { Invariants } from "./invariants.ts";
+import { BIN_DIR, CNI_DIR, Machine, type Violation } from "./machine.ts";
+import { Random } from "./random.ts";
+import { type Container, Runtime } from "./runtime.ts";
+import { confOf } from "./setup.ts";
+import { Timeline } from "./timeline.ts";
+
+export interface Outcome {
+  violations: Violation[];
+  calls: number;
+  events: number;
+  /** Which calls were cut off at a step, the first being 1. */
+  cut: number[];
+}
+
+/** How often the runtime sends a DEL at the end, when nothing is wrong any more. */
+const LAST_DELS = 2;
+
+/** @param trace takes what happens, line by line */
+export async function simulate(
+  core: Core,
+  history: History,
+  trace?: (line: string) => void,
+): Promise<Outcome> {
+  const timeline = new Timeline();
+  const machine = new Machine(timeline, new Random(history.seed, 2), trace);
+  const player = new Player(core, machine, history, trace !== undefined);
+  let failure: unknown;
+  const playing = player.play().catch((error: unknown) => {
+    failure = error;
+  });
+  await timeline.run().catch((error: unknown) => machine.violated("endless", (error as Error).message));
+  if (!player.hasEnded && failure === undefined)
+    machine.violated("stuck", "nothing is to come, and the history has not ended");
+  else await playing;
+  if (failure !== undefined) throw failure;
+  return {
+    violations: machine.violations,
+    calls: player.runtime.calls,
+    events: timeline.events,
+    cut: player.runtime.cut,
+  };
+}
+
+class Player {
+  hasEnded = false;
+  readonly runtime: Runtime;
+  private readonly invariants: Invariants;
+  /** What each container's calls wait for: those before. */
+  private readonly queues = new Map<Container, Promise<void>>();
+
+  constructor(
+    core: Core,
+    private readonly machine: Machine,
+    private readonly history: History,
+    isTraced: boolean,
+  ) {
+    const { setup } = history;
+    this.invariants = new Invariants(machine, setup);
+    const conf = {
+      cniVersion: "1.1.0",
+      name: "node",
+      type: "plexus",
+      cniDir: CNI_DIR,
+      binDir: BIN_DIR,
+      attach: setup.attach,
+      delegateTimeoutSeconds: setup.delegateTimeoutSeconds,
+      logLevel: isTraced ? "verbose" : "panic",
+      logToStderr: isTraced,
+      delegates: setup.networks.map(confOf),
+    };
+    const program = {
+      core,
+      machine,
+      confFor: ({ valid }: { valid?: unknown }) =>
+        JSON.stringify(valid === undefined ? conf : { ...conf, "cni.dev/valid-attachments": valid }),
+    };
+    this.runtime = new Runtime(machine, program, this.invariants, setup.containers);
+  }
+
+  async play(): Promise<void> {
+    for (const step of this.history.steps) {
+      await this.machine.timeline.sleep(step.waitMs);
+      this.begin(step);
+    }
+    await this.ended();
+    await this.finish();
+    this.hasEnded = true;
+  }
+
+  private begin(action: Action): void {
+    const { machine, runtime } = this;
+    switch (action.do) {
+      case "ADD":
+      case "DEL":
+      case "CHECK": {
+        const container = this.container(action.container);
+        this.queue(container, async () => {
+          // The spec: no second ADD of what is attached.
+          const verb = action.do === "ADD" && container.known === "attached" ? "CHECK" : action.do;
+          await runtime.call(verb, container, action);
+        });
+        return;
+      }
+      case "GC":
+      case "STATUS": {
+        // A runtime collects garbage when it does nothing else.
+        const before = [...this.queues.values()];
+        const done = Promise.all(before).then(() => runtime.call(action.do, this.container(0), action));
+        for (const container of runtime.containers) this.queue(container, async () => void (await done));
+        return;
+      }
+      case "end namespace":
+        this.queue(this.container(action.container), async () =>
+          machine.removeNamespace(this.container(action.container).netns),
+        );
+        return;
+      case "reboot":
+        machine.reboot(action.powerLoss);
+        runtime.rebooted();
+        return;
+      case "plugin":
+        machine.mischief.push({ ...action });
+        return;
+      case "disk":
+        machine.breakDisk(action.fault, action.forMs);
+    }
+  }
+
+  private container(index: number): Container {
+    return this.runtime.containers[index] as Container;
+  }
+
+  private queue(container: Container, work: () => Promise<void>): void {
+    const before = this.queues.get(container) ?? Promise.resolve();
+    this.queues.set(container, before.then(work));
+  }
+
+  private async ended(): Promise<void> {
+    await Promise.all(this.queues.values());
+  }
+
+  /** Nothing is wrong any more: now every container can be deleted, and nothing is left. */
+  private async finish(): Promise<void> {
+    const { invariants, machine, runtime } = this;
+    machine.trace?.("nothing goes wrong from here on");
+    machine.heal();
+    invariants.filesAreWhole();
+    for (const container of runtime.containers) {
+      for (let tries = 1; tries <= LAST_DELS; tries++) {
+        const answer = await runtime.call("DEL", container);
+        if (answer?.exitCode === 0) break;
+        if (tries === LAST_DELS)
+          machine.violated("del-fails", `DEL ${container.id}: ${answer?.stdout.trim() ?? "killed"}`);
+      }
+      machine.removeNamespace(container.netns);
+    }
+    invariants.nothingAtAll();
+  }
+}
