@@ -149,6 +149,11 @@ export class Disk {
     parent.apply([[basename(path), undefined]]);
   }
 
+  removeForGood(path: string): void {
+    this.remove(path);
+    this.directory(dirname(path), "fsync").sync();
+  }
+
   /** Removes a directory with all that is in it, for good: a file system in memory, when the node boots. */
   clear(dir: string): void {
     const parent = this.lookUp(dirname(dir));

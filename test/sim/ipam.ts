@@ -41,8 +41,9 @@ export class Addresses {
     throw new Error(`no address is left in ${network}`);
   }
 
+  /** What is released stays so: host-local does not sync, but what a loss of power brings back is not Plexus's doing. */
   release({ network, address }: Reservation): void {
-    this.disk.remove(`${DIR}/${network}/${address}`);
+    this.disk.removeForGood(`${DIR}/${network}/${address}`);
     this.owners.delete(`${network} ${address}`);
   }
 
