@@ -4,6 +4,7 @@
 export const Code = {
   incompatibleVersion: 1,
   unknownContainer: 3,
+  invalidEnvironment: 4,
   ioFailure: 5,
   decodeFailure: 6,
   invalidNetworkConfig: 7,

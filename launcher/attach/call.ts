@@ -1,5 +1,7 @@
 // One call of the runtime, and the ports it is carried out with. Every verb takes one of these.
+import type { Clock } from "../clock.ts";
 import type { Cluster } from "../cluster/cluster.ts";
+import type { BuiltIn } from "../cni/builtin.ts";
 import type { Core, Delegate, Runtime, Settings } from "../core/index.ts";
 import type { Host } from "../host/host.ts";
 import type { Log } from "../log/log.ts";
@@ -10,6 +12,7 @@ export interface Call {
   host: Host;
   /** Absent on a node without Kubernetes. */
   cluster: Cluster | undefined;
+  clock: Clock;
   state: State;
   log: Log;
   settings: Settings;
@@ -18,6 +21,8 @@ export interface Call {
   env: Record<string, string>;
   /** Where delegates are looked for: binDir, then the runtime's CNI_PATH. */
   pluginDirs: string[];
+  /** The plugins that need no executable. */
+  builtIns: readonly BuiltIn[];
 }
 
 /** One delegate that was added: what its last plugin answered, and the device-info of its device, as text. */

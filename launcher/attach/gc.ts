@@ -7,7 +7,8 @@ import { del } from "./del.ts";
 import { gcDelegate } from "./execute.ts";
 import { confNetworks } from "./networks.ts";
 
-interface Attachment {
+/** A member of `cni.dev/valid-attachments`. */
+interface ValidAttachment {
   containerID: string;
   ifname: string;
 }
@@ -21,10 +22,10 @@ export async function gc(call: Call): Promise<void> {
       "GC needs `cni.dev/valid-attachments` in the conf: without it every attachment would count as stale",
     );
   }
-  const valid = JSON.parse(settings.validAttachments) as Attachment[];
+  const valid = JSON.parse(settings.validAttachments) as ValidAttachment[];
   const networks = new Map<string, Delegate>();
   // Each network's own interfaces in containers that live: its plugins must not be told of any other.
-  const kept = new Map<string, Attachment[]>();
+  const kept = new Map<string, ValidAttachment[]>();
   const faults: Fault[] = [];
   for (const containerID of await state.containers()) {
     const delegates = await delegatesOf(call, containerID);
@@ -56,7 +57,7 @@ async function clearStale(
   call: Call,
   containerId: string,
   delegates: Delegate[],
-  valid: Attachment[],
+  valid: ValidAttachment[],
 ): Promise<Fault[]> {
   const faults: Fault[] = [];
   // Where no file says under which name: a container that is not listed at all has nothing to keep.
@@ -72,7 +73,7 @@ async function clearStale(
   return faults;
 }
 
-function isValid(valid: Attachment[], containerId: string, ifname: string): boolean {
+function isValid(valid: ValidAttachment[], containerId: string, ifname: string): boolean {
   return valid.some((one) => one.containerID === containerId && one.ifname === ifname);
 }
 

@@ -2,10 +2,10 @@
 // Source: NPWG NAD spec v1.3, section 4; multus-cni docs/configuration.md and docs/how-to-use.md.
 import type { NetworkAttachmentDefinition, Patience, Pod } from "../cluster/cluster.ts";
 import type { Network, Selection } from "../core/index.ts";
-import { withDevices } from "../device/allocation.ts";
+import { type ResourceNetwork, withDevices } from "../device/allocation.ts";
 import { Code, Fault } from "../fault.ts";
 import { type Call, podOf } from "./call.ts";
-import { auxiliaryNetwork, clusterNetwork, furtherNetworks, nadNetwork, type Source } from "./conf.ts";
+import { auxiliaryNetwork, clusterNetwork, furtherNetworks, nadNetwork } from "./conf.ts";
 
 const NETWORKS = "k8s.v1.cni.cncf.io/networks";
 const DEFAULT_NETWORK = "v1.multus-cni.io/default-network";
@@ -81,7 +81,7 @@ class Nads {
     private readonly patience: Patience | undefined,
   ) {}
 
-  async network(selection: Selection): Promise<Source> {
+  async network(selection: Selection): Promise<ResourceNetwork> {
     const title = `${selection.namespace}/${selection.name}`;
     const nad = await this.get(title, selection);
     if (nad) return { ...(await nadNetwork(this.call, nad)), selection };

@@ -3,7 +3,8 @@
 import * as fs from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { getRawAsset, isSea } from "node:sea";
-import { makeDirectory } from "../directory.ts";
+import { machineDisk, makeDirectories } from "../host/disk.ts";
+import { CONF_EXTENSIONS, DEVICE_INFO_DIR, MULTUS_CONF_DIR, STATE_DIR } from "../paths.ts";
 
 export interface Installation {
   /** Where the runtime looks for plugins. */
@@ -22,24 +23,23 @@ export interface Installation {
 
 /** The runtime takes the first conf by name. */
 const CONF = "00-plexus.conf";
-const CONF_EXTENSIONS = [".conf", ".conflist", ".json"];
 const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /** Puts binary, shim and the shim's conf into the bin directory. */
-export function installBinaries({ binDir, confDir, socket, root }: Installation): void {
+export async function installBinaries({ binDir, confDir, socket, root }: Installation): Promise<void> {
   const target = join(root, binDir);
-  place(join(target, "plexus"), fs.readFileSync(process.execPath), 0o755);
-  place(join(target, "plexus-shim"), shim(), 0o755);
+  await place(join(target, "plexus"), fs.readFileSync(process.execPath), 0o755);
+  await place(join(target, "plexus-shim"), shim(), 0o755);
   const lines = [
     "# What plexus-shim lets the resident process do: docs/security.md.",
     ...(socket === undefined ? [] : [`socket ${socket}`]),
     `plugins ${binDir}`,
-    "state /var/lib/cni/multus",
-    "state /var/run/k8s.cni.cncf.io/devinfo",
+    `state ${STATE_DIR}`,
+    `state ${DEVICE_INFO_DIR}`,
     `read ${confDir}`,
-    "read /etc/cni/multus/net.d",
+    `read ${MULTUS_CONF_DIR}`,
   ];
-  place(join(target, "plexus-shim.conf"), lines.map((line) => `${line}\n`).join(""), 0o600);
+  await place(join(target, "plexus-shim.conf"), lines.map((line) => `${line}\n`).join(""), 0o600);
 }
 
 /**
@@ -48,7 +48,7 @@ export function installBinaries({ binDir, confDir, socket, root }: Installation)
  *
  * @returns what was done, for the log; undefined where all was as it should be
  */
-export function installConf(installation: Installation): string | undefined {
+export async function installConf(installation: Installation): Promise<string | undefined> {
   const { confDir, root, onDemand, socket, kubeconfig } = installation;
   const dir = join(root, confDir);
   const path = join(dir, CONF);
@@ -70,15 +70,15 @@ export function installConf(installation: Installation): string | undefined {
   };
   const text = `${JSON.stringify(conf, null, 2)}\n`;
   if (fs.existsSync(path) && fs.readFileSync(path, "utf8") === text) return undefined;
-  place(path, text, 0o600);
+  await place(path, text, 0o600);
   return `wrote ${path}: the default network is that of ${primary}`;
 }
 
 /** A kubeconfig with the token of this pod's service account, written anew where that has changed. */
-export function installKubeconfig(
+export async function installKubeconfig(
   { kubeconfig, root }: Installation,
   env: NodeJS.ProcessEnv,
-): string | undefined {
+): Promise<string | undefined> {
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = env;
   if (kubeconfig === "" || !host || !port) return undefined;
   const token = fs.readFileSync(join(SERVICE_ACCOUNT, "token"), "utf8").trim();
@@ -98,8 +98,8 @@ export function installKubeconfig(
   )}\n`;
   const path = join(root, kubeconfig);
   if (fs.existsSync(path) && fs.readFileSync(path, "utf8") === text) return undefined;
-  makeDirectory(dirname(path), 0o700);
-  place(path, text, 0o600);
+  await makeDirectories(machineDisk, dirname(path), 0o700);
+  await place(path, text, 0o600);
   return `wrote ${path}`;
 }
 
@@ -150,8 +150,8 @@ function shim(): Buffer {
 }
 
 /** Writes a file whole, or not at all. */
-function place(path: string, content: string | Buffer, mode: number): void {
-  makeDirectory(dirname(path), 0o755);
+async function place(path: string, content: string | Buffer, mode: number): Promise<void> {
+  await makeDirectories(machineDisk, dirname(path), 0o755);
   const part = join(dirname(path), `.${basename(path)}.${process.pid}`);
   try {
     fs.writeFileSync(part, content, { mode });

@@ -6,8 +6,8 @@ import type { Log } from "../log/log.ts";
 import { claimedDevices } from "./claims.ts";
 import { KUBELET, type Kubelet, podResources } from "./kubelet.ts";
 
-/** A network, with the resource that its devices come from, if any. */
-type Source = Network & { resourceName?: string };
+/** A network, with the resource that its pods' devices come from, if any. */
+export type ResourceNetwork = Network & { resourceName?: string };
 
 interface Ports {
   host: Host;
@@ -22,7 +22,7 @@ interface Ports {
  * Rejects with a Fault where kubelet or API server do not say which devices the pod has.
  */
 export async function withDevices(
-  networks: Source[],
+  networks: ResourceNetwork[],
   pod: Pod,
   ports: Ports,
   kubelet: Kubelet = KUBELET,

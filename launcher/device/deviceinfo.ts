@@ -5,8 +5,9 @@ import type { Delegate } from "../core/index.ts";
 import { Fault } from "../fault.ts";
 import type { Host } from "../host/host.ts";
 import type { Log } from "../log/log.ts";
+import { DEVICE_INFO_DIR } from "../paths.ts";
 
-const FROM_DEVICE_PLUGINS = "/var/run/k8s.cni.cncf.io/devinfo/dp";
+const FROM_DEVICE_PLUGINS = `${DEVICE_INFO_DIR}/dp`;
 
 interface Ports {
   host: Host;

@@ -23,8 +23,11 @@ export class Admission {
     const before = this.containers.get(containerId);
     const done = this.after(before, verb, work);
     this.containers.set(containerId, done);
-    await done;
-    if (this.containers.get(containerId) === done) this.containers.delete(containerId);
+    try {
+      await done;
+    } finally {
+      if (this.containers.get(containerId) === done) this.containers.delete(containerId);
+    }
   }
 
   private async after(before: Promise<void> | undefined, verb: string, work: () => Promise<void>) {

@@ -35,8 +35,8 @@ afterEach(() => {
   rmSync(dir, { recursive: true });
 });
 
-function places(timeout = 5_000) {
-  return { socket: join(dir, "kubelet.sock"), checkpoint: join(dir, "checkpoint"), timeout };
+function places(limitMs = 5_000) {
+  return { socket: join(dir, "kubelet.sock"), checkpoint: join(dir, "checkpoint"), limitMs };
 }
 
 async function serve(pods: ListedPod[], how = {}): Promise<void> {
@@ -179,7 +179,7 @@ describe("the kubelet's pod-resources API", () => {
     await serve([], { mute: true });
     const fault = await refused(handedOut(["vendor.com/vf"], { timeout: 300 }));
     expect(fault.code).toBe(Code.tryAgainLater);
-    expect(fault.message).toMatch(/kubelet\.sock, with a limit of 0.3 s: .*[Dd]eadline/);
+    expect(fault.message).toMatch(/kubelet\.sock within 0.3 s: .*[Dd]eadline/);
   });
 
   test("a kubelet that is just being restarted is waited for", async () => {
