@@ -36,7 +36,7 @@ export interface Answer {
 }
 
 /** What each verb does; a text it returns goes to stdout. */
-const VERBS = new Map<string, (call: Call) => Promise<string | undefined | void>>([
+const VERBS = new Map<string, (call: Call) => Promise<unknown>>([
   ["ADD", add],
   ["DEL", del],
   ["CHECK", check],
@@ -84,11 +84,7 @@ function requireVerb(core: Core, { verb, containerId, netns, ifname, path }: Par
   );
 }
 
-async function carryOutVerb(
-  verb: (call: Call) => Promise<string | undefined | void>,
-  call: Call,
-  log: CallLog,
-) {
+async function carryOutVerb(verb: (call: Call) => Promise<unknown>, call: Call, log: CallLog) {
   try {
     return await verb(call);
   } catch (error) {
