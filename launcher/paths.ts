@@ -1,10 +1,10 @@
-// Where Plexus and Multus have their things on a node, unless a conf says otherwise.
+// The places of Plexus and Multus on a node, unless a conf says otherwise.
 
 /** State: scratch files, the result cache, allocations of VFs. The same as Multus's: assembly/netconf/netconf.ts. */
 export const STATE_DIR = "/var/lib/cni/multus";
-/** Where shims find the resident process: launcher/shim/rights.c. */
+/** The resident process's socket: launcher/shim/rights.c has the same. */
 export const SOCKET = "/run/plexus/plexus.sock";
-/** Where runtimes look for plugins, and for confs. */
+/** The runtimes' directories of plugins and of confs. */
 export const PLUGIN_DIR = "/opt/cni/bin";
 export const CONF_DIR = "/etc/cni/net.d";
 export const MULTUS_CONF_DIR = "/etc/cni/multus/net.d";

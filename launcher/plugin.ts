@@ -15,7 +15,7 @@ import { readConf } from "./sriov/conf.ts";
 const MAX_CONF = 8 << 20;
 
 /**
- * Starts the resident process that the conf asks for, where a shim has found none. It goes on when this process and the
+ * Starts the resident process that the conf asks for, if a shim has found none. It goes on when this process and the
  * runtime have ended; a second one is harmless.
  */
 export function startResident(

@@ -1,4 +1,10 @@
 // ADD: attaches a container to all its networks, or to none.
+//
+// How it works: everything that can be refused is refused first, while nothing has been done. Then the scratch file names
+// all delegates, and is on disk before the first of them runs: whatever kills this process from there on, a DEL finds them.
+// Each delegate's result goes to the cache while the next one runs. If a delegate fails, all that were begun are undone in
+// reverse, the failed one too, as it may have done half of its work. The scratch file stays for the runtime's DEL. A
+// retried ADD starts by undoing what it finds under the same container and interface name.
 import type { Pod } from "../cluster/cluster.ts";
 import type { Delegate, Network } from "../core/index.ts";
 import { offerDeviceInfo, readDeviceInfo } from "../device/deviceinfo.ts";
@@ -14,7 +20,7 @@ import { recover } from "./recover.ts";
 import { remember } from "./remember.ts";
 import { changeRoutes } from "./routes.ts";
 
-/** Where the pod's user reads what it got: NPWG NAD spec v1.3, section 5. */
+/** The annotation in which the pod's user reads the result. Source: NPWG NAD spec v1.3, section 5. */
 const NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status";
 
 /** Returns the result for the runtime: the default network's, as text. */
@@ -118,7 +124,7 @@ function awaitedLater<T>(work: Promise<T>): Promise<T> {
 }
 
 /**
- * Undoes what an ADD that died left behind under the same container and interface name. Returns the container's
+ * Undoes the attachments that an ADD that died left under the same container and interface name. Returns the container's
  * scratch file, which may have entries under another interface name.
  */
 async function clearLeftovers(call: Call): Promise<string | undefined> {

@@ -57,7 +57,7 @@ async function namedNetwork(call: Call, name: string, patience?: Patience): Prom
   );
 }
 
-/** What a NetworkAttachmentDefinition says: a conf, or, where it has none, the name of one in confDir. */
+/** The network of a NetworkAttachmentDefinition: its conf or, if it has none, the one of that name in confDir. */
 export async function nadNetwork(call: Call, nad: NetworkAttachmentDefinition): Promise<ResourceNetwork> {
   const title = `${nad.namespace}/${nad.name}`;
   const resourceName = nad.annotations[RESOURCE_NAME];
@@ -90,10 +90,13 @@ async function confFiles({ host }: Call, dir: string): Promise<string[]> {
 async function firstConf(call: Call, dir: string): Promise<string> {
   const [first] = await confFiles(call, dir);
   if (first !== undefined) return first;
-  throw new Fault(Code.invalidNetworkConfig, `there is no conf in ${dir}: put a .conf or .conflist there`);
+  throw new Fault(
+    Code.invalidNetworkConfig,
+    `cannot choose a conf in ${dir}: there is none; put a .conf or .conflist there`,
+  );
 }
 
-/** The `name` in a conf file; undefined in a broken one, which must not hide the file that is looked for. */
+/** The `name` in a conf file; undefined in a broken one, which must not hide the right file. */
 async function nameIn({ core, host, log }: Call, path: string): Promise<string | undefined> {
   try {
     return core.describe({ conf: (await host.read(path)) ?? "", source: path }).name;
@@ -106,7 +109,11 @@ async function nameIn({ core, host, log }: Call, path: string): Promise<string |
 /** The conf in a file; of a conflist, with the plugins of its subdirectory at the end. */
 async function fromFile(call: Call, path: string): Promise<ResourceNetwork> {
   const conf = await call.host.read(path);
-  if (conf === undefined) throw new Fault(Code.invalidNetworkConfig, `conf file ${path} does not exist`);
+  if (conf === undefined)
+    throw new Fault(
+      Code.invalidNetworkConfig,
+      `cannot read conf file ${path}: it does not exist; correct the path, or create it`,
+    );
   const { list, name, loadOnlyInlinedPlugins } = call.core.describe({ conf, source: path });
   if (!list || loadOnlyInlinedPlugins || name === "") return { conf, source: path };
   return { conf: await chain(call, conf, path, `${dirname(path)}/${name}`), source: path };
@@ -120,7 +127,7 @@ async function chain(call: Call, conf: string, source: string, dir: string): Pro
   return call.core.describe({ conf, source: `${source} with ${dir}`, plugins }).conf;
 }
 
-/** The chain that runs beside all networks, where it is asked for and has plugins (`auxiliaryCNIChainName`). */
+/** The chain that runs beside all networks, if it is asked for and has plugins (`auxiliaryCNIChainName`). */
 export async function auxiliaryNetwork(call: Call): Promise<ResourceNetwork | undefined> {
   const { auxiliaryCNIChainName: name, clusterNetwork, cniVersion } = call.settings;
   if (name === "") return undefined;

@@ -1,10 +1,10 @@
-// The events of a pod: what its user reads.
+// The events that a pod's user reads.
 import { MAX_MESSAGE, type Pod } from "../cluster/cluster.ts";
 import type { Fault } from "../fault.ts";
 import type { Attachment, Call } from "./call.ts";
 
 /**
- * Records what the pod got, each interface in Multus's words: its name, its addresses, its network. In one event, as far as
+ * Records the pod's attachments, each interface in Multus's words: its name, its addresses, its network. In one event, as far as
  * they fit: an event for each would cost a node that starts 100 pods hundreds of requests.
  */
 export async function recordAttached({ cluster }: Call, pod: Pod, attachments: Attachment[]): Promise<void> {

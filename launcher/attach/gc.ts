@@ -1,4 +1,4 @@
-// GC: undoes the attachments of containers that are no more, and lets every network's plugins clean up.
+// GC: undoes the attachments of containers that are gone, and lets every network's plugins clean up.
 // Source: CNI spec 1.1.0, section 2 "GC".
 import type { Delegate } from "../core/index.ts";
 import { Code, Fault } from "../fault.ts";
@@ -13,7 +13,7 @@ interface ValidAttachment {
   ifname: string;
 }
 
-/** Throws, after all has been tried, where something could not be cleaned up. */
+/** Tries all, then throws if something could not be cleaned up. */
 export async function gc(call: Call): Promise<void> {
   const { settings, state, log } = call;
   if (settings.validAttachments === undefined) {
@@ -52,7 +52,7 @@ export async function gc(call: Call): Promise<void> {
   if (faults[0]) throw new Fault(faults[0].code, `GC: ${faults.map(({ message }) => message).join("; ")}`);
 }
 
-/** DELs what the runtime attached under interface names it no longer lists. */
+/** DELs the attachments under interface names that the runtime no longer lists. */
 async function clearStale(
   call: Call,
   containerId: string,
@@ -60,7 +60,7 @@ async function clearStale(
   valid: ValidAttachment[],
 ): Promise<Fault[]> {
   const faults: Fault[] = [];
-  // Where no file says under which name: a container that is not listed at all has nothing to keep.
+  // If no file says under which name, a container that is not listed at all has nothing to keep.
   const unknown = delegates.length === 0 && !valid.some(({ containerID }) => containerID === containerId);
   const ifnames = new Set(unknown ? ["eth0"] : delegates.map(({ runtimeIfname }) => runtimeIfname));
   for (const ifname of ifnames) {

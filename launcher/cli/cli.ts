@@ -1,4 +1,4 @@
-// What an operator calls.
+// The commands that an operator calls.
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { localHost } from "../host/local.ts";

@@ -7,17 +7,17 @@ import { machineDisk, makeDirectories } from "../host/disk.ts";
 import { CONF_EXTENSIONS, DEVICE_INFO_DIR, MULTUS_CONF_DIR, STATE_DIR } from "../paths.ts";
 
 export interface Installation {
-  /** Where the runtime looks for plugins. */
+  /** The runtime's directory of plugins. */
   binDir: string;
-  /** Where the runtime looks for its conf. */
+  /** The runtime's directory of confs. */
   confDir: string;
-  /** The socket of the resident process that the conf is for; none where every call is to be done by itself. */
+  /** The socket of the resident process that the conf is for; none if every call is to be done by itself. */
   socket: string | undefined;
   /** Is the first call to start the resident process? */
   onDemand: boolean;
-  /** The path of a kubeconfig for the conf; "" where the node has no Kubernetes. */
+  /** The path of a kubeconfig for the conf; "" if the node has no Kubernetes. */
   kubeconfig: string;
-  /** What the paths of this node begin with where the installer sees them: `/host` in a container. */
+  /** The prefix of the node's paths as the installer sees them: `/host` in a container. */
   root: string;
 }
 
@@ -44,9 +44,9 @@ export async function installBinaries({ binDir, confDir, socket, root }: Install
 
 /**
  * Makes the conf from the runtime's own first conf, as Multus's `multus-conf-file=auto` does: that is the default network.
- * Where there is none, there is no conf either, and the runtime says that the network is not ready.
+ * If there is none, there is no conf either, and the runtime says that the network is not ready.
  *
- * @returns what was done, for the log; undefined where all was as it should be
+ * @returns a line for the log; undefined if nothing had to be done
  */
 export async function installConf(installation: Installation): Promise<string | undefined> {
   const { confDir, root, onDemand, socket, kubeconfig } = installation;
@@ -74,7 +74,7 @@ export async function installConf(installation: Installation): Promise<string | 
   return `wrote ${path}: the default network is that of ${primary}`;
 }
 
-/** A kubeconfig with the token of this pod's service account, written anew where that has changed. */
+/** A kubeconfig with the token of this pod's service account, written anew if that has changed. */
 export async function installKubeconfig(
   { kubeconfig, root }: Installation,
   env: NodeJS.ProcessEnv,
@@ -103,7 +103,7 @@ export async function installKubeconfig(
   return `wrote ${path}`;
 }
 
-/** Takes away what was installed; what was there before is as it was. */
+/** Removes the installed files. */
 export function uninstall({ binDir, confDir, kubeconfig, root }: Installation): void {
   const names = ["plexus-shim", "plexus-shim.conf", "plexus"].map((name) => join(binDir, name));
   // The conf first: from then on the runtime does without Plexus for new pods.
@@ -124,7 +124,7 @@ function primaryConf(dir: string): string | undefined {
   });
 }
 
-/** What of a conf or conflist the conf takes over: its version, and what its plugins can do. */
+/** Reads the version of a conf or conflist, and the capabilities of its plugins. */
 function readConf(path: string) {
   type Plugin = { type?: unknown; capabilities?: Record<string, boolean> };
   const conf = JSON.parse(fs.readFileSync(path, "utf8")) as Plugin & {

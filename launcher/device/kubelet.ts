@@ -1,4 +1,4 @@
-// What the kubelet has given to a pod: from its pod-resources API, or, if there is no such socket, from the file in
+// The devices that the kubelet has given to a pod: from its pod-resources API, or, if there is no such socket, from the file in
 // which its device manager remembers it. The order, and the limits, are Multus's.
 import type { Pod } from "../cluster/cluster.ts";
 import { Code, Fault } from "../fault.ts";
@@ -7,7 +7,7 @@ import { lazy } from "../lazy.ts";
 import { checkpointDevices } from "./checkpoint.ts";
 import type { PodResources } from "./resources.ts";
 
-/** Where the kubelet has its files, and how long it may take to answer. */
+/** The kubelet's files, and how long it may take to answer. */
 export interface Kubelet {
   socket: string;
   checkpoint: string;

@@ -52,7 +52,7 @@ export function filesOn(disk: Disk): Files {
 
 /**
  * Writes and syncs a file beside `path`, which `place` then gives its name, and makes that name last too. So after a loss of
- * power there is all of the file, or what was there before.
+ * power there is all of the file, or the one before.
  */
 async function writeWhole(
   disk: Disk,
@@ -95,7 +95,7 @@ function isMissing(error: unknown): boolean {
   return ["ENOENT", "ENOTDIR", "EISDIR"].includes(codeOf(error) ?? "");
 }
 
-/** Makes `value` of an error that says that there is no such file. */
+/** Replaces the error of a missing file by `value`. */
 function unlessMissing<T>(value: T): (error: unknown) => T {
   return (error) => {
     if (isMissing(error)) return value;

@@ -1,4 +1,4 @@
-// The host is where the runtime executed the shim that is at the other end of a connection: docs/protocol.md.
+// The host is the machine on which the runtime executed the shim at the other end of a connection: docs/protocol.md.
 import { isUtf8 } from "node:buffer";
 import type { Socket } from "node:net";
 import { Code, Fault } from "../fault.ts";
@@ -21,7 +21,7 @@ const [ENOENT, EEXIST, ENOTDIR, EISDIR] = [2, 17, 20, 21];
 const DIRECTORY = 2;
 const ALREADY_ENDED = "the runtime's call has ended before it was answered";
 
-/** What the runtime executed the shim with. */
+/** The environment and stdin that the runtime gave to the shim. */
 export interface Received {
   env: Record<string, string>;
   stdin: Buffer;
@@ -36,7 +36,7 @@ interface Waiting {
 export class Shim {
   /** Why the call has to be left to `plexus` beside the shim: for what the shim does not do. */
   refusal: string | undefined;
-  /** Resolves when the connection is no more. */
+  /** Resolves when the connection is closed. */
   readonly gone: Promise<void>;
   private readonly waiting = new Map<number, Waiting>();
   private readonly reader = new FrameReader();
@@ -44,7 +44,7 @@ export class Shim {
   private lastId = 0;
   private accepted = false;
 
-  /** @param called is told once, what the runtime executed the shim with */
+  /** @param called is told once, how the runtime executed the shim */
   constructor(socket: Socket, called: (received: Received) => void) {
     this.socket = socket;
     socket.on("data", (chunk: Buffer) => {

@@ -13,7 +13,7 @@ export interface LogSettings {
   logOptions: Rotation & { maxSize: number };
 }
 
-/** Takes what is worth a line. */
+/** Takes lines. */
 export interface Log {
   /** Writes one line, if `level` is within the level that the conf asks for. */
   write(level: Level, message: string): void;

@@ -55,7 +55,7 @@ export async function runDaemon({
   const { KUBERNETES_SERVICE_HOST: host = "", KUBERNETES_SERVICE_PORT: port = "" } = process.env;
   if (kubeconfig === "" && (host === "" || port === "")) {
     throw new Error(
-      "there is no API server to ask: run it in a pod with a service account, or give --kubeconfig",
+      "cannot follow the cluster: there is no service account here; run it in a pod that has one, or give --kubeconfig",
     );
   }
   const warn = (message: string) => console.error(message);
@@ -118,7 +118,7 @@ function asked(): Promise<void> {
   });
 }
 
-/** One connection to each cluster, for all calls; anew where its kubeconfig, or who may read it, has changed. */
+/** One connection to each cluster, for all calls; anew if its kubeconfig, or who may read it, has changed. */
 function clusters(): Ports["cluster"] {
   const open = new Map<string, { cluster: Cluster | undefined; changed: number }>();
   return ({ kubeconfig }, _env, log) => {

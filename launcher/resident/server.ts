@@ -31,7 +31,7 @@ export interface ServerOptions {
   log?(line: string): void;
 }
 
-/** Is told of what a resident process does. */
+/** Is told of each call and execution of a resident process. */
 export interface Observer {
   ended(call: Ended): void;
   executed(plugin: string, verb: string, seconds: number): void;
@@ -62,7 +62,7 @@ export class ResidentServer {
     this.timer = setInterval(() => this.tick(), ALIVE_EVERY_MS);
   }
 
-  /** Listens. Undefined where another process already answers on the socket, and is not to be replaced. */
+  /** Listens. Undefined if another process answers on the socket, and is not to be replaced. */
   static async open(options: ServerOptions, replace: boolean): Promise<ResidentServer | undefined> {
     const { socket } = options;
     await makeDirectories(machineDisk, dirname(socket), 0o700);

@@ -117,8 +117,8 @@ describe("handing out devices", () => {
       undefined,
       undefined,
     ]);
-    expect(logged.join("\n")).toContain("no device of vendor.com/vf left for network network 1");
-    expect(logged.join("\n")).toContain("no device of vendor.com/other left for network network 2");
+    expect(logged.join("\n")).toContain("network network 1 gets no device: pod apps/web has none of vendor.com/vf left");
+    expect(logged.join("\n")).toContain("network network 2 gets no device: pod apps/web has none of vendor.com/other left");
   });
 
   test("a pod whose networks name no resource needs no kubelet", async () => {
@@ -247,7 +247,7 @@ describe("the kubelet's checkpoint", () => {
     ["empty", "", "not whole"],
     ["of another kind", '{"policyName":"none"}', "no `Data`"],
     ["null", "null", "no `Data`"],
-    ["odd in its list", '{"Data":{"PodDeviceEntries":{}}}', "is no list"],
+    ["odd in its list", '{"Data":{"PodDeviceEntries":{}}}', "is not a list"],
     ["odd in an entry", '{"Data":{"PodDeviceEntries":[{"PodUID":1}]}}', "not as the kubelet writes it"],
     [
       "odd in its IDs",

@@ -47,7 +47,7 @@ const BROKEN: [file: string, text: string, rule: string][] = [
     'import type { execute } from "./execute.ts";\nexport type { execute };',
     CYCLE,
   ],
-  ["launcher/fault.ts", "// Long.\n".repeat(350), "lint/style/noExcessiveLinesPerFile"],
+  ["launcher/fault.ts", "void 0;\n".repeat(350), "lint/style/noExcessiveLinesPerFile"],
   [
     "assembly/cni/names.ts",
     `export function long(): void {\n${"  isLabel;\n".repeat(80)}}`,
