@@ -1,5 +1,5 @@
 // The packaged binary's entry: a CNI plugin, whatever its file is called.
-// VERSION loads nothing; the other verbs load what they need when they need it.
+// VERSION loads nothing; the other verbs load the rest when they need it.
 import { writeSync } from "node:fs";
 
 const SUPPORTED = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"];

@@ -13,19 +13,19 @@ export async function del(call: Call): Promise<void> {
   for (const why of complaints) log.write("error", `DEL ${subjectOf(runtime)}: ${why}`);
 
   const faults = await undo(call, delegates);
-  // Without any file nothing says that it was attached at all: then a failure is no reason to keep the sandbox.
+  // Without any file nothing says that it was attached at all: then a failure is not a reason to keep the sandbox.
   if (any && faults[0]) {
     const message = faults.map((fault) => fault.message).join("; ");
     throw new Fault(faults[0].code, `DEL ${subjectOf(runtime)}: ${message}`);
   }
-  // What could not be read is of no use any more. What another call for this container attached stays.
+  // Unreadable caches are of no more use. The attachments of another call for this container stay.
   for (const name of unusable) await state.removeCache(name);
   if (rest === undefined) await state.removeScratch(runtime.containerId);
   else await state.writeScratch(runtime.containerId, rest);
 }
 
 /**
- * DELs delegates in reverse order, with all that is kept of each one that succeeds; where the conf asks for it the secondary
+ * DELs delegates in reverse order, and removes the files of each one that succeeds; if the conf asks for it, the secondary
  * networks' at the same time. Returns the failures, in that order.
  */
 export async function undo(call: Call, delegates: Delegate[]): Promise<Fault[]> {

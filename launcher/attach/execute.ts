@@ -1,18 +1,14 @@
 // One delegate, for one verb: its plugins executed in their order.
 // Source: CNI spec 1.1.0, section 3 "Lifecycle & Ordering".
+import type { BuiltIn, PluginCall } from "../cni/builtin.ts";
+import { parametersOf } from "../cni/parameters.ts";
 import type { Delegate, Invocation } from "../core/index.ts";
 import { Code, Fault } from "../fault.ts";
-import { isAttached, runSriov } from "../sriov/plugin.ts";
 import type { Call } from "./call.ts";
 
-/** The plugin that begins an auxiliary chain. It changes nothing, so where it is not installed it needs no process. */
-const PASSTHRU = "passthru";
-/** The plugin that needs no process. An executable of the first name counts before it; the second is always this one. */
-const SRIOV = ["sriov", "plexus-sriov"];
-
 /**
- * Does `work` for each delegate, the default network's first; where the conf asks for it, for all others at the same time.
- * Throws what went wrong with the first of them that failed, by their order, when all that was begun has ended.
+ * Does `work` for each delegate, the default network's first; if the conf asks for it, for all others at the same time.
+ * Throws the error of the first of them that failed, by their order, when all that was begun has ended.
  */
 export async function inOrder(
   delegates: Delegate[],
@@ -73,7 +69,7 @@ export async function gcDelegate(call: Call, delegate: Delegate, validAttachment
   return faults;
 }
 
-/** Throws where an executable of `delegates` is nowhere to be found, so that nothing is begun that cannot be done. */
+/** Throws if a plugin of `delegates` is nowhere to be found, so that nothing is begun that cannot be done. */
 export async function requirePlugins(
   call: Call,
   delegates: Delegate[],
@@ -81,10 +77,16 @@ export async function requirePlugins(
 ): Promise<void> {
   for (const delegate of delegates) {
     for (const name of delegate.plugins) {
-      if (name === PASSTHRU || SRIOV.includes(name)) continue;
-      if ((await find(call, name)) === undefined) throw notFound(call, delegate, name, code);
+      if (builtIn(call, name) || (await find(call, name)) !== undefined) continue;
+      throw notFound(call, delegate, name, code);
     }
   }
+}
+
+/** What one execution is given beside the conf. */
+interface Given {
+  prevResult?: string | undefined;
+  validAttachments?: string;
 }
 
 async function execute(
@@ -92,30 +94,28 @@ async function execute(
   verb: string,
   delegate: Delegate,
   plugin: number,
-  given: { prevResult?: string | undefined; validAttachments?: string },
+  given: Given,
 ): Promise<string | undefined> {
-  const { core, host, log, pluginDirs, runtime, settings } = call;
+  const { core, host, log, runtime, settings } = call;
   const invocation = core.invoke({ verb, plugin, delegate, runtime, ...given });
+  const what = `${verb} ${delegate.name} ${delegate.ifname}`;
   const path = await find(call, invocation.plugin);
-  if (SRIOV.includes(invocation.plugin) && (await isBuiltIn(call, verb, delegate, invocation.plugin, path))) {
-    log.write(
-      "debug",
-      `${verb} ${delegate.name} ${delegate.ifname}: built-in ${invocation.plugin} ${invocation.stdin}`,
-    );
-    return runSriov({ ...sriovRequest(call, verb, invocation), deviceInfoFile: delegate.deviceInfoFile });
+  const ours = builtIn(call, invocation.plugin);
+  if (ours) {
+    const request = pluginCall(call, invocation, delegate, given.prevResult);
+    if (path === undefined || (await ours.replaces(invocation.plugin, request))) {
+      log.write("debug", `${what}: built-in ${invocation.plugin} ${invocation.stdin}`);
+      return ours.run(request);
+    }
   }
-  if (path === undefined) {
-    if (invocation.plugin === PASSTHRU)
-      return verb === "ADD" ? (given.prevResult ?? emptyResult(delegate)) : undefined;
-    throw notFound(call, delegate, invocation.plugin, Code.invalidNetworkConfig);
-  }
-  log.write("debug", `${verb} ${delegate.name} ${delegate.ifname}: ${path} ${invocation.stdin}`);
+  if (path === undefined) throw notFound(call, delegate, invocation.plugin, Code.invalidNetworkConfig);
+  log.write("debug", `${what}: ${path} ${invocation.stdin}`);
   const { exitCode, stdout, stderr } = await host.execute(path, {
-    env: { ...call.env, ...invocation.env, CNI_PATH: pluginDirs.join(":") },
+    env: environment(call, invocation),
     stdin: invocation.stdin,
     timeout: settings.delegateTimeoutSeconds * 1000,
   });
-  log.write("debug", `${verb} ${delegate.name} ${delegate.ifname}: exit ${exitCode}, ${stdout} ${stderr}`);
+  log.write("debug", `${what}: exit ${exitCode}, ${stdout} ${stderr}`);
   return core.outcome({
     plugin: invocation.plugin,
     cniVersion: delegate.cniVersion,
@@ -126,41 +126,37 @@ async function execute(
   });
 }
 
-/** Whatever is installed by now: what the built-in plugin has attached, it detaches. */
-async function isBuiltIn(
-  { host, runtime, settings }: Call,
-  verb: string,
-  { ifname }: Delegate,
-  name: string,
-  path: string | undefined,
-): Promise<boolean> {
-  if (name !== "sriov" || path === undefined) return true;
-  return (
-    verb !== "ADD" && verb !== "GC" && (await isAttached(host, settings.cniDir, runtime.containerId, ifname))
-  );
+function builtIn({ builtIns }: Call, type: string): BuiltIn | undefined {
+  return builtIns.find(({ names }) => names.includes(type));
 }
 
-function sriovRequest(
-  { core, env, host, log, pluginDirs, settings }: Call,
-  verb: string,
+function pluginCall(
+  call: Call,
   invocation: Invocation,
-): Parameters<typeof runSriov>[0] {
-  const variables = { ...env, ...invocation.env, CNI_PATH: pluginDirs.join(":") };
+  { deviceInfoFile }: Delegate,
+  prevResult: string | undefined,
+): PluginCall {
+  const { clock, core, host, log, pluginDirs, settings } = call;
+  const env = environment(call, invocation);
   return {
-    verb,
-    containerId: variables.CNI_CONTAINERID ?? "",
-    netns: variables.CNI_NETNS ?? "",
-    ifname: variables.CNI_IFNAME ?? "",
-    args: variables.CNI_ARGS ?? "",
+    parameters: parametersOf(env),
     stdin: invocation.stdin,
-    env: variables,
+    prevResult,
+    env,
     pluginDirs,
     cniDir: settings.cniDir,
-    timeout: settings.delegateTimeoutSeconds * 1000,
+    deviceInfoFile,
+    timeoutMs: settings.delegateTimeoutSeconds * 1000,
     core,
     host,
+    clock,
     log: (message) => log.write("error", message),
   };
+}
+
+/** The environment of a plugin: the runtime's, with the parameters that are the attachment's own. */
+function environment({ env, pluginDirs }: Call, invocation: Invocation): Record<string, string> {
+  return { ...env, ...invocation.env, CNI_PATH: pluginDirs.join(":") };
 }
 
 function find({ host, pluginDirs }: Call, name: string): Promise<string | undefined> {
@@ -173,8 +169,4 @@ function notFound({ pluginDirs }: Call, delegate: Delegate, name: string, code: 
     `network ${delegate.name}: there is no plugin ${JSON.stringify(name)} in ${pluginDirs.join(", ")}; ` +
       "install it there, or correct `type`",
   );
-}
-
-function emptyResult({ cniVersion }: Delegate): string {
-  return JSON.stringify({ cniVersion: cniVersion === "" ? "0.1.0" : cniVersion });
 }

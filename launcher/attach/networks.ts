@@ -2,15 +2,15 @@
 // Source: NPWG NAD spec v1.3, section 4; multus-cni docs/configuration.md and docs/how-to-use.md.
 import type { NetworkAttachmentDefinition, Patience, Pod } from "../cluster/cluster.ts";
 import type { Network, Selection } from "../core/index.ts";
-import { withDevices } from "../device/allocation.ts";
+import { type ResourceNetwork, withDevices } from "../device/allocation.ts";
 import { Code, Fault } from "../fault.ts";
 import { type Call, podOf } from "./call.ts";
-import { auxiliaryNetwork, clusterNetwork, furtherNetworks, nadNetwork, type Source } from "./conf.ts";
+import { auxiliaryNetwork, clusterNetwork, furtherNetworks, nadNetwork } from "./conf.ts";
 
 const NETWORKS = "k8s.v1.cni.cncf.io/networks";
 const DEFAULT_NETWORK = "v1.multus-cni.io/default-network";
 
-/** The networks of a container that is no pod's, or whose pod is unknown: those of the conf. */
+/** The networks of a container that is not a pod's, or whose pod is unknown: those of the conf. */
 export async function confNetworks(call: Call, patience?: Patience): Promise<Network[]> {
   const { namespace } = podOf(call.runtime.args);
   const first = await clusterNetwork(call, patience);
@@ -35,7 +35,7 @@ async function withAuxiliary(call: Call, networks: Network[]): Promise<Network[]
   return auxiliary ? [...networks, auxiliary] : networks;
 }
 
-/** What the pod wants instead of the cluster's default network, if it does. */
+/** The network that the pod asks for instead of the cluster's default one, if it does. */
 function defaultSelection({ core, settings }: Call, pod: Pod): Selection | undefined {
   const annotation = pod.annotations[DEFAULT_NETWORK];
   if (annotation === undefined) return undefined;
@@ -60,7 +60,7 @@ function selected({ core, settings }: Call, pod: Pod): Selection[] {
   return selections;
 }
 
-/** Throws where a pod may not use another namespace's networks (`namespaceIsolation`). */
+/** Throws if a pod may not use another namespace's networks (`namespaceIsolation`). */
 function requireAllowed(settings: Call["settings"], pod: Pod, { name, namespace }: Selection): void {
   const { namespaceIsolation, globalNamespaces } = settings;
   if (!namespaceIsolation || namespace === pod.namespace || globalNamespaces.includes(namespace)) return;
@@ -81,13 +81,13 @@ class Nads {
     private readonly patience: Patience | undefined,
   ) {}
 
-  async network(selection: Selection): Promise<Source> {
+  async network(selection: Selection): Promise<ResourceNetwork> {
     const title = `${selection.namespace}/${selection.name}`;
     const nad = await this.get(title, selection);
     if (nad) return { ...(await nadNetwork(this.call, nad)), selection };
     throw new Fault(
       Code.invalidNetworkConfig,
-      `there is no NetworkAttachmentDefinition ${title}, which pod ${this.pod.namespace}/${this.pod.name} selects: ` +
+      `there is no NetworkAttachmentDefinition ${title}, which pod ${this.pod.namespace}/${this.pod.name} selects; ` +
         "create it, or correct the pod's annotation",
       "NoNetworkFound",
     );

@@ -22,6 +22,7 @@ export const ToShim = {
   answer: 28,
   say: 29,
   create: 30,
+  append: 31,
 } as const;
 
 /** A u32, a string or bytes, a list of strings. */

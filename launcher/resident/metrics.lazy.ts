@@ -4,7 +4,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 import type { Known } from "../cluster/watch.ts";
 import type { Ended } from "./server.ts";
 
-export interface Sources {
+export interface Gauges {
   known: readonly Known[];
   running(): number;
   waiting(): number;
@@ -19,7 +19,7 @@ export interface Metrics {
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 /** @param address `HOST:PORT`, or `:PORT` for all addresses */
-export async function serveMetrics(address: string, sources: Sources): Promise<Metrics> {
+export async function serveMetrics(address: string, sources: Gauges): Promise<Metrics> {
   const register = new Registry();
   const registers = [register];
   collectDefaultMetrics({ register });

@@ -1,5 +1,5 @@
 // Attachments on disk: Multus's scratch file, one a container, and libcni's result cache, one file an attachment.
-// Multus and Plexus read each other's. Either kind of file is enough to undo what was done.
+// Multus and Plexus read each other's. Either kind of file is enough to undo an attachment.
 import { Fault } from "../fault.ts";
 import type { Host } from "../host/host.ts";
 
@@ -16,7 +16,7 @@ export class State {
     private readonly cniDir: string,
   ) {}
 
-  /** What there is of a container. Of the caches, some may turn out to be another's. */
+  /** The files of a container. Some of the caches may turn out to be another's. */
   async read(containerId: string): Promise<ContainerFiles> {
     const files: ContainerFiles = { caches: new Map() };
     const scratch = await this.host.read(this.scratchPath(containerId));
@@ -45,7 +45,7 @@ export class State {
 
   async writeScratch(containerId: string, text: string): Promise<void> {
     await this.host.write(this.scratchPath(containerId), text).catch((error: unknown) => {
-      throw Fault.of(error).during(`state cannot be kept in ${this.cniDir} (\`cniDir\`)`);
+      throw Fault.of(error).during(`cannot keep state in ${this.cniDir} (\`cniDir\`)`);
     });
   }
 
@@ -84,7 +84,7 @@ function isTemporary(name: string): boolean {
   return name.startsWith(".");
 }
 
-/** Is this, whole or torn, what a scratch file holds? Other files in the directory are not ours to touch. */
+/** Is this the content of a scratch file, whole or torn? Other files in the directory are not ours to touch. */
 function isScratch(text: string | undefined): boolean {
   return text !== undefined && (text === "" || /^\[\s*(\{|\]|$)/.test(text));
 }

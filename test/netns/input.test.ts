@@ -77,7 +77,7 @@ describe("the conf on stdin", () => {
       "a clusterNetwork that is not there",
       () => conf({ clusterNetwork: "/none/x.conf" }),
       7,
-      "conf file /none/x.conf does not exist",
+      "cannot read conf file /none/x.conf: it does not exist",
     ],
     ["a directory that cannot be written", () => conf({ cniDir: "/proc/none" }), 5, "/proc/none"],
   ])("%s is refused, and the message says what to mend", (_, stdin, code, message) => {

@@ -56,6 +56,10 @@ export class FakeNode {
 
   readonly host: Host = {
     prepare: () => undefined,
+    size: async () => 0,
+    append: async () => undefined,
+    rotate: async () => undefined,
+    grpc: async () => new Uint8Array(),
     find: async (name) => (["ip", "rdma"].includes(name) ? `/usr/sbin/${name}` : undefined),
     execute: async (path, options) => this.execute(path, options),
     read: async (path) => this.files.get(path) ?? this.sysfsFile(path),

@@ -2,16 +2,10 @@
 import * as fs from "node:fs";
 import { basename, dirname, extname } from "node:path";
 import { gzipSync } from "node:zlib";
+import type { Rotation } from "./host.ts";
 
-interface Options {
-  /** Days. */
-  maxAge: number;
-  maxBackups: number;
-  compress: boolean;
-}
-
-/** Sets `file` aside as a backup and removes the backups that are too many or too old; 0 keeps all. */
-export function rotate(file: string, { maxAge, maxBackups, compress }: Options): void {
+/** Sets `file` aside as a backup and removes the backups that are too many or too old. */
+export function rotate(file: string, { maxAge, maxBackups, compress }: Rotation): void {
   const extension = extname(file);
   const stem = `${basename(file, extension)}-`;
   const stamp = new Date().toISOString().replaceAll(":", "-").replace("Z", "");
