@@ -1,15 +1,11 @@
 // A disk in memory. Processes see the page cache; a loss of power leaves what was synced, and of the rest what chance
 // leaves: a file's content whole, torn or not at all, of a directory's changes the first few.
 import { basename, dirname } from "node:path";
-import type { Disk as DiskPort, OpenMode } from "./files.ts";
+import type { FileStatus, OpenMode } from "../../launcher/host/disk.ts";
 import type { Process } from "./process.ts";
 import type { Random } from "./random.ts";
 
-/** A step of a file system takes at most this long, unless it waits for the hardware. */
-const STEP_MS = 0.4;
-const SYNC_MS = 6;
-
-interface File {
+export interface File {
   text: string;
   /** What is there after a loss of power, whatever happens. */
   synced: string;
@@ -48,83 +44,6 @@ export class Disk {
 
   /** @param random decides what of a fault a step meets, and what a loss of power leaves */
   constructor(private readonly random: Random) {}
-
-  /** The disk as a process uses it: each step is one of the process's. */
-  of(process: Process): DiskPort {
-    const open = new Map<number, { file: File; path: string; mode: OpenMode }>();
-    let last = 2;
-    const opened = (file: number) => {
-      const found = open.get(file);
-      if (found === undefined) throw systemError("EBADF", "write", `${file}`);
-      return found;
-    };
-    // Temporary names have the process's number in them: here it is that of the process in memory.
-    const real = `.${globalThis.process.pid}`;
-    const own = (path: string) =>
-      path.endsWith(real) ? `${path.slice(0, -real.length)}.${process.pid}` : path;
-    const step = <T>(what: string, path: string, work: () => T, withinMs = STEP_MS) =>
-      process.step(`${what} ${path}`, withinMs, () => {
-        if (this.fault !== undefined) this.obstruct(what, path);
-        return work();
-      });
-    return {
-      read: (path) => step("read", path, () => this.read(path)),
-      list: (path) => step("list", path, () => [...this.directory(path, "scandir").entries.keys()]),
-      status: (path) =>
-        step("stat", path, () => {
-          const found = this.lookUp(path);
-          if (found === undefined) return undefined;
-          const size = found instanceof Directory ? 4096 : Buffer.byteLength(found.text);
-          return { kind: found instanceof Directory ? "directory" : "file", size, changed: 0 };
-        }),
-      target: (path) =>
-        step("readlink", path, () => {
-          throw systemError(this.lookUp(path) === undefined ? "ENOENT" : "EINVAL", "readlink", path);
-        }),
-      open: (name, mode) => {
-        const path = own(name);
-        return step("open", path, () => {
-          open.set(++last, { file: this.open(path, mode), path, mode });
-          this.touched?.(process, path);
-          return last;
-        });
-      },
-      write: (file, content) =>
-        step("write", opened(file).path, () => {
-          const { file: target, path } = opened(file);
-          const half = this.fault === "full" && this.random.chance(0.5);
-          const text = String(content);
-          target.text += half ? text.slice(0, text.length >> 1) : text;
-          if (half) throw systemError("ENOSPC", "write", path);
-        }),
-      sync: (file) =>
-        step(
-          "fdatasync",
-          opened(file).path,
-          () => void (opened(file).file.synced = opened(file).file.text),
-          SYNC_MS,
-        ),
-      close: (file) => step("close", opened(file).path, () => void open.delete(file)),
-      rename: (name, to) => {
-        const from = own(name);
-        return step("rename", `${from} ${basename(to)}`, () => {
-          this.rename(from, to);
-          this.touched?.(process, from);
-          this.touched?.(process, to);
-        });
-      },
-      link: (existing, path) => step("link", path, () => this.link(own(existing), path)),
-      unlink: (name) => {
-        const path = own(name);
-        return step("unlink", path, () => {
-          this.remove(path);
-          this.touched?.(process, path);
-        });
-      },
-      makeDirectory: (dir) => step("mkdir", dir, () => this.make(dir)),
-      syncDirectory: (dir) => step("fsync", dir, () => this.directory(dir, "fsync").sync(), SYNC_MS),
-    };
-  }
 
   /** Puts a file there as a test does it: with its directories, and for good. */
   put(path: string, text: string): void {
@@ -207,7 +126,7 @@ export class Disk {
   }
 
   /** Throws what the fault makes of a step; some steps get through. */
-  private obstruct(what: string, path: string): void {
+  obstruct(what: string, path: string): void {
     const { fault } = this;
     if (fault === undefined) return;
     const isWriting = ["open", "write", "rename", "link", "unlink", "mkdir"].includes(what);
@@ -219,14 +138,40 @@ export class Disk {
     if (isMet[fault]) throw systemError(CODES[fault], what, path);
   }
 
-  private read(path: string): string {
+  list(dir: string): string[] {
+    return [...this.directory(dir, "scandir").entries.keys()];
+  }
+
+  status(path: string): FileStatus | undefined {
+    const found = this.lookUp(path);
+    if (found === undefined) return undefined;
+    const isDirectory = found instanceof Directory;
+    return {
+      kind: isDirectory ? "directory" : "file",
+      size: isDirectory ? 4096 : found.text.length,
+      changed: 0,
+    };
+  }
+
+  /** Half of it, where the disk is full. */
+  write(file: File, text: string, path: string): void {
+    const isTorn = this.fault === "full" && this.random.chance(0.5);
+    file.text += isTorn ? text.slice(0, text.length >> 1) : text;
+    if (isTorn) throw systemError("ENOSPC", "write", path);
+  }
+
+  syncDirectory(dir: string): void {
+    this.directory(dir, "fsync").sync();
+  }
+
+  read(path: string): string {
     const found = this.lookUp(path);
     if (found === undefined) throw systemError("ENOENT", "open", path);
     if (found instanceof Directory) throw systemError("EISDIR", "read", path);
     return found.text;
   }
 
-  private open(path: string, mode: OpenMode): File {
+  open(path: string, mode: OpenMode): File {
     const parent = this.directory(dirname(path), "open");
     const name = basename(path);
     const found = parent.entries.get(name);
@@ -241,7 +186,7 @@ export class Disk {
     return file;
   }
 
-  private rename(from: string, to: string): void {
+  rename(from: string, to: string): void {
     const parent = this.directory(dirname(from), "rename");
     const found = parent.entries.get(basename(from));
     if (found === undefined) throw systemError("ENOENT", "rename", from);
@@ -252,7 +197,7 @@ export class Disk {
     ]);
   }
 
-  private link(existing: string, path: string): void {
+  link(existing: string, path: string): void {
     const found = this.lookUp(existing);
     if (found === undefined) throw systemError("ENOENT", "link", existing);
     const parent = this.directory(dirname(path), "link");
@@ -260,7 +205,7 @@ export class Disk {
     parent.apply([[basename(path), found]]);
   }
 
-  private make(dir: string): void {
+  make(dir: string): void {
     const parent = this.directory(dirname(dir), "mkdir");
     if (parent.entries.has(basename(dir))) throw systemError("EEXIST", "mkdir", dir);
     parent.apply([[basename(dir), new Directory()]]);

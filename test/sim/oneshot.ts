@@ -1,12 +1,14 @@
 // A call that a process of its own carries out: the real verbs, on the node in memory.
 import { type Answer, carryOut } from "../../launcher/attach/verbs.ts";
+import { BUILT_INS } from "../../launcher/builtins.ts";
 import type { Core } from "../../launcher/core/index.ts";
+import { filesOn } from "../../launcher/host/files.ts";
 import type { Host } from "../../launcher/host/host.ts";
 import { execute } from "./execute.ts";
-import { filesOn } from "./files.ts";
 import type { Machine } from "./machine.ts";
 import type { RuntimeCall } from "./network.ts";
 import type { Process } from "./process.ts";
+import { ProcessDisk } from "./systemcalls.ts";
 
 /** What every call of a history is carried out with. */
 export interface Program {
@@ -19,8 +21,12 @@ export interface Program {
 /** The node as the process that the runtime has executed sees it. */
 export function hostOf(machine: Machine, process: Process, call: RuntimeCall, diesWithParent: boolean): Host {
   return {
-    ...filesOn(machine.disk.of(process)),
+    ...filesOn(new ProcessDisk(machine.disk, process)),
     prepare: () => undefined,
+    rotate: async () => undefined, // no history has a log file
+    grpc: async () => {
+      throw new Error("no history has a kubelet's socket");
+    },
     execute: (path, options) => execute({ machine, parent: process, call, diesWithParent }, path, options),
   };
 }
@@ -44,11 +50,13 @@ export function environmentOf({
 /** Carries the call out in `process`. Never resolves where that dies. */
 export function runOneShot(program: Program, process: Process, call: RuntimeCall): Promise<Answer> {
   const { core, machine } = program;
-  const means = {
+  const ports = {
     core,
+    clock: process.clock,
+    builtIns: BUILT_INS,
     host: () => hostOf(machine, process, call, false),
     stderr: (line: string) => process.trace(line.trimEnd()),
     cluster: () => undefined,
   };
-  return carryOut(means, environmentOf(call), Buffer.from(program.confFor(call)));
+  return carryOut(ports, environmentOf(call), Buffer.from(program.confFor(call)));
 }

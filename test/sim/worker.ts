@@ -4,6 +4,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { Core } from "../../launcher/core/index.ts";
 import { type Crashes, enumerate } from "./crashes.ts";
 import { type History, historyOf } from "./history.ts";
+import { knownClass } from "./known.ts";
 import type { Violation } from "./machine.ts";
 import { shortened } from "./shrink.ts";
 import { type Outcome, simulate } from "./simulate.ts";
@@ -34,7 +35,7 @@ if (order.play === "seeds") {
   let found = 0;
   for (let index = 0; index < order.count && found < order.limit; index++) {
     const { violations } = await play(historyOf(order.first + index * order.step));
-    if (violations.length > 0) found++;
+    if (violations.some((violation) => knownClass(violation) === undefined)) found++;
   }
 } else if (order.play === "crashes") {
   Error.stackTraceLimit = 0;
@@ -42,7 +43,7 @@ if (order.play === "seeds") {
   await enumerate(order.crashes, async (history) => {
     if (found >= order.limit) return [];
     const { cut, violations } = await play(history);
-    if (violations.length > 0) found++;
+    if (violations.some((violation) => knownClass(violation) === undefined)) found++;
     return cut;
   });
 } else {
