@@ -36,8 +36,9 @@ export async function enumerate(
   const setup: Setup = {
     attach,
     delegateTimeoutSeconds: 0,
+    kubernetes: false,
     networks: sequel === "DEL, DEL" ? NETWORKS : NETWORKS.slice(1),
-    containers: [{ id: "c1", netns: "/run/netns/n1", ifname: "eth0" }],
+    containers: [{ id: "c1", netns: "/run/netns/n1", ifname: "eth0", selects: [] }],
   };
   const historyOf = (seed: number, actions: Action[]): History => ({
     seed,

@@ -1,9 +1,10 @@
 // A history: what it plays on, and what happens, step by step. Its seed makes it; as data it can be printed and shortened.
 import type { DiskFault } from "./disk.ts";
 import { MISBEHAVIOURS, type Misbehaviour } from "./mischief.ts";
+import { OUTAGES, type Outage } from "./outage.ts";
 import { Random } from "./random.ts";
 import type { Ending } from "./runtime.ts";
-import type { Kind, Setup } from "./setup.ts";
+import { KINDS, type Kind, type Setup } from "./setup.ts";
 
 export type Action =
   | ({ do: "ADD" | "DEL" | "CHECK"; container: number } & Ending)
@@ -11,7 +12,12 @@ export type Action =
   | { do: "end namespace"; container: number }
   | { do: "reboot"; powerLoss: boolean }
   | { do: "plugin"; verb: string; how: Misbehaviour; acts: number; times: number }
-  | { do: "disk"; fault: DiskFault; forMs: number };
+  | { do: "disk"; fault: DiskFault; forMs: number }
+  | { do: "API server"; outage: Outage; times?: number; forMs?: number }
+  | { do: "select"; container: number; selects: number[] }
+  | { do: "delete pod" | "replace pod"; container: number }
+  | { do: "change NAD"; network: number; kind: Kind }
+  | { do: "delete NAD"; network: number };
 
 /** An action, and how long after the one before it begins, in milliseconds. */
 export type Step = { waitMs: number } & Action;
@@ -35,28 +41,36 @@ export function historyOf(seed: number): History {
 }
 
 function randomSetup(random: Random): Setup {
-  const kinds: Kind[] = ["bridge", "macvlan", "chain"];
-  const networks = Array.from({ length: random.between(1, 3) }, (_, index) => ({
-    name: ["a", "b", "c"][index] ?? "",
-    kind: random.pick(kinds),
+  const kubernetes = random.chance(0.5);
+  const networks = Array.from({ length: random.between(1, kubernetes ? 4 : 3) }, (_, index) => ({
+    name: ["a", "b", "c", "d"][index] ?? "",
+    kind: random.pick(KINDS),
     cniVersion: random.pick(["1.0.0", "1.1.0"]),
   }));
   const containers = Array.from({ length: random.between(1, 3) }, (_, index) => ({
     id: `c${index + 1}`,
     netns: `/run/netns/n${index + 1}`,
     ifname: "eth0",
+    selects: kubernetes ? randomSelection(random, networks.length) : [],
   }));
   return {
     attach: random.pick(["sequential", "parallel"]),
     delegateTimeoutSeconds: random.pick([0, 10]),
+    kubernetes,
     networks,
     containers,
   };
 }
 
-function randomAction(random: Random, { containers }: Setup): Action {
-  const container = random.below(containers.length);
-  const kind = random.below(100);
+/** Of the networks but the first; one can be selected twice. */
+function randomSelection(random: Random, networks: number): number[] {
+  if (networks < 2) return [];
+  return Array.from({ length: random.below(4) }, () => random.between(1, networks - 1));
+}
+
+function randomAction(random: Random, setup: Setup): Action {
+  const container = random.below(setup.containers.length);
+  const kind = random.below(setup.kubernetes ? 120 : 100);
   if (kind < 36) return { do: "ADD", container, ...randomEnding(random) };
   if (kind < 62) return { do: "DEL", container, ...randomEnding(random) };
   if (kind < 66) return { do: "CHECK", container };
@@ -73,11 +87,32 @@ function randomAction(random: Random, { containers }: Setup): Action {
       times: random.pick([1, 1, 2, 4]),
     };
   }
-  return {
-    do: "disk",
-    fault: random.pick(["full", "read-only", "failing"]),
-    forMs: random.pick([5, 50, 500]),
-  };
+  if (kind < 100) {
+    const fault = random.pick(["full", "read-only", "failing"] as const);
+    return { do: "disk", fault, forMs: random.pick([5, 50, 500]) };
+  }
+  return randomChange(random, setup, container);
+}
+
+/** Of what Kubernetes has, or how it answers. */
+function randomChange(random: Random, { networks }: Setup, container: number): Action {
+  const network = random.below(networks.length);
+  switch (random.below(6)) {
+    case 0:
+      return { do: "select", container, selects: randomSelection(random, networks.length) };
+    case 1:
+      return { do: random.pick(["delete pod", "replace pod"]), container };
+    case 2:
+      return random.chance(0.7)
+        ? { do: "change NAD", network, kind: random.pick(KINDS) }
+        : { do: "delete NAD", network };
+    default: {
+      const outage = random.pick(OUTAGES);
+      return random.chance(0.5)
+        ? { do: "API server", outage, times: random.between(1, 4) }
+        : { do: "API server", outage, forMs: random.pick([50, 500, 5_000, 60_000]) };
+    }
+  }
 }
 
 function randomEnding(random: Random): Ending {
@@ -90,9 +125,9 @@ function randomEnding(random: Random): Ending {
 /** A line a step, as the trace has it. */
 export function printed({ seed, setup, steps }: History): string {
   const lines = [
-    `seed ${seed}: ${setup.attach}, limit ${setup.delegateTimeoutSeconds} s`,
+    `seed ${seed}: ${setup.attach}, limit ${setup.delegateTimeoutSeconds} s${setup.kubernetes ? ", Kubernetes" : ""}`,
     `networks: ${setup.networks.map(({ name, kind, cniVersion }) => `${name} (${kind}, ${cniVersion})`).join(", ")}`,
-    `containers: ${setup.containers.map(({ id, ifname }) => `${id} ${ifname}`).join(", ")}`,
+    `containers: ${setup.containers.map(({ id, ifname, selects }) => `${id} ${ifname} [${selects}]`).join(", ")}`,
     ...steps.map((step, index) => `${index + 1}. ${JSON.stringify(step)}`),
   ];
   return lines.join("\n");

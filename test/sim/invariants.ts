@@ -1,9 +1,10 @@
 // What must hold, whatever happens: asked after each call that was answered, and at the end of a history.
 import type { Answer } from "../../launcher/attach/verbs.ts";
 import { CNI_DIR, type Machine } from "./machine.ts";
-import type { Owner, RuntimeCall } from "./network.ts";
+import type { Link, Owner, RuntimeCall } from "./network.ts";
+import type { Pods } from "./pods.ts";
 import type { Container } from "./runtime.ts";
-import { type Setup, wantedOf } from "./setup.ts";
+import { type Setup, type Wanted, wantedOf } from "./setup.ts";
 
 /** Something that is still there. */
 interface Left {
@@ -11,18 +12,30 @@ interface Left {
   isOrphan: boolean;
 }
 
+/** So long a call may take that no plugin and no disk disturbs, however the API server answers. */
+const LIMITS_MS: Record<RuntimeCall["verb"], number> = {
+  ADD: 120_000,
+  DEL: 15_000,
+  CHECK: 5_000,
+  GC: 15_000,
+  STATUS: 5_000,
+};
+
 export class Invariants {
-  /** Calls whose undoing the history has disturbed by the time they began. */
-  private readonly disturbed = new Map<number, number>();
+  /** Of each call, how often the history had disturbed the node when it began, and when that was. */
+  private readonly begun = new Map<number, { disturbances: number; ms: number }>();
 
   constructor(
     private readonly machine: Machine,
     private readonly setup: Setup,
+    private readonly pods: Pods,
   ) {}
 
-  began(call: RuntimeCall): void {
+  began({ id }: RuntimeCall): void {
+    const { disk, disturbances, timeline } = this.machine;
     // On a disk that fails already, everything is disturbed.
-    this.disturbed.set(call.id, this.machine.disk.fault === undefined ? this.machine.disturbances : -1);
+    const before = disk.fault === undefined ? disturbances : -1;
+    this.begun.set(id, { disturbances: before, ms: timeline.now() });
   }
 
   /** A call was answered: is all as the answer says? */
@@ -31,14 +44,18 @@ export class Invariants {
     const succeeded = answer.exitCode === 0;
     if (call.verb === "DEL" && succeeded) this.nothingLeft(call, "left-after-del");
     if (call.verb === "ADD" && succeeded) this.attached(call, container);
-    const isUndisturbed = this.disturbed.get(call.id) === this.machine.disturbances;
-    if (call.verb === "ADD" && !succeeded && isUndisturbed) this.noneAttached(call);
+    if (!this.isUndisturbed(call)) return;
+    if (call.verb === "ADD" && !succeeded) this.noneAttached(call);
+    const took = this.machine.timeline.now() - (this.begun.get(call.id)?.ms ?? 0);
+    if (took > LIMITS_MS[call.verb]) {
+      this.machine.violated("too-slow", `${call.verb} ${call.containerId} took ${Math.round(took)} ms`);
+    }
   }
 
   /** The runtime gave up: nothing of Plexus may take that long, unless a plugin does. */
   lost(call: RuntimeCall): void {
-    if (this.disturbed.get(call.id) !== this.machine.disturbances) return;
-    this.machine.violated("call-does-not-end", `${call.verb} ${call.containerId} ${call.ifname}`);
+    if (this.isUndisturbed(call))
+      this.machine.violated("call-does-not-end", `${call.verb} ${call.containerId} ${call.ifname}`);
   }
 
   /** When all containers are deleted, nothing is left of any. */
@@ -66,6 +83,10 @@ export class Invariants {
         this.machine.violated("torn-file", path);
       }
     }
+  }
+
+  private isUndisturbed({ id }: RuntimeCall): boolean {
+    return this.begun.get(id)?.disturbances === this.machine.disturbances;
   }
 
   private checkAnswer({ verb, containerId }: RuntimeCall, { exitCode, stdout }: Answer): void {
@@ -102,24 +123,60 @@ export class Invariants {
     this.report("left-after-failed-add", `after ADD ${containerId} ${ifname} #${call.id}`, left);
   }
 
-  private attached({ containerId, ifname, netns, id }: RuntimeCall, container: Container): void {
-    const { machine, setup } = this;
-    const links = machine.network.namespaces.get(netns)?.links ?? new Map();
-    const wanted = wantedOf(setup, container).map((one) => `${one.ifname} ${one.network}`);
-    const found = [...links].flatMap(([name, link]) =>
-      link.owner.containerId === containerId && link.owner.ifname === ifname ? `${name} ${link.network}` : [],
+  /** After an ADD that succeeded there is what was asked for, as the pod was at some time during the call. */
+  private attached(call: RuntimeCall, container: Container): void {
+    const { containerId, ifname, id } = call;
+    const links = this.linksOf(call);
+    const found = setOf(links.map(([name, { network }]) => `${name} ${network}`));
+    const since = this.begun.get(id)?.ms ?? 0;
+    const annotations = this.setup.kubernetes ? this.pods.annotationsSince(container, since) : [""];
+    // For a pod that is gone, nothing is attached.
+    const possible = annotations.map((one) =>
+      one === undefined ? [] : wantedOf(this.setup, container, one),
     );
-    const [asked, got] = [wanted.toSorted().join(", "), found.toSorted().join(", ")];
-    if (asked !== got)
-      machine.violated("add-differs", `ADD ${containerId} ${ifname} #${id}: ${got}, not ${asked}`);
-    const caches = wanted.map((one) => {
-      const [name, network] = one.split(" ");
-      return `${CNI_DIR}/results/${network}-${containerId}-${name}`;
-    });
-    for (const path of [`${CNI_DIR}/${containerId}`, ...caches]) {
-      if (!machine.disk.exists(path))
-        machine.violated("add-without-state", `ADD ${containerId} #${id}: no ${path}`);
+    const wanted = possible.find((one) => setOf(one.map(nameOf)) === found);
+    const what = `ADD ${containerId} ${ifname} #${id}`;
+    if (wanted === undefined) {
+      const asked = possible.map((one) => `[${one.map(nameOf).join(", ")}]`).join(" or ");
+      this.machine.violated("add-differs", `${what}: [${found}], not ${asked}`);
+      return;
     }
+    this.stateKept(call, wanted);
+    if (this.setup.kubernetes && wanted.length > 0) this.statusSays(container, links, what);
+  }
+
+  private linksOf({ containerId, ifname, netns }: RuntimeCall): [string, Link][] {
+    const links = this.machine.network.namespaces.get(netns)?.links ?? new Map<string, Link>();
+    return [...links].filter(([, { owner }]) => owner.containerId === containerId && owner.ifname === ifname);
+  }
+
+  /** Everything that a DEL or a CHECK needs is on disk. */
+  private stateKept({ containerId, id }: RuntimeCall, wanted: Wanted[]): void {
+    if (wanted.length === 0) return;
+    const caches = wanted.map(
+      ({ network, ifname }) => `${CNI_DIR}/results/${network}-${containerId}-${ifname}`,
+    );
+    for (const path of [`${CNI_DIR}/${containerId}`, ...caches]) {
+      if (this.machine.disk.exists(path)) continue;
+      this.machine.violated("add-without-state", `ADD ${containerId} #${id}: there is no ${path}`);
+    }
+  }
+
+  /** The pod's network-status has each interface, with its addresses. */
+  private statusSays(container: Container, links: [string, Link][], what: string): void {
+    const text = this.pods.networkStatusOf(container);
+    if (text === undefined) {
+      // The pod was deleted or replaced since, or nobody wrote it.
+      const isThere = this.pods.annotationsSince(container, this.machine.timeline.now()).at(-1) !== undefined;
+      if (isThere) this.machine.violated("status-missing", what);
+      return;
+    }
+    const said = (JSON.parse(text) as { interface: string; mac?: string; ips?: string[] }[]).map(
+      ({ interface: name, mac = "", ips = [] }) => `${name} ${mac} ${ips.join(" ")}`,
+    );
+    const is = links.map(([name, { mac, addresses }]) => `${name} ${mac} ${addresses.join(" ")}`);
+    if (setOf(said) === setOf(is)) return;
+    this.machine.violated("status-differs", `${what}: ${setOf(said)}, and there is ${setOf(is)}`);
   }
 
   private resourcesOf(containerId: string, ifname: string): Left[] {
@@ -156,4 +213,12 @@ export class Invariants {
       }
     }
   }
+}
+
+function nameOf({ ifname, network }: Wanted): string {
+  return `${ifname} ${network}`;
+}
+
+function setOf(names: string[]): string {
+  return names.toSorted().join(", ");
 }

@@ -1,8 +1,11 @@
 // The node: its disk, its network, what is installed on it, and its processes. It can lose its power.
+import { ApiServer } from "./apiserver.ts";
 import { Disk, type DiskFault } from "./disk.ts";
+import { Internet } from "./http.ts";
 import { Addresses } from "./ipam.ts";
 import type { Mischief } from "./mischief.ts";
 import { Namespace, Network, type Owner, type RuntimeCall } from "./network.ts";
+import type { Outage } from "./outage.ts";
 import { type Ground, Process } from "./process.ts";
 import type { Random } from "./random.ts";
 import type { Timeline } from "./timeline.ts";
@@ -24,6 +27,7 @@ export class Machine implements Ground {
   readonly disk: Disk;
   readonly addresses: Addresses;
   network = new Network();
+  readonly internet = new Internet(new ApiServer());
   readonly violations: Violation[] = [];
   /** What is going to go wrong with plugins, in the order in which it does. */
   mischief: Mischief[] = [];
@@ -103,11 +107,25 @@ export class Machine implements Ground {
     });
   }
 
+  /** What requests to the API server meet from now on, so many of them, or all for a time. */
+  breakInternet(outage: Outage, times: number | undefined, forMs: number | undefined): void {
+    this.trace?.(`the API server: ${outage}, ${times === undefined ? `for ${forMs} ms` : `${times} times`}`);
+    const { internet, timeline } = this;
+    internet.outage = outage;
+    internet.times = times ?? Number.POSITIVE_INFINITY;
+    if (outage === "down" || outage === "broken off") internet.server.endWatches(outage === "broken off");
+    if (forMs === undefined) return;
+    timeline.after(forMs, () => {
+      if (internet.outage === outage) internet.outage = undefined;
+    });
+  }
+
   /** Ends what goes wrong, and what hangs. */
   heal(): void {
     this.endAll();
     this.mischief = [];
     this.disk.fault = undefined;
+    this.internet.outage = undefined;
   }
 
   violated(kind: string, text: string): void {

@@ -4,6 +4,7 @@ import { BUILT_INS } from "../../launcher/builtins.ts";
 import type { Core } from "../../launcher/core/index.ts";
 import { filesOn } from "../../launcher/host/files.ts";
 import type { Host } from "../../launcher/host/host.ts";
+import { clusterFor } from "./cluster.ts";
 import { execute } from "./execute.ts";
 import type { Machine } from "./machine.ts";
 import type { RuntimeCall } from "./network.ts";
@@ -14,6 +15,7 @@ import { ProcessDisk } from "./systemcalls.ts";
 export interface Program {
   core: Core;
   machine: Machine;
+  kubernetes: boolean;
   /** The conf that the runtime gives, as JSON. */
   confFor(call: RuntimeCall): string;
 }
@@ -56,7 +58,7 @@ export function runOneShot(program: Program, process: Process, call: RuntimeCall
     builtIns: BUILT_INS,
     host: () => hostOf(machine, process, call, false),
     stderr: (line: string) => process.trace(line.trimEnd()),
-    cluster: () => undefined,
+    cluster: () => (program.kubernetes ? clusterFor(machine.internet, process) : undefined),
   };
   return carryOut(ports, environmentOf(call), Buffer.from(program.confFor(call)));
 }

@@ -43,6 +43,7 @@ export class Runtime {
     private readonly machine: Machine,
     private readonly program: Program,
     private readonly observer: Observer,
+    private readonly argsFor: (container: ContainerSetup) => string,
     containers: ContainerSetup[],
   ) {
     this.containers = containers.map((container) => ({ ...container, known: "nothing" }));
@@ -97,8 +98,9 @@ export class Runtime {
     }
   }
 
-  private request(verb: RuntimeCall["verb"], { id, ifname, netns }: Container): RuntimeCall {
-    const call = { id: ++this.calls, verb, containerId: id, ifname, netns, args: "" };
+  private request(verb: RuntimeCall["verb"], container: Container): RuntimeCall {
+    const { id, ifname, netns } = container;
+    const call = { id: ++this.calls, verb, containerId: id, ifname, netns, args: this.argsFor(container) };
     if (verb !== "GC") return call;
     const living = this.containers.filter(({ known }) => known === "attached" || known === "unsure");
     return { ...call, valid: living.map((one) => ({ containerID: one.id, ifname: one.ifname })) };

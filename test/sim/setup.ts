@@ -1,7 +1,9 @@
-// What a history plays on: the conf of the node, its containers, and what each of them is to be attached to.
+// What a history plays on: how Plexus is run and configured, the node's networks and containers, and what each of them is to
+// be attached to.
 
-/** What kind of network: one plugin, a chain of plugins. */
-export type Kind = "bridge" | "macvlan" | "chain";
+/** What kind of network: one plugin, or a chain of plugins. */
+export const KINDS = ["bridge", "macvlan", "chain"] as const;
+export type Kind = (typeof KINDS)[number];
 
 export interface NetworkSetup {
   name: string;
@@ -14,13 +16,16 @@ export interface ContainerSetup {
   netns: string;
   /** The interface name that the runtime gives. */
   ifname: string;
+  /** With Kubernetes: the networks that its pod selects, by their places in the setup. */
+  selects: number[];
 }
 
 export interface Setup {
   attach: "sequential" | "parallel";
   /** 0 for no limit. */
   delegateTimeoutSeconds: number;
-  /** Of every container, the default one first. */
+  /** Are containers pods, which select their networks but the first? */
+  kubernetes: boolean;
   networks: NetworkSetup[];
   containers: ContainerSetup[];
 }
@@ -43,7 +48,28 @@ export function confOf({ cniVersion, kind, name }: NetworkSetup): object {
   return plugins.length === 1 ? { cniVersion, name, ...plugins[0] } : { cniVersion, name, plugins };
 }
 
-/** The interfaces of a container, in the order in which they are attached. */
-export function wantedOf({ networks }: Setup, { ifname }: ContainerSetup): Wanted[] {
-  return networks.map(({ name }, index) => ({ ifname: index === 0 ? ifname : `net${index}`, network: name }));
+/** The networks that every container is attached to, the default one first. */
+export function everyonesNetworks({ kubernetes, networks }: Setup): NetworkSetup[] {
+  return kubernetes ? networks.slice(0, 1) : networks;
+}
+
+/** The annotation of a pod that selects these networks. */
+export function annotationFor({ networks }: Setup, selects: number[]): string {
+  return selects.map((index) => networks[index]?.name ?? "").join(", ");
+}
+
+/**
+ * The interfaces of a container, in the order in which they are attached.
+ *
+ * @param annotation the pod's
+ */
+export function wantedOf(setup: Setup, { ifname }: ContainerSetup, annotation: string): Wanted[] {
+  const names = everyonesNetworks(setup).map(({ name }) => name);
+  if (setup.kubernetes) names.push(...annotation.split(", ").filter((name) => name !== ""));
+  return names.map((network, index) => ({ ifname: index === 0 ? ifname : `net${index}`, network }));
+}
+
+/** A container's pod. */
+export function podName({ id }: ContainerSetup): string {
+  return `pod-${id}`;
 }

@@ -34,7 +34,7 @@ function* candidates(history: History): Generator<History> {
   if (used < setup.containers.length) {
     yield { ...history, setup: { ...setup, containers: setup.containers.slice(0, used) } };
   }
-  if (setup.networks.length > 1) {
+  if (setup.networks.length > 1 && !setup.kubernetes) {
     for (const at of setup.networks.keys()) {
       yield { ...history, setup: { ...setup, networks: setup.networks.toSpliced(at, 1) } };
     }

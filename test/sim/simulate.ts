@@ -3,9 +3,10 @@ import type { Core } from "../../launcher/core/index.ts";
 import type { Action, History } from "./history.ts";
 import { Invariants } from "./invariants.ts";
 import { BIN_DIR, CNI_DIR, Machine, type Violation } from "./machine.ts";
+import { Pods } from "./pods.ts";
 import { Random } from "./random.ts";
 import { type Container, Runtime } from "./runtime.ts";
-import { confOf } from "./setup.ts";
+import { confOf, everyonesNetworks } from "./setup.ts";
 import { Timeline } from "./timeline.ts";
 
 export interface Outcome {
@@ -49,6 +50,7 @@ class Player {
   hasEnded = false;
   readonly runtime: Runtime;
   private readonly invariants: Invariants;
+  private readonly pods: Pods;
   /** What each container's calls wait for: those before. */
   private readonly queues = new Map<Container, Promise<void>>();
 
@@ -59,7 +61,8 @@ class Player {
     isTraced: boolean,
   ) {
     const { setup } = history;
-    this.invariants = new Invariants(machine, setup);
+    this.pods = new Pods(machine.internet.server, machine.timeline, setup);
+    this.invariants = new Invariants(machine, setup, this.pods);
     const conf = {
       cniVersion: "1.1.0",
       name: "node",
@@ -70,15 +73,22 @@ class Player {
       delegateTimeoutSeconds: setup.delegateTimeoutSeconds,
       logLevel: isTraced ? "verbose" : "panic",
       logToStderr: isTraced,
-      delegates: setup.networks.map(confOf),
+      delegates: everyonesNetworks(setup).map(confOf),
     };
     const program = {
       core,
       machine,
+      kubernetes: setup.kubernetes,
       confFor: ({ valid }: { valid?: unknown }) =>
         JSON.stringify(valid === undefined ? conf : { ...conf, "cni.dev/valid-attachments": valid }),
     };
-    this.runtime = new Runtime(machine, program, this.invariants, setup.containers);
+    this.runtime = new Runtime(
+      machine,
+      program,
+      this.invariants,
+      (container) => this.pods.argsFor(container),
+      setup.containers,
+    );
   }
 
   async play(): Promise<void> {
@@ -127,6 +137,39 @@ class Player {
         return;
       case "disk":
         machine.breakDisk(action.fault, action.forMs);
+        return;
+      case "API server":
+        machine.breakInternet(action.outage, action.times, action.forMs);
+        return;
+      default:
+        this.change(action);
+    }
+  }
+
+  /** Changes what Kubernetes has. */
+  private change(action: Action): void {
+    const { server } = this.machine.internet;
+    const { setup } = this.history;
+    this.machine.trace?.(JSON.stringify(action));
+    switch (action.do) {
+      case "select":
+        this.pods.select(this.container(action.container), action.selects);
+        return;
+      case "delete pod":
+        this.pods.delete(this.container(action.container));
+        return;
+      case "replace pod":
+        this.pods.replace(this.container(action.container));
+        return;
+      case "change NAD": {
+        const network = setup.networks[action.network];
+        if (network === undefined) return;
+        const config = JSON.stringify(confOf({ ...network, kind: action.kind }));
+        server.specify("network-attachment-definitions", network.name, { config });
+        return;
+      }
+      case "delete NAD":
+        server.delete("network-attachment-definitions", setup.networks[action.network]?.name ?? "");
     }
   }
 
