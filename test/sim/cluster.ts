@@ -59,7 +59,8 @@ export function clusterFor(internet: Internet, process: Process): Cluster {
       const answer = await send("PATCH", path, JSON.stringify({ metadata: { uid, annotations } }));
       if ("fault" in answer) throw answer.fault;
       if (answer.status === 200 && answer.body.toString().startsWith("{")) return true;
-      if (answer.status === 404 || (answer.status === 409 && /UID/.test(answer.body.toString())))
+      const isJson = answer.body.toString().startsWith("{");
+      if ((answer.status === 404 && isJson) || (answer.status === 409 && /UID/.test(answer.body.toString())))
         return false;
       throw refused(answer.status);
     },

@@ -9,7 +9,7 @@ import { inThread } from "./threads.ts";
 const script = bundle("crashes");
 
 test.concurrent.each(ALL_CRASHES)(
-  "$attach: an ADD is cut off at every step, then $sequel",
+  "$mode, $attach: an ADD is cut off at every step, then $sequel",
   async (crashes: Crashes) => {
     const found: string[] = [];
     const totals = await inThread(await script, { play: "crashes", crashes, limit: 5 }, (report) => {
@@ -19,7 +19,9 @@ test.concurrent.each(ALL_CRASHES)(
           found.push(`${violation.kind}: ${violation.text}; ${JSON.stringify(report.history)}`);
       }
     });
-    console.log(`${crashes.attach}, ${crashes.sequel}: ${totals.histories} histories, ${totals.calls} calls`);
+    console.log(
+      `${crashes.mode}, ${crashes.attach}, ${crashes.sequel}: ${totals.histories} histories, ${totals.calls} calls`,
+    );
     expect(found).toEqual([]);
     expect(totals.histories).toBeGreaterThan(100 / availableParallelism());
   },

@@ -1,7 +1,7 @@
 // Every place where a call can be cut off, one after the other: an ADD before each of its steps, and then a DEL, or a second
 // ADD, before each of its own; or the node loses its power there.
 import type { Action, History } from "./history.ts";
-import type { Setup } from "./setup.ts";
+import { MODES, type Setup } from "./setup.ts";
 
 const NETWORKS: Setup["networks"] = [
   { name: "a", kind: "bridge", cniVersion: "1.0.0" },
@@ -15,13 +15,16 @@ const LOSSES = 8;
 export type Sequel = "DEL, DEL" | "ADD, DEL" | "power loss, DEL";
 
 export interface Crashes {
+  mode: Setup["mode"];
   attach: Setup["attach"];
   sequel: Sequel;
 }
 
 /** All there are, for the tests. */
-export const ALL_CRASHES: Crashes[] = (["sequential", "parallel"] as const).flatMap((attach) =>
-  (["DEL, DEL", "ADD, DEL", "power loss, DEL"] as const).map((sequel) => ({ attach, sequel })),
+export const ALL_CRASHES: Crashes[] = MODES.flatMap((mode) =>
+  (["sequential", "parallel"] as const).flatMap((attach) =>
+    (["DEL, DEL", "ADD, DEL", "power loss, DEL"] as const).map((sequel) => ({ mode, attach, sequel })),
+  ),
 );
 
 /**
@@ -30,10 +33,11 @@ export const ALL_CRASHES: Crashes[] = (["sequential", "parallel"] as const).flat
  * @param play one; tells which of its calls were cut off, the first being 1
  */
 export async function enumerate(
-  { attach, sequel }: Crashes,
+  { mode, attach, sequel }: Crashes,
   play: (history: History) => Promise<number[]>,
 ): Promise<void> {
   const setup: Setup = {
+    mode,
     attach,
     delegateTimeoutSeconds: 0,
     kubernetes: false,

@@ -20,11 +20,13 @@ export interface Executor {
   call: RuntimeCall;
   /** Are children killed with their parent, as the shim's are (PR_SET_PDEATHSIG)? */
   diesWithParent: boolean;
+  /** Is told of each child. */
+  started?: (child: Process) => void;
 }
 
 /** As the Host port has it. */
 export async function execute(
-  { machine, parent, call, diesWithParent }: Executor,
+  { machine, parent, call, diesWithParent, started }: Executor,
   path: string,
   options: ExecuteOptions,
 ): Promise<Execution> {
@@ -38,6 +40,7 @@ export async function execute(
     if (!machine.disk.exists(path)) throw new Fault(Code.ioFailure, `${path} cannot be executed: ENOENT`);
     return machine.start(`  [${call.verb} ${call.containerId}] ${what}`);
   });
+  started?.(child);
   const withdraw = diesWithParent ? parent.onEnd(() => child.end()) : () => undefined;
   const mischief = isPlugin ? machine.mischiefFor(verb) : undefined;
   const ended = isPlugin

@@ -4,7 +4,7 @@ import { MISBEHAVIOURS, type Misbehaviour } from "./mischief.ts";
 import { OUTAGES, type Outage } from "./outage.ts";
 import { Random } from "./random.ts";
 import type { Ending } from "./runtime.ts";
-import { KINDS, type Kind, type Setup } from "./setup.ts";
+import { KINDS, type Kind, MODES, type Setup } from "./setup.ts";
 
 export type Action =
   | ({ do: "ADD" | "DEL" | "CHECK"; container: number } & Ending)
@@ -13,6 +13,7 @@ export type Action =
   | { do: "reboot"; powerLoss: boolean }
   | { do: "plugin"; verb: string; how: Misbehaviour; acts: number; times: number }
   | { do: "disk"; fault: DiskFault; forMs: number }
+  | { do: "resident process"; what: "dies" | "starts" | "is refused" }
   | { do: "API server"; outage: Outage; times?: number; forMs?: number }
   | { do: "select"; container: number; selects: number[] }
   | { do: "delete pod" | "replace pod"; container: number }
@@ -54,6 +55,7 @@ function randomSetup(random: Random): Setup {
     selects: kubernetes ? randomSelection(random, networks.length) : [],
   }));
   return {
+    mode: random.pick(MODES),
     attach: random.pick(["sequential", "parallel"]),
     delegateTimeoutSeconds: random.pick([0, 10]),
     kubernetes,
@@ -71,6 +73,9 @@ function randomSelection(random: Random, networks: number): number[] {
 function randomAction(random: Random, setup: Setup): Action {
   const container = random.below(setup.containers.length);
   const kind = random.below(setup.kubernetes ? 120 : 100);
+  if (setup.mode !== "one-shot" && random.chance(0.1)) {
+    return { do: "resident process", what: random.pick(["dies", "dies", "starts", "is refused"]) };
+  }
   if (kind < 36) return { do: "ADD", container, ...randomEnding(random) };
   if (kind < 62) return { do: "DEL", container, ...randomEnding(random) };
   if (kind < 66) return { do: "CHECK", container };
@@ -125,7 +130,7 @@ function randomEnding(random: Random): Ending {
 /** A line a step, as the trace has it. */
 export function printed({ seed, setup, steps }: History): string {
   const lines = [
-    `seed ${seed}: ${setup.attach}, limit ${setup.delegateTimeoutSeconds} s${setup.kubernetes ? ", Kubernetes" : ""}`,
+    `seed ${seed}: ${setup.mode}, ${setup.attach}, limit ${setup.delegateTimeoutSeconds} s${setup.kubernetes ? ", Kubernetes" : ""}`,
     `networks: ${setup.networks.map(({ name, kind, cniVersion }) => `${name} (${kind}, ${cniVersion})`).join(", ")}`,
     `containers: ${setup.containers.map(({ id, ifname, selects }) => `${id} ${ifname} [${selects}]`).join(", ")}`,
     ...steps.map((step, index) => `${index + 1}. ${JSON.stringify(step)}`),

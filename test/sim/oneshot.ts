@@ -21,7 +21,7 @@ export interface Program {
 }
 
 /** The node as the process that the runtime has executed sees it. */
-export function hostOf(machine: Machine, process: Process, call: RuntimeCall, diesWithParent: boolean): Host {
+function hostOf(machine: Machine, process: Process, call: RuntimeCall): Host {
   return {
     ...filesOn(new ProcessDisk(machine.disk, process)),
     prepare: () => undefined,
@@ -29,7 +29,8 @@ export function hostOf(machine: Machine, process: Process, call: RuntimeCall, di
     grpc: async () => {
       throw new Error("no history has a kubelet's socket");
     },
-    execute: (path, options) => execute({ machine, parent: process, call, diesWithParent }, path, options),
+    execute: (path, options) =>
+      execute({ machine, parent: process, call, diesWithParent: false }, path, options),
   };
 }
 
@@ -49,16 +50,19 @@ export function environmentOf({
   };
 }
 
-/** Carries the call out in `process`. Never resolves where that dies. */
+/** Of the ports, those that do not depend on the call. */
+export function portsOf({ core }: Program, { clock }: Process) {
+  return { core, clock, builtIns: BUILT_INS };
+}
+
+/** Carries the call out in `process`. Never resolves if that dies. */
 export function runOneShot(program: Program, process: Process, call: RuntimeCall): Promise<Answer> {
-  const { core, machine } = program;
+  const { kubernetes, machine } = program;
   const ports = {
-    core,
-    clock: process.clock,
-    builtIns: BUILT_INS,
-    host: () => hostOf(machine, process, call, false),
+    ...portsOf(program, process),
+    host: () => hostOf(machine, process, call),
     stderr: (line: string) => process.trace(line.trimEnd()),
-    cluster: () => (program.kubernetes ? clusterFor(machine.internet, process) : undefined),
+    cluster: () => (kubernetes ? clusterFor(machine.internet, process) : undefined),
   };
   return carryOut(ports, environmentOf(call), Buffer.from(program.confFor(call)));
 }

@@ -2,7 +2,7 @@
 import type { Answer } from "../../launcher/attach/verbs.ts";
 import type { Machine } from "./machine.ts";
 import type { RuntimeCall } from "./network.ts";
-import { type Program, runOneShot } from "./oneshot.ts";
+import type { Process } from "./process.ts";
 import type { ContainerSetup } from "./setup.ts";
 
 /** How a call is to end before its time. */
@@ -33,6 +33,14 @@ export interface Observer {
   lost(call: RuntimeCall): void;
 }
 
+interface Given {
+  /** Carries a call out for the process that the runtime has executed. Never resolves if that dies. */
+  carryOut(process: Process, call: RuntimeCall): Promise<Answer>;
+  /** CNI_ARGS */
+  argsFor(container: ContainerSetup): string;
+  observer: Observer;
+}
+
 export class Runtime {
   readonly containers: Container[];
   /** How many calls it has made, and which of them were cut off at a step. */
@@ -41,9 +49,7 @@ export class Runtime {
 
   constructor(
     private readonly machine: Machine,
-    private readonly program: Program,
-    private readonly observer: Observer,
-    private readonly argsFor: (container: ContainerSetup) => string,
+    private readonly given: Given,
     containers: ContainerSetup[],
   ) {
     this.containers = containers.map((container) => ({ ...container, known: "nothing" }));
@@ -67,17 +73,17 @@ export class Runtime {
       this.rebooted();
     });
     process.trace("begins");
-    this.observer.began(call);
+    this.given.observer.began(call);
     const answer = await new Promise<Answer | undefined>((resolve) => {
       process.onEnd(() => resolve(undefined));
       const limit = ending.killAfterMs ?? PATIENCE_MS;
       const timer = machine.timeline.after(limit, () => {
         process.trace("is killed by the runtime, which has lost its patience");
-        if (ending.killAfterMs === undefined) this.observer.lost(call);
+        if (ending.killAfterMs === undefined) this.given.observer.lost(call);
         process.end();
       });
       process.onEnd(() => timer.cancel());
-      void runOneShot(this.program, process, call).then((given) => {
+      void this.given.carryOut(process, call).then((given) => {
         if (!process.alive) return;
         process.trace(`answers ${given.exitCode} ${given.stdout.trim()}`);
         resolve(given);
@@ -87,7 +93,7 @@ export class Runtime {
     if (answer === undefined) return undefined;
     if (answer.exitCode === 0 && verb === "ADD") container.known = "attached";
     if (answer.exitCode === 0 && verb === "DEL") container.known = "detached";
-    this.observer.answered(call, container, answer);
+    this.given.observer.answered(call, container, answer);
     return answer;
   }
 
@@ -100,7 +106,14 @@ export class Runtime {
 
   private request(verb: RuntimeCall["verb"], container: Container): RuntimeCall {
     const { id, ifname, netns } = container;
-    const call = { id: ++this.calls, verb, containerId: id, ifname, netns, args: this.argsFor(container) };
+    const call = {
+      id: ++this.calls,
+      verb,
+      containerId: id,
+      ifname,
+      netns,
+      args: this.given.argsFor(container),
+    };
     if (verb !== "GC") return call;
     const living = this.containers.filter(({ known }) => known === "attached" || known === "unsure");
     return { ...call, valid: living.map((one) => ({ containerID: one.id, ifname: one.ifname })) };

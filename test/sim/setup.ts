@@ -20,7 +20,11 @@ export interface ContainerSetup {
   selects: number[];
 }
 
+/** Who decides: the process that the runtime executes, or a resident one behind it. */
+export const MODES = ["one-shot", "resident"] as const;
+
 export interface Setup {
+  mode: (typeof MODES)[number];
   attach: "sequential" | "parallel";
   /** 0 for no limit. */
   delegateTimeoutSeconds: number;

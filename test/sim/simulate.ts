@@ -3,10 +3,14 @@ import type { Core } from "../../launcher/core/index.ts";
 import type { Action, History } from "./history.ts";
 import { Invariants } from "./invariants.ts";
 import { BIN_DIR, CNI_DIR, Machine, type Violation } from "./machine.ts";
+import type { RuntimeCall } from "./network.ts";
+import { runOneShot } from "./oneshot.ts";
 import { Pods } from "./pods.ts";
+import type { Process } from "./process.ts";
 import { Random } from "./random.ts";
+import { Resident } from "./resident.ts";
 import { type Container, Runtime } from "./runtime.ts";
-import { confOf, everyonesNetworks } from "./setup.ts";
+import { type ContainerSetup, confOf, everyonesNetworks } from "./setup.ts";
 import { Timeline } from "./timeline.ts";
 
 export interface Outcome {
@@ -51,6 +55,7 @@ class Player {
   readonly runtime: Runtime;
   private readonly invariants: Invariants;
   private readonly pods: Pods;
+  private readonly resident: Resident | undefined;
   /** What each container's calls wait for: those before. */
   private readonly queues = new Map<Container, Promise<void>>();
 
@@ -82,13 +87,12 @@ class Player {
       confFor: ({ valid }: { valid?: unknown }) =>
         JSON.stringify(valid === undefined ? conf : { ...conf, "cni.dev/valid-attachments": valid }),
     };
-    this.runtime = new Runtime(
-      machine,
-      program,
-      this.invariants,
-      (container) => this.pods.argsFor(container),
-      setup.containers,
-    );
+    const resident = setup.mode === "one-shot" ? undefined : new Resident(program);
+    const carryOut = (process: Process, call: RuntimeCall) =>
+      resident ? resident.call(process, call) : runOneShot(program, process, call);
+    const argsFor = (container: ContainerSetup) => this.pods.argsFor(container);
+    this.resident = resident;
+    this.runtime = new Runtime(machine, { carryOut, argsFor, observer: this.invariants }, setup.containers);
   }
 
   async play(): Promise<void> {
@@ -137,6 +141,11 @@ class Player {
         return;
       case "disk":
         machine.breakDisk(action.fault, action.forMs);
+        return;
+      case "resident process":
+        if (action.what === "dies") this.resident?.kill();
+        if (action.what === "starts") this.resident?.start();
+        if (action.what === "is refused" && this.resident) this.resident.refusals++;
         return;
       case "API server":
         machine.breakInternet(action.outage, action.times, action.forMs);
