@@ -47,9 +47,9 @@ export class Invariants {
     if (!this.isUndisturbed(call)) return;
     if (call.verb === "ADD" && !succeeded) this.noneAttached(call);
     const took = this.machine.timeline.now() - (this.begun.get(call.id)?.ms ?? 0);
-    if (took > LIMITS_MS[call.verb]) {
-      this.machine.violated("too-slow", `${call.verb} ${call.containerId} took ${Math.round(took)} ms`);
-    }
+    if (took <= LIMITS_MS[call.verb]) return;
+    const kind = took - call.waitedMs > LIMITS_MS[call.verb] ? "too-slow" : "waits-too-long";
+    this.machine.violated(kind, `${call.verb} ${call.containerId} took ${Math.round(took)} ms`);
   }
 
   /** The runtime gave up: nothing of Plexus may take that long, unless a plugin does. */

@@ -16,6 +16,12 @@ export const KNOWN: Known[] = [
       "a delegate outlives a one-shot plexus that is killed with SIGKILL, and goes on while the DEL that follows is carried " +
       "out: what it makes afterwards nobody undoes. Through the shim it dies too (PR_SET_PDEATHSIG)",
   },
+  {
+    kind: "waits-too-long",
+    why:
+      "in the resident process, calls that wait for an API server that is down keep their turns (launcher/resident/" +
+      "admission.ts): a DEL, which does not need it, waits until one of them gives up, half a minute",
+  },
 ];
 
 /** The known class that a violation is of. */

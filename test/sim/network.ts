@@ -13,6 +13,8 @@ export interface RuntimeCall {
   args: string;
   /** For GC: the attachments that live, by the runtime's names. */
   valid?: { containerID: string; ifname: string }[];
+  /** How long it waited for its turn in the resident process. */
+  waitedMs: number;
 }
 
 /** Whose something is: the attachment of the runtime's that it was made for. */

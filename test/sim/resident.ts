@@ -58,9 +58,11 @@ export class Resident {
       const withdraw = process.onEnd(
         () => void shim.step("loses the resident process", FRAME_MS, () => resolve(undefined)),
       );
+      const came = process.clock.now();
       const work = async () => {
         if (!shim.alive) return;
         host.resident = process;
+        call.waitedMs = process.clock.now() - came;
         const ports = {
           ...portsOf(this.program, process),
           host: () => host.host,
