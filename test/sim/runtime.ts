@@ -113,6 +113,7 @@ export class Runtime {
       ifname,
       netns,
       args: this.given.argsFor(container),
+      waitedMs: 0,
     };
     if (verb !== "GC") return call;
     const living = this.containers.filter(({ known }) => known === "attached" || known === "unsure");
