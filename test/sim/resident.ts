@@ -145,7 +145,9 @@ class ShimHost {
 
   private file<T>(what: string, work: () => Promise<T>): Promise<T> {
     return this.ask(what, () => {
-      const done = this.files.catch(() => undefined).then(() => (this.resident?.alive ? work() : NEVER));
+      const before = this.files.catch(() => undefined);
+      // If the resident process has died meanwhile, nobody is told of it.
+      const done = before.then(() => (this.resident?.alive ? work() : (undefined as T)));
       this.files = done;
       return done;
     });
@@ -183,6 +185,3 @@ class ShimHost {
     });
   }
 }
-
-/** The resident process has died before the shim came to it. */
-const NEVER = new Promise<never>(() => undefined);
