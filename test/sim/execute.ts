@@ -41,6 +41,11 @@ export async function execute(
     return machine.start(`  [${call.verb} ${call.containerId}] ${what}`);
   });
   started?.(child);
+  if (isPlugin) {
+    const { CNI_CONTAINERID: containerId = "", CNI_IFNAME: ifname = "" } = options.env;
+    machine.runs(child, containerId, parent);
+    machine.pluginStarted?.(call, { type, verb, containerId, ifname });
+  }
   const withdraw = diesWithParent ? parent.onEnd(() => child.end()) : () => undefined;
   const mischief = isPlugin ? machine.mischiefFor(verb) : undefined;
   const ended = isPlugin

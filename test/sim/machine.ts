@@ -4,11 +4,12 @@ import { Disk, type DiskFault } from "./disk.ts";
 import { Internet } from "./http.ts";
 import { Addresses } from "./ipam.ts";
 import type { Mischief } from "./mischief.ts";
-import { Namespace, Network, type Owner, type RuntimeCall } from "./network.ts";
+import { Namespace, Network, type Owner, type PluginStart, type RuntimeCall } from "./network.ts";
 import type { Outage } from "./outage.ts";
 import { type Ground, Process } from "./process.ts";
 import type { Random } from "./random.ts";
 import type { Timeline } from "./timeline.ts";
+import { Troubles } from "./troubles.ts";
 
 export const CNI_DIR = "/var/lib/cni/multus";
 export const BIN_DIR = "/opt/cni/bin";
@@ -31,10 +32,15 @@ export class Machine implements Ground {
   readonly violations: Violation[] = [];
   /** What is going to go wrong with plugins, in the order in which it does. */
   mischief: Mischief[] = [];
-  /** How often the undoing of something was in the way: a DEL of a plugin, a disk that fails, a reboot. */
-  disturbances = 0;
+  readonly troubles = new Troubles();
+  /** Is the API server's outage such that an ADD may fail? */
+  isOutageFelt = false;
+  /** Is told of each execution of a plugin. */
+  pluginStarted: ((call: RuntimeCall, start: PluginStart) => void) | undefined;
   readonly trace: ((line: string) => void) | undefined;
   private readonly processes = new Set<Process>();
+  /** The plugins that run: for which container, and who has executed them. */
+  private readonly plugins = new Map<Process, { containerId: string; parent: Process }>();
   private lastPid = 100;
 
   /** @param trace takes a line for each event, with its time */
@@ -68,9 +74,20 @@ export class Machine implements Ground {
     const found = this.mischief.find((one) => one.verb === verb && one.times > 0);
     if (found === undefined) return undefined;
     found.times--;
-    if (verb !== "ADD" || found.how === "hang" || found.how === "slow") this.disturbances++;
+    this.troubles.plugin(verb, found.how);
     this.trace?.(`this ${verb} is going to ${found.how} after ${found.acts} acts`);
     return found;
+  }
+
+  /** A plugin runs for a container. */
+  runs(plugin: Process, containerId: string, parent: Process): void {
+    this.plugins.set(plugin, { containerId, parent });
+    plugin.onEnd(() => this.plugins.delete(plugin));
+  }
+
+  /** Does a plugin run for the container, that nobody waits for any more? */
+  hasOrphans(containerId: string): boolean {
+    return [...this.plugins.values()].some((one) => one.containerId === containerId && !one.parent.alive);
   }
 
   endAll(): void {
@@ -89,7 +106,7 @@ export class Machine implements Ground {
 
   /** Ends all processes and takes away what is only in memory; files are kept, or, without power, what was synced. */
   reboot(powerLoss: boolean): void {
-    this.disturbances++;
+    this.troubles.node();
     this.trace?.(powerLoss ? "the node loses its power" : "the node is rebooted");
     this.endAll();
     this.network = new Network();
@@ -99,10 +116,10 @@ export class Machine implements Ground {
 
   breakDisk(fault: DiskFault, forMs: number): void {
     this.trace?.(`the disk is ${fault}, for ${forMs} ms`);
-    this.disturbances++;
+    this.troubles.node();
     this.disk.fault = fault;
     this.timeline.after(forMs, () => {
-      this.disturbances++;
+      this.troubles.node();
       if (this.disk.fault === fault) this.disk.fault = undefined;
     });
   }
@@ -111,11 +128,13 @@ export class Machine implements Ground {
   breakInternet(outage: Outage, times: number | undefined, forMs: number | undefined): void {
     this.trace?.(`the API server: ${outage}, ${times === undefined ? `for ${forMs} ms` : `${times} times`}`);
     const { internet, timeline } = this;
+    this.isOutageFelt = this.troubles.outage(outage, forMs);
     internet.outage = outage;
     internet.times = times ?? Number.POSITIVE_INFINITY;
     if (outage === "down" || outage === "broken off") internet.server.endWatches(outage === "broken off");
     if (forMs === undefined) return;
     timeline.after(forMs, () => {
+      this.troubles.outage(outage, forMs);
       if (internet.outage === outage) internet.outage = undefined;
     });
   }

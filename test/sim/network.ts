@@ -13,8 +13,18 @@ export interface RuntimeCall {
   args: string;
   /** For GC: the attachments that live, by the runtime's names. */
   valid?: { containerID: string; ifname: string }[];
+  /** Is it `plexus` that carries it out, after a resident process has begun to? */
+  isBegunAnew: boolean;
   /** How long it waited for its turn in the resident process. */
   waitedMs: number;
+}
+
+/** An execution of a plugin that begins. */
+export interface PluginStart {
+  type: string;
+  verb: string;
+  containerId: string;
+  ifname: string;
 }
 
 /** Whose something is: the attachment of the runtime's that it was made for. */
@@ -60,19 +70,5 @@ export class Network {
     this.macs++;
     const [high, low] = [this.macs >> 8, this.macs & 255].map((byte) => byte.toString(16).padStart(2, "0"));
     return `02:00:00:00:${high}:${low}`;
-  }
-
-  /** All links and rules of an attachment, in words. */
-  of(containerId: string, ifname: string): { what: string; owner: Owner }[] {
-    const isIts = ({ owner }: { owner: Owner }) =>
-      owner.containerId === containerId && owner.ifname === ifname;
-    const found: { what: string; owner: Owner }[] = [];
-    for (const [path, { links }] of this.namespaces) {
-      for (const [name, { owner, pci }] of links) {
-        if (pci === undefined) found.push({ what: `link ${name} in ${path}`, owner });
-      }
-    }
-    for (const [key, owner] of this.rules) found.push({ what: `rules of ${key}`, owner });
-    return found.filter(isIts);
   }
 }

@@ -78,6 +78,19 @@ export class Pods {
     return pod.metadata.annotations?.[NETWORK_STATUS];
   }
 
+  /** The names of pods that are not a container's own, and have a network-status all the same. */
+  strangersWithStatus(): string[] {
+    return this.setup.containers.map(podName).filter((name, index) => {
+      const pod = this.server.get("pods", name);
+      const own = this.uids.get(this.setup.containers[index]?.id ?? "");
+      return (
+        pod !== undefined &&
+        pod.metadata.uid !== own &&
+        pod.metadata.annotations?.[NETWORK_STATUS] !== undefined
+      );
+    });
+  }
+
   private create(container: ContainerSetup): string {
     const annotation = annotationFor(this.setup, container.selects);
     this.note(container, annotation);

@@ -46,6 +46,7 @@ export class Resident {
     if (answer !== undefined) return answer;
     await host.end();
     shim.trace("becomes plexus");
+    call.isBegunAnew = true;
     return runOneShot(this.program, shim, call);
   }
 

@@ -2,16 +2,22 @@
 //   --seed N            the first seed; without it, one of the time of day
 //   --histories M       how many; without it, the one of the seed, with its trace
 //   --history FILE      one history, as JSON, with its trace
+//   --no-shorten        do not look for the shortest that is violated in the same way
+//   --defects           breaks defects in, and says what finds each
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { bundle } from "./bundle.ts";
+import { DEFECTS } from "./defects.ts";
 import { type History, historyOf, printed } from "./history.ts";
+import { hunt, rowOf } from "./hunt.ts";
 import { knownClass } from "./known.ts";
 import type { Violation } from "./machine.ts";
 import { inThread, playSeeds } from "./threads.ts";
 
 /** After so many that were violated in ways that are not known, a run ends. */
 const LIMIT = 1_000;
+/** For each defect. */
+const DEFECT_HISTORIES = 5_000;
 
 const { values } = parseArgs({
   options: {
@@ -19,11 +25,14 @@ const { values } = parseArgs({
     histories: { type: "string" },
     history: { type: "string" },
     "no-shorten": { type: "boolean" },
+    defects: { type: "boolean" },
   },
 });
 const seed = values.seed === undefined ? Date.now() : Number(values.seed);
 const script = await bundle("worker");
-if (values.history !== undefined) {
+if (values.defects) {
+  await breakIn();
+} else if (values.history !== undefined) {
   await replay(JSON.parse(readFileSync(values.history, "utf8")) as History);
 } else if (values.histories === undefined) {
   await replay(historyOf(seed));
@@ -45,6 +54,15 @@ async function replay(history: History): Promise<void> {
   if (violations.length === 0) console.log("\nnothing was violated");
   if (shortest) console.log(`\nthe shortest like it:\n${printed(shortest)}\n${JSON.stringify(shortest)}`);
   if (violations.some((violation) => knownClass(violation) === undefined)) process.exitCode = 1;
+}
+
+/** Prints the table in docs/testing.md. */
+async function breakIn(): Promise<void> {
+  for (const defect of DEFECTS) {
+    const found = await hunt(defect, DEFECT_HISTORIES);
+    console.log(rowOf(defect, found));
+    if (found === undefined) process.exitCode = 1;
+  }
 }
 
 /** Many, each kind of violation with the seed of the first. */

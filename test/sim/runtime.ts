@@ -27,7 +27,7 @@ const PATIENCE_MS = 240_000;
 
 /** Is told of calls. */
 export interface Observer {
-  began(call: RuntimeCall): void;
+  began(call: RuntimeCall, container: Container): void;
   answered(call: RuntimeCall, container: Container, answer: Answer): void;
   /** The runtime has waited in vain. */
   lost(call: RuntimeCall): void;
@@ -64,7 +64,6 @@ export class Runtime {
     const { machine } = this;
     const call = this.request(verb, container);
     if (verb === "ADD") machine.addNamespace(container.netns);
-    if (verb === "ADD" || verb === "DEL") container.known = "unsure";
     const title = `${verb} ${verb === "GC" || verb === "STATUS" ? "" : `${call.containerId} ${call.ifname}`} #${call.id}`;
     const process = machine.start(title, ending.dieAt, () => {
       this.cut.push(call.id);
@@ -73,7 +72,8 @@ export class Runtime {
       this.rebooted();
     });
     process.trace("begins");
-    this.given.observer.began(call);
+    this.given.observer.began(call, container);
+    if (verb === "ADD" || verb === "DEL") container.known = "unsure";
     const answer = await new Promise<Answer | undefined>((resolve) => {
       process.onEnd(() => resolve(undefined));
       const limit = ending.killAfterMs ?? PATIENCE_MS;
@@ -113,6 +113,7 @@ export class Runtime {
       ifname,
       netns,
       args: this.given.argsFor(container),
+      isBegunAnew: false,
       waitedMs: 0,
     };
     if (verb !== "GC") return call;

@@ -1,0 +1,51 @@
+// What there is of an attachment on the node.
+import { CNI_DIR, type Machine } from "./machine.ts";
+import type { Owner } from "./network.ts";
+import type { Setup } from "./setup.ts";
+
+/** Something that is there. */
+export interface Left {
+  what: string;
+  isOrphan: boolean;
+}
+
+/** Links, addresses and rules that were made for an attachment of the runtime's; without names, those of all. */
+export function resources(machine: Machine, containerId?: string, ifname?: string): Left[] {
+  const { addresses, network } = machine;
+  const found: { what: string; owner: Owner | undefined }[] = [];
+  for (const [path, { links }] of network.namespaces) {
+    for (const [name, { owner }] of links) found.push({ what: `link ${name} in ${path}`, owner });
+  }
+  for (const [key, owner] of network.rules) found.push({ what: `rules of ${key}`, owner });
+  for (const { address, network: name, owner } of addresses.all()) {
+    found.push({ what: `address ${address} of ${name}`, owner });
+  }
+  return found
+    .filter(({ owner }) => containerId === undefined || owner?.containerId === containerId)
+    .filter(({ owner }) => ifname === undefined || owner?.ifname === ifname)
+    .map(({ what, owner }) => ({ what, isOrphan: owner?.isOrphan ?? false }));
+}
+
+/** The files in the state directory that are a container's. */
+export function stateFiles({ disk }: Machine, { networks }: Setup, containerId: string): string[] {
+  return disk.files(CNI_DIR).filter((path) => {
+    if (path === `${CNI_DIR}/${containerId}` || path.startsWith(`${CNI_DIR}/.${containerId}.`)) return true;
+    if (!path.startsWith(`${CNI_DIR}/results/`)) return false;
+    return networks.some(({ name }) => {
+      const rest = path.slice(`${CNI_DIR}/results/`.length).replace(/^\./, "");
+      return (
+        rest.startsWith(`${name}-${containerId}-`) &&
+        !rest.slice(name.length + containerId.length + 2).includes("-")
+      );
+    });
+  });
+}
+
+/** Reports what is left; that which was made by orphans, apart. */
+export function report(machine: Machine, kind: string, when: string, left: Left[]): void {
+  for (const isOrphan of [false, true]) {
+    const whats = left.filter((one) => one.isOrphan === isOrphan).map(({ what }) => what);
+    if (whats.length > 0)
+      machine.violated(isOrphan ? "left-by-orphan" : kind, `${when}: ${whats.join(", ")}`);
+  }
+}
