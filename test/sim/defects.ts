@@ -42,26 +42,19 @@ export const DEFECTS: Defect[] = [
     patches: [
       {
         file: FILES,
-        from: "const temporary = `${dir}/.${basename(path)}.${process.pid}`;",
-        to: "const temporary = path;",
+        from: "const temporary =",
+        to: "const temporary = true ? path :",
       },
     ],
     by: CUT_OFF_TWICE,
-  },
-  {
-    what: "a temporary file stays when writing it fails",
-    patches: [
-      { file: FILES, from: "    await disk.unlink(temporary).catch(unlessMissing(undefined));\n", to: "" },
-    ],
-    by: "seeds",
   },
   {
     what: "temporary files of a process that was killed stay after DEL",
     patches: [
       {
         file: STATE,
-        from: "    await this.removeTemporaries(this.cniDir, (name) => name.startsWith(`.${containerId}.`));\n",
-        to: "",
+        from: "await this.removeTemporaries(this.cniDir,",
+        to: "if (this.cniDir === undefined) await this.removeTemporaries(this.cniDir,",
       },
     ],
     by: CUT_OFF_TWICE,
@@ -109,8 +102,8 @@ export const DEFECTS: Defect[] = [
     patches: [
       {
         file: DEL,
-        from: "`${delegate.network}-${runtime.containerId}-${delegate.ifname}`",
-        to: "`${delegate.network}-${delegate.ifname}-${runtime.containerId}`",
+        from: "await state.removeCache(`",
+        to: "await state.removeCache(`other-",
       },
     ],
     by: "seeds",

@@ -41,6 +41,7 @@ export async function execute(
     return machine.start(`  [${call.verb} ${call.containerId}] ${what}`);
   });
   started?.(child);
+  if (!child.alive) return new Promise(() => undefined);
   if (isPlugin) {
     const { CNI_CONTAINERID: containerId = "", CNI_IFNAME: ifname = "" } = options.env;
     machine.runs(child, containerId, parent);

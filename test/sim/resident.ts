@@ -93,6 +93,7 @@ class ShimHost {
   /** Who decides; set once the call's turn has come. */
   resident: Process | undefined;
   isRefused = false;
+  private hasEnded = false;
   /** The shim does file operations one after the other. */
   private files: Promise<unknown> = Promise.resolve();
   private readonly children = new Set<Process>();
@@ -109,6 +110,7 @@ class ShimHost {
 
   /** The shim is going to do the call itself: ends what it executes, and finishes the file operation that it is at. */
   async end(): Promise<void> {
+    this.hasEnded = true;
     for (const child of this.children) child.end();
     await this.files.catch(() => undefined);
   }
@@ -137,6 +139,7 @@ class ShimHost {
   private execute(path: string, options: ExecuteOptions) {
     const { machine } = this.program;
     const started = (child: Process) => {
+      if (this.hasEnded) child.end();
       this.children.add(child);
       child.onEnd(() => this.children.delete(child));
     };
