@@ -38,8 +38,8 @@ const CODES: Record<DiskFault, string> = { full: "ENOSPC", "read-only": "EROFS",
 export class Disk {
   /** What is wrong with it now. */
   fault: DiskFault | undefined;
-  /** Is told of each file that a process writes, gives a name or removes. */
-  touched: ((process: Process, path: string) => void) | undefined;
+  /** Is told of each file that a process has written, given a name (and the one it had) or removed. */
+  touched: ((process: Process, path: string, from?: string) => void) | undefined;
   private root = new Directory();
 
   /** @param random decides what of a fault a step meets, and what a loss of power leaves */

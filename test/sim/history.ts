@@ -4,7 +4,7 @@ import { MISBEHAVIOURS, type Misbehaviour } from "./mischief.ts";
 import { OUTAGES, type Outage } from "./outage.ts";
 import { Random } from "./random.ts";
 import type { Ending } from "./runtime.ts";
-import { KINDS, type Kind, MODES, type Setup } from "./setup.ts";
+import { type Kind, MODES, type Setup } from "./setup.ts";
 
 export type Action =
   | ({ do: "ADD" | "DEL" | "CHECK"; container: number } & Ending)
@@ -12,6 +12,7 @@ export type Action =
   | { do: "end namespace"; container: number }
   | { do: "reboot"; powerLoss: boolean }
   | { do: "plugin"; verb: string; how: Misbehaviour; acts: number; times: number }
+  | { do: "remove plugin"; type: string }
   | { do: "disk"; fault: DiskFault; forMs: number }
   | { do: "resident process"; what: "dies" | "starts" | "is refused" }
   | { do: "API server"; outage: Outage; times?: number; forMs?: number }
@@ -41,17 +42,24 @@ export function historyOf(seed: number): History {
   return { seed, setup, steps };
 }
 
+/** The names of networks and the IDs of containers: plain ones, and such that are parts of each other. */
+const NAMES = { networks: ["a", "b", "c", "d"], containers: ["c1", "c2", "c3"] };
+const ALIKE = { networks: ["n", "n-x", "x-n", "n-x-y"], containers: ["x", "x-y", "y"] };
+
 function randomSetup(random: Random): Setup {
   const kubernetes = random.chance(0.5);
+  const names = random.chance(0.8) ? NAMES : ALIKE;
   const networks = Array.from({ length: random.between(1, kubernetes ? 4 : 3) }, (_, index) => ({
-    name: ["a", "b", "c", "d"][index] ?? "",
-    kind: random.pick(KINDS),
+    name: names.networks[index] ?? "",
+    kind: randomKind(random),
     cniVersion: random.pick(["1.0.0", "1.1.0"]),
   }));
+  // With one network, a container can be added under two names.
+  const isTwice = !kubernetes && networks.length === 1 && random.chance(0.5);
   const containers = Array.from({ length: random.between(1, 3) }, (_, index) => ({
-    id: `c${index + 1}`,
-    netns: `/run/netns/n${index + 1}`,
-    ifname: "eth0",
+    id: names.containers[isTwice ? 0 : index] ?? "",
+    netns: `/run/netns/n${isTwice ? 1 : index + 1}`,
+    ifname: `eth${isTwice ? index : 0}`,
     selects: kubernetes ? randomSelection(random, networks.length) : [],
   }));
   return {
@@ -62,6 +70,13 @@ function randomSetup(random: Random): Setup {
     networks,
     containers,
   };
+}
+
+/** Seldom one that is refused: nothing else happens with it. */
+function randomKind(random: Random): Kind {
+  return random.chance(0.02)
+    ? random.pick(["refused", "refused chain"])
+    : random.pick(["bridge", "macvlan", "chain"]);
 }
 
 /** Of the networks but the first; one can be selected twice. */
@@ -81,6 +96,7 @@ function randomAction(random: Random, setup: Setup): Action {
   if (kind < 66) return { do: "CHECK", container };
   if (kind < 72) return { do: "GC", ...randomEnding(random) };
   if (kind < 74) return { do: "STATUS" };
+  if (kind < 75) return { do: "remove plugin", type: random.pick(["bridge", "macvlan", "portmap"]) };
   if (kind < 79) return { do: "end namespace", container };
   if (kind < 84) return { do: "reboot", powerLoss: random.chance(0.7) };
   if (kind < 95) {
@@ -109,7 +125,7 @@ function randomChange(random: Random, { networks }: Setup, container: number): A
       return { do: random.pick(["delete pod", "replace pod"]), container };
     case 2:
       return random.chance(0.7)
-        ? { do: "change NAD", network, kind: random.pick(KINDS) }
+        ? { do: "change NAD", network, kind: randomKind(random) }
         : { do: "delete NAD", network };
     default: {
       const outage = random.pick(OUTAGES);

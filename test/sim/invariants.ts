@@ -1,9 +1,10 @@
 // What must hold, whatever happens: asked after each call that was answered, and at the end of a history.
 import type { Answer } from "../../launcher/attach/verbs.ts";
 import { checkAttached } from "./attached.ts";
-import { report, resources, stateFiles } from "./leftovers.ts";
+import { report, resources } from "./leftovers.ts";
 import { CNI_DIR, type Machine } from "./machine.ts";
 import type { RuntimeCall } from "./network.ts";
+import type { Ownership } from "./ownership.ts";
 import type { Pods } from "./pods.ts";
 import type { Container } from "./runtime.ts";
 import type { Setup } from "./setup.ts";
@@ -33,13 +34,14 @@ export class Invariants {
     private readonly machine: Machine,
     private readonly setup: Setup,
     private readonly pods: Pods,
+    private readonly ownership: Ownership,
   ) {}
 
   began(call: RuntimeCall, { known }: Container): void {
     const { disk, timeline, troubles } = this.machine;
     const { attaching, undoing } = troubles;
     // On a disk that fails already, everything is disturbed.
-    const isWell = disk.fault === undefined;
+    const isWell = disk.fault === undefined && !this.machine.isIncomplete;
     this.begun.set(call.id, {
       ms: timeline.now(),
       undoing: isWell ? undoing : -1,
@@ -56,7 +58,7 @@ export class Invariants {
     const isDone = answer.exitCode === 0;
     const since = this.begun.get(call.id)?.ms ?? 0;
     if (verb === "DEL" && isDone) {
-      const files = stateFiles(this.machine, this.setup, containerId);
+      const files = this.ownership.filesOf(containerId, ifname);
       const left = files.map((what) => ({ what, isOrphan: false }));
       report(this.machine, "left-after-del", when, [
         ...resources(this.machine, containerId, ifname),

@@ -3,21 +3,38 @@
 import type { Violation } from "./machine.ts";
 
 export interface Known {
-  kind: string;
-  /** What of the violation's text makes it this one. */
-  text?: RegExp;
+  name: string;
+  /** Violations of the class, as `kind: text`; those that follow from others too. */
+  matches: RegExp;
   why: string;
 }
 
 export const KNOWN: Known[] = [
   {
-    kind: "left-by-orphan",
+    name: "an orphan",
+    matches: /^left-by-orphan: /,
     why:
       "a delegate outlives a one-shot plexus that is killed with SIGKILL, and goes on while the DEL that follows is carried " +
-      "out: what it makes afterwards nobody undoes. Through the shim it dies too (PR_SET_PDEATHSIG)",
+      "out: what it makes afterwards nobody undoes; through the shim it dies too (PR_SET_PDEATHSIG)",
   },
   {
-    kind: "waits-too-long",
+    name: "a refused conf",
+    matches: /, a conf was refused: /,
+    why:
+      "a delegate whose plugin refuses its conf, for DEL too, keeps its container from being deleted for ever, with what the " +
+      "plugins before it in its chain have attached: delDelegate() ends at the first plugin that fails",
+  },
+  {
+    name: "names that are parts of each other",
+    matches:
+      /^foreign-touch: .*\/results\/\.[^/]*$|^fails-needlessly: ADD .*ENOENT: (rename|unlink|link) '[^']*\/results\/\./,
+    why:
+      "the last DEL of a container removes temporary files in results/ that have `-<containerId>-` in their names, and so " +
+      "one that another container's ADD is just writing, if the network's name or that container's ID has it: that ADD fails",
+  },
+  {
+    name: "a DEL behind ADDs",
+    matches: /^waits-too-long: /,
     why:
       "in the resident process, calls that wait for an API server that is down keep their turns (launcher/resident/" +
       "admission.ts): a DEL, which does not need it, waits until one of them gives up, half a minute",
@@ -26,5 +43,5 @@ export const KNOWN: Known[] = [
 
 /** The known class that a violation is of. */
 export function knownClass({ kind, text }: Violation): Known | undefined {
-  return KNOWN.find((known) => known.kind === kind && (known.text?.test(text) ?? true));
+  return KNOWN.find(({ matches }) => matches.test(`${kind}: ${text}`));
 }

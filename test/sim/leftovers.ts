@@ -1,7 +1,6 @@
 // What there is of an attachment on the node.
-import { CNI_DIR, type Machine } from "./machine.ts";
+import type { Machine } from "./machine.ts";
 import type { Owner } from "./network.ts";
-import type { Setup } from "./setup.ts";
 
 /** Something that is there. */
 export interface Left {
@@ -24,21 +23,6 @@ export function resources(machine: Machine, containerId?: string, ifname?: strin
     .filter(({ owner }) => containerId === undefined || owner?.containerId === containerId)
     .filter(({ owner }) => ifname === undefined || owner?.ifname === ifname)
     .map(({ what, owner }) => ({ what, isOrphan: owner?.isOrphan ?? false }));
-}
-
-/** The files in the state directory that are a container's. */
-export function stateFiles({ disk }: Machine, { networks }: Setup, containerId: string): string[] {
-  return disk.files(CNI_DIR).filter((path) => {
-    if (path === `${CNI_DIR}/${containerId}` || path.startsWith(`${CNI_DIR}/.${containerId}.`)) return true;
-    if (!path.startsWith(`${CNI_DIR}/results/`)) return false;
-    return networks.some(({ name }) => {
-      const rest = path.slice(`${CNI_DIR}/results/`.length).replace(/^\./, "");
-      return (
-        rest.startsWith(`${name}-${containerId}-`) &&
-        !rest.slice(name.length + containerId.length + 2).includes("-")
-      );
-    });
-  });
 }
 
 /** Reports what is left; that which was made by orphans, apart. */

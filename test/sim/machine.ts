@@ -13,7 +13,7 @@ import { Troubles } from "./troubles.ts";
 
 export const CNI_DIR = "/var/lib/cni/multus";
 export const BIN_DIR = "/opt/cni/bin";
-const PLUGINS = ["bridge", "macvlan", "portmap", "tuning", "host-local"];
+const PLUGINS = ["bridge", "macvlan", "portmap", "tuning", "strict", "host-local"];
 const COMMANDS = ["ip", "nsenter"];
 
 /** Something happened that never may. */
@@ -35,6 +35,10 @@ export class Machine implements Ground {
   readonly troubles = new Troubles();
   /** Is the API server's outage such that an ADD may fail? */
   isOutageFelt = false;
+  /** Has a plugin refused its conf? It does so for ever. */
+  hasRefused = false;
+  /** Is a plugin missing? */
+  isIncomplete = false;
   /** Is told of each execution of a plugin. */
   pluginStarted: ((call: RuntimeCall, start: PluginStart) => void) | undefined;
   readonly trace: ((line: string) => void) | undefined;
@@ -53,8 +57,13 @@ export class Machine implements Ground {
     this.disk = new Disk(random);
     this.addresses = new Addresses(this.disk);
     this.disk.put("/var/lib/cni/networks/lock", "");
-    for (const name of PLUGINS) this.disk.put(`${BIN_DIR}/${name}`, "");
     for (const name of COMMANDS) this.disk.put(`/usr/sbin/${name}`, "");
+    this.install();
+  }
+
+  private install(): void {
+    this.isIncomplete = false;
+    for (const name of PLUGINS) this.disk.put(`${BIN_DIR}/${name}`, "");
   }
 
   nextPid(): number {
@@ -88,6 +97,15 @@ export class Machine implements Ground {
   /** Does a plugin run for the container, that nobody waits for any more? */
   hasOrphans(containerId: string): boolean {
     return [...this.plugins.values()].some((one) => one.containerId === containerId && !one.parent.alive);
+  }
+
+  /** A plugin's executable goes, until the end of the history. */
+  uninstall(plugin: string): void {
+    this.trace?.(`${plugin} is removed`);
+    this.troubles.node();
+    this.troubles.isLasting = true;
+    this.isIncomplete = true;
+    if (this.disk.exists(`${BIN_DIR}/${plugin}`)) this.disk.remove(`${BIN_DIR}/${plugin}`);
   }
 
   endAll(): void {
@@ -141,13 +159,15 @@ export class Machine implements Ground {
 
   /** Ends what goes wrong, and what hangs. */
   heal(): void {
+    this.install();
     this.endAll();
     this.mischief = [];
     this.disk.fault = undefined;
     this.internet.outage = undefined;
   }
 
-  violated(kind: string, text: string): void {
+  violated(what: string, text: string): void {
+    const kind = this.hasRefused ? `${what}, a conf was refused` : what;
     this.trace?.(`VIOLATED ${kind}: ${text}`);
     this.violations.push({ kind, text });
   }

@@ -4,7 +4,7 @@ import type { PluginStart, RuntimeCall } from "./network.ts";
 import type { Setup } from "./setup.ts";
 
 /** Places in a chain. */
-const CHAIN = ["bridge", "tuning", "portmap"];
+const CHAIN = ["bridge", "tuning", "portmap", "strict"];
 
 export class Order {
   /** Of each call and container, the executions so far that have an order between each other. */

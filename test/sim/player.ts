@@ -7,6 +7,7 @@ import { BIN_DIR, CNI_DIR, type Machine } from "./machine.ts";
 import type { RuntimeCall } from "./network.ts";
 import { runOneShot } from "./oneshot.ts";
 import { Order } from "./order.ts";
+import { Ownership } from "./ownership.ts";
 import { Pods } from "./pods.ts";
 import type { Process } from "./process.ts";
 import { Resident } from "./resident.ts";
@@ -23,7 +24,7 @@ export class Player {
   private readonly pods: Pods;
   private readonly resident: Resident | undefined;
   /** What each container's calls wait for: those before. */
-  private readonly queues = new Map<Container, Promise<void>>();
+  private readonly queues = new Map<string, Promise<void>>();
 
   constructor(
     core: Core,
@@ -33,7 +34,8 @@ export class Player {
   ) {
     const { setup } = history;
     this.pods = new Pods(machine.internet.server, machine.timeline, setup);
-    this.invariants = new Invariants(machine, setup, this.pods);
+    const ownership = new Ownership(machine, machine.disk);
+    this.invariants = new Invariants(machine, setup, this.pods, ownership);
     const order = new Order(machine, setup);
     machine.pluginStarted = (call, start) => order.started(call, start);
     const conf = {
@@ -56,8 +58,10 @@ export class Player {
         JSON.stringify(valid === undefined ? conf : { ...conf, "cni.dev/valid-attachments": valid }),
     };
     const resident = setup.mode === "one-shot" ? undefined : new Resident(program);
-    const carryOut = (process: Process, call: RuntimeCall) =>
-      resident ? resident.call(process, call) : runOneShot(program, process, call);
+    const carryOut = (process: Process, call: RuntimeCall) => {
+      ownership.carriesOut(process, call);
+      return resident ? resident.call(process, call) : runOneShot(program, process, call);
+    };
     const argsFor = (container: ContainerSetup) => this.pods.argsFor(container);
     this.resident = resident;
     this.runtime = new Runtime(machine, { carryOut, argsFor, observer: this.invariants }, setup.containers);
@@ -99,7 +103,7 @@ export class Player {
         this.queue(this.container(action.container), async () => {
           const container = this.container(action.container);
           machine.removeNamespace(container.netns);
-          if (container.known === "attached") container.known = "unsure";
+          runtime.lostNamespace(container.netns);
         });
         return;
       case "reboot":
@@ -108,6 +112,9 @@ export class Player {
         return;
       case "plugin":
         machine.mischief.push({ ...action });
+        return;
+      case "remove plugin":
+        machine.uninstall(action.type);
         return;
       case "disk":
         machine.breakDisk(action.fault, action.forMs);
@@ -159,8 +166,8 @@ export class Player {
   }
 
   private queue(container: Container, work: () => Promise<void>): void {
-    const before = this.queues.get(container) ?? Promise.resolve();
-    this.queues.set(container, before.then(work));
+    const before = this.queues.get(container.id) ?? Promise.resolve();
+    this.queues.set(container.id, before.then(work));
   }
 
   private async ended(): Promise<void> {
@@ -180,8 +187,8 @@ export class Player {
         if (tries === LAST_DELS)
           machine.violated("del-fails", `DEL ${container.id}: ${answer?.stdout.trim() ?? "killed"}`);
       }
-      machine.removeNamespace(container.netns);
     }
+    for (const { netns } of runtime.containers) machine.removeNamespace(netns);
     invariants.nothingAtAll();
   }
 }

@@ -50,6 +50,7 @@ type Verbs = Partial<Record<string, (run: Run) => Promise<unknown>>>;
 export const PLUGINS: Record<string, Verbs> = {
   bridge: { ADD: addLink, DEL: delLink, CHECK: checkLink, GC: collect, STATUS: nothing },
   macvlan: { ADD: addLink, DEL: delLink, CHECK: checkLink, GC: collect, STATUS: nothing },
+  strict: { ADD: refuse, DEL: refuse, CHECK: refuse, GC: nothing, STATUS: nothing },
   tuning: { ADD: tune, DEL: nothing, CHECK: nothing, GC: nothing, STATUS: nothing },
   portmap: { ADD: mapPorts, DEL: unmapPorts, CHECK: nothing, GC: collectRules, STATUS: nothing },
 };
@@ -60,6 +61,15 @@ export async function runPlugin(type: string, run: Run): Promise<string> {
   if (verb === undefined) throw new PluginError(4, `unknown CNI_COMMAND: ${run.env.CNI_COMMAND}`);
   const result = await verb(run);
   return result === undefined ? "" : JSON.stringify(result);
+}
+
+/** A plugin that reads its conf before all else, and does not like it: for DEL neither. */
+async function refuse(run: Run): Promise<void> {
+  await run.act("refuse the conf", () => {
+    run.machine.hasRefused = true;
+    run.machine.troubles.isLasting = true;
+    throw new PluginError(7, "the conf is refused");
+  });
 }
 
 async function nothing(): Promise<void> {}

@@ -104,6 +104,12 @@ export class Runtime {
     }
   }
 
+  lostNamespace(path: string): void {
+    for (const container of this.containers) {
+      if (container.netns === path && container.known === "attached") container.known = "unsure";
+    }
+  }
+
   private request(verb: RuntimeCall["verb"], container: Container): RuntimeCall {
     const { id, ifname, netns } = container;
     const call = {

@@ -1,8 +1,8 @@
 // What a history plays on: how Plexus is run and configured, the node's networks and containers, and what each of them is to
 // be attached to.
 
-/** What kind of network: one plugin, or a chain of plugins. */
-export const KINDS = ["bridge", "macvlan", "chain"] as const;
+/** What kind of network: one plugin, or a chain of plugins; with a plugin that refuses its conf, for ADD and DEL alike. */
+export const KINDS = ["bridge", "macvlan", "chain", "refused", "refused chain"] as const;
 export type Kind = (typeof KINDS)[number];
 
 export interface NetworkSetup {
@@ -44,6 +44,8 @@ const PLUGINS: Record<Kind, object[]> = {
   bridge: [{ type: "bridge", ipam: { type: "host-local" } }],
   macvlan: [{ type: "macvlan", ipam: { type: "host-local" } }],
   chain: [{ type: "bridge", ipam: { type: "host-local" } }, { type: "tuning" }, { type: "portmap" }],
+  refused: [{ type: "strict" }],
+  "refused chain": [{ type: "bridge", ipam: { type: "host-local" } }, { type: "strict" }],
 };
 
 /** A network's conf, or conflist, as an object. */

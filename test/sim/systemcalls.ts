@@ -65,12 +65,15 @@ export class ProcessDisk implements DiskPort {
     const from = this.own(name);
     return this.step("rename", `${from} ${basename(to)}`, () => {
       this.disk.rename(from, to);
-      this.touched(to);
+      this.touched(to, from);
     });
   }
 
   link(existing: string, path: string): Promise<void> {
-    return this.step("link", path, () => this.disk.link(this.own(existing), path));
+    return this.step("link", path, () => {
+      this.disk.link(this.own(existing), path);
+      this.touched(path);
+    });
   }
 
   unlink(name: string): Promise<void> {
@@ -102,8 +105,8 @@ export class ProcessDisk implements DiskPort {
     return found;
   }
 
-  private touched(path: string): void {
-    this.disk.touched?.(this.process, path);
+  private touched(path: string, from?: string): void {
+    this.disk.touched?.(this.process, path, from);
   }
 
   /** Temporary names have the process's number in them: here it is that of the process in memory. */
