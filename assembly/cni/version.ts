@@ -1,5 +1,6 @@
 // CNI spec versions: order, and the ones this core speaks.
 // Source: CNI spec 1.1.0, section 1 "Version considerations".
+import { Char, isDigit } from "../text/char";
 import { Span } from "../text/span";
 
 /** What an absent version means (CNI spec 0.1.0 had none). */
@@ -12,7 +13,7 @@ export const RANK_STATUS = 1001000; // 1.1.0: STATUS and GC
 /** A number that orders versions: 1.2.3 is 1002003. Empty is 0.1.0; -1 is no version at all. */
 export function rank(version: Span): i32 {
   if (version.len === 0) return RANK_NONE;
-  const parts = version.split(0x2e);
+  const parts = version.split(Char.Dot);
   if (parts.length !== 3) return -1;
   let value = 0;
   for (let i = 0; i < 3; i++) {
@@ -21,8 +22,8 @@ export function rank(version: Span): i32 {
     let number = 0;
     for (let j = 0; j < part.len; j++) {
       const c = part.at(j);
-      if (c < 0x30 || c > 0x39) return -1;
-      number = number * 10 + (c - 0x30);
+      if (!isDigit(c)) return -1;
+      number = number * 10 + (c - Char._0);
     }
     value = value * 1000 + number;
   }

@@ -2,6 +2,7 @@
 // Source: CNI spec 1.1.0, section 2 "Parameters"; CNI CONVENTIONS.md "Well-known args".
 
 import { Value } from "../json/value";
+import { Char } from "../text/char";
 import { ascii, Span } from "../text/span";
 import { Writer } from "../text/writer";
 
@@ -19,9 +20,9 @@ export class Pair {
 export function readArgs(text: Span): Pair[] {
   const pairs: Pair[] = [new Pair(ascii("IgnoreUnknown"), ascii("true"))];
   if (text.len === 0) return pairs;
-  const parts = text.split(0x3b);
+  const parts = text.split(Char.Semicolon);
   for (let i = 0; i < parts.length; i++) {
-    const equals = parts[i].indexOf(0x3d);
+    const equals = parts[i].indexOf(Char.Equals);
     if (equals <= 0) continue;
     const key = parts[i].slice(0, equals);
     if (key.is("IgnoreUnknown")) continue;
@@ -63,8 +64,8 @@ export function pairsOf(list: Value): Pair[] {
 export function joinArgs(pairs: Pair[]): Span {
   const out = new Writer();
   for (let i = 0; i < pairs.length; i++) {
-    if (i > 0) out.byte(0x3b);
-    out.span(pairs[i].key).byte(0x3d).span(pairs[i].value);
+    if (i > 0) out.byte(Char.Semicolon);
+    out.span(pairs[i].key).byte(Char.Equals).span(pairs[i].value);
   }
   return out.take();
 }

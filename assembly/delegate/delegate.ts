@@ -2,6 +2,7 @@
 // `invoke`, `remember` and `status` take.
 import { Network } from "../cni/network";
 import { Value } from "../json/value";
+import { Char } from "../text/char";
 import { Span } from "../text/span";
 import { say, Writer } from "../text/writer";
 import { Pair, writePairs } from "./cniargs";
@@ -144,6 +145,6 @@ function isEmpty(value: Value): bool {
 /** Where plugin and Plexus exchange device-info: `<name>-<containerID>_<ifname>`, `/` written as `-`. */
 function deviceInfoPath(name: Span, containerId: Span, ifname: Span): Span {
   const out = new Writer().text(DEVICE_INFO_DIR);
-  for (let i = 0; i < name.len; i++) out.byte(name.at(i) === 0x2f ? 0x2d : name.at(i));
-  return out.byte(0x2d).span(containerId).byte(0x5f).span(ifname).take();
+  for (let i = 0; i < name.len; i++) out.byte(name.at(i) === Char.Slash ? Char.Minus : name.at(i));
+  return out.byte(Char.Minus).span(containerId).byte(Char.Underscore).span(ifname).take();
 }

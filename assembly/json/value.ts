@@ -1,5 +1,6 @@
 // A parsed JSON value: a tree of positions in the source text. Nothing is converted, so nothing is lost;
 // changes are noted beside the tree and spliced in by `print`.
+import { Char, isDigit } from "../text/char";
 import { Span } from "../text/span";
 import { decodeString } from "../text/string";
 import { Writer } from "../text/writer";
@@ -79,7 +80,7 @@ export class Value {
     const length = <i32>(this.keyEnd - this.keyStart);
     const raw = new Span(this.keyStart, length);
     if (raw.is(name)) return true;
-    return raw.indexOf(0x5c) >= 0 && decodeString(raw).is(name);
+    return raw.indexOf(Char.Backslash) >= 0 && decodeString(raw).is(name);
   }
 
   /** The member `name`; of duplicates the last, as Go's decoder and so every plugin takes it. */
@@ -124,10 +125,10 @@ export class Value {
   isInteger(): bool {
     if (this.kind !== Kind.Number) return false;
     const text = this.source();
-    const from = text.at(0) === 0x2d ? 1 : 0;
+    const from = text.at(0) === Char.Minus ? 1 : 0;
     if (text.len - from > 18) return false;
     for (let i = from; i < text.len; i++) {
-      if (text.at(i) < 0x30 || text.at(i) > 0x39) return false;
+      if (!isDigit(text.at(i))) return false;
     }
     return true;
   }
@@ -135,9 +136,9 @@ export class Value {
   /** The value of a number for which `isInteger` holds. */
   integer(): i64 {
     const text = this.source();
-    const negative = text.at(0) === 0x2d;
+    const negative = text.at(0) === Char.Minus;
     let value: i64 = 0;
-    for (let i = negative ? 1 : 0; i < text.len; i++) value = value * 10 + (text.at(i) - 0x30);
+    for (let i = negative ? 1 : 0; i < text.len; i++) value = value * 10 + (text.at(i) - Char._0);
     return negative ? -value : value;
   }
 
@@ -209,7 +210,7 @@ export class Value {
     if (appended !== null) {
       const at = last === null ? this.start + 1 : last.end;
       out.span(new Span(from, <i32>(at - from)));
-      if (last !== null) out.byte(0x2c);
+      if (last !== null) out.byte(Char.Comma);
       out.span(appended.take());
       from = at;
     }

@@ -6,6 +6,7 @@ import { isSupported, SUPPORTED } from "../cni/version";
 import { Code, fail } from "../fault";
 import { Fields } from "../json/fields";
 import { Value } from "../json/value";
+import { Char } from "../text/char";
 import { ascii, Span } from "../text/span";
 import { say, Writer } from "../text/writer";
 
@@ -142,7 +143,7 @@ function writeDelegates(out: Writer, conf: Value, fields: Fields): bool {
 function writeGlobalNamespaces(out: Writer, fields: Fields): bool {
   const text = fields.text("globalNamespaces", ascii(""));
   if (text === null) return false;
-  const names = text.len > 0 ? text.split(0x2c) : [ascii("default")];
+  const names = text.len > 0 ? text.split(Char.Comma) : [ascii("default")];
   out.key("globalNamespaces").openList();
   for (let i = 0; i < names.length; i++) out.string(names[i].trim());
   out.closeList();

@@ -9,6 +9,7 @@ import { Fields } from "../json/fields";
 import { parse } from "../json/parse";
 import { isTrue, memberOf, Value } from "../json/value";
 import { writeScratch } from "../state/scratch";
+import { Char } from "../text/char";
 import { ascii, Span } from "../text/span";
 import { say, Writer } from "../text/writer";
 
@@ -170,7 +171,7 @@ function argsOf(runtimeArgs: Span, request: Request): Pair[] {
     const joined = new Writer();
     for (let i = 0, all = ips.children(); i < all.length; i++) {
       const ip = all[i];
-      if (i > 0) joined.byte(0x2c);
+      if (i > 0) joined.byte(Char.Comma);
       joined.span(ip.text());
     }
     setArg(pairs, ascii("IP"), joined.take());

@@ -6,6 +6,7 @@ import { Code, fail } from "../fault";
 import { Fields } from "../json/fields";
 import { parse } from "../json/parse";
 import { Value } from "../json/value";
+import { Char } from "../text/char";
 import { ascii, Span } from "../text/span";
 import { say, Writer } from "../text/writer";
 
@@ -41,7 +42,11 @@ export function selection(input: Value): Writer | null {
 
 /** As Multus tells the formats apart: no name may hold any of these. */
 function isJson(annotation: Span): bool {
-  return annotation.indexOf(0x5b) >= 0 || annotation.indexOf(0x7b) >= 0 || annotation.indexOf(0x22) >= 0;
+  return (
+    annotation.indexOf(Char.OpenBracket) >= 0 ||
+    annotation.indexOf(Char.OpenBrace) >= 0 ||
+    annotation.indexOf(Char.Quote) >= 0
+  );
 }
 
 function tooMany(count: i64, limit: i64): bool {
@@ -59,12 +64,12 @@ function tooMany(count: i64, limit: i64): bool {
 
 /** The comma-delimited format: `[namespace/]name[@interface]`, ... */
 function names(out: Writer, annotation: Span, namespace: Span, limit: i64): bool {
-  const items = annotation.split(0x2c);
+  const items = annotation.split(Char.Comma);
   if (tooMany(items.length, limit)) return false;
   for (let i = 0; i < items.length; i++) {
     const item = items[i].trim();
-    const slashed = item.split(0x2f);
-    const last = slashed[slashed.length - 1].split(0x40);
+    const slashed = item.split(Char.Slash);
+    const last = slashed[slashed.length - 1].split(Char.At);
     const name = last[0].trim();
     const space = slashed.length === 2 ? slashed[0].trim() : namespace;
     const ifname = last.length === 2 ? last[1].trim() : ascii("");

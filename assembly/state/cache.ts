@@ -8,6 +8,7 @@ import { embedded } from "../json/embedded";
 import { Fields } from "../json/fields";
 import { Value } from "../json/value";
 import { encodeBase64 } from "../text/base64";
+import { Char } from "../text/char";
 import { ascii } from "../text/span";
 import { say, Writer } from "../text/writer";
 
@@ -59,6 +60,6 @@ export function remember(input: Value): Writer | null {
   if (capabilityArgs !== null) file.key("capabilityArgs").json(capabilityArgs.source());
   file.key("result").json(result.source()).key("runtimeIfName").string(owner).close();
 
-  const name = new Writer().span(network).byte(0x2d).span(containerId).byte(0x2d).span(ifname);
+  const name = new Writer().span(network).byte(Char.Minus).span(containerId).byte(Char.Minus).span(ifname);
   return new Writer().open().key("name").string(name.take()).key("text").string(file.take()).close();
 }

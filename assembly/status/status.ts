@@ -7,6 +7,7 @@ import { embedded } from "../json/embedded";
 import { Fields } from "../json/fields";
 import { parse } from "../json/parse";
 import { isTrue, itemsOf, Value } from "../json/value";
+import { Char } from "../text/char";
 import { ascii, Span } from "../text/span";
 import { say, Writer } from "../text/writer";
 import { writeRoutes } from "./routes";
@@ -97,7 +98,7 @@ function writeIps(out: Writer, ips: Value | null, index: i32, isLast: bool): voi
     if (!any) out.key("ips").openList();
     any = true;
     const text = address.text();
-    const slash = text.indexOf(0x2f);
+    const slash = text.indexOf(Char.Slash);
     out.string(slash < 0 ? text : text.slice(0, slash));
   }
   if (any) out.closeList();

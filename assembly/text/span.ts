@@ -1,4 +1,5 @@
 // Bytes in the arena, by address and length: how every text travels through the core.
+import { Char } from "./char";
 
 /** A run of bytes in linear memory. It is valid until the next `reset()`. */
 export class Span {
@@ -7,8 +8,8 @@ export class Span {
     public len: i32,
   ) {}
 
-  at(index: i32): u8 {
-    return load<u8>(this.ptr + index);
+  at(index: i32): i32 {
+    return <i32>load<u8>(this.ptr + index);
   }
 
   end(): usize {
@@ -31,13 +32,13 @@ export class Span {
   startsWith(literal: string): bool {
     if (this.len < literal.length) return false;
     for (let i = 0; i < literal.length; i++) {
-      if (this.at(i) !== <u8>literal.charCodeAt(i)) return false;
+      if (this.at(i) !== literal.charCodeAt(i)) return false;
     }
     return true;
   }
 
   /** The first position of `byte` at or after `from`, or -1. */
-  indexOf(byte: u8, from: i32 = 0): i32 {
+  indexOf(byte: i32, from: i32 = 0): i32 {
     for (let i = from; i < this.len; i++) {
       if (this.at(i) === byte) return i;
     }
@@ -54,7 +55,7 @@ export class Span {
   }
 
   /** The parts between occurrences of `separator`; always at least one. */
-  split(separator: u8): Span[] {
+  split(separator: i32): Span[] {
     const parts: Span[] = [];
     let from = 0;
     for (;;) {
@@ -68,8 +69,8 @@ export class Span {
   }
 }
 
-function isSpace(byte: u8): bool {
-  return byte === 0x20 || (byte >= 0x09 && byte <= 0x0d);
+function isSpace(byte: i32): bool {
+  return byte === Char.Space || (byte >= Char.Tab && byte <= Char.CarriageReturn);
 }
 
 /** The bytes of an ASCII literal. */
