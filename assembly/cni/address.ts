@@ -8,13 +8,13 @@ export const enum Family {
   V6 = 6,
 }
 
-/** The family of an IP address in text form (RFC 4291, section 2.2), or None. No zone, no leading zeros. */
+/** Returns the family of an IP address in text form (RFC 4291, section 2.2), or None. No zone, no leading zeros. */
 export function ipFamily(text: Span): Family {
   if (isV4(text)) return Family.V4;
   return isV6(text) ? Family.V6 : Family.None;
 }
 
-/** The family of `address/prefix`, or None. */
+/** Returns the family of `address/prefix`, or None. */
 export function cidrFamily(text: Span): Family {
   const slash = text.indexOf(Char.Slash);
   if (slash < 0) return Family.None;
@@ -24,7 +24,7 @@ export function cidrFamily(text: Span): Family {
   return bits <= (family === Family.V4 ? 32 : 128) ? family : Family.None;
 }
 
-/** Does `0.0.0.0/n` or `::/n` name everything: is this the destination of a default route? */
+/** Tells whether `text` is the destination of a default route: all zeros, with no prefix length or `/0`. */
 export function isDefaultDestination(text: Span): bool {
   const slash = text.indexOf(Char.Slash);
   const address = slash < 0 ? text : text.slice(0, slash);
@@ -36,7 +36,10 @@ export function isDefaultDestination(text: Span): bool {
   return slash < 0 || text.slice(slash, text.len).is("/0");
 }
 
-/** A MAC-48, EUI-64 or 20-octet InfiniBand address: octets with `:` or `-`, or pairs of octets with `.`. */
+/**
+ * Tells whether `text` is a MAC-48, EUI-64 or 20-octet InfiniBand address: octets with `:` or `-`, or pairs of octets
+ * with `.`, as Go's net.ParseMAC takes them.
+ */
 export function isHardwareAddress(text: Span): bool {
   if (text.len < 14) return false;
   const dotted = text.at(4) === Char.Dot;
@@ -101,7 +104,7 @@ function isV6(text: Span): bool {
   return gap ? groups < 8 : groups === 8;
 }
 
-/** A decimal number without a sign or leading zeros, or -1. */
+/** Returns a decimal number without a sign or leading zeros, or -1. */
 function decimal(text: Span, maxDigits: i32): i32 {
   if (text.len === 0 || text.len > maxDigits) return -1;
   if (text.len > 1 && text.at(0) === Char._0) return -1;

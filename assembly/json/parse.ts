@@ -5,10 +5,8 @@ import { Span } from "../text/span";
 import { say, Writer } from "../text/writer";
 import { Kind, Value } from "./value";
 
-/** How deep arrays and objects may nest. */
-const MAX_DEPTH = 1000;
-/** How many values one operation may parse, over all its documents. */
-const MAX_VALUES = 1000000;
+const MAX_DEPTH = 1000; // of arrays and objects in each other
+const MAX_VALUES = 1000000; // over all documents of one operation
 
 let parsed: i32 = 0;
 
@@ -17,7 +15,7 @@ export function resetParseBudget(): void {
   parsed = 0;
 }
 
-/** The value that `text` is, or null with a fault that says what is wrong and where. `what` names the text. */
+/** Reads the value that `text` is; null with a fault that says what is wrong and where. `what` names the text. */
 export function parse(text: Span, what: Writer): Value | null {
   return new Parser(text, what).document();
 }

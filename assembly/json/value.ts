@@ -1,5 +1,14 @@
-// A parsed JSON value: a tree of positions in the source text. Nothing is converted, so nothing is lost;
-// changes are noted beside the tree and spliced in by `print`.
+// A parsed JSON value: a tree of positions in the source text, and the changes to be made to it.
+//
+// How it works. The parser checks the text once and makes one Value of each value in it. A Value does not hold what the
+// text says, but where: `start` and `end` are addresses in the text, and of a member `keyStart` and `keyEnd` too. An
+// array or object links to its `first` child, each child to the `next`. Strings are unescaped and numbers read only when
+// somebody asks (`text`, `integer`), so what nobody asks about cannot be changed by reading it: integers above 2^53, the
+// spelling of numbers, escapes, spaces, key order and repeated keys all stay. A change is noted beside the text:
+// `replace` keeps the JSON that is to stand in a value's place, `append` and `set` what is to be added at an object's or
+// array's end. `print` walks the tree once with a cursor in the text: it copies all up to the next change, writes the
+// change, moves the cursor behind what was changed, and copies the rest at the end. Without changes it is one copy.
+// `source` is the text as it was parsed, without any change.
 import { Char, isDigit } from "../text/char";
 import { Span } from "../text/span";
 import { decodeString } from "../text/string";
@@ -15,12 +24,12 @@ export const enum Kind {
   Object,
 }
 
-/** The items of `value`, none where it is absent. */
+/** Returns the items of `value`, none where it is absent. */
 export function itemsOf(value: Value | null): Value[] {
   return value === null ? [] : value.children();
 }
 
-/** The member `name` of `object`, if both are there. */
+/** Returns the member `name` of `object`, if both are there. */
 export function memberOf(object: Value | null, name: string): Value | null {
   return object === null ? (null as Value | null) : object.present(name);
 }
@@ -31,7 +40,7 @@ export function copy(out: Writer, from: Value, name: string): void {
   if (value !== null) out.key(name).json(value.source());
 }
 
-/** Is `value` there and true? */
+/** Tells whether `value` is there and true. */
 export function isTrue(value: Value | null): bool {
   return value !== null && value.kind === Kind.True;
 }
@@ -54,17 +63,17 @@ export class Value {
     readonly start: usize,
   ) {}
 
-  /** The source text of this value. */
+  /** Returns the text that this value was parsed from. */
   source(): Span {
     return new Span(this.start, <i32>(this.end - this.start));
   }
 
-  /** The key, unescaped. */
+  /** Returns the key, unescaped. */
   key(): Span {
     return decodeString(new Span(this.keyStart, <i32>(this.keyEnd - this.keyStart)));
   }
 
-  /** The items of an array or the members of an object, in order. */
+  /** Returns the items of an array or the members of an object, in order. */
   children(): Value[] {
     const all = new Array<Value>(this.count);
     let child = this.first;
@@ -83,7 +92,7 @@ export class Value {
     return raw.indexOf(Char.Backslash) >= 0 && decodeString(raw).is(name);
   }
 
-  /** The member `name`; of duplicates the last, as Go's decoder and so every plugin takes it. */
+  /** Returns the member `name`; of duplicates the last, as Go's decoder and so every plugin takes it. */
   get(name: string): Value | null {
     if (this.kind !== Kind.Object) return null;
     let found: Value | null = null;
@@ -94,7 +103,7 @@ export class Value {
     return found;
   }
 
-  /** As `get`, with null counted as absent. */
+  /** Returns the member `name` as `get` does, with null counted as absent. */
   present(name: string): Value | null {
     const member = this.get(name);
     return member !== null && member.kind === Kind.Null ? null : member;
@@ -116,12 +125,12 @@ export class Value {
     return this.kind === Kind.True || this.kind === Kind.False;
   }
 
-  /** The text of a string value, unescaped. Lone surrogates become U+FFFD. */
+  /** Returns the text of a string value, unescaped. Lone surrogates become U+FFFD. */
   text(): Span {
     return decodeString(new Span(this.start + 1, <i32>(this.end - this.start) - 2));
   }
 
-  /** Is this a number written as an integer within 18 digits? */
+  /** Tells whether this is a number written as an integer of at most 18 digits. */
   isInteger(): bool {
     if (this.kind !== Kind.Number) return false;
     const text = this.source();
@@ -133,7 +142,7 @@ export class Value {
     return true;
   }
 
-  /** The value of a number for which `isInteger` holds. */
+  /** Returns the value of a number for which `isInteger` holds. */
   integer(): i64 {
     const text = this.source();
     const negative = text.at(0) === Char.Minus;
@@ -159,7 +168,7 @@ export class Value {
     if (!there) this.added().key(name).json(json);
   }
 
-  /** As `set`, with a foreign key. */
+  /** Sets a member as `set` does, with a foreign key. */
   setSpan(name: Span, json: Span): void {
     let there = false;
     for (let i = 0, all = this.children(); i < all.length; i++) {
@@ -176,7 +185,7 @@ export class Value {
     this.added().json(json);
   }
 
-  /** The text with every change spliced in; what was not changed is copied byte for byte. */
+  /** Returns the text with every change spliced in; the rest is copied byte for byte. */
   print(): Span {
     const out = new Writer();
     const from = this.splice(out, this.start);

@@ -4,6 +4,7 @@ import { Span } from "./span";
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+/** Returns the base64 of `bytes`. */
 export function encodeBase64(bytes: Span): Span {
   const length = ((bytes.len + 2) / 3) * 4;
   const ptr = heap.alloc(length);
@@ -23,7 +24,7 @@ export function encodeBase64(bytes: Span): Span {
   return new Span(ptr, length);
 }
 
-/** The bytes, or null where `text` is not base64. */
+/** Returns the bytes that `text` stands for, or null where it is not base64. */
 export function decodeBase64(text: Span): Span | null {
   if (text.len % 4 !== 0) return null;
   let length = (text.len / 4) * 3;

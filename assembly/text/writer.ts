@@ -1,19 +1,22 @@
-// Builds output: plain text for messages, JSON for documents. Commas are its own business.
+// Builds output: plain text for messages, JSON for documents, where it sets the commas itself.
 import { Char } from "./char";
 import { Span } from "./span";
 
-const QUOTE_LIMIT = 120; // bytes of foreign text that a message repeats
+const MAX_QUOTE_BYTES = 120; // of foreign text that a message repeats
 
+/** Collects bytes; every method returns the writer itself, for chains. */
 export class Writer {
   private ptr: usize = 0;
   private capacity: i32 = 0;
   private length: i32 = 0;
   private comma: bool = false;
 
+  /** Returns what is written so far, without a copy. */
   take(): Span {
     return new Span(this.ptr, this.length);
   }
 
+  /** Writes one byte. */
   byte(value: i32): Writer {
     this.reserve(1);
     store<u8>(this.ptr + this.length, <u8>value);
@@ -21,7 +24,7 @@ export class Writer {
     return this;
   }
 
-  /** ASCII text as it is. */
+  /** Writes ASCII text as it is. */
   text(literal: string): Writer {
     const count = literal.length;
     this.reserve(count);
@@ -32,7 +35,7 @@ export class Writer {
     return this;
   }
 
-  /** Bytes as they are. */
+  /** Writes bytes as they are. */
   span(bytes: Span): Writer {
     this.reserve(bytes.len);
     memory.copy(this.ptr + this.length, bytes.ptr, bytes.len);
@@ -40,6 +43,7 @@ export class Writer {
     return this;
   }
 
+  /** Writes an integer in decimal. */
   int(value: i64): Writer {
     if (value < 0) this.byte(Char.Minus);
     let rest: u64 = value < 0 ? 0 - <u64>value : <u64>value;
@@ -52,11 +56,11 @@ export class Writer {
     return this;
   }
 
-  /** Foreign text in a message: in quotes, cut when long (never inside a UTF-8 sequence). */
+  /** Writes foreign text into a message: in quotes, cut where it is long, but never inside a UTF-8 sequence. */
   quote(bytes: Span): Writer {
     let shown = bytes.len;
-    if (shown > QUOTE_LIMIT) {
-      shown = QUOTE_LIMIT;
+    if (shown > MAX_QUOTE_BYTES) {
+      shown = MAX_QUOTE_BYTES;
       while (shown > 0 && (bytes.at(shown) & 0xc0) === 0x80) shown--;
     }
     this.byte(Char.Quote).span(bytes.slice(0, shown));
@@ -64,7 +68,7 @@ export class Writer {
     return this.byte(Char.Quote);
   }
 
-  // JSON
+  // JSON: each writes one token, with the comma before it where one is due.
 
   open(): Writer {
     return this.opening(Char.OpenBrace);
@@ -89,7 +93,7 @@ export class Writer {
     return this;
   }
 
-  /** A key that is foreign text. */
+  /** Writes a key that is foreign text. */
   keySpan(name: Span): Writer {
     this.string(name);
     this.byte(Char.Colon);
@@ -97,13 +101,14 @@ export class Writer {
     return this;
   }
 
-  /** A JSON value that is already JSON. */
+  /** Writes a value that is already JSON. */
   json(value: Span): Writer {
     this.separate();
     this.span(value);
     return this.valued();
   }
 
+  /** Writes a string, with the escapes it needs. */
   string(value: Span): Writer {
     this.separate();
     this.reserve(value.len + 2);
@@ -128,6 +133,7 @@ export class Writer {
     return this.valued();
   }
 
+  /** Writes a string that needs no escape. */
   literal(value: string): Writer {
     this.separate();
     this.byte(Char.Quote).text(value).byte(Char.Quote);
@@ -185,4 +191,9 @@ export class Writer {
 /** Begins a message. */
 export function say(literal: string): Writer {
   return new Writer().text(literal);
+}
+
+/** Begins a message on what `what` names: `<what>: `. */
+export function about(what: Span): Writer {
+  return new Writer().span(what).text(": ");
 }

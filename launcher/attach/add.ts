@@ -116,8 +116,7 @@ function settled<T>(work: Promise<T>): Promise<T> {
 }
 
 async function remember({ core, runtime, state }: Call, { delegate, result }: Attachment): Promise<void> {
-  const { name, text } = core.remember({ delegate, result, runtime });
-  await state.writeCache(name, text);
+  await state.writeCache(delegate.cacheFile, core.remember({ delegate, result, runtime }));
 }
 
 /**

@@ -61,15 +61,15 @@ const selection = z.strictObject({
 
 export const selections = z.array(selection);
 
-/** One delegate, ready to be invoked: see assembly/plan/delegate.ts. */
+/** One delegate, ready to be invoked: see `Delegate.write` in assembly/delegate/delegate.ts. */
 const delegate = z.strictObject({
   name: z.string(),
   network: z.string(),
   ifname: z.string(),
   default: z.boolean(),
   cniVersion: z.string(),
-  disableCheck: z.boolean(),
-  disableGC: z.boolean(),
+  /** Those beside ADD, DEL and VERSION that its plugins may be called with, by its version and its conf. */
+  verbs: z.array(z.enum(["CHECK", "GC", "STATUS"])),
   plugins: z.array(z.string()),
   conf: z.string(),
   args: z.array(z.tuple([z.string(), z.string()])),
@@ -80,6 +80,8 @@ const delegate = z.strictObject({
   gateways: z.optional(z.array(z.string())),
   dropDefaultRoute: z.optional(flags),
   runtimeIfname: z.string(),
+  /** The name of its file in libcni's result cache, below `results/`. */
+  cacheFile: z.string(),
   netns: z.optional(z.string()),
   result: z.optional(z.string()),
 });

@@ -24,7 +24,7 @@ type Exports = Record<string, unknown> & {
 
 type Operation = (ptr: number, len: number) => number;
 
-const ABI_VERSION = 1;
+const ABI_VERSION = 2;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
@@ -56,7 +56,10 @@ export class Core {
     this.exports = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as unknown as Exports;
     const version = this.exports.abi_version();
     if (version !== ABI_VERSION) {
-      throw new Fault(Code.internal, `core.wasm speaks ABI ${version}, this launcher ${ABI_VERSION}`);
+      throw new Fault(
+        Code.internal,
+        `core.wasm: it speaks ABI ${version}, this launcher ${ABI_VERSION}; build both from the same source`,
+      );
     }
   }
 
@@ -68,7 +71,7 @@ export class Core {
       if (ptr === 0) {
         throw new Fault(
           Code.decodeFailure,
-          `a document of ${input.length} bytes is too large (the limit is 16 MiB)`,
+          `the document: there is no room for its ${input.length} bytes; make it smaller than 16 MiB`,
         );
       }
       new Uint8Array(memory.buffer).set(input, ptr);
@@ -135,12 +138,13 @@ export class Core {
     return this.call<{ result?: string }>("outcome", input).result;
   }
 
-  /** The file of libcni's result cache for one attachment. */
-  remember(input: { delegate: Delegate; result: string; runtime: Pick<Runtime, "containerId" | "netns"> }): {
-    name: string;
-    text: string;
-  } {
-    return this.call("remember", input);
+  /** Returns the text of the file that libcni's result cache has of one attachment: its name is `delegate.cacheFile`. */
+  remember(input: {
+    delegate: Delegate;
+    result: string;
+    runtime: Pick<Runtime, "containerId" | "netns">;
+  }): string {
+    return this.call<{ text: string }>("remember", input).text;
   }
 
   /** The delegates that a container's files name. */

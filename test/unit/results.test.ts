@@ -175,12 +175,12 @@ describe("status", () => {
     ifname: "eth0",
     default: false,
     cniVersion: "1.0.0",
-    disableCheck: false,
-    disableGC: false,
+    verbs: ["CHECK"],
     plugins: ["x"],
     conf: "{}",
     args: [],
     runtimeIfname: "eth0",
+    cacheFile: `${name}-c1-eth0`,
     ...more,
   });
   const status = (...attachments: { delegate: Delegate; result: string; deviceInfo?: string }[]) => {
