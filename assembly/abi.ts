@@ -26,7 +26,7 @@ export function abi_version(): u32 {
   return 2;
 }
 
-/** Returns the address of `size` bytes for the next operation's document; 0 where that is too large. */
+/** Returns the address of `size` bytes for the next operation's document; 0 if that is too large. */
 export function alloc(size: u32): usize {
   return size <= MAX_INPUT_BYTES && ensureRoom(size) ? heap.alloc(size) : 0;
 }

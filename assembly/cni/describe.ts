@@ -13,7 +13,7 @@ import { checkPlugin, readNetwork } from "./network";
  * In: `{conf, source, plugins?: [text, ...]}`: `conf` is its text, `source` names it in messages, and each of `plugins`
  * is the text of a plugin to append to a conflist (its subdirectory chain).
  * Out: `{name, cniVersion, list, loadOnlyInlinedPlugins, plugins: [type, ...], conf}`: `name` and `cniVersion` are empty
- * where it has none; `conf` is its text with what was appended, all else byte for byte.
+ * if it has none; `conf` is its text with the plugins appended, all else byte for byte.
  * Errors: 1 (a version that is not supported), 6 (not JSON), 7 (it cannot be executed, or plugins cannot be added).
  * Source: CNI spec 1.1.0, section 1 "Configuration format".
  */

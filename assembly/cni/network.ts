@@ -11,9 +11,9 @@ import { IDENTIFIER_RULE, isIdentifier, isPluginName } from "./names";
 import { compareVersions, hasVerb, isSupported, requireSupported } from "./version";
 
 export class Network {
-  /** `name`, or empty where the conf has none. */
+  /** `name`, or empty if the conf has none. */
   name: Span = new Span(0, 0);
-  /** The highest supported one of `cniVersion` and `cniVersions`; empty where there is neither. */
+  /** The highest supported one of `cniVersion` and `cniVersions`; empty if there is neither. */
   cniVersion: Span = new Span(0, 0);
   /** Whether this is a conflist. */
   list: bool = false;
@@ -85,7 +85,7 @@ function readPlugins(network: Network, what: Span): bool {
   return true;
 }
 
-/** Returns true where there is something to execute, or false with a fault. */
+/** Returns true if there is something to execute, or false with a fault. */
 export function requirePlugins(network: Network, what: Span): bool {
   if (network.plugins.length > 0) return true;
   bad(what, "it needs `type` (of a conf) or `plugins` (of a conflist)");

@@ -119,15 +119,15 @@ function bad(what: Span, why: string): bool {
   return false;
 }
 
-/** Returns the `cniVersion` of a result, empty where it has none. */
+/** Returns the `cniVersion` of a result, empty if it has none. */
 export function versionOf(result: Value): Span {
   const version = result.present("cniVersion");
   return version === null ? new Span(0, 0) : version.text();
 }
 
 /**
- * Returns the checked `result` in the form of `version`, its own bytes where that is its version already; null with
- * fault 1 where `version` cannot hold it. What both forms have is kept, in libcni's way: 0.2.0 and older hold one
+ * Returns the checked `result` in the form of `version`, its own bytes if that is its version already; null with
+ * fault 1 if `version` cannot hold it. All that both forms have is kept, in libcni's way: 0.2.0 and older hold one
  * address a family and no interfaces.
  */
 export function convertResult(result: Value, version: Span): Span | null {

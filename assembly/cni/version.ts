@@ -24,12 +24,12 @@ export function hasVerb(version: Span, verb: Span): bool {
   return atLeast(version, verb.is("CHECK") ? Since.Check : Since.Status);
 }
 
-/** Returns a negative number where `a` is older than `b`, 0 where they are the same, a positive one otherwise. */
+/** Returns a negative number if `a` is older than `b`, 0 if they are the same, a positive one otherwise. */
 export function compareVersions(a: Span, b: Span): i32 {
   return rank(a) - rank(b);
 }
 
-/** Tells whether the core speaks `version`. What is newer than 1.1.0 may mean what the core does not know. */
+/** Tells whether the core speaks `version`. A newer one than 1.1.0 may have rules that the core does not know. */
 export function isSupported(version: Span): bool {
   switch (rank(version)) {
     case 1000:
@@ -45,7 +45,7 @@ export function isSupported(version: Span): bool {
   }
 }
 
-/** Returns true, or false with fault 1 where `version` is not supported. `what` names its document in the message. */
+/** Returns true, or false with fault 1 if `version` is not supported. `what` names its document in the message. */
 export function requireSupported(version: Span, what: Span): bool {
   if (isSupported(version)) return true;
   fail<Span>(

@@ -32,7 +32,7 @@ export function readArgs(text: Span): Pair[] {
   return pairs;
 }
 
-/** Gives `key` the value, in its place where `pairs` has it, else at the end. */
+/** Gives `key` the value, in its place if `pairs` has it, else at the end. */
 export function setArg(pairs: Pair[], key: Span, value: Span): void {
   for (let i = 0; i < pairs.length; i++) {
     if (!pairs[i].key.equals(key)) continue;

@@ -63,7 +63,7 @@ export class Delegate {
 
   /**
    * Sets the capability arguments, the attachment's own before those that the runtime gave, and the name of the
-   * device-info file where there is a device. As Multus: requests do not reach the default network, which belongs to
+   * device-info file if there is a device. As Multus: requests do not reach the default network, which belongs to
    * the cluster's administrator.
    */
   setCapabilityArgs(runtimeConfig: Value | null, containerId: Span): void {

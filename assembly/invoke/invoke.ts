@@ -17,8 +17,8 @@ import { about, say, Writer } from "../text/writer";
  * into the delegate's `plugins`; `prevResult` (a result) and `validAttachments` (a list of `{containerID, ifname}`, for
  * GC) are JSON as text.
  * Out: `{plugin, env: {CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME, CNI_ARGS}, stdin}`: the executable's name,
- * what is added to its environment, and its conf. Of the conf only `name`, `cniVersion`, `prevResult`, `runtimeConfig`
- * and `cni.dev/*` change, and only where they differ; all else is the conf's own bytes.
+ * the variables to add to its environment, and its conf. Of the conf only `name`, `cniVersion`, `prevResult`, `runtimeConfig`
+ * and `cni.dev/*` change, and only if they differ; all else is the conf's own bytes.
  * Errors: 1 (`prevResult` has a version that is not supported, or the conf's cannot hold it; not at DEL), 4, 6 and 7 (the
  * runtime's part, a text of JSON or the delegate is malformed).
  * Source: CNI spec 1.1.0, section 3 "Lifecycle & Ordering" and "Deriving execution configuration".
@@ -96,7 +96,7 @@ function setPrevResult(conf: Value, input: Value, cniVersion: Span, verb: Span):
   return isDel;
 }
 
-/** Sets the attachments that GC keeps, where there are any. */
+/** Sets the attachments that GC keeps, if there are any. */
 function setAttachments(conf: Value, input: Value): bool {
   const attachments = embedded(input, "validAttachments");
   if (attachments === null) return input.present("validAttachments") === null;

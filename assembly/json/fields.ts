@@ -12,21 +12,21 @@ export class Fields {
     private readonly code: i32,
   ) {}
 
-  /** Returns the text of a string field, `fallback` where it is absent, or null with a fault. */
+  /** Returns the text of a string field, `fallback` if it is absent, or null with a fault. */
   text(name: string, fallback: Span): Span | null {
     const value = memberOf(this.object, name);
     if (value === null) return fallback;
     return value.isString() ? value.text() : this.wrong<Span>(name, "a string");
   }
 
-  /** Returns one of two words, `usual` where the field is absent, or null with a fault. */
+  /** Returns one of two words, `usual` if the field is absent, or null with a fault. */
   choice(name: string, usual: string, other: string): Span | null {
     const word = this.text(name, ascii(usual));
     if (word === null || word.is(usual) || word.is(other)) return word;
     return fail<Span>(this.code, this.must(name).quote(ascii(usual)).text(" or ").quote(ascii(other)));
   }
 
-  /** Returns 1 or 0, `fallback` where the field is absent, or -1 with a fault. */
+  /** Returns 1 or 0, `fallback` if the field is absent, or -1 with a fault. */
   bool(name: string, fallback: i32): i32 {
     const value = memberOf(this.object, name);
     if (value === null) return fallback;
@@ -35,7 +35,7 @@ export class Fields {
     return -1;
   }
 
-  /** Returns a number from 0 to `limit`, `fallback` where the field is absent, or -1 with a fault. */
+  /** Returns a number from 0 to `limit`, `fallback` if the field is absent, or -1 with a fault. */
   count(name: string, fallback: i64, limit: i64): i64 {
     const value = memberOf(this.object, name);
     if (value === null) return fallback;
@@ -44,7 +44,7 @@ export class Fields {
     return -1;
   }
 
-  /** Returns a list whose items are all strings, empty where the field is absent, or null with a fault. */
+  /** Returns a list whose items are all strings, empty if the field is absent, or null with a fault. */
   texts(name: string): Span[] | null {
     const list: Span[] = [];
     const value = memberOf(this.object, name);

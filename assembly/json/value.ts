@@ -5,9 +5,9 @@
 // array or object links to its `first` child, each child to the `next`. Strings are unescaped and numbers read only when
 // somebody asks (`text`, `integer`), so what nobody asks about cannot be changed by reading it: integers above 2^53, the
 // spelling of numbers, escapes, spaces, key order and repeated keys all stay. A change is noted beside the text:
-// `replace` keeps the JSON that is to stand in a value's place, `append` and `set` what is to be added at an object's or
-// array's end. `print` walks the tree once with a cursor in the text: it copies all up to the next change, writes the
-// change, moves the cursor behind what was changed, and copies the rest at the end. Without changes it is one copy.
+// `replace` keeps the JSON that takes a value's place, `append` and `set` the JSON to add at the end of an array or
+// object. `print` walks the tree once with a cursor in the text: it copies all up to the next change, writes the
+// change, moves the cursor behind the text that it replaces, and copies the rest at the end. Without changes it is one copy.
 // `source` is the text as it was parsed, without any change.
 import { Char, isDigit } from "../text/char";
 import { Span } from "../text/span";
@@ -24,7 +24,7 @@ export const enum Kind {
   Object,
 }
 
-/** Returns the items of `value`, none where it is absent. */
+/** Returns the items of `value`, none if it is absent. */
 export function itemsOf(value: Value | null): Value[] {
   return value === null ? [] : value.children();
 }
@@ -201,7 +201,7 @@ export class Value {
     return out;
   }
 
-  /** Writes what precedes each change below, and the change. Returns where the source goes on. */
+  /** Writes the text before each change below, and the change. Returns where the source goes on. */
   private splice(out: Writer, cursor: usize): usize {
     let from = cursor;
     const replacement = this.replacement;

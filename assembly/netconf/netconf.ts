@@ -130,7 +130,7 @@ function writeDelegates(out: Writer, conf: Value, fields: Fields): bool {
   return false;
 }
 
-/** Writes a comma-separated list as a list; where it is absent, the namespace `default` is open to all. */
+/** Writes a comma-separated list as a list; if it is absent, the namespace `default` is open to all. */
 function writeGlobalNamespaces(out: Writer, fields: Fields): bool {
   const text = fields.text("globalNamespaces", ascii(""));
   if (text === null) return false;

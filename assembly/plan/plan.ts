@@ -205,7 +205,7 @@ function isUnique(delegate: Delegate, others: Delegate[]): bool {
 }
 
 /**
- * Decides which delegates lose their default routes; false with a fault where a family has two gateways, which would
+ * Decides which delegates lose their default routes; false with a fault if a family has two gateways, which would
  * mean ECMP. With a `default-route` request in any network, each family's default route stays only with a network that
  * asks for that family (NPWG NAD spec v1.3, section 4.1.2.1.9).
  */

@@ -54,7 +54,7 @@ class Cached {
  * its scratch file, `caches` those of its files in libcni's result cache, as they are on disk; `runtimeConfig` is JSON as
  * text. With `ifname` only the attachments of that call of the runtime count, without it all.
  * Out: `{delegates, rest?, unusable: [{why, cache?}, ...]}`: the delegates in the order in which they were added, as `plan`
- * gives them, with `netns` and `result` where the cache has them; `rest` is the scratch file without them, where other
+ * gives them, with `netns` and `result` if the cache has them; `rest` is the scratch file without them, if other
  * entries remain; `unusable` names files that nothing can be learned from, `cache` being an index into `caches`.
  * Either kind of file is enough: attachments that the scratch file does not name come from the cache.
  * Errors: none for bad files, which are in `unusable`.

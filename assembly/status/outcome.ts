@@ -12,7 +12,7 @@ import { say, Writer } from "../text/writer";
  *
  * In: `{plugin, cniVersion, exitCode, stdout, stderr, expectsResult}`: `cniVersion` is that of its conf, `exitCode` from 0
  * to 255; only ADD expects a result.
- * Out: `{result?}`, JSON as text: the plugin's own bytes, with `cniVersion` added where it printed none.
+ * Out: `{result?}`, JSON as text: the plugin's own bytes, with `cniVersion` added if it printed none.
  * Errors: the plugin's own code and words; 1 and 6 (it printed no result, or one of a version that is not supported); 999
  * (it failed without an error object).
  * Source: CNI spec 1.1.0, section 5 "ADD Success" and "Error".

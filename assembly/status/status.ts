@@ -69,7 +69,7 @@ function describe(out: Writer, delegate: Value, result: Value, attachment: Value
     const one = all[index];
     const inContainer = hasText(one, "sandbox");
     if (single || inContainer) {
-      // The default is the interface of the first IP with a gateway; where there is none, the first.
+      // The default is the interface of the first IP with a gateway; if there is none, the first.
       const leads = single || (withGateway >= 0 ? index === withGateway : first);
       out.open().key("name").string(name);
       if (inContainer) copyText(out, one, "name", "interface");

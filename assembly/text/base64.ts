@@ -24,7 +24,7 @@ export function encodeBase64(bytes: Span): Span {
   return new Span(ptr, length);
 }
 
-/** Returns the bytes that `text` stands for, or null where it is not base64. */
+/** Returns the bytes that `text` stands for, or null if it is not base64. */
 export function decodeBase64(text: Span): Span | null {
   if (text.len % 4 !== 0) return null;
   let length = (text.len / 4) * 3;

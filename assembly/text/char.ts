@@ -49,7 +49,7 @@ export function isHexDigit(c: i32): bool {
   return isDigit(c) || (lower(c) >= Char.a && lower(c) <= Char.f);
 }
 
-/** Returns a letter's lower case; what is not a letter may become another character. */
+/** Returns a letter's lower case; other characters may become any. */
 export function lower(c: i32): i32 {
   return c | (Char.a ^ Char.A);
 }

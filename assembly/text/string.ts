@@ -2,7 +2,7 @@
 import { Char, isDigit, lower } from "./char";
 import { Span } from "./span";
 
-/** Returns the UTF-8 text of `raw`, which stands between a string's quotes. Copies only where there is an escape. */
+/** Returns the UTF-8 text of `raw`, which stands between a string's quotes. Copies only if there is an escape. */
 export function decodeString(raw: Span): Span {
   let i = raw.indexOf(Char.Backslash);
   if (i < 0) return raw;

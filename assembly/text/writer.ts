@@ -1,4 +1,4 @@
-// Builds output: plain text for messages, JSON for documents, where it sets the commas itself.
+// Builds output: plain text for messages, JSON for documents, with the commas that are due.
 import { Char } from "./char";
 import { Span } from "./span";
 
@@ -11,7 +11,7 @@ export class Writer {
   private length: i32 = 0;
   private comma: bool = false;
 
-  /** Returns what is written so far, without a copy. */
+  /** Returns all bytes written so far, without a copy. */
   take(): Span {
     return new Span(this.ptr, this.length);
   }
@@ -56,7 +56,7 @@ export class Writer {
     return this;
   }
 
-  /** Writes foreign text into a message: in quotes, cut where it is long, but never inside a UTF-8 sequence. */
+  /** Writes foreign text into a message: in quotes, cut if it is long, but never inside a UTF-8 sequence. */
   quote(bytes: Span): Writer {
     let shown = bytes.len;
     if (shown > MAX_QUOTE_BYTES) {
@@ -68,7 +68,7 @@ export class Writer {
     return this.byte(Char.Quote);
   }
 
-  // JSON: each writes one token, with the comma before it where one is due.
+  // JSON: each writes one token, with the comma before it if one is due.
 
   open(): Writer {
     return this.opening(Char.OpenBrace);

@@ -4,7 +4,7 @@ import * as z from "zod/mini";
 
 const flags = z.object({ v4: z.boolean(), v6: z.boolean() });
 
-/** What `netconf` gives: see assembly/netconf/netconf.ts. */
+/** Plexus's own conf with every default: see assembly/netconf/netconf.ts. */
 export const settings = z.strictObject({
   cniVersion: z.string(),
   name: z.string(),
@@ -115,7 +115,7 @@ export const confDocument = z.strictObject({
   conf: z.string(),
 });
 
-/** How the default routes of an interface have to change: see assembly/status/routes.ts. */
+/** A change of the default routes of an interface: see assembly/status/routes.ts. */
 const routeChange = z.strictObject({
   ifname: z.string(),
   dropV4: z.boolean(),

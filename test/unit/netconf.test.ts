@@ -75,7 +75,7 @@ describe("netconf", () => {
     );
     expect(read).toMatchObject({
       ...given,
-      delegates: [], // ignored, as documented, where there is a clusterNetwork
+      delegates: [], // ignored, as documented, if there is a clusterNetwork
       globalNamespaces: ["default", "a", "b"],
       readinessIndicatorFile: "/r",
       logOptions: { maxAge: 1, maxSize: 2, maxBackups: 3, compress: false },

@@ -72,7 +72,7 @@ describe("the JSON format", () => {
     ]);
   });
 
-  test("takes `interfaceRequest` where there is no `interface`", () => {
+  test("takes `interfaceRequest` if there is no `interface`", () => {
     expect(select('[{"name":"a","interfaceRequest":"old0"}]')).toMatchObject([{ interface: "old0" }]);
     expect(select('[{"name":"a","interface":"new0","interfaceRequest":"old0"}]')).toMatchObject([
       { interface: "new0" },
