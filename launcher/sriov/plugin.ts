@@ -448,28 +448,28 @@ function addressLines({ ips = [], routes = [] }: IpamResult, ifname: string): st
 
 function resultText(
   { cniVersion }: SriovConf,
-  { ifname, netns }: Request,
+  { core, ifname, netns }: Request,
   { address, netdev }: Device,
   mac: string,
   mtu: number | undefined,
   { ips, routes, dns }: IpamResult,
 ): string {
-  const isNewest = cniVersion.startsWith("1.1.");
-  return JSON.stringify({
-    cniVersion,
+  const result = JSON.stringify({
+    cniVersion: "1.1.0",
     interfaces: [
       {
         name: ifname,
         ...(mac === "" ? {} : { mac }),
-        ...(isNewest && mtu !== undefined && netdev !== "" ? { mtu } : {}),
+        ...(mtu !== undefined && netdev !== "" ? { mtu } : {}),
         sandbox: netns,
-        ...(isNewest ? { pciID: address } : {}),
+        pciID: address,
       },
     ],
     ...(ips ? { ips: ips.map((one) => ({ ...one, interface: 0 })) } : {}),
     ...(routes ? { routes } : {}),
     dns: dns ?? {},
   });
+  return core.convert({ result, cniVersion });
 }
 
 /** The addresses of an interface in the conf's prevResult. */
