@@ -70,8 +70,7 @@ function parse(text: string, place: Place): Member {
   if (text.trim() === "") throw broken(place, "is empty: write it anew");
   let parsed: unknown;
   try {
-    parsed =
-      readInstalled(text) ?? readJson(text) ?? lazy<typeof import("./yaml.lazy.ts")>("yaml").parseYaml(text);
+    parsed = readInstalled(text) ?? readJson(text) ?? lazy("yaml").parseYaml(text);
   } catch (error) {
     throw broken(place, `is neither JSON nor YAML: ${(error as Error).message.split("\n")[0]}`);
   }
@@ -156,7 +155,7 @@ function authorizationOf(user: Member, place: Place): Connection["authorization"
 }
 
 async function execute(exec: Member, cluster: Member, place: Place): Promise<Credentials> {
-  const { execute } = lazy<typeof import("./exec.lazy.ts")>("exec");
+  const { execute } = lazy("exec");
   const program = exec.required("command");
   try {
     const given = await execute(exec.raw() as Exec, cluster.raw(), dirname(place.path));
@@ -179,7 +178,7 @@ async function execute(exec: Member, cluster: Member, place: Place): Promise<Cre
 
 async function askProvider({ path, source }: Place): Promise<Credentials> {
   try {
-    const provider = lazy<typeof import("./authprovider.lazy.ts")>("authprovider");
+    const provider = lazy("authprovider");
     const header = await provider.authorizationOf(path);
     return { authorization: () => header, cert: undefined, key: undefined };
   } catch (error) {

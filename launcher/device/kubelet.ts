@@ -34,7 +34,7 @@ export async function podResources(host: Host, pod: Pod, kubelet: Kubelet): Prom
 }
 
 async function askKubelet(pod: Pod, { socket, timeout }: Kubelet): Promise<PodResources> {
-  const { podResources } = lazy<typeof import("./podresources.lazy.ts")>("podresources");
+  const { podResources } = lazy("podresources");
   try {
     return await podResources(socket, pod, timeout);
   } catch (error) {

@@ -66,7 +66,7 @@ export async function runDaemon({
   const server = await ResidentServer.open(options, true);
   if (!server) return;
   if (metrics !== "") {
-    const { serveMetrics } = lazy<typeof import("./metrics.lazy.ts")>("metrics");
+    const { serveMetrics } = lazy("metrics");
     const { admission } = server;
     const sources = {
       known: watched.known,
