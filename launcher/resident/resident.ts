@@ -5,7 +5,7 @@ import type { Means } from "../attach/verbs.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { inCluster } from "../cluster/connection.ts";
 import { readKubeconfig } from "../cluster/kubeconfig.ts";
-import { openCluster } from "../cluster/open.ts";
+import { accessBy, openCluster } from "../cluster/open.ts";
 import { WatchedCluster } from "../cluster/watch.ts";
 import { Core } from "../core/index.ts";
 import { wasm } from "../core/wasm.ts";
@@ -57,8 +57,8 @@ export async function runDaemon({
     );
   }
   const warn = (message: string) => console.error(message);
-  const open = async () => (kubeconfig === "" ? inCluster(host, port) : readKubeconfig(kubeconfig, warn));
-  const watched = new WatchedCluster({ open, env: process.env, nodeName, warn });
+  const connect = async () => (kubeconfig === "" ? inCluster(host, port) : readKubeconfig(kubeconfig, warn));
+  const watched = new WatchedCluster({ ...accessBy(connect, process.env), nodeName, warn });
   const means = { core: new Core(wasm()), cluster: () => watched.cluster };
   const watch = new LateWatch();
   const log = (line: string) => void process.stderr.write(line);
@@ -69,7 +69,7 @@ export async function runDaemon({
     const { serveMetrics } = lazy("metrics");
     const { admission } = server;
     const sources = {
-      known: watched.known,
+      known: watched.kinds,
       running: () => admission.running,
       waiting: () => admission.waiting,
     };

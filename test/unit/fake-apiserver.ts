@@ -112,7 +112,7 @@ export function status(code: number, members: object, headers: http.OutgoingHttp
   return say(code, { kind: "Status", apiVersion: "v1", status: "Failure", code, ...members }, headers);
 }
 
-/** Answers with a text that is no JSON. */
+/** Answers with a text that is not JSON. */
 export function text(code: number, body: string, headers: http.OutgoingHttpHeaders = {}) {
   return (response: http.ServerResponse) => {
     response.writeHead(code, headers);

@@ -324,43 +324,43 @@ test("libraries are loaded for nothing but what needs them", async () => {
   vi.doUnmock("../../launcher/lazy.ts");
 });
 
-describe("a kubeconfig that does not do", () => {
+describe("a kubeconfig is refused that", () => {
   const good = kubeconfig({});
   const cases: [string, string | object, string][] = [
     ["is empty", "", "is empty"],
     ["has only spaces", " \n", "is empty"],
-    ["is no YAML", "a: [b", "is neither JSON nor YAML"],
+    ["is not YAML", "a: [b", "is neither JSON nor YAML"],
     ["is broken JSON", '{"a": ', "is neither JSON nor YAML"],
-    ["is a text", "hello", "is no kubeconfig"],
-    ["is a list", "- a\n", "is no kubeconfig"],
+    ["is a text", "hello", "is not a kubeconfig"],
+    ["is a list", "- a\n", "is not a kubeconfig"],
     ["has no contexts", { ...good, contexts: null }, "has no contexts"],
     [
       "has no current-context",
       { ...good, "current-context": "" },
-      'has no current-context: set it to one of "x"',
+      'has no current-context; set it to one of "x"',
     ],
     [
-      "has a context too few",
+      "names a context that it does not have",
       { ...good, "current-context": "y" },
-      'has no context "y", which its current-context names: it has "x"',
+      'has no context "y", which its current-context names; it has "x"',
     ],
     [
-      "has a cluster too few",
+      "names a cluster that it does not have",
       { ...good, clusters: [] },
-      'has no cluster "c", which its context "x" names: it has none',
+      'has no cluster "c", which its context "x" names; it has none',
     ],
     [
-      "has a user too few",
+      "names a user that it does not have",
       { ...good, users: [] },
-      'has no user "u", which its context "x" names: it has none',
+      'has no user "u", which its context "x" names; it has none',
     ],
     ["has no server", kubeconfig({ server: "" }), 'has no server in its cluster "c"'],
     [
-      "has a server that is no URL",
+      "has a server that is not a URL",
       kubeconfig({ server: "https://a b" }),
-      'the server "https://a b" is no URL',
+      'the server "https://a b" is not a URL',
     ],
-    ["has a server of another kind", kubeconfig({ server: "ftp://a" }), 'the server "ftp://a" is no URL'],
+    ["has a server of another kind", kubeconfig({ server: "ftp://a" }), 'the server "ftp://a" is not a URL'],
     [
       "has a CA that is not PEM",
       kubeconfig({ "certificate-authority-data": base64("hello") }),
@@ -405,7 +405,7 @@ describe("a kubeconfig that does not do", () => {
     expect(message).toContain(path);
   });
 
-  test("is missing, or no file", async () => {
+  test("is missing, or a directory", async () => {
     for (const [place, words] of [
       [`${dir}/none`, "does not exist"],
       [dir, "cannot be read"],
