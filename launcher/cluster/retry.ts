@@ -7,8 +7,8 @@
 import type { FailureKind } from "./failure.ts";
 import type { ApiAnswer, ApiRequest, Outcome } from "./http.ts";
 
-/** Limits of one try: enough on a node with 60 ADDs on 2 cores, and leaves time for the next server behind a balancer. */
-const TRY_MS = 10_000;
+/** Enough on a node with 60 ADDs on 2 cores; and leaves time for the next server behind a balancer. */
+const LONGEST_TRY_MS = 10_000;
 const SHORTEST_TRY_MS = 100;
 const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 2_000;
@@ -47,14 +47,9 @@ interface Rule {
 const RULES: readonly Rule[] = [
   { kind: "permanent", next: "take", reason: "another try would fail too" },
   { kind: "unsent", next: "again later", reason: "the server has not seen the request" },
-  {
-    kind: "unknown",
-    only: "POST",
-    next: "take",
-    reason: "a POST that is carried out twice makes two objects",
-  },
+  { kind: "unknown", only: "POST", next: "take", reason: "a POST carried out twice makes two objects" },
   { kind: "unknown", next: "again later", reason: "a GET or PATCH may be carried out twice" },
-  { kind: "stale", only: "POST", next: "take", reason: "a POST that is carried out twice makes two objects" },
+  { kind: "stale", only: "POST", next: "take", reason: "a POST carried out twice makes two objects" },
   { kind: "stale", next: "again at once", reason: "a closed connection says nothing about the server" },
   { kind: "overloaded", next: "again later", reason: "the server has refused the request unread" },
   { kind: "unavailable", only: "POST", next: "take", reason: "the server may have carried the POST out" },
@@ -78,9 +73,9 @@ export function decide({ method, outcome, tries, leftMs, random }: Attempt): Dec
   return waitMs < leftMs ? { next: "wait", waitMs, reason } : { next: "give up", reason };
 }
 
-/** Returns how long a try may take. The last one has time to be answered too. */
+/** Returns how long a try may take: the time that is left, but long enough for an answer. */
 export function tryLimitMs(leftMs: number): number {
-  return Math.min(Math.max(leftMs, SHORTEST_TRY_MS), TRY_MS);
+  return Math.min(Math.max(leftMs, SHORTEST_TRY_MS), LONGEST_TRY_MS);
 }
 
 /** Scatters a wait: half of it to all of it. */

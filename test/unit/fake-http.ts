@@ -71,6 +71,7 @@ export class SkippingClock implements Clock {
     signal?.throwIfAborted();
     this.slept.push(ms);
     this.pass(ms);
+    await new Promise(setImmediate); // so that a test's timeout can end a loop without end
   }
 
   pass(ms: number): void {

@@ -124,6 +124,7 @@ test("tls-server-name takes the place of the URL's host, insecure that of all", 
   await serve(authority.issue("kube-apiserver", "DNS:api.example"));
   expect((await faultOf(clusterAt(server.url, { ca }).pod("ns", "p", ""))).code).toBe(7);
   expect(await clusterAt(server.url, { ca, serverName: "api.example" }).pod("ns", "p", "")).toEqual(pod);
+  expect(server.arrived.at(-1)?.servername).toBe("api.example");
   expect(await clusterAt(server.url, { insecure: true }).pod("ns", "p", "")).toEqual(pod);
 });
 
