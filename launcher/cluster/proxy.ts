@@ -1,5 +1,5 @@
 // The proxy to an API server, by the rules of client-go.
-// Source: golang.org/x/net/http/httpproxy. Node's own NO_PROXY takes no CIDR, as clusters have it for their services.
+// Source: golang.org/x/net/http/httpproxy. Node's own NO_PROXY takes no CIDR, which clusters need for their services.
 import { BlockList, isIP } from "node:net";
 import type { Connection } from "./connection.ts";
 
