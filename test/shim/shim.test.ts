@@ -22,7 +22,7 @@ buildSanitizedShim("test", sanitized);
 afterAll(() => fs.rmSync(work, { recursive: true }));
 
 const [ENOENT, EFBIG] = [2, 27];
-const REFUSED = "it is not among what the shim's installer allows";
+const REFUSED = "plexus-shim.conf does not allow it";
 let place: Place;
 afterEach(() => place.remove());
 
@@ -159,8 +159,8 @@ describe.each([
         (call) => call.execute(`${place.plugins}/../plugins/p`),
         "its directory is neither",
       ],
-      ["a directory", (call) => call.execute(`${place.plugins}/..`), "no absolute path"],
-      ["a relative path", (call) => call.execute("p"), "no absolute path"],
+      ["a directory", (call) => call.execute(`${place.plugins}/..`), "does not end with a name"],
+      ["a relative path", (call) => call.execute("p"), "is not absolute"],
       [
         "arguments of a plugin",
         (call) => call.execute(`${place.plugins}/p`, { args: ["x"] }),
@@ -180,7 +180,7 @@ describe.each([
       [
         "ip -batch FILE",
         (call) => call.execute("/sbin/ip", { args: ["-batch", "/etc/passwd"] }),
-        "reads from its stdin",
+        "may read its stdin only",
       ],
       ["a batch of netns exec", (call) => batch(call, "netns exec a sh"), "a line of ip"],
       ["a batch with xdp", (call) => batch(call, "link set dev lo xdp obj /x"), "a line of ip"],
@@ -223,7 +223,7 @@ describe.each([
         await call.file(write, path, Buffer.from("no")),
         await call.file(remove, path),
       ]);
-      expect(results).toEqual(["text", u32(1), u32(0), REFUSED, REFUSED]);
+      expect(results).toEqual(["text", u32s(1, 0), u32s(0, 0), REFUSED, REFUSED]);
       expect(fs.readFileSync(path, "utf8")).toBe("text");
     });
 
@@ -285,27 +285,33 @@ describe.each([
 
     test("where a file is in the socket's place, or a link", async () => {
       fs.writeFileSync(place.socket, "", { mode: 0o600 });
-      expect(await run()).toMatchObject({ stdout: fallen(), stderr: expect.stringContaining("must be one") });
+      expect(await run()).toMatchObject({
+        stdout: fallen(),
+        stderr: expect.stringContaining("must be a socket"),
+      });
       fs.unlinkSync(place.socket);
       fs.symlinkSync("/dev/null", place.socket);
-      expect(await run()).toMatchObject({ stdout: fallen(), stderr: expect.stringContaining("must be one") });
+      expect(await run()).toMatchObject({
+        stdout: fallen(),
+        stderr: expect.stringContaining("must be a socket"),
+      });
     });
 
     test.each<[string, (call: Call) => void, string]>([
       ["says so", (call) => call.socket.write(frame(ToShim.fallBack, 0, "reason")), "reason"],
       ["goes away", (call) => call.socket.destroy(), "is gone"],
-      ["sends no frame", (call) => call.socket.write("GET / HTTP/1.1\r\n\r\n"), "no sensible length"],
+      ["sends no frame", (call) => call.socket.write("GET / HTTP/1.1\r\n\r\n"), "malformed reply"],
       [
         "sends a frame that is cut off",
         (call) => call.socket.write(frame(ToShim.execute, 1, "x")),
-        "makes no sense",
+        "malformed reply",
       ],
       [
         "sends more than the frame has",
         (call) => call.socket.write(frame(ToShim.alive, 0, 1)),
-        "makes no sense",
+        "malformed reply",
       ],
-      ["sends what there is not", (call) => call.socket.write(frame(99, 0)), "makes no sense"],
+      ["sends what there is not", (call) => call.socket.write(frame(99, 0)), "malformed reply"],
       ["falls silent", () => undefined, "says nothing any more"],
     ])("when the resident process %s", async (_, misbehave, why) => {
       const mark = `8${randomBytes(4).readUInt32LE()}`;
@@ -352,7 +358,7 @@ describe.each([
       });
       expect(await run()).toMatchObject({
         stdout: fallen(),
-        stderr: expect.stringContaining("another version"),
+        stderr: expect.stringContaining(`speaks protocol version ${PROTOCOL + 1}, not ${PROTOCOL}`),
       });
     });
   });
@@ -417,13 +423,13 @@ function batch(call: Call, line: string): ReturnType<Call["execute"]> {
   return call.execute("/sbin/ip", { args: ["-batch", "-"], stdin: `${line}\n` });
 }
 
-function u32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32LE(value);
+function u32s(...values: number[]): Buffer {
+  const bytes = Buffer.alloc(4 * values.length);
+  for (const [index, value] of values.entries()) bytes.writeUInt32LE(value, 4 * index);
   return bytes;
 }
 
 /** As the protocol has a string. */
 function text(value: string): string {
-  return `${Buffer.concat([u32(value.length), Buffer.from(value)])}`;
+  return `${Buffer.concat([u32s(value.length), Buffer.from(value)])}`;
 }
