@@ -12,6 +12,9 @@
 #include "buffer.h"
 #include "messages.h"
 
+#define STRING_OF(number) STRING_OF_VALUE(number)
+#define STRING_OF_VALUE(value) #value
+
 #define DEFAULT_SOCKET "/run/plexus/plexus.sock"
 static const char *const DEFAULT_STATE[] = {"/var/lib/cni/multus", "/var/run/k8s.cni.cncf.io/devinfo", NULL};
 static const char *const DEFAULT_READ[] = {"/etc/cni/net.d", "/etc/cni/multus/net.d", NULL};
@@ -39,7 +42,7 @@ static bool is_plain(const char *path) {
 static const char *add_path(Paths *paths, const char *path) {
   size_t count = 0;
   while (paths->items[count] != NULL) count++;
-  if (count == MAX_PATHS) return "there are too many of them";
+  if (count == MAX_PATHS) return "there are more than " STRING_OF(MAX_PATHS);
   paths->items[count] = must(strdup(path));
   return NULL;
 }
@@ -55,7 +58,7 @@ static const char *set_line(Rights *rights, const char *key, const char *value) 
   if (strcmp(key, "plugins") == 0) return add_path(&rights->plugins, value);
   if (strcmp(key, "state") == 0) return add_path(&rights->state, value);
   if (strcmp(key, "read") == 0) return add_path(&rights->read, value);
-  if (strcmp(key, "log") == 0) return is_plain(value) ? add_path(&rights->log, value) : "the path is not absolute";
+  if (strcmp(key, "log") == 0) return is_plain(value) ? add_path(&rights->log, value) : "the path is not absolute and plain";
   if (strcmp(key, "socket") == 0) {
     free(rights->socket);
     rights->socket = must(strdup(value));
