@@ -1,13 +1,15 @@
 // One call in a process of its own: the one that the runtime, or the shim, has executed.
 import { readSync, writeSync } from "node:fs";
 import { type Answer, carryOut, failed } from "./attach/verbs.ts";
+import { systemClock } from "./clock.ts";
 import { openCluster } from "./cluster/open.ts";
+import { parametersOf, variablesOf } from "./cni/parameters.ts";
 import { Core, type Settings } from "./core/index.ts";
 import { wasm } from "./core/wasm.ts";
 import { Code, Fault } from "./fault.ts";
 import { localHost, parallelHost } from "./host/local.ts";
 import { readConf } from "./sriov/conf.ts";
-import { runSriov } from "./sriov/plugin.ts";
+import { sriov } from "./sriov/plugin.ts";
 
 const MAX_CONF = 8 << 20;
 /** Where Plexus keeps state unless its conf says otherwise: one VF is one allocation, whoever calls. */
@@ -52,28 +54,19 @@ export async function runSriovPlugin(env: NodeJS.ProcessEnv): Promise<Answer> {
     const stdin = readStdin().toString();
     const conf = readConf(stdin, "");
     ({ cniVersion } = conf);
-    const {
-      CNI_COMMAND = "",
-      CNI_CONTAINERID = "",
-      CNI_NETNS = "",
-      CNI_IFNAME = "",
-      CNI_ARGS = "",
-      CNI_PATH = "",
-    } = env;
-    core.environment({ CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME, CNI_PATH, cniVersion });
-    const result = await runSriov({
-      verb: CNI_COMMAND,
-      containerId: CNI_CONTAINERID,
-      netns: CNI_NETNS,
-      ifname: CNI_IFNAME,
-      args: CNI_ARGS,
+    const parameters = parametersOf(env);
+    const { CNI_ARGS: _, ...variables } = variablesOf(parameters);
+    core.environment({ ...variables, cniVersion });
+    const result = await sriov.run({
+      parameters,
       stdin,
       env: env as Record<string, string>,
-      pluginDirs: CNI_PATH.split(":"),
+      pluginDirs: parameters.path.split(":"),
       cniDir: conf.cniDir ?? CNI_DIR,
-      timeout: 0,
+      timeoutMs: 0,
       core,
       host: localHost,
+      clock: systemClock,
       log: (message) => stderr(`${message}\n`),
     });
     return { exitCode: 0, stdout: result === undefined ? "" : `${result}\n` };

@@ -1,14 +1,15 @@
 // One delegate, for one verb: its plugins executed in their order.
 // Source: CNI spec 1.1.0, section 3 "Lifecycle & Ordering".
+import { systemClock } from "../clock.ts";
+import type { PluginCall } from "../cni/builtin.ts";
+import { parametersOf } from "../cni/parameters.ts";
 import type { Delegate, Invocation } from "../core/index.ts";
 import { Code, Fault } from "../fault.ts";
-import { isAttached, runSriov } from "../sriov/plugin.ts";
+import { sriov } from "../sriov/plugin.ts";
 import type { Call } from "./call.ts";
 
 /** The plugin that begins an auxiliary chain. It changes nothing, so where it is not installed it needs no process. */
 const PASSTHRU = "passthru";
-/** The plugin that needs no process. An executable of the first name counts before it; the second is always this one. */
-const SRIOV = ["sriov", "plexus-sriov"];
 
 /**
  * Does `work` for each delegate, the default network's first; where the conf asks for it, for all others at the same time.
@@ -81,7 +82,7 @@ export async function requirePlugins(
 ): Promise<void> {
   for (const delegate of delegates) {
     for (const name of delegate.plugins) {
-      if (name === PASSTHRU || SRIOV.includes(name)) continue;
+      if (name === PASSTHRU || sriov.names.includes(name)) continue;
       if ((await find(call, name)) === undefined) throw notFound(call, delegate, name, code);
     }
   }
@@ -97,12 +98,15 @@ async function execute(
   const { core, host, log, pluginDirs, runtime, settings } = call;
   const invocation = core.invoke({ verb, plugin, delegate, runtime, ...given });
   const path = await find(call, invocation.plugin);
-  if (SRIOV.includes(invocation.plugin) && (await isBuiltIn(call, verb, delegate, invocation.plugin, path))) {
-    log.write(
-      "debug",
-      `${verb} ${delegate.name} ${delegate.ifname}: built-in ${invocation.plugin} ${invocation.stdin}`,
-    );
-    return runSriov({ ...sriovRequest(call, verb, invocation), deviceInfoFile: delegate.deviceInfoFile });
+  if (sriov.names.includes(invocation.plugin)) {
+    const pluginCall = pluginCallOf(call, verb, delegate, invocation);
+    if (path === undefined || (await sriov.replaces(invocation.plugin, pluginCall))) {
+      log.write(
+        "debug",
+        `${verb} ${delegate.name} ${delegate.ifname}: built-in ${invocation.plugin} ${invocation.stdin}`,
+      );
+      return sriov.run(pluginCall);
+    }
   }
   if (path === undefined) {
     if (invocation.plugin === PASSTHRU)
@@ -126,39 +130,24 @@ async function execute(
   });
 }
 
-/** Whatever is installed by now: what the built-in plugin has attached, it detaches. */
-async function isBuiltIn(
-  { host, runtime, settings }: Call,
-  verb: string,
-  { ifname }: Delegate,
-  name: string,
-  path: string | undefined,
-): Promise<boolean> {
-  if (name !== "sriov" || path === undefined) return true;
-  return (
-    verb !== "ADD" && verb !== "GC" && (await isAttached(host, settings.cniDir, runtime.containerId, ifname))
-  );
-}
-
-function sriovRequest(
+function pluginCallOf(
   { core, env, host, log, pluginDirs, settings }: Call,
   verb: string,
+  { deviceInfoFile }: Delegate,
   invocation: Invocation,
-): Parameters<typeof runSriov>[0] {
+): PluginCall {
   const variables = { ...env, ...invocation.env, CNI_PATH: pluginDirs.join(":") };
   return {
-    verb,
-    containerId: variables.CNI_CONTAINERID ?? "",
-    netns: variables.CNI_NETNS ?? "",
-    ifname: variables.CNI_IFNAME ?? "",
-    args: variables.CNI_ARGS ?? "",
+    parameters: { ...parametersOf(variables), verb },
     stdin: invocation.stdin,
     env: variables,
     pluginDirs,
     cniDir: settings.cniDir,
-    timeout: settings.delegateTimeoutSeconds * 1000,
+    deviceInfoFile,
+    timeoutMs: settings.delegateTimeoutSeconds * 1000,
     core,
     host,
+    clock: systemClock,
     log: (message) => log.write("error", message),
   };
 }
