@@ -10,7 +10,8 @@ const { entry, nodePath, target, seaConfig } = JSON.parse(process.argv[2]);
 packageAsSea(entry, { targets: [target], nodePath, seaConfig })
   .then(() => {
     // pkg succeeds too where it could not put the program in.
-    if (!readFileSync(target.output).includes(FUSE)) throw new Error(`${target.output} is Node without a program`);
+    if (!readFileSync(target.output).includes(FUSE))
+      throw new Error(`${target.output} is Node without a program`);
   })
   .catch((error) => {
     console.error(error);

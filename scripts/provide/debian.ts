@@ -76,18 +76,21 @@ export function fetchDebian(work: string, { suite, packages = [], sources = [] }
   for (const dir of [`${dirs.state}/lists/partial`, `${dirs.cache}/archives/partial`, `${dirs.log}`]) {
     mkdirSync(dir, { recursive: true });
   }
+  // No package is installed in there: apt takes none of the system's versions for one that it could fetch.
+  const status = join(work, "state/status");
+  writeFileSync(status, "");
   const kinds = [...(packages.length > 0 ? ["deb"] : []), ...(sources.length > 0 ? ["deb-src"] : [])];
   const uri = mirror();
   writeFileSync(
     join(work, "sources.list"),
     kinds.map((kind) => `${kind} [signed-by=${KEYRING}] ${uri} ${suite} main\n`).join(""),
   );
-  // Read after the system's configuration, so that its proxies count but its hooks, pins and sources do not. The
-  // sandbox user could not write below a directory of root's.
+  // Read after the system's configuration, so that its proxies count but its hooks, pins, preferred release and sources
+  // do not, nor what it may allow without a signature. The sandbox user could not write below a directory of root's.
   writeFileSync(
     join(work, "apt.conf"),
     `Dir::State "${dirs.state}";
-     Dir::State::status "/var/lib/dpkg/status";
+     Dir::State::status "${status}";
      Dir::Cache "${dirs.cache}";
      Dir::Log "${dirs.log}";
      Dir::Etc::SourceList "${join(work, "sources.list")}";
@@ -95,6 +98,11 @@ export function fetchDebian(work: string, { suite, packages = [], sources = [] }
      Dir::Etc::Preferences "/dev/null";
      Dir::Etc::PreferencesParts "/dev/null";
      APT::Sandbox::User "root";
+     APT::Default-Release "";
+     APT::Get::AllowUnauthenticated "false";
+     Acquire::AllowInsecureRepositories "false";
+     Acquire::AllowWeakRepositories "false";
+     #clear APT::Update::Pre-Invoke;
      #clear APT::Update::Post-Invoke;
      #clear APT::Update::Post-Invoke-Success;
      #clear Acquire::IndexTargets;
