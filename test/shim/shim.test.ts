@@ -2,24 +2,16 @@
 import { execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { frame, PROTOCOL, ToShim } from "../../launcher/host/frames.ts";
-import { buildSanitizedShim } from "../../scripts/build/shim.ts";
-import { ensurePackages } from "../../scripts/provide/debian.ts";
 import { execute } from "../support/binary.ts";
 import { until } from "../support/until.ts";
 import { type Call, Place } from "./fake-resident.ts";
 
-ensurePackages(["python3"]); // Node accepts whatever connects
-
 const shipped = fileURLToPath(new URL("../../build/plexus-shim", import.meta.url));
-const work = fs.mkdtempSync(join(tmpdir(), "plexus-shims-"));
-const sanitized = join(work, "plexus-shim");
-buildSanitizedShim("test", sanitized);
-afterAll(() => fs.rmSync(work, { recursive: true }));
+const sanitized = fileURLToPath(new URL("../../build/sanitized/plexus-shim", import.meta.url));
 
 const [ENOENT, EFBIG] = [2, 27];
 const REFUSED = "it is not among what the shim's installer allows";
