@@ -5,12 +5,9 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { frame, PROTOCOL, ToShim } from "../../launcher/host/frames.ts";
-import { ensurePackages } from "../../scripts/provide/debian.ts";
 import { until } from "../support/until.ts";
 import { type Call, isRunning, Place } from "./fake-resident.ts";
 import { SHIMS } from "./shims.ts";
-
-ensurePackages(["python3"]); // Node accepts whatever connects
 
 let place: Place;
 
