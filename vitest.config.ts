@@ -1,67 +1,64 @@
-import { defineConfig } from "vitest/config";
+// The tiers of tests, one project each.
+import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
+import { measureSlowness } from "./test/support/pace.ts";
+
+const slowness = measureSlowness();
+process.env.PLEXUS_SLOWNESS = `${slowness}`; // for all processes of this run
+if (slowness > 1.5)
+  console.error(`Limits are ${slowness.toFixed(1)} times longer, as this machine is slower.`);
+
+/** Two files at a time gain nothing on two cores, and make what a failing one prints hard to read. */
+const ONE_BY_ONE = { fileParallelism: false } as const;
+
+/**
+ * Makes a tier's project.
+ *
+ * @param minutes for one test, or one hook, on a quiet machine; more than any wait in there (test/support/until.ts), as
+ *   it is the wait that says what it was for
+ */
+function tier(
+  name: string,
+  minutes: number,
+  more: TestProjectInlineConfiguration["test"] = {},
+): TestProjectInlineConfiguration {
+  const limitMs = minutes * 60_000 * slowness;
+  return {
+    test: {
+      name,
+      include: [`test/${name}/**/*.test.ts`],
+      runner: "test/support/runner.ts",
+      testTimeout: limitMs,
+      hookTimeout: limitMs,
+      ...more,
+    },
+  };
+}
 
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 600_000 } },
-      { test: { name: "fuzz", include: ["test/fuzz/**/*.test.ts"], testTimeout: 600_000 } },
-      { test: { name: "sim", include: ["test/sim/**/*.test.ts"], testTimeout: 600_000 } },
-      { test: { name: "shim", include: ["test/shim/**/*.test.ts"], testTimeout: 60_000 } },
-      { test: { name: "vectors", include: ["test/vectors/**/*.test.ts"], testTimeout: 60_000 } },
-      {
-        // Two at a time gain nothing on two cores, and make what a failing one prints hard to read.
-        test: {
-          name: "netns",
-          include: ["test/netns/**/*.test.ts"],
-          testTimeout: 120_000,
-          fileParallelism: false,
-        },
-      },
-      {
-        // The same tests once more, through the shim and a resident process.
-        test: {
-          name: "resident",
-          include: ["test/netns/**/*.test.ts", "test/resident/**/*.test.ts", "test/kube/pods.test.ts"],
-          env: { PLEXUS_MODE: "resident" },
-          globalSetup: "test/kube/setup.ts",
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          fileParallelism: false,
-          sequence: { groupOrder: 1 },
-        },
-      },
-      {
-        // After the others: an API server, and then a node, take the machine for themselves.
-        test: {
-          name: "kube",
-          include: ["test/kube/**/*.test.ts"],
-          globalSetup: "test/kube/setup.ts",
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          fileParallelism: false,
-          sequence: { groupOrder: 2 },
-        },
-      },
-      {
-        test: {
-          name: "runtime",
-          include: ["test/runtime/**/*.test.ts"],
-          globalSetup: "test/runtime/setup.ts",
-          testTimeout: 300_000,
-          hookTimeout: 120_000,
-          fileParallelism: false,
-          sequence: { groupOrder: 3 },
-        },
-      },
-      {
-        // A VM, which takes what processors there are.
-        test: {
-          name: "sriov",
-          include: ["test/sriov/**/*.test.ts"],
-          hookTimeout: 600_000,
-          sequence: { groupOrder: 4 },
-        },
-      },
+      tier("unit", 10),
+      tier("fuzz", 10),
+      tier("sim", 10),
+      tier("vectors", 3),
+      tier("shim", 3, { globalSetup: "test/shim/setup.ts" }),
+      tier("netns", 5, { globalSetup: "test/netns/setup.ts", ...ONE_BY_ONE }),
+      tier("resident", 10, {
+        // The tests of netns once more, through the shim and a resident process.
+        include: ["test/netns/**/*.test.ts", "test/resident/**/*.test.ts", "test/kube/pods.test.ts"],
+        env: { PLEXUS_MODE: "resident" },
+        globalSetup: "test/kube/setup.ts",
+        sequence: { groupOrder: 1 },
+        ...ONE_BY_ONE,
+      }),
+      // After the others: an API server, then a node, then a VM take the machine for themselves.
+      tier("kube", 5, { globalSetup: "test/kube/setup.ts", sequence: { groupOrder: 2 }, ...ONE_BY_ONE }),
+      tier("runtime", 30, {
+        globalSetup: "test/runtime/setup.ts",
+        sequence: { groupOrder: 3 },
+        ...ONE_BY_ONE,
+      }),
+      tier("sriov", 30, { globalSetup: "test/sriov/setup.ts", sequence: { groupOrder: 4 } }),
     ],
   },
 });

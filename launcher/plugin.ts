@@ -1,7 +1,7 @@
 // One call in a process of its own: the one that the runtime, or the shim, has executed.
 import { readSync, writeSync } from "node:fs";
 import { type Answer, carryOut, failed } from "./attach/verbs.ts";
-import { BUILT_INS, sriov } from "./builtins.ts";
+import { BUILT_INS } from "./builtins.ts";
 import { systemClock } from "./clock.ts";
 import { openCluster } from "./cluster/open.ts";
 import { parametersOf, variablesOf } from "./cni/parameters.ts";
@@ -11,6 +11,7 @@ import { Code, Fault } from "./fault.ts";
 import { localHost, parallelHost } from "./host/local.ts";
 import { STATE_DIR } from "./paths.ts";
 import { readConf } from "./sriov/conf.ts";
+import { sriov } from "./sriov/plugin.ts";
 
 const MAX_CONF = 8 << 20;
 

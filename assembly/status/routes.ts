@@ -1,8 +1,7 @@
-// Default routes, where a network selection element asks for one.
-// Source: NPWG NAD spec v1.3, section 4.1.2.1.9 "default-route".
+// Default routes, if a network selection element asks for one.
 import { cidrFamily, Family, ipFamily, isDefaultDestination } from "../cni/address";
 import { checkResult, versionOf } from "../cni/result";
-import { RANK_INTERFACES, rank } from "../cni/version";
+import { atLeast, Since } from "../cni/version";
 import { Code, fail } from "../fault";
 import { embedded } from "../json/embedded";
 import { Fields } from "../json/fields";
@@ -10,7 +9,7 @@ import { isTrue, Value } from "../json/value";
 import { ascii, Span } from "../text/span";
 import { say, Writer } from "../text/writer";
 
-/** Writes the change one delegate's interface needs, if it made one and any route of it has to change. */
+/** Writes the change that one delegate's interface needs, if it made one and a route of it has to change. */
 export function writeRoutes(out: Writer, delegate: Value, result: Value): void {
   const drop = delegate.present("dropDefaultRoute");
   const gateways = delegate.present("gateways");
@@ -29,11 +28,13 @@ export function writeRoutes(out: Writer, delegate: Value, result: Value): void {
 }
 
 /**
- * `reroute`: a result whose interface had its default routes changed -> the result as it is now, so that CHECK
- * and DEL are told the truth.
+ * Changes the default routes in a result as they were changed on its interface, so that CHECK and DEL are told the
+ * truth: `reroute`.
  *
- * In: `{result, dropV4, dropV6, gateways}`; `result` holds JSON as text. Out: `{result}`, likewise.
- * Errors: 6 where the result is not one, 7 where a gateway is no IP address.
+ * In: `{result, dropV4, dropV6, gateways: [address, ...]}`, the last three as `status` gives them; `result` is JSON as
+ * text. Out: `{result}`, likewise, all else byte for byte.
+ * Errors: 1 and 6 (`result` is not a result, or of a version that is not supported), 7 (a gateway is not an IP address).
+ * Source: NPWG NAD spec v1.3, section 4.1.2.1.9 "default-route".
  */
 export function reroute(input: Value): Writer | null {
   const fields = new Fields(input, ascii("the input"), Code.InvalidNetworkConfig);
@@ -43,16 +44,16 @@ export function reroute(input: Value): Writer | null {
   const result = embedded(input, "result");
   if (v4 < 0 || v6 < 0 || gateways === null) return null;
   if (result === null || !checkResult(result, ascii("the result"))) {
-    return fail<Writer>(Code.DecodeFailure, say("`result` is required"));
+    return fail<Writer>(Code.DecodeFailure, say("the input: `result` is required"));
   }
   for (let i = 0; i < gateways.length; i++) {
     if (ipFamily(gateways[i]) !== Family.None) continue;
     return fail<Writer>(
       Code.InvalidNetworkConfig,
-      say("gateway ").quote(gateways[i]).text(" is not an IP address"),
+      say("the input: ").quote(gateways[i]).text(" in `gateways` is not an IP address"),
     );
   }
-  if (rank(versionOf(result)) < RANK_INTERFACES) {
+  if (!atLeast(versionOf(result), Since.Interfaces)) {
     const ip4 = result.present("ip4");
     const ip6 = result.present("ip6");
     if (ip4 !== null) change(ip4, v4 === 1, false, gateways, Family.V4);

@@ -29,7 +29,7 @@ export async function add(call: Call): Promise<string> {
     await waitUntilReady(call);
     const finding = isPod(call) ? awaitedLater(findPod(call)) : undefined;
     // All that needs no pod is done while the API server is asked for it.
-    if (finding) await call.cluster?.connecting();
+    if (finding) await call.cluster?.startConnecting();
     call.host.prepare();
     const scratch = await clearLeftovers(call);
     if (!finding) return (await attach(call, await confNetworks(call), scratch)).answer;

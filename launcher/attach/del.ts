@@ -49,7 +49,7 @@ async function forget(call: Call, delegate: Delegate): Promise<Fault | undefined
   try {
     await delDelegate(call, delegate);
     if (delegate.deviceInfoFile !== undefined) await host.remove(delegate.deviceInfoFile);
-    await state.removeCache(`${delegate.network}-${runtime.containerId}-${delegate.ifname}`);
+    await state.removeCache(delegate.cacheFile);
     log.write("verbose", `DEL ${subjectOf(runtime)} ${delegate.name} ${delegate.ifname}`);
     return undefined;
   } catch (error) {

@@ -1,5 +1,5 @@
 // The events that a pod's user reads.
-import { MAX_MESSAGE, type Pod } from "../cluster/cluster.ts";
+import { MAX_EVENT_MESSAGE_BYTES, type Pod } from "../cluster/cluster.ts";
 import type { Fault } from "../fault.ts";
 import type { Attachment, Call } from "./call.ts";
 
@@ -15,17 +15,17 @@ export async function recordAttached({ cluster }: Call, pod: Pod, attachments: A
   });
   while (parts.length > 0) {
     let message = `Add ${parts.shift()}`;
-    while (parts[0] !== undefined && Buffer.byteLength(message + parts[0]) < MAX_MESSAGE) {
+    while (parts[0] !== undefined && Buffer.byteLength(message + parts[0]) < MAX_EVENT_MESSAGE_BYTES) {
       message += `, ${parts.shift()}`;
     }
-    await cluster?.tell(pod, { type: "Normal", reason: "AddedInterface", message });
+    await cluster?.recordEvent(pod, { type: "Normal", reason: "AddedInterface", message });
   }
 }
 
 /** Records why the pod stays in ContainerCreating, and what to do. */
 export async function recordFailed({ cluster }: Call, pod: Pod, fault: Fault): Promise<void> {
   const reason = fault.reason ?? "FailedToAttachNetworks";
-  await cluster?.tell(pod, { type: "Warning", reason, message: fault.message });
+  await cluster?.recordEvent(pod, { type: "Warning", reason, message: fault.message });
 }
 
 /** The addresses in a result of any version; undefined if it has neither interfaces nor addresses. */

@@ -43,7 +43,7 @@ export async function gc(call: Call): Promise<void> {
   for (const delegate of await confDelegates(call)) networks.set(identity(delegate), delegate);
 
   for (const delegate of networks.values()) {
-    if (delegate.disableGC || !delegate.cniVersion.startsWith("1.1.")) continue;
+    if (!delegate.verbs.includes("GC")) continue;
     const attachments = JSON.stringify(kept.get(delegate.network) ?? []);
     log.write("verbose", `GC network ${delegate.network}: ${attachments}`);
     const failed = await gcDelegate(call, delegate, attachments);

@@ -14,7 +14,7 @@ import { confNetworks, podNetworks } from "./networks.ts";
 import { findPod, isPod } from "./pod.ts";
 
 /** A DEL does without the API server if that takes longer. */
-const QUICK = { within: 2000 };
+const QUICK = { withinMs: 2000 };
 
 export interface Recovered {
   /** Does the container have any file at all? */

@@ -5,6 +5,5 @@ export async function remember(
   { core, runtime, state }: Call,
   { delegate, result }: Attachment,
 ): Promise<void> {
-  const { name, text } = core.remember({ delegate, result, runtime });
-  await state.writeCache(name, text);
+  await state.writeCache(delegate.cacheFile, core.remember({ delegate, result, runtime }));
 }

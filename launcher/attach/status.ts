@@ -12,7 +12,7 @@ export async function status(call: Call): Promise<void> {
   await requireReady(call);
   const delegate = await defaultDelegate(call);
   await requirePlugins(call, [delegate], Code.pluginNotAvailable);
-  if (delegate.cniVersion.startsWith("1.1.")) await statusDelegate(call, delegate);
+  if (delegate.verbs.includes("STATUS")) await statusDelegate(call, delegate);
 }
 
 async function defaultDelegate(call: Call) {

@@ -38,7 +38,7 @@ export async function podResources(host: Host, pod: Pod, kubelet: Kubelet): Prom
 async function askKubelet(host: Host, pod: Pod, { socket, limitMs }: Kubelet): Promise<PodResources> {
   try {
     const answer = await host.grpc(socket, LIST, limitMs);
-    return lazy<typeof import("./podresources.lazy.ts")>("podresources").resourcesIn(answer, pod);
+    return lazy("podresources").resourcesIn(answer, pod);
   } catch (error) {
     if (error instanceof LeftToNode) throw error;
     throw new Fault(

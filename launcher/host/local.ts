@@ -10,8 +10,7 @@ export const localHost: Host = {
   prepare: childProcess,
   execute,
   rotate: async (path, options) => (await import("./rotate.ts")).rotate(path, options), // it loads zlib
-  grpc: (socket, method, limitMs) =>
-    lazy<typeof import("./grpc.lazy.ts")>("grpc").callMethod(socket, method, limitMs),
+  grpc: (socket, method, limitMs) => lazy("grpc").callMethod(socket, method, limitMs),
 };
 
 /** The same, with delegates that are executed beside each other. */

@@ -7,7 +7,7 @@ import { systemClock } from "../clock.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { inCluster } from "../cluster/connection.ts";
 import { readKubeconfig } from "../cluster/kubeconfig.ts";
-import { openCluster } from "../cluster/open.ts";
+import { accessBy, openCluster } from "../cluster/open.ts";
 import { WatchedCluster } from "../cluster/watch.ts";
 import { Core } from "../core/index.ts";
 import { wasm } from "../core/wasm.ts";
@@ -59,8 +59,8 @@ export async function runDaemon({
     );
   }
   const warn = (message: string) => console.error(message);
-  const open = async () => (kubeconfig === "" ? inCluster(host, port) : readKubeconfig(kubeconfig, warn));
-  const watched = new WatchedCluster({ open, env: process.env, nodeName, warn });
+  const connect = async () => (kubeconfig === "" ? inCluster(host, port) : readKubeconfig(kubeconfig, warn));
+  const watched = new WatchedCluster({ ...accessBy(connect, process.env), nodeName, warn });
   const observer = new LateObserver();
   const log = (line: string) => void process.stderr.write(line);
   const options = {
@@ -75,10 +75,10 @@ export async function runDaemon({
   const server = await ResidentServer.open(options, true);
   if (!server) return;
   if (metrics !== "") {
-    const { serveMetrics } = lazy<typeof import("./metrics.lazy.ts")>("metrics");
+    const { serveMetrics } = lazy("metrics");
     const { admission } = server;
     const sources = {
-      known: watched.known,
+      known: watched.kinds,
       running: () => admission.running,
       waiting: () => admission.waiting,
     };

@@ -25,7 +25,7 @@ const lazyModules = new Map([
     .map((file): [string, string] => [basename(file, ".lazy.ts"), join("launcher", file)]),
 ]);
 const lazyDir = join(root, "build/lazy");
-/** pkg keeps the Nodes it packages here; it finds the place by HOME. */
+/** For pkg to work in, and for what is downloaded for other architectures. */
 const cache = join(root, "node_modules/.cache/plexus");
 
 interface Lock {
@@ -42,7 +42,7 @@ const NODE_FLAGS = [
 ];
 
 const architectures = process.argv.length > 2 ? process.argv.slice(2) : [host];
-fs.mkdirSync(join(root, "build"), { recursive: true });
+for (const dir of [join(root, "build"), cache]) fs.mkdirSync(dir, { recursive: true });
 compileCore();
 await bundleLauncher();
 for (const arch of architectures) {
@@ -109,11 +109,11 @@ async function bundleModule(entry: string, outfile: string, more: BuildOptions):
 }
 
 function packageFor(arch: string): void {
-  nodeFor(arch);
   const output = built("plexus", arch);
   const fresh = `${output}.new`;
   const job = {
     entry: bundle,
+    nodePath: nodeFor(arch),
     target: { nodeRange: `node${nodeVersion(arch)}`, platform: "linux", arch, output: fresh },
     seaConfig: {
       disableExperimentalSEAWarning: true,
@@ -128,9 +128,14 @@ function packageFor(arch: string): void {
       },
     },
   };
+  const env = {
+    ...process.env,
+    PATH: `${dirname(nodeFor(host))}:${process.env.PATH}`, // the `node` that pkg executes writes what `arch`'s will read
+    TMPDIR: cache, // pkg works there: what it calls `npx postject` is then the one of package-lock.json
+  };
   execFileSync(nodeFor(host), [join(root, "scripts/build/pkg-sea.cjs"), JSON.stringify(job)], {
     cwd: root,
-    env: { ...process.env, HOME: cache },
+    env,
     stdio: ["ignore", "ignore", "inherit"],
   });
   fs.chmodSync(fresh, 0o755);
@@ -151,18 +156,9 @@ function nodeVersion(arch: string): string {
   return locked.version;
 }
 
-/** The pinned Node for `arch`, laid out so that pkg takes it for one it has downloaded. */
+/** The path of the pinned Node for `arch`. */
 function nodeFor(arch: string): string {
-  const name = `node-v${nodeVersion(arch)}-linux-${arch}`;
-  const sea = join(cache, ".pkg-cache/sea");
-  const node = join(sea, name, "bin/node");
-  if (fs.existsSync(`${node}.ok`)) return node;
-  fs.mkdirSync(dirname(node), { recursive: true });
-  fs.copyFileSync(arch === host ? installedNode(arch) : downloadedNode(arch), node);
-  fs.chmodSync(node, 0o755);
-  for (const mark of [`${name}.tar.gz`, `${name}.tar.gz.ok`]) fs.writeFileSync(join(sea, mark), "");
-  fs.writeFileSync(`${node}.ok`, ""); // last: the entry is complete
-  return node;
+  return arch === host ? installedNode(arch) : downloadedNode(arch);
 }
 
 function installedNode(arch: string): string {
@@ -172,6 +168,8 @@ function installedNode(arch: string): string {
 /** npm does not install a package for another architecture, but it fetches it; the lock file says what it must be. */
 function downloadedNode(arch: string): string {
   const name = `node-linux-${arch}`;
+  const node = join(cache, `${name}-${nodeVersion(arch)}`);
+  if (fs.existsSync(node)) return node;
   const dir = join(cache, "download");
   fs.rmSync(dir, { recursive: true, force: true });
   fs.mkdirSync(dir, { recursive: true });
@@ -184,5 +182,6 @@ function downloadedNode(arch: string): string {
     throw new Error(`${file} is not what package-lock.json says: sha512-${sum}`);
   }
   execFileSync("tar", ["-xzf", file, "package/bin/node"], { cwd: dir });
-  return join(dir, "package/bin/node");
+  fs.renameSync(join(dir, "package/bin/node"), node);
+  return node;
 }

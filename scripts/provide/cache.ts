@@ -26,9 +26,7 @@ export function cachePath(name: string): string {
  * @returns the path of the directory that is kept
  */
 export function cache(make: (work: string) => { dir: string; name: string }): string {
-  mkdirSync(DIR, { recursive: true });
-  removeAbandoned();
-  const work = mkdtempSync(join(DIR, WORK));
+  const work = workDir();
   try {
     const { dir, name } = make(work);
     const target = cachePath(name);
@@ -40,6 +38,17 @@ export function cache(make: (work: string) => { dir: string; name: string }): st
     return target;
   } finally {
     rmSync(work, { recursive: true, force: true });
+  }
+}
+
+function workDir(): string {
+  try {
+    mkdirSync(DIR, { recursive: true });
+    removeAbandoned();
+    return mkdtempSync(join(DIR, WORK));
+  } catch (error) {
+    const why = (error as Error).message;
+    throw new Error(`${DIR} cannot be written: ${why}; let XDG_CACHE_HOME be a directory that can`);
   }
 }
 

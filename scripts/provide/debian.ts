@@ -1,8 +1,9 @@
 // What tests and the demo need of Debian: packages installed, and those of other suites beside the system.
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { apt, ownState } from "./apt.ts";
 import { cache, cachedNames, cachePath } from "./cache.ts";
+import { run } from "./command.ts";
 
 /** Bookworm has 1.1.1, which knows neither STATUS nor GC; sid's 1.9.1 runs on bookworm's libc. */
 const PLUGINS = { package: "containernetworking-plugins", suite: "sid", atLeast: [1, 9] } as const;
@@ -19,13 +20,13 @@ export function ensurePackages(names: readonly string[]): void {
   const missing = names.filter((name) => !installed.has(`${name} installed`));
   if (missing.length === 0) return;
   if (process.getuid?.() !== 0) {
-    throw new Error(
-      `these Debian packages are needed: install them, or run this as root: ${missing.join(" ")}`,
-    );
+    throw new Error(`Debian packages are missing: install them, or run this as root: ${missing.join(" ")}`);
   }
   say(`installing ${missing.join(", ")}`);
-  apt(["update"]);
-  apt(["install", "--yes", "--no-install-recommends", ...missing]);
+  const update = apt(["update"]); // it fails for any broken source, of which nothing may be needed
+  const install = apt(["install", "--yes", "--no-install-recommends", ...missing]);
+  if (install === undefined) return;
+  throw new Error([install, ...(update === undefined ? [] : [update])].join("\n"));
 }
 
 /**
@@ -72,47 +73,20 @@ export function fetchDebian(work: string, { suite, packages = [], sources = [] }
     throw new Error(`${KEYRING} is not there, so nothing can be verified: install debian-archive-keyring`);
   }
   say(`fetching ${[...packages, ...sources].join(", ")} from ${suite}`);
-  const dirs = Object.fromEntries(["state", "cache", "log"].map((name) => [name, join(work, name)]));
-  for (const dir of [`${dirs.state}/lists/partial`, `${dirs.cache}/archives/partial`, `${dirs.log}`]) {
-    mkdirSync(dir, { recursive: true });
-  }
   const kinds = [...(packages.length > 0 ? ["deb"] : []), ...(sources.length > 0 ? ["deb-src"] : [])];
   const uri = mirror();
-  writeFileSync(
-    join(work, "sources.list"),
-    kinds.map((kind) => `${kind} [signed-by=${KEYRING}] ${uri} ${suite} main\n`).join(""),
+  const own = ownState(
+    work,
+    kinds.map((kind) => `${kind} [signed-by=${KEYRING}] ${uri} ${suite} main`),
   );
-  // Read after the system's configuration, so that its proxies count but its hooks, pins and sources do not. The
-  // sandbox user could not write below a directory of root's.
-  writeFileSync(
-    join(work, "apt.conf"),
-    `Dir::State "${dirs.state}";
-     Dir::State::status "/var/lib/dpkg/status";
-     Dir::Cache "${dirs.cache}";
-     Dir::Log "${dirs.log}";
-     Dir::Etc::SourceList "${join(work, "sources.list")}";
-     Dir::Etc::SourceParts "/dev/null";
-     Dir::Etc::Preferences "/dev/null";
-     Dir::Etc::PreferencesParts "/dev/null";
-     APT::Sandbox::User "root";
-     #clear APT::Update::Post-Invoke;
-     #clear APT::Update::Post-Invoke-Success;
-     #clear Acquire::IndexTargets;
-     Acquire::IndexTargets::deb::Packages {
-       MetaKey "$(COMPONENT)/binary-$(ARCHITECTURE)/Packages";
-       flatMetaKey "Packages";
-     };
-     Acquire::IndexTargets::deb-src::Sources {
-       MetaKey "$(COMPONENT)/source/Sources";
-       flatMetaKey "Sources";
-     };
-     Acquire::Languages "none";\n`,
-  );
-  const config = ["--config-file", join(work, "apt.conf")];
-  apt([...config, "update"], work);
-  if (packages.length > 0) apt([...config, "download", ...packages], work);
+  const must = (args: string[]) => {
+    const failure = apt(args, own);
+    if (failure !== undefined) throw new Error(failure);
+  };
+  must(["update"]);
+  if (packages.length > 0) must(["download", ...packages]);
   // The upstream tar alone: unpacking the whole needs dpkg-dev.
-  if (sources.length > 0) apt([...config, "source", "--download-only", "--tar-only", ...sources], work);
+  if (sources.length > 0) must(["source", "--download-only", "--tar-only", ...sources]);
 
   const files = readdirSync(work);
   const found = (name: string, what: RegExp) => {
@@ -146,11 +120,6 @@ function mirror(): string {
   return uri;
 }
 
-function apt(args: string[], cwd?: string): void {
-  const options = ["--quiet", "--option", "Acquire::Retries=3", "--option", "DPkg::Lock::Timeout=120"];
-  run("apt-get", [...options, ...args], { DEBIAN_FRONTEND: "noninteractive" }, cwd).must();
-}
-
 function isRecent(version: string): boolean {
   return compareVersions(version, PLUGINS.atLeast.join(".")) >= 0;
 }
@@ -161,23 +130,4 @@ function compareVersions(a: string, b: string): number {
 
 function say(what: string): void {
   process.stderr.write(`debian: ${what}\n`);
-}
-
-function run(command: string, args: string[], env: Record<string, string> = {}, cwd?: string) {
-  const { error, status, stdout, stderr } = spawnSync(command, args, {
-    encoding: "utf8",
-    env: { ...process.env, LC_ALL: "C", ...env },
-    ...(cwd === undefined ? {} : { cwd }),
-  });
-  if (error) throw new Error(`${command} cannot be executed (is this Debian?): ${error.message}`);
-  const result = {
-    stdout,
-    lines: stdout.split("\n"),
-    /** Throws where the command failed. */
-    must() {
-      if (status === 0) return result;
-      throw new Error(`${command} ${args.join(" ")}: exit ${status}\n${stdout}${stderr}`);
-    },
-  };
-  return result;
 }

@@ -51,8 +51,8 @@ const oldResult = {
   dns: {},
 };
 const results = [JSON.stringify(result), JSON.stringify(oldResult)];
-const caches = planned.delegates.map(
-  (delegate) => core.remember({ delegate, result: results[0] as string, runtime }).text,
+const caches = planned.delegates.map((delegate) =>
+  core.remember({ delegate, result: results[0] as string, runtime }),
 );
 
 const inputs: Record<string, unknown[]> = {

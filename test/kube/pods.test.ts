@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { ApiServer } from "../support/apiserver.ts";
 import type { Conf } from "../support/lab.ts";
 import { argsOf, DEFAULT_NETWORK, NETWORKS, type Sandbox, Site } from "../support/site.ts";
+import { until } from "../support/until.ts";
 
 const OK = { exitCode: 0, stdout: "", stderr: "" };
 
@@ -12,7 +13,7 @@ let api: ApiServer;
 let site: Site;
 beforeAll(async () => {
   api = await ApiServer.start();
-}, 900_000);
+});
 afterAll(() => api?.stop());
 beforeEach(async () => {
   site = await Site.open(api);
@@ -281,8 +282,7 @@ describe("the pod in the API server", () => {
     await site.nad("a", { cniVersion: "1.1.0", type: "fake-slow" });
     const pod = await site.pod("a");
     const adding = add(pod);
-    while (!fs.existsSync(join(site.lab.dir, "begun")))
-      await new Promise((resolve) => setTimeout(resolve, 20));
+    await until("the network is at work", () => fs.existsSync(join(site.lab.dir, "begun")));
     const object = { apiVersion: "v1", kind: "Pod", metadata: { name: pod.name, namespace: pod.namespace } };
     await api.admin.patch({
       ...object,

@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { ApiServer } from "../support/apiserver.ts";
 import type { Conf } from "../support/lab.ts";
 import { type Sandbox, Site } from "../support/site.ts";
+import { until } from "../support/until.ts";
 
 const OK = { exitCode: 0, stdout: "", stderr: "" };
 
@@ -15,7 +16,7 @@ let api: ApiServer;
 let site: Site;
 beforeAll(async () => {
   api = await ApiServer.start();
-}, 900_000);
+});
 afterAll(() => api?.stop());
 beforeEach(async () => {
   site = await Site.open(api);
@@ -247,7 +248,7 @@ describe("an API server", () => {
     await site.nad("a", { cniVersion: "1.1.0", type: "fake-slow" });
     const pod = await site.pod("a");
     const adding = site.run("ADD", pod);
-    while (!fs.existsSync(begun)) await new Promise((resolve) => setTimeout(resolve, 20));
+    await until("the network is at work", () => fs.existsSync(begun));
     await api.down();
     try {
       fs.writeFileSync(join(site.lab.dir, "go"), "");

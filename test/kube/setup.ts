@@ -1,8 +1,11 @@
-// Makes what the tests of this tier need before the first of them: a build of minutes does not fit into a test's time.
-import { ensurePlugins } from "../../scripts/provide/debian.ts";
+// Makes the parts of the tiers kube and resident.
+import { ensurePackages } from "../../scripts/provide/debian.ts";
 import { ensureKubernetes } from "../../scripts/provide/kubernetes.ts";
+import { provideLab } from "../support/lab.ts";
+import { setUp } from "../support/parts.ts";
 
-export default function setup(): void {
-  ensurePlugins();
+export default setUp(() => {
+  provideLab();
+  ensurePackages(["openssl"]);
   for (const name of ["etcd", "kube-apiserver"] as const) ensureKubernetes(name);
-}
+});

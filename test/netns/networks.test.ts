@@ -1,9 +1,9 @@
 // A container on several networks: where the conf names them, and what becomes of them when things go wrong.
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Conf, type Container, Lab, type Outcome } from "../support/lab.ts";
+import { until } from "../support/until.ts";
 
 const OK = { exitCode: 0, stdout: "", stderr: "" };
 
@@ -362,7 +362,7 @@ describe("a Plexus that is killed during an ADD", () => {
 
   async function addAndKill(conf: Conf): Promise<void> {
     const { pid, outcome } = lab.start("ADD", conf, { container });
-    while (!fs.existsSync(join(lab.dir, "blocked"))) await sleep(5);
+    await until("the network is at work", () => fs.existsSync(join(lab.dir, "blocked")));
     process.kill(pid, "SIGKILL");
     expect(await outcome).toMatchObject({ exitCode: null, stdout: "" });
     fs.rmSync(join(lab.dir, "block"));

@@ -2,9 +2,9 @@
 // leaves nothing.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Answer, type Conf, type Container, Lab, pluginDir } from "../support/lab.ts";
+import { type Answer, type Conf, type Container, Lab, provideLab } from "../support/lab.ts";
+import { until } from "../support/until.ts";
 
 /** A container that has been attached to the network. */
 interface Attached {
@@ -45,7 +45,7 @@ async function hasAddress({ lab, container, ifname, result }: Attached, address:
 }
 
 async function pings({ lab, container, ifname }: Attached, address: string): Promise<void> {
-  await lab.inside(container, "ping", "-q", "-c", "1", "-W", "2", "-I", ifname, address);
+  await lab.inside(container, "ping", "-q", "-c", "1", "-W", "10", "-I", ifname, address);
 }
 
 async function linkKind({ lab, container, ifname }: Attached): Promise<string | undefined> {
@@ -58,7 +58,7 @@ async function linkKind({ lab, container, ifname }: Attached): Promise<string | 
 async function portIsMapped({ lab, container }: Attached): Promise<void> {
   lab.daemon(container, "busybox", "nc", "-ll", "-p", "80", "-e", "echo", "from the container");
   const listening = () => lab.inside(container, "ss", "-Hltn", "sport = :80");
-  while ((await listening()) === "") await sleep(10);
+  await until("a server listens in the container", async () => (await listening()) !== "");
   const nc = await lab.onNode("sh", "-c", `sleep 0.2 | busybox nc -w 2 ${GATEWAY} 8222`);
   expect(nc).toBe("from the container\n");
 }
@@ -217,7 +217,8 @@ const TRIALS: Record<string, Trial> = {
         at("dhcp.sock"),
       );
       const listening = () => lab.onNode("ss", "-Hlun", "sport = :67");
-      while (!existsSync(at("dhcp.sock")) || (await listening()) === "") await sleep(10);
+      await until("the DHCP daemon has its socket", () => existsSync(at("dhcp.sock")));
+      await until("the DHCP server listens", async () => (await listening()) !== "");
     },
     plugins: (lab) => [
       { type: "bridge", bridge: "br1", ipam: { type: "dhcp", daemonSocketPath: join(lab.dir, "dhcp.sock") } },
@@ -372,5 +373,5 @@ describe.each(Object.entries(TRIALS))("%s", (_, trial) => {
 
 it("tries every plugin of the package", () => {
   const tried = new Set(Object.keys(TRIALS).map((title) => title.split(" ")[0]));
-  expect(readdirSync(pluginDir).filter((name) => !tried.has(name))).toEqual([]);
+  expect(readdirSync(provideLab()).filter((name) => !tried.has(name))).toEqual([]);
 });

@@ -41,6 +41,8 @@ interface Bundle {
 
 const BIN_DIR = "/opt/cni/bin";
 const CONF_DIR = "/etc/cni/net.d";
+/** For the next pod of several to start, or to go. */
+const WAIT_SECONDS = 120;
 export const STATIC_PODS = "/etc/kubernetes/manifests";
 const SOCKET = "/run/containerd/containerd.sock";
 /** The hierarchies of control groups, or the only one. */
@@ -157,22 +159,22 @@ export class Node {
   }
 
   /** Waits until pods run, all of them; as they are then, in the order of their names here. */
-  async running(names: string[], { namespace = "default", seconds = 120 } = {}): Promise<V1Pod[]> {
+  async running(names: string[], { namespace = "default" } = {}): Promise<V1Pod[]> {
     return until(
       `these pods run: ${names.join(", ")}`,
-      async () => {
+      async (tell) => {
         const pods = await this.pods(namespace);
         const found = names.flatMap((name) => pods.find(({ metadata }) => metadata?.name === name) ?? []);
-        const missing = names.length - found.filter(({ status }) => status?.phase === "Running").length;
-        if (missing > 0) throw new Error(`${missing} do not`);
-        return found;
+        const running = found.filter(({ status }) => status?.phase === "Running").length;
+        tell(`${running} of ${names.length} run`);
+        return running === names.length && found;
       },
-      seconds,
+      WAIT_SECONDS,
     );
   }
 
   /** Deletes pods, and waits until neither the API nor the runtime has anything of them left. */
-  async remove(names: string[], { namespace = "default", seconds = 120 } = {}): Promise<void> {
+  async remove(names: string[], { namespace = "default" } = {}): Promise<void> {
     // The runtime removes the namespace last, after it has asked the plugins for DEL.
     const networks = this.sandboxes()
       .filter((sandbox) => sandbox.namespace === namespace && names.includes(sandbox.name))
@@ -180,15 +182,15 @@ export class Node {
     await Promise.all(names.map((name) => this.api.core.deleteNamespacedPod({ name, namespace })));
     await until(
       `these pods are gone: ${names.join(", ")}`,
-      async () => {
+      async (tell) => {
         const pods = (await this.pods(namespace)).filter(({ metadata }) =>
           names.includes(metadata?.name ?? ""),
         );
         const left = networks.filter((path) => fs.existsSync(path));
-        if (pods.length + left.length === 0) return true;
-        throw new Error(`${pods.length} are in the API, networks of ${left.length} on the node`);
+        tell(`${pods.length} are in the API, networks of ${left.length} on the node`);
+        return pods.length + left.length === 0;
       },
-      seconds,
+      WAIT_SECONDS,
     );
   }
 

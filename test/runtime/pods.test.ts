@@ -12,7 +12,7 @@ describe.each<Mode>(["one-shot", "on-demand", "daemon"])("%s:", (mode) => {
   beforeAll(async () => {
     site = await Site.open(mode);
     await site.nad("second", bridge("second", 1));
-  }, 300_000);
+  });
   afterAll(() => site?.close());
 
   describe("a pod", () => {
@@ -197,14 +197,12 @@ describe.each<Mode>(["one-shot", "on-demand", "daemon"])("%s:", (mode) => {
     });
   });
 
-  it("100 pods at once all run, and all go, and leave no file and no interface", {
-    timeout: 900_000,
-  }, async () => {
+  it("100 pods at once all run, and all go, and leave no file and no interface", async () => {
     const names = Array.from({ length: 100 }, (_, index) => `many-${index}`);
     await Promise.all(names.map((name) => site.node.create(name, { annotations: { [NETWORKS]: "second" } })));
-    const pods = await site.node.running(names, { seconds: 420 });
+    const pods = await site.node.running(names);
     expect(new Set(pods.map(({ status }) => status?.podIP)).size).toBe(100);
-    await site.node.remove(names, { seconds: 420 });
+    await site.node.remove(names);
     await site.expectNothingLeft();
   });
 

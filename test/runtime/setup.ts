@@ -1,14 +1,15 @@
-// Makes what the tests of this tier need before the first of them: a build of minutes does not fit into a test's time.
+// Makes the parts of tier runtime.
 import { ensureContainerd } from "../../scripts/provide/containerd.ts";
-import { ensurePackages } from "../../scripts/provide/debian.ts";
+import { ensurePackages, ensurePlugins } from "../../scripts/provide/debian.ts";
 import { ensureFlannel } from "../../scripts/provide/flannel.ts";
 import { ensureKubernetes } from "../../scripts/provide/kubernetes.ts";
-import setupKube from "../kube/setup.ts";
+import { setUp } from "../support/parts.ts";
 
-export default function setup(): void {
-  setupKube();
+export default setUp(() => {
+  if (process.getuid?.() !== 0) throw new Error("a node makes namespaces and mounts: run its tests as root");
+  ensurePackages(["curl", "iproute2", "iptables", "iputils-ping", "openssl", "python3-grpcio"]);
+  ensurePlugins();
   ensureContainerd();
-  ensurePackages(["curl", "iputils-ping", "python3-grpcio"]);
   ensureFlannel();
-  ensureKubernetes("kubelet");
-}
+  for (const name of ["etcd", "kube-apiserver", "kubelet"] as const) ensureKubernetes(name);
+});

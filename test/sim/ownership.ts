@@ -31,11 +31,10 @@ export class Ownership {
   filesOf(containerId: string, ifname: string): string[] {
     return [...this.owners].flatMap(([path, owner]) => {
       if (owner.containerId !== containerId || !this.machine.disk.exists(path)) return [];
-      return path === `${CNI_DIR}/${containerId}`
-        ? this.scratch(path, ifname)
-        : owner.ifname === ifname
-          ? path
-          : [];
+      const scratch = `${CNI_DIR}/${containerId}`;
+      if (path === scratch) return this.scratch(path, ifname);
+      if (!path.startsWith(`${CNI_DIR}/results/`)) return this.machine.disk.exists(scratch) ? [] : path;
+      return owner.ifname === ifname ? path : [];
     });
   }
 

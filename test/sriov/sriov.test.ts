@@ -28,7 +28,7 @@ beforeAll(async () => {
 
 test.each(Object.keys(cases))("%s", (name) => {
   const outcome = outcomes.get(name);
-  if (!outcome) throw new Error(`the VM did not come to it:\n${console_.slice(-60).join("\n")}`);
+  if (!outcome) throw new Error(`the VM did not run this case:\n${console_.slice(-60).join("\n")}`);
   if (outcome.error !== "") throw new Error(outcome.error);
 });
 

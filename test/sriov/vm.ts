@@ -6,7 +6,7 @@ import { ensureVm } from "../../scripts/provide/vm.ts";
  * Boots it, runs a command, and takes every line of its console.
  *
  * @param command words without spaces or commas
- * @returns the exit code of the command; undefined where the VM ended otherwise
+ * @returns the exit code of the command; undefined if the VM ended otherwise
  */
 export async function runInVm(command: string[], line: (text: string) => void): Promise<number | undefined> {
   const { firmware, initramfs, kernel, qemu } = ensureVm();

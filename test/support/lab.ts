@@ -11,11 +11,20 @@ import { binary } from "./binary.ts";
 import { Resident } from "./resident.ts";
 import { until } from "./until.ts";
 
-if (process.getuid?.() !== 0) throw new Error("the netns tests make network namespaces: run them as root");
-ensurePackages(["iproute2", "iptables", "nftables", "iputils-ping", "busybox"]);
+let pluginDir = "";
 
-/** The reference plugins. */
-export const pluginDir = ensurePlugins();
+/**
+ * Makes sure of what a lab needs: root, Debian packages, the reference plugins.
+ *
+ * @returns the plugins' directory
+ */
+export function provideLab(): string {
+  if (pluginDir !== "") return pluginDir;
+  if (process.getuid?.() !== 0) throw new Error("a lab makes network namespaces: run its tests as root");
+  ensurePackages(["iproute2", "iptables", "nftables", "iputils-ping", "busybox"]);
+  pluginDir = ensurePlugins();
+  return pluginDir;
+}
 
 /** Any JSON object: a conf, or a part of one. */
 export type Conf = Record<string, unknown>;
@@ -111,8 +120,8 @@ export class Lab {
   static async open(): Promise<Lab> {
     const lab = new Lab();
     for (const dir of [lab.binDir, lab.confDir]) fs.mkdirSync(dir);
-    for (const name of fs.readdirSync(pluginDir))
-      fs.symlinkSync(join(pluginDir, name), join(lab.binDir, name));
+    const plugins = provideLab();
+    for (const name of fs.readdirSync(plugins)) fs.symlinkSync(join(plugins, name), join(lab.binDir, name));
     await lab.namespace(lab.node);
     await lab.onNode("ip", "link", "set", "lo", "up");
     await lab.rebase(lab.node);
@@ -160,7 +169,11 @@ export class Lab {
     // The kernel takes its interfaces away in its own time, and their other ends with them.
     const node = `${NETNS_DIR}/${this.node}`;
     const isPeer = ({ ifindex, link_netnsid }: Link) => link_netnsid !== undefined && peers.has(ifindex);
-    await until("the container's links are gone", async () => !(await links(node)).some(isPeer));
+    await until("the container's links are gone", async (tell) => {
+      const left = (await links(node)).filter(isPeer).map(({ ifname }) => ifname);
+      tell(`the node has ${left.join(", ")}`);
+      return left.length === 0;
+    });
   }
 
   /**

@@ -46,11 +46,13 @@ export class Resident {
     const child = spawn("setpriv", ["--pdeathsig", "KILL", ...command], { stdio: ["ignore", log, log] });
     fs.closeSync(log);
     const before = this.inode();
-    await until("the resident process serves", () => {
-      if (child.exitCode !== null) throw new Error(fs.readFileSync(join(this.dir, "resident.log"), "utf8"));
-      return this.inode() !== before;
-    });
     this.child = child;
+    const isOver = () => child.exitCode !== null || child.signalCode !== null;
+    await until("the resident process serves", (tell) => {
+      tell(`it has no socket yet, and said ${this.log()}`);
+      return isOver() || this.inode() !== before;
+    });
+    if (isOver()) throw new Error(`the resident process has ended, and said ${this.log()}`);
   }
 
   /** Ends it, and waits for that. */
@@ -60,6 +62,11 @@ export class Resident {
     const ended = new Promise((resolve) => child.once("close", resolve));
     child.kill(signal);
     await ended;
+  }
+
+  /** What it has said so far. */
+  private log(): string {
+    return fs.readFileSync(join(this.dir, "resident.log"), "utf8").trim() || "nothing";
   }
 
   private inode(): number {

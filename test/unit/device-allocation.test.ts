@@ -117,8 +117,12 @@ describe("handing out devices", () => {
       undefined,
       undefined,
     ]);
-    expect(logged.join("\n")).toContain("network network 1 gets no device: pod apps/web has none of vendor.com/vf left");
-    expect(logged.join("\n")).toContain("network network 2 gets no device: pod apps/web has none of vendor.com/other left");
+    expect(logged.join("\n")).toContain(
+      "network network 1 gets no device: pod apps/web has none of vendor.com/vf left",
+    );
+    expect(logged.join("\n")).toContain(
+      "network network 2 gets no device: pod apps/web has none of vendor.com/other left",
+    );
   });
 
   test("a pod whose networks name no resource needs no kubelet", async () => {

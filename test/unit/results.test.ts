@@ -7,8 +7,7 @@ const core = loadCore();
 const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 const convert = (result: unknown, cniVersion: string) => {
   const text = typeof result === "string" ? result : JSON.stringify(result);
-  const out = core.run("convert", encode({ result: text, cniVersion }));
-  return JSON.parse((JSON.parse(out) as { result: string }).result) as unknown;
+  return JSON.parse(core.convert({ result: text, cniVersion })) as unknown;
 };
 
 const current = {
@@ -77,9 +76,7 @@ describe("convert", () => {
 
   test("to its own version is the identity on bytes", () => {
     const text = '{ "cniVersion":"1.0.0","vendor":1.0, "ips":[ ] }';
-    expect(core.run("convert", encode({ result: text, cniVersion: "1.0.0" }))).toBe(
-      JSON.stringify({ result: text }),
-    );
+    expect(core.convert({ result: text, cniVersion: "1.0.0" })).toBe(text);
   });
 
   test.each([
@@ -120,7 +117,7 @@ describe("outcome", () => {
       ...more,
     });
 
-  test("a result is the plugin's own bytes, with the conf's version where it printed none", () => {
+  test("a result is the plugin's own bytes, with the conf's version if it printed none", () => {
     expect(outcome({ stdout: ' {"cniVersion":"0.4.0", "x":1.0}\n' })).toBe('{"cniVersion":"0.4.0", "x":1.0}');
     expect(outcome({ stdout: '{"ips":[]}' })).toBe('{"ips":[],"cniVersion":"1.0.0"}');
     expect(outcome({ stdout: "{}", cniVersion: "" })).toBe('{"cniVersion":"0.1.0"}');
@@ -175,12 +172,12 @@ describe("status", () => {
     ifname: "eth0",
     default: false,
     cniVersion: "1.0.0",
-    disableCheck: false,
-    disableGC: false,
+    verbs: ["CHECK"],
     plugins: ["x"],
     conf: "{}",
     args: [],
     runtimeIfname: "eth0",
+    cacheFile: `${name}-c1-eth0`,
     ...more,
   });
   const status = (...attachments: { delegate: Delegate; result: string; deviceInfo?: string }[]) => {
@@ -235,7 +232,7 @@ describe("status", () => {
     ]);
   });
 
-  test("results of every version are understood; one without interfaces is no entry", () => {
+  test("results of every version are understood; one without interfaces has no entry", () => {
     const results = ["0.3.1", "0.4.0", "1.0.0", "1.1.0"].map((version) =>
       JSON.stringify(
         convert(

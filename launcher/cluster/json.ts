@@ -1,53 +1,53 @@
-// A JSON object from outside, read with the types that its members must have: an answer of the API server, a kubeconfig.
+// A JSON object from outside, such as an answer of the API server or a kubeconfig, read with the types that it must have.
 import { Code, Fault } from "../fault.ts";
 
-export class Member {
+export class JsonObject {
   private constructor(
     private readonly value: Record<string, unknown>,
-    /** Who has it, for messages. */
+    /** What the object came from, for messages: "kubeconfig /k". */
     private readonly source: string,
-    /** A wrong member's code. */
+    /** The CNI code if a member has the wrong type. */
     private readonly code: number,
-    /** Where in the document this is: "metadata.annotations". */
+    /** The object's place in its document: "metadata.annotations"; "" for the document itself. */
     private readonly path: string,
   ) {}
 
-  /** @returns undefined where `value` is no object at all */
-  static of(value: unknown, source: string, code: number = Code.decodeFailure): Member | undefined {
-    return isObject(value) ? new Member(value, source, code, "") : undefined;
+  /** @returns undefined if `value` is not an object */
+  static of(value: unknown, source: string, code: number = Code.decodeFailure): JsonObject | undefined {
+    return isObject(value) ? new JsonObject(value, source, code, "") : undefined;
   }
 
-  /** The object of that key; an empty one where there is none. */
-  at(key: string): Member {
+  /** Returns the object of that key; an empty one if the key is missing. */
+  at(key: string): JsonObject {
     const value = this.value[key] ?? {};
-    if (isObject(value)) return new Member(value, this.source, this.code, this.pathOf(key));
+    if (isObject(value)) return new JsonObject(value, this.source, this.code, this.pathOf(key));
     throw this.wrong(key, "an object");
   }
 
-  /** The objects in the list of that key; none where there is no list. */
-  list(key: string): Member[] {
+  /** Returns the objects in the list of that key; none if the key is missing. */
+  list(key: string): JsonObject[] {
     const value = this.value[key] ?? [];
     if (!Array.isArray(value) || !value.every(isObject)) throw this.wrong(key, "a list of objects");
     return value.map(
-      (item, index) => new Member(item, this.source, this.code, `${this.pathOf(key)}[${index}]`),
+      (item, index) => new JsonObject(item, this.source, this.code, `${this.pathOf(key)}[${index}]`),
     );
   }
 
-  /** The string of that key, which must be there. */
+  /** Returns the string of that key, which must not be missing or empty. */
   required(key: string): string {
     const value = this.text(key);
     if (value !== "") return value;
     throw this.wrong(key, "a string");
   }
 
-  /** The string of that key, or "". */
+  /** Returns the string of that key; "" if the key is missing. */
   text(key: string): string {
     const value = this.value[key] ?? "";
     if (typeof value === "string") return value;
     throw this.wrong(key, "a string");
   }
 
-  /** The strings in the list of that key; none where there is no list. */
+  /** Returns the strings in the list of that key; none if the key is missing. */
   texts(key: string): string[] {
     const value = this.value[key] ?? [];
     if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value;
@@ -58,7 +58,7 @@ export class Member {
     return Object.keys(this.value);
   }
 
-  /** All of it, unread. */
+  /** Returns the object as it was parsed, with nothing checked. */
   raw(): Record<string, unknown> {
     return this.value;
   }
