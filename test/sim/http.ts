@@ -1,4 +1,8 @@
 // Requests of a process to the API server in memory: each takes its time, and can meet an outage.
+import type { Connection } from "../../launcher/cluster/connection.ts";
+import type { Failure } from "../../launcher/cluster/failure.ts";
+import type { Http, Outcome } from "../../launcher/cluster/http.ts";
+import type { ApiAccess } from "../../launcher/cluster/transport.ts";
 import { Code, Fault } from "../../launcher/fault.ts";
 import {
   type ApiServer,
@@ -15,12 +19,17 @@ import type { Process } from "./process.ts";
 const WAY_MS = 3;
 const SLOW_MS = 12_000;
 
-export interface Failure {
-  fault: Fault;
-  kind: "permanent" | "unsent" | "unknown" | "stale";
-}
-
-export type Outcome = (Omit<Response, "body"> & { location: string; body: Buffer }) | Failure;
+const CONNECTION: Connection = {
+  source: "the kubeconfig",
+  server: new URL("https://server"),
+  ca: undefined,
+  clientCertificate: undefined,
+  insecure: false,
+  serverName: undefined,
+  proxy: undefined,
+  headers: {},
+  authorization: () => undefined,
+};
 
 /** The network between the node and the API server. */
 export class Internet {
@@ -31,8 +40,18 @@ export class Internet {
 
   constructor(readonly server: ApiServer) {}
 
-  /** As the Http port has it. */
-  async send(process: Process, request: Request, limitMs: number): Promise<Outcome> {
+  /** A process's access to the API server. */
+  accessOf(process: Process): ApiAccess {
+    const { random } = process.ground;
+    const http: Http = {
+      connection: CONNECTION,
+      send: (request, limitMs) => this.send(process, request, limitMs),
+      follow: (path, line, silenceMs, signal) => this.follow(process, path, { line, silenceMs, signal }),
+    };
+    return { open: async () => http, clock: process.clock, random: () => random.next() / 2 ** 32 };
+  }
+
+  private async send(process: Process, request: Request, limitMs: number): Promise<Outcome> {
     const what = `${request.method} ${request.path}`;
     const outage = await process.step(what, WAY_MS, () => this.take());
     if (outage === "down") return failed("unsent", "nothing listens there");
@@ -51,13 +70,10 @@ export class Internet {
     return { ...response, location: "", body: Buffer.from(body) };
   }
 
-  /** As the Http port has it. */
-  async follow(
+  private async follow(
     process: Process,
     path: string,
-    line: (text: string) => void,
-    silenceMs: number,
-    signal: AbortSignal,
+    { line, silenceMs, signal }: { line(text: string): void; silenceMs: number; signal: AbortSignal },
   ): Promise<Outcome | undefined> {
     const outage = await process.step(`watch ${path}`, WAY_MS, () => this.take());
     if (outage === "down") return failed("unsent", "nothing listens there");

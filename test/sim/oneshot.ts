@@ -1,10 +1,10 @@
 // A call that a process of its own carries out: the real verbs, on the node in memory.
 import { type Answer, carryOut } from "../../launcher/attach/verbs.ts";
 import { BUILT_INS } from "../../launcher/builtins.ts";
+import { restCluster } from "../../launcher/cluster/rest.ts";
 import type { Core } from "../../launcher/core/index.ts";
 import { filesOn } from "../../launcher/host/files.ts";
 import type { Host } from "../../launcher/host/host.ts";
-import { clusterFor } from "./cluster.ts";
 import { execute } from "./execute.ts";
 import type { Machine } from "./machine.ts";
 import type { RuntimeCall } from "./network.ts";
@@ -16,6 +16,8 @@ export interface Program {
   core: Core;
   machine: Machine;
   kubernetes: boolean;
+  /** Does the resident process know the cluster beforehand? */
+  isDaemon: boolean;
   /** The conf that the runtime gives, as JSON. */
   confFor(call: RuntimeCall): string;
 }
@@ -62,7 +64,7 @@ export function runOneShot(program: Program, process: Process, call: RuntimeCall
     ...portsOf(program, process),
     host: () => hostOf(machine, process, call),
     stderr: (line: string) => process.trace(line.trimEnd()),
-    cluster: () => (kubernetes ? clusterFor(machine.internet, process) : undefined),
+    cluster: () => (kubernetes ? restCluster(machine.internet.accessOf(process)) : undefined),
   };
   return carryOut(ports, environmentOf(call), Buffer.from(program.confFor(call)));
 }

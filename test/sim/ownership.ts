@@ -1,4 +1,5 @@
 // Whose each file in the state directory is: the container's whose call has written it. Nobody else may touch it.
+import { basename } from "node:path";
 import type { Disk } from "./disk.ts";
 import { CNI_DIR, type Machine } from "./machine.ts";
 import type { RuntimeCall } from "./network.ts";
@@ -33,7 +34,8 @@ export class Ownership {
       if (owner.containerId !== containerId || !this.machine.disk.exists(path)) return [];
       const scratch = `${CNI_DIR}/${containerId}`;
       if (path === scratch) return this.scratch(path, ifname);
-      if (!path.startsWith(`${CNI_DIR}/results/`)) return this.machine.disk.exists(scratch) ? [] : path;
+      // What a writer that was killed has left goes with the container's last attachment.
+      if (isTemporary(path)) return this.machine.disk.exists(scratch) ? [] : path;
       return owner.ifname === ifname ? path : [];
     });
   }
@@ -60,8 +62,12 @@ export class Ownership {
     else this.owners.delete(path);
   }
 
-  /** A scratch file is of all calls for its container, and so are the temporary ones that become it. */
+  /** A scratch file is of all calls for its container, and so are temporary ones. */
   private ifnameFor(call: RuntimeCall, path: string, { ifname }: FileOwner): string {
-    return path.startsWith(`${CNI_DIR}/results/`) ? ifname : call.ifname;
+    return path.startsWith(`${CNI_DIR}/results/`) && !isTemporary(path) ? ifname : call.ifname;
   }
+}
+
+function isTemporary(path: string): boolean {
+  return basename(path).startsWith(".");
 }

@@ -54,6 +54,7 @@ export class Player {
       core,
       machine,
       kubernetes: setup.kubernetes,
+      isDaemon: setup.mode === "daemon",
       confFor: ({ valid }: { valid?: unknown }) =>
         JSON.stringify(valid === undefined ? conf : { ...conf, "cni.dev/valid-attachments": valid }),
     };

@@ -1,11 +1,13 @@
 // The resident process and the shims that it serves: what docs/protocol.md says of them, frame by frame as messages between
 // two processes. Either can die at any of its steps.
 import { type Answer, carryOut } from "../../launcher/attach/verbs.ts";
+import type { Cluster } from "../../launcher/cluster/cluster.ts";
+import { restCluster } from "../../launcher/cluster/rest.ts";
+import { WatchedCluster } from "../../launcher/cluster/watch.ts";
 import { Code, Fault } from "../../launcher/fault.ts";
 import { filesOn } from "../../launcher/host/files.ts";
 import { type ExecuteOptions, type Host, LeftToNode } from "../../launcher/host/host.ts";
 import { Admission } from "../../launcher/resident/admission.ts";
-import { clusterFor } from "./cluster.ts";
 import { execute } from "./execute.ts";
 import type { RuntimeCall } from "./network.ts";
 import { environmentOf, type Program, portsOf, runOneShot } from "./oneshot.ts";
@@ -20,7 +22,7 @@ const CALLS_AT_ONCE = 2;
 /** The resident process, as often as it is started. */
 export class Resident {
   /** Undefined while none runs. */
-  private running: { process: Process; admission: Admission } | undefined;
+  private running: { process: Process; admission: Admission; cluster: Cluster | undefined } | undefined;
   /** So many requests the shim refuses, as its rights do not allow them. */
   refusals = 0;
 
@@ -31,7 +33,22 @@ export class Resident {
   start(): void {
     if (this.running?.process.alive) return;
     const process = this.program.machine.start("resident");
-    this.running = { process, admission: new Admission(CALLS_AT_ONCE) };
+    this.running = { process, admission: new Admission(CALLS_AT_ONCE), cluster: this.clusterFor(process) };
+  }
+
+  /** Asked call by call, or, by a daemon, known beforehand. */
+  private clusterFor(process: Process): Cluster | undefined {
+    const { isDaemon, kubernetes, machine } = this.program;
+    if (!kubernetes) return undefined;
+    const access = machine.internet.accessOf(process);
+    if (!isDaemon) return restCluster(access);
+    const watched = new WatchedCluster({
+      ...access,
+      nodeName: "node",
+      warn: (message) => process.trace(message),
+    });
+    process.onEnd(() => watched.stop());
+    return watched.cluster;
   }
 
   kill(): void {
@@ -68,8 +85,7 @@ export class Resident {
           ...portsOf(this.program, process),
           host: () => host.host,
           stderr: (line: string) => shim.trace(line.trimEnd()),
-          cluster: () =>
-            this.program.kubernetes ? clusterFor(this.program.machine.internet, process) : undefined,
+          cluster: () => server.cluster,
         };
         const answer = await carryOut(ports, environmentOf(call), Buffer.from(this.program.confFor(call)));
         await process.step("answers", FRAME_MS, () => undefined);

@@ -20,8 +20,8 @@ export interface ContainerSetup {
   selects: number[];
 }
 
-/** Who decides: the process that the runtime executes, or a resident one behind it. */
-export const MODES = ["one-shot", "resident"] as const;
+/** Who decides: the process that the runtime executes, or a resident one behind it; a daemon watches the API server. */
+export const MODES = ["one-shot", "resident", "daemon"] as const;
 
 export interface Setup {
   mode: (typeof MODES)[number];
