@@ -8,6 +8,8 @@ export interface Defect {
   patches: Patch[];
   /** What finds it: histories by their seeds, from 1 on, or cutting off at every step. */
   by: "seeds" | Crashes;
+  /** Do violations that are known anyway count too? */
+  evenKnown?: boolean;
 }
 
 const POWER_LOSS: Crashes = { mode: "one-shot", attach: "sequential", sequel: "power loss, DEL" };
@@ -32,6 +34,7 @@ export const DEFECTS: Defect[] = [
   },
   {
     what: "a directory that was made is not synced",
+    evenKnown: true,
     patches: [
       { file: "launcher/host/disk.ts", from: "    await disk.syncDirectory(dirname(dir));\n", to: "" },
     ],

@@ -24,7 +24,7 @@ export async function hunt(defect: Defect, limit: number): Promise<Found | undef
   let first: { seed: number; violation: Violation } | undefined;
   const { histories } = await inThread(script, order, (report) => {
     if (report.is !== "violated") return;
-    const violation = report.violations.find((one) => knownClass(one) === undefined);
+    const violation = report.violations.find((one) => defect.evenKnown || knownClass(one) === undefined);
     if (violation) first ??= { seed: report.history.seed, violation };
   });
   return first && { ...first, histories };

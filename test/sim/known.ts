@@ -25,6 +25,13 @@ export const KNOWN: Known[] = [
       "plugins before it in its chain have attached: delDelegate() ends at the first plugin that fails",
   },
   {
+    name: "the state directory of a process that was killed",
+    matches: /, the state directory was lost: /,
+    why:
+      "the process that has made `cniDir` is killed before it has synced the directory above (launcher/host/disk.ts); others " +
+      "find it there and do not sync that; then the node loses its power, and their state is gone with it",
+  },
+  {
     name: "names that are parts of each other",
     matches:
       /^foreign-touch: .*\/results\/\.[^/]*$|^fails-needlessly: ADD .*ENOENT: (rename|unlink|link) '[^']*\/results\/\./,

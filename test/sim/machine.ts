@@ -37,6 +37,8 @@ export class Machine implements Ground {
   isOutageFelt = false;
   /** Has a plugin refused its conf? It does so for ever. */
   hasRefused = false;
+  /** Has a loss of power taken the state directory away? */
+  hasLostState = false;
   /** Is a plugin missing? */
   isIncomplete = false;
   /** Is told of each execution of a plugin. */
@@ -129,7 +131,10 @@ export class Machine implements Ground {
     this.endAll();
     this.network = new Network();
     this.disk.clear("/run");
-    if (powerLoss) this.disk.losePower();
+    if (!powerLoss) return;
+    const hadState = this.disk.exists(CNI_DIR);
+    this.disk.losePower();
+    if (hadState && !this.disk.exists(CNI_DIR)) this.hasLostState = true;
   }
 
   breakDisk(fault: DiskFault, forMs: number): void {
@@ -167,7 +172,11 @@ export class Machine implements Ground {
   }
 
   violated(what: string, text: string): void {
-    const kind = this.hasRefused ? `${what}, a conf was refused` : what;
+    const context = [
+      ...(this.hasRefused ? [", a conf was refused"] : []),
+      ...(this.hasLostState ? [", the state directory was lost"] : []),
+    ];
+    const kind = what + context.join("");
     this.trace?.(`VIOLATED ${kind}: ${text}`);
     this.violations.push({ kind, text });
   }

@@ -20,7 +20,9 @@ export class Order {
     if (started.verb !== "ADD" && started.verb !== "DEL") return;
     const key = `${call.id} ${call.isBegunAnew} ${started.containerId}`;
     const last = this.series.get(key) ?? [];
-    const before = last[0]?.verb === started.verb ? last : []; // an ADD, its undoing, and so on
+    const isAgain = last.some(({ type, ifname }) => type === started.type && ifname === started.ifname);
+    // An ADD undoes what an earlier one has left, attaches, and undoes that: each begins anew.
+    const before = last[0]?.verb === started.verb && !isAgain ? last : [];
     const early = before.find((one) => !this.fits(one, started));
     if (early !== undefined) {
       const order = `${early.type} of ${early.ifname}, then ${started.type} of ${started.ifname}`;
