@@ -1,46 +1,47 @@
-// The commands that Plexus executes on a node: iproute2's ip. Source: ip-route(8), ip(8) "-batch".
+// The commands that Plexus executes on a node: iproute2's ip and rdma. Each line of a batch is a step.
+// Source: ip(8) "-batch", ip-link(8).
 import type { ExecuteOptions, Execution } from "../../launcher/host/host.ts";
 import type { Machine } from "./machine.ts";
-import { Namespace, type RuntimeCall } from "./network.ts";
+import type { Mischief } from "./mischief.ts";
+import type { RuntimeCall } from "./network.ts";
 import type { Process } from "./process.ts";
+
+const LINE_MS = 3;
 
 export interface Command {
   machine: Machine;
   process: Process;
   call: RuntimeCall;
-  /** The name of its file. */
-  type: string;
+  name: "ip" | "rdma";
   options: ExecuteOptions;
+  mischief: Mischief | undefined;
 }
 
-/** Runs a batch line by line, as far as it succeeds. */
-export async function runCommand({ machine, process, options }: Command): Promise<Execution> {
-  const { netns, stdin } = options;
-  const lines = stdin.split("\n").filter((line) => line !== "");
+/** Runs a batch line by line, until one fails; or one command. */
+export async function runCommand(command: Command): Promise<Execution> {
+  const { machine, process, call, name, options, mischief } = command;
+  const { args = [], netns, stdin } = options;
+  const isBatch = args.includes("-batch");
+  const lines = isBatch ? stdin.split("\n").filter((line) => line !== "") : [args.join(" ")];
   for (const [index, line] of lines.entries()) {
-    const why = await process.step(line, 2, () => {
-      const namespace = netns === undefined ? new Namespace() : machine.network.namespaces.get(netns);
-      if (namespace === undefined) return `Cannot open network namespace "${netns}"`;
-      return routeLine(namespace, line);
+    const { exitCode, stdout, stderr } = await process.step(`${line} ${netns ?? ""}`, LINE_MS, () => {
+      if (mischief !== undefined && index >= mischief.acts)
+        return failed("RTNETLINK answers: No buffer space available");
+      const address = machine.devices?.addressIn(line, netns) ?? "";
+      if (isBatch && address !== "") machine.deviceTouched?.(call, address, line);
+      const where = netns === undefined ? {} : { netns };
+      const given = isBatch ? { args: ["-batch", "-"], stdin: `${line}\n` } : { args, stdin: "" };
+      return machine.devices?.execute(name, { ...given, ...where }) ?? failed("there is no such device");
     });
-    if (why === undefined) continue;
-    return { exitCode: 1, stdout: "", stderr: `${why}\nCommand failed -:${index + 1}\n` };
+    if (exitCode !== 0) {
+      const [why = ""] = stderr.split("\n");
+      return failed(`${why}\nCommand failed -:${index + 1}\n`);
+    }
+    if (!isBatch) return { exitCode, stdout, stderr };
   }
   return { exitCode: 0, stdout: "", stderr: "" };
 }
 
-/** @returns why it fails */
-function routeLine(namespace: Namespace, line: string): string | undefined {
-  const words = line.split(" ");
-  const ifname = words[words.indexOf("dev") + 1] ?? "";
-  if (!namespace.links.has(ifname)) return `Cannot find device "${ifname}"`;
-  if (line.startsWith("route flush exact default")) {
-    namespace.routes = namespace.routes.filter((route) => route.ifname !== ifname);
-    return undefined;
-  }
-  if (line.startsWith("route replace default via")) {
-    namespace.routes = [{ ifname, destination: "default", gateway: words[4] ?? "" }];
-    return undefined;
-  }
-  return `unknown: ${line}`;
+function failed(stderr: string): Execution {
+  return { exitCode: 1, stdout: "", stderr };
 }

@@ -48,10 +48,10 @@ export async function execute(
     machine.pluginStarted?.(call, { type, verb, containerId, ifname });
   }
   const withdraw = diesWithParent ? parent.onEnd(() => child.end()) : () => undefined;
-  const mischief = isPlugin ? machine.mischiefFor(verb) : undefined;
+  const mischief = machine.mischiefFor(isPlugin ? verb : "ip");
   const ended = isPlugin
     ? runProcess(machine, child, { call, type, path, parent, options, mischief })
-    : runCommand({ machine, process: child, call, type, options });
+    : runCommand({ machine, process: child, call, name: type as "ip" | "rdma", options, mischief });
   return new Promise((resolve, reject) => {
     const { timeout } = options;
     const limit =

@@ -56,17 +56,23 @@ function randomSetup(random: Random): Setup {
   }));
   // With one network, a container can be added under two names.
   const isTwice = !kubernetes && networks.length === 1 && random.chance(0.5);
+  const hasVfs = random.chance(0.25) && (!kubernetes || networks.length > 1);
+  const nic = hasVfs ? random.pick(["ixgbe", "igb"] as const) : undefined;
+  const last = networks.at(-1);
+  if (nic && last) last.kind = random.pick(["vf", "dpdk"]);
+  const vfs = nic && networks.length - 1;
   const containers = Array.from({ length: random.between(1, 3) }, (_, index) => ({
     id: names.containers[isTwice ? 0 : index] ?? "",
     netns: `/run/netns/n${isTwice ? 1 : index + 1}`,
     ifname: `eth${isTwice ? index : 0}`,
-    selects: kubernetes ? randomSelection(random, networks.length) : [],
+    selects: kubernetes ? randomSelection(random, networks.length, vfs) : [],
   }));
   return {
     mode: random.pick(MODES),
     attach: random.pick(["sequential", "parallel"]),
     delegateTimeoutSeconds: random.pick([0, 10]),
     kubernetes,
+    nic,
     networks,
     containers,
   };
@@ -79,10 +85,15 @@ function randomKind(random: Random): Kind {
     : random.pick(["bridge", "macvlan", "chain"]);
 }
 
-/** Of the networks but the first; one can be selected twice. */
-function randomSelection(random: Random, networks: number): number[] {
+/**
+ * Of the networks but the first; one can be selected twice.
+ *
+ * @param vfs the one that can not, as a pod has one VF
+ */
+function randomSelection(random: Random, networks: number, vfs: number | undefined): number[] {
   if (networks < 2) return [];
-  return Array.from({ length: random.below(4) }, () => random.between(1, networks - 1));
+  const all = Array.from({ length: random.below(4) }, () => random.between(1, networks - 1));
+  return all.filter((one, index) => one !== vfs || all.indexOf(one) === index);
 }
 
 function randomAction(random: Random, setup: Setup): Action {
@@ -102,7 +113,7 @@ function randomAction(random: Random, setup: Setup): Action {
   if (kind < 95) {
     return {
       do: "plugin",
-      verb: random.pick(["ADD", "ADD", "DEL", "GC"]),
+      verb: random.pick(setup.nic ? ["ADD", "DEL", "GC", "ip"] : ["ADD", "ADD", "DEL", "GC"]),
       how: random.pick(MISBEHAVIOURS),
       acts: random.below(4),
       times: random.pick([1, 1, 2, 4]),
@@ -116,11 +127,12 @@ function randomAction(random: Random, setup: Setup): Action {
 }
 
 /** Of what Kubernetes has, or how it answers. */
-function randomChange(random: Random, { networks }: Setup, container: number): Action {
-  const network = random.below(networks.length);
+function randomChange(random: Random, { networks, nic }: Setup, container: number): Action {
+  const vfs = nic && networks.length - 1;
+  const network = random.below(networks.length - (nic ? 1 : 0));
   switch (random.below(6)) {
     case 0:
-      return { do: "select", container, selects: randomSelection(random, networks.length) };
+      return { do: "select", container, selects: randomSelection(random, networks.length, vfs) };
     case 1:
       return { do: random.pick(["delete pod", "replace pod"]), container };
     case 2:
@@ -146,7 +158,7 @@ function randomEnding(random: Random): Ending {
 /** A line a step, as the trace has it. */
 export function printed({ seed, setup, steps }: History): string {
   const lines = [
-    `seed ${seed}: ${setup.mode}, ${setup.attach}, limit ${setup.delegateTimeoutSeconds} s${setup.kubernetes ? ", Kubernetes" : ""}`,
+    `seed ${seed}: ${setup.mode}, ${setup.attach}, limit ${setup.delegateTimeoutSeconds} s${setup.kubernetes ? ", Kubernetes" : ""}${setup.nic ? `, ${setup.nic}` : ""}`,
     `networks: ${setup.networks.map(({ name, kind, cniVersion }) => `${name} (${kind}, ${cniVersion})`).join(", ")}`,
     `containers: ${setup.containers.map(({ id, ifname, selects }) => `${id} ${ifname} [${selects}]`).join(", ")}`,
     ...steps.map((step, index) => `${index + 1}. ${JSON.stringify(step)}`),

@@ -7,7 +7,7 @@ import type { RuntimeCall } from "./network.ts";
 import type { Ownership } from "./ownership.ts";
 import type { Pods } from "./pods.ts";
 import type { Container } from "./runtime.ts";
-import type { Setup } from "./setup.ts";
+import { isOfVfs, type Setup, vfOf, type Wanted } from "./setup.ts";
 
 /** So long a call may take that no plugin and no disk disturbs, however the API server answers. */
 const LIMITS_MS: Record<RuntimeCall["verb"], number> = {
@@ -29,6 +29,8 @@ interface Begun {
 
 export class Invariants {
   private readonly begun = new Map<number, Begun>();
+  /** The containers that have VFs, by their addresses. */
+  private readonly holders = new Map<string, { containerId: string; ifname: string }>();
 
   constructor(
     private readonly machine: Machine,
@@ -38,6 +40,7 @@ export class Invariants {
   ) {}
 
   began(call: RuntimeCall, { known }: Container): void {
+    if (call.verb === "DEL") this.released(call.containerId);
     const { disk, timeline, troubles } = this.machine;
     const { attaching, undoing } = troubles;
     // On a disk that fails already, everything is disturbed.
@@ -65,9 +68,24 @@ export class Invariants {
         ...left,
       ]);
     }
-    if (verb === "ADD" && isDone) checkAttached(this.own(), call, container, since);
+    if (verb === "ADD" && isDone)
+      this.taken(call, container, checkAttached(this.own(), call, container, since));
+    if (verb === "DEL" && isDone) this.checkRestored(when, vfOf(this.setup, container));
     if (!isDone) this.checkFailure(call, container, answer);
     if (this.isUndisturbed(call)) this.checkTime(call, since);
+  }
+
+  /** A container has no VF any more: it is being deleted, or its network namespace is gone. Without a name: all. */
+  released(containerId?: string): void {
+    for (const [address, owner] of this.holders) {
+      if (containerId === undefined || owner.containerId === containerId) this.holders.delete(address);
+    }
+  }
+
+  /** Nobody touches a VF that a container has, but calls for that container. */
+  deviceTouched(call: RuntimeCall, address: string, what: string): void {
+    const owner = this.holders.get(address);
+    if (owner) this.machine.touches(call, owner, `VF ${address}: ${what}`);
   }
 
   /** The runtime gave up: nothing of Plexus may take that long, unless a plugin does. */
@@ -80,6 +98,7 @@ export class Invariants {
   nothingAtAll(): void {
     const files = this.machine.disk.files(CNI_DIR).map((what) => ({ what, isOrphan: false }));
     report(this.machine, "left-at-the-end", "at the end", [...resources(this.machine), ...files]);
+    for (const address of this.machine.devices?.changed() ?? []) this.checkRestored("at the end", address);
     for (const name of this.pods.strangersWithStatus()) {
       this.machine.violated(
         "foreign-status",
@@ -99,6 +118,26 @@ export class Invariants {
         this.machine.violated("torn-file", path);
       }
     }
+  }
+
+  /** Two containers never have one VF. */
+  private taken(call: RuntimeCall, container: Container, wanted: Wanted[]): void {
+    const name = this.setup.networks.find(isOfVfs)?.name;
+    if (name === undefined || !wanted.some(({ network }) => network === name)) return;
+    const address = vfOf(this.setup, container);
+    const other = this.holders.get(address);
+    const isOther =
+      other !== undefined && (other.containerId !== call.containerId || other.ifname !== call.ifname);
+    if (isOther)
+      this.machine.violated("vf-shared", `${address}: ${other.containerId} and ${call.containerId}`);
+    this.holders.set(address, { containerId: call.containerId, ifname: call.ifname });
+  }
+
+  /** A VF that nobody has is as it was at boot. */
+  private checkRestored(when: string, address: string): void {
+    const { devices, disk } = this.machine;
+    if (!devices?.changed().includes(address) || disk.exists(`${CNI_DIR}/sriov/${address}`)) return;
+    this.machine.violated("vf-not-restored", `${when}: ${devices.difference(address)}`);
   }
 
   private own() {

@@ -1,10 +1,12 @@
 // The node: its disk, its network, what is installed on it, and its processes. It can lose its power.
 import { ApiServer } from "./apiserver.ts";
+import { Devices } from "./devices.ts";
 import { Disk, type DiskFault } from "./disk.ts";
 import { Internet } from "./http.ts";
 import { Addresses } from "./ipam.ts";
 import type { Mischief } from "./mischief.ts";
 import { Namespace, Network, type Owner, type PluginStart, type RuntimeCall } from "./network.ts";
+import type { Nic } from "./nics.ts";
 import type { Outage } from "./outage.ts";
 import { type Ground, Process } from "./process.ts";
 import type { Random } from "./random.ts";
@@ -14,7 +16,7 @@ import { Troubles } from "./troubles.ts";
 export const CNI_DIR = "/var/lib/cni/multus";
 export const BIN_DIR = "/opt/cni/bin";
 const PLUGINS = ["bridge", "macvlan", "portmap", "tuning", "strict", "host-local"];
-const COMMANDS = ["ip", "nsenter"];
+const COMMANDS = ["ip", "rdma"];
 
 /** Something happened that never may. */
 export interface Violation {
@@ -29,6 +31,8 @@ export class Machine implements Ground {
   readonly addresses: Addresses;
   network = new Network();
   readonly internet = new Internet(new ApiServer());
+  /** The NICs with VFs, if the node has some. */
+  readonly devices: Devices | undefined;
   readonly violations: Violation[] = [];
   /** What is going to go wrong with plugins, in the order in which it does. */
   mischief: Mischief[] = [];
@@ -41,7 +45,8 @@ export class Machine implements Ground {
   hasLostState = false;
   /** Is a plugin missing? */
   isIncomplete = false;
-  /** Is told of each execution of a plugin. */
+  /** Is told of each change of a VF, and of each execution of a plugin. */
+  deviceTouched: ((call: RuntimeCall, address: string, what: string) => void) | undefined;
   pluginStarted: ((call: RuntimeCall, start: PluginStart) => void) | undefined;
   readonly trace: ((line: string) => void) | undefined;
   private readonly processes = new Set<Process>();
@@ -53,10 +58,12 @@ export class Machine implements Ground {
   constructor(
     readonly timeline: Timeline,
     readonly random: Random,
+    nic: Nic | undefined,
     trace?: (line: string) => void,
   ) {
     this.trace = trace && ((line) => trace(`${timeline.now().toFixed(1).padStart(9)} ${line}`));
     this.disk = new Disk(random);
+    this.devices = nic && new Devices(nic, timeline, random);
     this.addresses = new Addresses(this.disk);
     this.disk.put("/var/lib/cni/networks/lock", "");
     for (const name of COMMANDS) this.disk.put(`/usr/sbin/${name}`, "");
@@ -117,11 +124,14 @@ export class Machine implements Ground {
   addNamespace(path: string): void {
     if (this.network.namespaces.has(path)) return;
     this.network.namespaces.set(path, new Namespace());
+    this.devices?.sysfs.addNetns(path);
     this.disk.put(path, "");
   }
 
   removeNamespace(path: string): void {
-    if (this.network.namespaces.delete(path)) this.disk.remove(path);
+    if (!this.network.namespaces.delete(path)) return;
+    this.devices?.sysfs.removeNetns(path);
+    this.disk.remove(path);
   }
 
   /** Ends all processes and takes away what is only in memory; files are kept, or, without power, what was synced. */
@@ -130,6 +140,7 @@ export class Machine implements Ground {
     this.trace?.(powerLoss ? "the node loses its power" : "the node is rebooted");
     this.endAll();
     this.network = new Network();
+    this.devices?.boot();
     this.disk.clear("/run");
     if (!powerLoss) return;
     const hadState = this.disk.exists(CNI_DIR);

@@ -25,7 +25,7 @@ export interface Program {
 /** The node as the process that the runtime has executed sees it. */
 function hostOf(machine: Machine, process: Process, call: RuntimeCall): Host {
   return {
-    ...filesOn(new ProcessDisk(machine.disk, process)),
+    ...filesOn(new ProcessDisk(machine, process, call)),
     prepare: () => undefined,
     rotate: async () => undefined, // no history has a log file
     grpc: async () => {

@@ -12,8 +12,10 @@ import { Pods } from "./pods.ts";
 import type { Process } from "./process.ts";
 import { Resident } from "./resident.ts";
 import { type Container, Runtime } from "./runtime.ts";
-import { type ContainerSetup, confOf, everyonesNetworks } from "./setup.ts";
+import { type ContainerSetup, confOf, everyonesNetworks, vfOf } from "./setup.ts";
 
+/** Where the kubelet keeps it: launcher/device/kubelet.ts. */
+const CHECKPOINT = "/var/lib/kubelet/device-plugins/kubelet_internal_checkpoint";
 /** How often the runtime sends a DEL at the end, when nothing is wrong any more. */
 const LAST_DELS = 2;
 
@@ -34,9 +36,14 @@ export class Player {
   ) {
     const { setup } = history;
     this.pods = new Pods(machine.internet.server, machine.timeline, setup);
+    machine.disk.put(CHECKPOINT, this.pods.checkpoint());
     const ownership = new Ownership(machine, machine.disk);
     this.invariants = new Invariants(machine, setup, this.pods, ownership);
     const order = new Order(machine, setup);
+    // Who wants a VF that another one has, is refused.
+    const vfs = new Set(setup.containers.map((container) => vfOf(setup, container)));
+    if (setup.nic && vfs.size < setup.containers.length) machine.troubles.isLasting = true;
+    machine.deviceTouched = (call, address, what) => this.invariants.deviceTouched(call, address, what);
     machine.pluginStarted = (call, start) => order.started(call, start);
     const conf = {
       cniVersion: "1.1.0",
@@ -48,7 +55,7 @@ export class Player {
       delegateTimeoutSeconds: setup.delegateTimeoutSeconds,
       logLevel: isTraced ? "verbose" : "panic",
       logToStderr: isTraced,
-      delegates: everyonesNetworks(setup).map(confOf),
+      delegates: everyonesNetworks(setup).map((network) => confOf(setup, network)),
     };
     const program = {
       core,
@@ -104,11 +111,13 @@ export class Player {
         this.queue(this.container(action.container), async () => {
           const container = this.container(action.container);
           machine.removeNamespace(container.netns);
+          this.invariants.released(container.id);
           runtime.lostNamespace(container.netns);
         });
         return;
       case "reboot":
         machine.reboot(action.powerLoss);
+        this.invariants.released();
         runtime.rebooted();
         return;
       case "plugin":
@@ -152,7 +161,7 @@ export class Player {
       case "change NAD": {
         const network = setup.networks[action.network];
         if (network === undefined) return;
-        const config = JSON.stringify(confOf({ ...network, kind: action.kind }));
+        const config = JSON.stringify(confOf(setup, { ...network, kind: action.kind }));
         server.specify("network-attachment-definitions", network.name, { config });
         return;
       }

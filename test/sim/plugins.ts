@@ -50,6 +50,7 @@ type Verbs = Partial<Record<string, (run: Run) => Promise<unknown>>>;
 export const PLUGINS: Record<string, Verbs> = {
   bridge: { ADD: addLink, DEL: delLink, CHECK: checkLink, GC: collect, STATUS: nothing },
   macvlan: { ADD: addLink, DEL: delLink, CHECK: checkLink, GC: collect, STATUS: nothing },
+  "host-local": { ADD: addAddress, DEL: delAddress, CHECK: nothing, GC: collect, STATUS: nothing },
   strict: { ADD: refuse, DEL: refuse, CHECK: refuse, GC: nothing, STATUS: nothing },
   tuning: { ADD: tune, DEL: nothing, CHECK: nothing, GC: nothing, STATUS: nothing },
   portmap: { ADD: mapPorts, DEL: unmapPorts, CHECK: nothing, GC: collectRules, STATUS: nothing },
@@ -118,22 +119,37 @@ async function addLink(run: Run): Promise<Result> {
   };
 }
 
+async function addAddress(run: Run): Promise<Pick<Result, "cniVersion" | "ips">> {
+  const address = await run.act(`reserve an address of ${run.conf.name}`, () => {
+    const { containerId, ifname } = namesOf(run);
+    requireDisk(run.machine);
+    return failing(() => run.machine.addresses.reserve(run.conf.name, containerId, ifname, ownerOf(run)));
+  });
+  return { cniVersion: run.conf.cniVersion, ips: [{ address: `${address}/24`, gateway: "10.1.0.1" }] };
+}
+
 /** Idempotent: what is not there is deleted. */
 async function delLink(run: Run): Promise<void> {
-  const { machine, call, conf } = run;
-  const { containerId, ifname, netns } = namesOf(run);
-  await run.act(`release the address of ${conf.name} for ${containerId} ${ifname}`, () => {
-    requireDisk(machine);
-    for (const one of machine.addresses.of(conf.name)) {
-      if (one.containerId === containerId && one.ifname === ifname) release(run, one);
-    }
-  });
+  const { machine, call } = run;
+  const { ifname, netns } = namesOf(run);
+  await delAddress(run);
   await run.act(`delete link ${ifname} in ${netns}`, () => {
     const links = machine.network.namespaces.get(netns)?.links;
     const link = links?.get(ifname);
     if (link === undefined) return;
     machine.touches(call, link.owner, `link ${ifname} in ${netns}`);
     links?.delete(ifname);
+  });
+}
+
+async function delAddress(run: Run): Promise<void> {
+  const { machine, conf } = run;
+  const { containerId, ifname } = namesOf(run);
+  await run.act(`release the address of ${conf.name} for ${containerId} ${ifname}`, () => {
+    requireDisk(machine);
+    for (const one of machine.addresses.of(conf.name)) {
+      if (one.containerId === containerId && one.ifname === ifname) release(run, one);
+    }
   });
 }
 

@@ -5,13 +5,18 @@ import {
   type ContainerSetup,
   confOf,
   everyonesNetworks,
+  isOfVfs,
   podName,
   type Setup,
+  vfOf,
 } from "./setup.ts";
 import type { Timeline } from "./timeline.ts";
 
 const NETWORKS = "k8s.v1.cni.cncf.io/networks";
 export const NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status";
+
+const RESOURCE_NAME = "k8s.v1.cni.cncf.io/resourceName";
+const RESOURCE = "example.com/vf";
 
 /** What a pod selected, from a time on; undefined where it was not there. */
 interface Selected {
@@ -30,9 +35,9 @@ export class Pods {
   ) {
     if (!setup.kubernetes) return;
     for (const network of setup.networks.slice(everyonesNetworks(setup).length)) {
-      server.create("network-attachment-definitions", network.name, {
-        spec: { config: JSON.stringify(confOf(network)) },
-      });
+      const spec = { config: JSON.stringify(confOf(setup, network)) };
+      const annotations = isOfVfs(network) ? { [RESOURCE_NAME]: RESOURCE } : {};
+      server.create("network-attachment-definitions", network.name, { spec, annotations });
     }
     for (const container of setup.containers) this.uids.set(container.id, this.create(container));
   }
@@ -43,6 +48,16 @@ export class Pods {
     const name = podName(container);
     const uid = this.uids.get(container.id);
     return `IgnoreUnknown=1;K8S_POD_NAMESPACE=ns;K8S_POD_NAME=${name};K8S_POD_INFRA_CONTAINER_ID=${container.id};K8S_POD_UID=${uid}`;
+  }
+
+  /** The file in which the kubelet remembers which VFs its pods have. */
+  checkpoint(): string {
+    const entries = this.setup.containers.map((container) => ({
+      PodUID: this.uids.get(container.id),
+      ResourceName: RESOURCE,
+      DeviceIDs: { "0": [vfOf(this.setup, container)] },
+    }));
+    return JSON.stringify({ Data: { PodDeviceEntries: entries } });
   }
 
   select(container: ContainerSetup, selects: number[]): void {

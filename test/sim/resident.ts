@@ -121,7 +121,7 @@ class ShimHost {
     private readonly shim: Process,
     private readonly call: RuntimeCall,
   ) {
-    this.own = filesOn(new ProcessDisk(program.machine.disk, shim));
+    this.own = filesOn(new ProcessDisk(program.machine, shim, call));
   }
 
   /** The shim is going to do the call itself: ends what it executes, and finishes the file operation that it is at. */

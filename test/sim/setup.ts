@@ -1,8 +1,13 @@
 // What a history plays on: how Plexus is run and configured, the node's networks and containers, and what each of them is to
 // be attached to.
 
-/** What kind of network: one plugin, or a chain of plugins; with a plugin that refuses its conf, for ADD and DEL alike. */
-export const KINDS = ["bridge", "macvlan", "chain", "refused", "refused chain"] as const;
+import { NICS, type Nic } from "./nics.ts";
+
+/**
+ * What kind of network: one plugin, or a chain of plugins; VFs, in the container or behind a
+ * driver for user space; with a plugin that refuses its conf, for ADD and DEL alike.
+ */
+export const KINDS = ["bridge", "macvlan", "chain", "vf", "dpdk", "refused", "refused chain"] as const;
 export type Kind = (typeof KINDS)[number];
 
 export interface NetworkSetup {
@@ -30,6 +35,8 @@ export interface Setup {
   delegateTimeoutSeconds: number;
   /** Are containers pods, which select their networks but the first? */
   kubernetes: boolean;
+  /** The NIC with VFs; without one, no network is of VFs, else one is. */
+  nic?: Nic | undefined;
   networks: NetworkSetup[];
   containers: ContainerSetup[];
 }
@@ -44,13 +51,31 @@ const PLUGINS: Record<Kind, object[]> = {
   bridge: [{ type: "bridge", ipam: { type: "host-local" } }],
   macvlan: [{ type: "macvlan", ipam: { type: "host-local" } }],
   chain: [{ type: "bridge", ipam: { type: "host-local" } }, { type: "tuning" }, { type: "portmap" }],
+  vf: [{ type: "sriov", vlan: 100, mac: "0a:58:00:00:00:01", mtu: 1400, ipam: { type: "host-local" } }],
+  dpdk: [{ type: "sriov", vlan: 200, driver: "vfio-pci" }],
   refused: [{ type: "strict" }],
   "refused chain": [{ type: "bridge", ipam: { type: "host-local" } }, { type: "strict" }],
 };
 
+/** Does a network hand out VFs? */
+export function isOfVfs({ kind }: NetworkSetup): boolean {
+  return kind === "vf" || kind === "dpdk";
+}
+
+/**
+ * Says which VF a container gets: with Kubernetes, which knows of devices, each its own; without it, all the one that is in
+ * the conf.
+ */
+export function vfOf({ containers, kubernetes, nic = "ixgbe" }: Setup, { id }: ContainerSetup): string {
+  const { vfs } = NICS[nic];
+  return vfs[kubernetes ? containers.findIndex((one) => one.id === id) % vfs.length : 0] ?? "";
+}
+
 /** A network's conf, or conflist, as an object. */
-export function confOf({ cniVersion, kind, name }: NetworkSetup): object {
-  const plugins = PLUGINS[kind];
+export function confOf({ nic, kubernetes }: Setup, network: NetworkSetup): object {
+  const { cniVersion, kind, name } = network;
+  const deviceID = isOfVfs(network) && !kubernetes && nic ? { deviceID: NICS[nic].vfs[0] } : {};
+  const plugins = PLUGINS[kind].map((plugin) => ({ ...plugin, ...deviceID }));
   return plugins.length === 1 ? { cniVersion, name, ...plugins[0] } : { cniVersion, name, plugins };
 }
 

@@ -21,7 +21,7 @@ export async function simulate(
   trace?: (line: string) => void,
 ): Promise<Outcome> {
   const timeline = new Timeline();
-  const machine = new Machine(timeline, new Random(history.seed, 2), trace);
+  const machine = new Machine(timeline, new Random(history.seed, 2), history.setup.nic, trace);
   const player = new Player(core, machine, history, trace !== undefined);
   let failure: unknown;
   const playing = player.play().catch((error: unknown) => {
