@@ -28,7 +28,9 @@ export function checkAttached(
   const what = `ADD ${call.containerId} ${call.ifname} #${call.id}`;
   const links = linksOf(known, call, container);
   const found = setOf(links.map(({ name, network }) => `${name} ${network}`));
-  const annotations = setup.kubernetes ? pods.annotationsSince(container, sinceMs) : [""];
+  // What a daemon knows may be old.
+  const since = setup.mode === "daemon" ? 0 : sinceMs;
+  const annotations = setup.kubernetes ? pods.annotationsSince(container, since) : [""];
   // For a pod that is gone, nothing is attached.
   const possible = annotations.map((one) => (one === undefined ? [] : wantedOf(setup, container, one)));
   const wanted = possible.find((one) => setOf(one.map(nameOf)) === found);

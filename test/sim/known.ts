@@ -40,6 +40,25 @@ export const KNOWN: Known[] = [
       "one that another container's ADD is just writing, if the network's name or that container's ID has it: that ADD fails",
   },
   {
+    name: "a temporary allocation",
+    matches: /^left-(after-del|at-the-end): [^:]*: (\S*\/sriov\/\.\S+(, )?)+$/,
+    why: "a process that is killed while it allocates a VF leaves `<cniDir>/sriov/.<address>.<pid>`, which nobody removes",
+  },
+  {
+    name: "no lock of a VF",
+    matches: /^fails-needlessly: DEL .*cannot be given back/,
+    why:
+      "two processes give one VF back at the same time: the DEL of its container, whose network namespace is gone, and the " +
+      "ADD of another one, which takes it back",
+  },
+  {
+    name: "driver_override stays",
+    matches: /^vf-not-restored: .*"override":"[a-z-]+".* and was /,
+    why:
+      "a restore that is killed after the driver has taken the VF, and before driver_override is reset, is not finished by " +
+      "the next one, which finds the driver there and rebinds nothing (launcher/sriov/restore.ts)",
+  },
+  {
     name: "a DEL behind ADDs",
     matches: /^waits-too-long: /,
     why:

@@ -55,7 +55,10 @@ export class Ownership {
     const call = this.calls.get(process);
     if (call === undefined || !path.startsWith(`${CNI_DIR}/`)) return;
     const before = this.owners.get(path);
-    if (before) this.machine.touches(call, { ...before, ifname: this.ifnameFor(call, path, before) }, path);
+    // A VF whose owner is gone may be taken back: who has it is another question (Invariants.deviceTouched).
+    const isAllocation = path.startsWith(`${CNI_DIR}/sriov/`);
+    if (before && !isAllocation)
+      this.machine.touches(call, { ...before, ifname: this.ifnameFor(call, path, before) }, path);
     if (from !== undefined) this.owners.delete(from);
     if (this.machine.disk.exists(path))
       this.owners.set(path, { containerId: call.containerId, ifname: call.ifname });
