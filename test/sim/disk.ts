@@ -41,6 +41,8 @@ export class Disk {
   /** Is told of each file that a process has written, given a name (and the one it had) or removed. */
   touched: ((process: Process, path: string, from?: string) => void) | undefined;
   private root = new Directory();
+  /** Directories by their paths, as far as they were looked up since one went. */
+  private readonly found = new Map<string, Directory>();
 
   /** @param random decides what of a fault a step meets, and what a loss of power leaves */
   constructor(private readonly random: Random) {}
@@ -79,6 +81,7 @@ export class Disk {
     if (!(parent instanceof Directory)) return;
     parent.apply([[basename(dir), undefined]]);
     parent.sync();
+    this.found.clear();
   }
 
   /** The text of a file; undefined where there is none. */
@@ -116,6 +119,7 @@ export class Disk {
       }
     };
     lose(this.root);
+    this.found.clear();
   }
 
   private tear(file: File): void {
@@ -225,12 +229,17 @@ export class Disk {
   }
 
   private lookUp(path: string): File | Directory | undefined {
-    let found: File | Directory | undefined = this.root;
-    for (const name of path.split("/")) {
-      if (name === "") continue;
-      if (!(found instanceof Directory)) return undefined;
-      found = found.entries.get(name);
-    }
+    if (path === "/") return this.root;
+    const at = path.lastIndexOf("/");
+    return this.directoryAt(path.slice(0, at) || "/")?.entries.get(path.slice(at + 1));
+  }
+
+  private directoryAt(path: string): Directory | undefined {
+    const before = this.found.get(path);
+    if (before !== undefined) return before;
+    const found = this.lookUp(path);
+    if (!(found instanceof Directory)) return undefined;
+    this.found.set(path, found);
     return found;
   }
 }

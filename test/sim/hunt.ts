@@ -6,12 +6,10 @@ import type { Violation } from "./machine.ts";
 import { inThread } from "./threads.ts";
 import type { Order } from "./worker.ts";
 
+/** The first history that finds a defect. */
 export interface Found {
-  /** Of the first history that finds it. */
   seed: number;
   violation: Violation;
-  /** How many were played until then. */
-  histories: number;
 }
 
 /** @returns undefined if it is not found within so many histories */
@@ -22,12 +20,13 @@ export async function hunt(defect: Defect, limit: number): Promise<Found | undef
       ? { play: "seeds", first: 1, step: 1, count: limit, limit: 1 }
       : { play: "crashes", crashes: defect.by, limit: 1 };
   let first: { seed: number; violation: Violation } | undefined;
-  const { histories } = await inThread(script, order, (report) => {
+  await inThread(script, order, (report) => {
     if (report.is !== "violated") return;
     const violation = report.violations.find((one) => defect.evenKnown || knownClass(one) === undefined);
-    if (violation) first ??= { seed: report.history.seed, violation };
+    const { seed } = report.history;
+    if (violation && (first === undefined || seed < first.seed)) first = { seed, violation };
   });
-  return first && { ...first, histories };
+  return first;
 }
 
 /** A row of the table in docs/testing.md. */

@@ -76,7 +76,9 @@ async function playMany(count: number): Promise<void> {
       const known = knownClass(violation);
       const kind = known ? `${known.name} (known)` : violation.kind;
       const before = kinds.get(kind) ?? { times: 0, seed: report.history.seed, text: violation.text };
-      kinds.set(kind, { ...before, times: before.times + 1 });
+      const isEarlier = report.history.seed < before.seed;
+      const earliest = isEarlier ? { seed: report.history.seed, text: violation.text } : before;
+      kinds.set(kind, { ...before, ...earliest, times: before.times + 1 });
       if (!known) process.exitCode = 1;
     }
   });
