@@ -40,6 +40,8 @@ export class Disk {
   fault: DiskFault | undefined;
   /** Is told of each file that a process has written, given a name (and the one it had) or removed. */
   touched: ((process: Process, path: string, from?: string) => void) | undefined;
+  /** Files that a process has removed, and a loss of power has brought back. */
+  readonly resurrected = new Set<string>();
   private root = new Directory();
   /** Directories by their paths, as far as they were looked up since one went. */
   private readonly found = new Map<string, Directory>();
@@ -68,6 +70,7 @@ export class Disk {
     if (found === undefined) throw systemError("ENOENT", "unlink", path);
     if (found instanceof Directory) throw systemError("EISDIR", "unlink", path);
     parent.apply([[basename(path), undefined]]);
+    this.resurrected.delete(path);
   }
 
   removeForGood(path: string): void {
@@ -107,18 +110,20 @@ export class Disk {
 
   /** Only what was synced is sure to stay. */
   losePower(): void {
-    const lose = (directory: Directory) => {
+    const lose = (directory: Directory, path: string) => {
+      const before = new Set(directory.entries.keys());
       const kept = directory.changes.slice(0, this.random.between(0, directory.changes.length));
       directory.entries = new Map(directory.synced);
       for (const change of kept) for (const [name, file] of change) set(directory.entries, name, file);
       directory.synced = new Map(directory.entries);
       directory.changes = [];
-      for (const entry of directory.entries.values()) {
-        if (entry instanceof Directory) lose(entry);
+      for (const [name, entry] of directory.entries) {
+        if (!before.has(name)) this.resurrected.add(`${path}/${name}`);
+        if (entry instanceof Directory) lose(entry, `${path}/${name}`);
         else if (entry.text !== entry.synced) this.tear(entry);
       }
     };
-    lose(this.root);
+    lose(this.root, "");
     this.found.clear();
   }
 

@@ -32,10 +32,7 @@ export async function hunt(defect: Defect, limit: number): Promise<Found | undef
 /** A row of the table in docs/testing.md. */
 export function rowOf({ what, by, patches }: Defect, found: Found | undefined): string {
   const file = patches[0]?.file ?? "";
-  const finder = by === "seeds" ? `seed ${found?.seed}` : `cut off at every step, ${by.sequel}`;
-  const saw =
-    found === undefined
-      ? "NOT FOUND"
-      : `\`${found.violation.kind}\`, in history ${found.histories} of ${finder}`;
+  const finder = by === "seeds" ? `seed ${found?.seed}` : `an ADD cut off at every step, then ${by.sequel}`;
+  const saw = found === undefined ? "NOT FOUND" : `${finder}: \`${found.violation.kind}\``;
   return `| ${what} | \`${file}\` | ${saw} |`;
 }

@@ -1,7 +1,7 @@
 // What must hold, whatever happens: asked after each call that was answered, and at the end of a history.
 import type { Answer } from "../../launcher/attach/verbs.ts";
 import { checkAttached } from "./attached.ts";
-import { report, resources } from "./leftovers.ts";
+import { report, reportFiles, resources } from "./leftovers.ts";
 import { CNI_DIR, type Machine } from "./machine.ts";
 import type { RuntimeCall } from "./network.ts";
 import type { Ownership } from "./ownership.ts";
@@ -96,8 +96,8 @@ export class Invariants {
 
   /** When all containers are deleted, nothing is left of any. */
   nothingAtAll(): void {
-    const files = this.machine.disk.files(CNI_DIR).map((what) => ({ what, isOrphan: false }));
-    report(this.machine, "left-at-the-end", "at the end", [...resources(this.machine), ...files]);
+    report(this.machine, "left-at-the-end", "at the end", resources(this.machine));
+    reportFiles(this.machine, "left-at-the-end", "at the end", this.machine.disk.files(CNI_DIR));
     for (const address of this.machine.devices?.changed() ?? []) this.checkRestored("at the end", address);
     for (const name of this.pods.strangersWithStatus()) {
       this.machine.violated(

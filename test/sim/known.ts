@@ -46,10 +46,19 @@ export const KNOWN: Known[] = [
   },
   {
     name: "no lock of a VF",
-    matches: /^fails-needlessly: DEL .*cannot be given back/,
+    matches:
+      /^fails-needlessly: (DEL .*cannot be given back|CHECK .*has no VF attached)|^vf-shared: |^foreign-touch: .* VF /,
     why:
-      "two processes give one VF back at the same time: the DEL of its container, whose network namespace is gone, and the " +
-      "ADD of another one, which takes it back",
+      "two processes give one VF back at the same time, a call for its container, whose network namespace is gone, and the " +
+      "ADD of another one, which takes it back: they disturb each other, and the first can remove the allocation that the " +
+      "other has just made, so that a third gets the VF too",
+  },
+  {
+    name: "a removal that is lost",
+    matches: /, its removal was lost: /,
+    why:
+      "the removal of a file is not synced, so a loss of power can bring it back: that of a VF's allocation, which the next " +
+      "ADD that wants the VF removes, and which says until then that somebody has it",
   },
   {
     name: "driver_override stays",

@@ -5,7 +5,17 @@ import type { Owner } from "./network.ts";
 /** Something that is there. */
 export interface Left {
   what: string;
+  /** It was made by an orphan. */
   isOrphan: boolean;
+}
+
+/** Files that are there, and should not be; apart, those that a loss of power has brought back. */
+export function reportFiles(machine: Machine, kind: string, when: string, paths: string[]): void {
+  const { resurrected } = machine.disk;
+  const back = paths.filter((path) => resurrected.has(path));
+  const left = paths.filter((path) => !resurrected.has(path));
+  if (left.length > 0) machine.violated(kind, `${when}: ${left.join(", ")}`);
+  if (back.length > 0) machine.violated(`${kind}, its removal was lost`, `${when}: ${back.join(", ")}`);
 }
 
 /** Links, addresses and rules that were made for an attachment of the runtime's; without names, those of all. */

@@ -62,7 +62,8 @@ export class Pods {
 
   select(container: ContainerSetup, selects: number[]): void {
     const annotation = annotationFor(this.setup, selects);
-    if (this.server.get("pods", podName(container)) === undefined) return;
+    const pod = this.server.get("pods", podName(container));
+    if (pod === undefined || pod.metadata.uid !== this.uids.get(container.id)) return; // it is not the container's
     this.note(container, annotation);
     this.server.annotate("pods", podName(container), { [NETWORKS]: annotation });
   }
