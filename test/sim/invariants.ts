@@ -7,15 +7,15 @@ import type { RuntimeCall } from "./network.ts";
 import type { Ownership } from "./ownership.ts";
 import type { Pods } from "./pods.ts";
 import type { Container } from "./runtime.ts";
-import { isOfVfs, type Setup, vfOf, type Wanted } from "./setup.ts";
+import { isOfVfs, isVfShared, type Setup, vfOf, type Wanted } from "./setup.ts";
 
 /** So long a call may take that no plugin and no disk disturbs, however the API server answers. */
 const LIMITS_MS: Record<RuntimeCall["verb"], number> = {
   ADD: 120_000,
   DEL: 15_000,
-  CHECK: 5_000,
+  CHECK: 15_000,
   GC: 15_000,
-  STATUS: 5_000,
+  STATUS: 15_000,
 };
 
 /** How the node was when a call began. */
@@ -137,7 +137,8 @@ export class Invariants {
   private checkRestored(when: string, address: string): void {
     const { devices, disk } = this.machine;
     if (!devices?.changed().includes(address) || disk.exists(`${CNI_DIR}/sriov/${address}`)) return;
-    this.machine.violated("vf-not-restored", `${when}: ${devices.difference(address)}`);
+    const kind = isVfShared(this.setup) ? "vf-not-restored, wanted by several" : "vf-not-restored";
+    this.machine.violated(kind, `${when}: ${devices.difference(address)}`);
   }
 
   private own() {

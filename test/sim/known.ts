@@ -45,9 +45,16 @@ export const KNOWN: Known[] = [
     why: "a process that is killed while it allocates a VF leaves `<cniDir>/sriov/.<address>.<pid>`, which nobody removes",
   },
   {
+    name: "driver_override stays",
+    matches: /^vf-not-restored[^:]*: .*"override":"[a-z-]+".* and was /,
+    why:
+      "a restore that is killed after the driver has taken the VF, and before driver_override is reset, is not finished by " +
+      "the next one, which finds the driver there and rebinds nothing (launcher/sriov/restore.ts)",
+  },
+  {
     name: "no lock of a VF",
     matches:
-      /^fails-needlessly: (DEL .*cannot be given back|CHECK .*has no VF attached)|^vf-shared: |^foreign-touch: .* VF /,
+      /^fails-needlessly: (DEL .*cannot be given back|CHECK .*has no VF attached)|^vf-shared: |, wanted by several: |^foreign-touch: .* VF /,
     why:
       "two processes give one VF back at the same time, a call for its container, whose network namespace is gone, and the " +
       "ADD of another one, which takes it back: they disturb each other, and the first can remove the allocation that the " +
@@ -59,13 +66,6 @@ export const KNOWN: Known[] = [
     why:
       "the removal of a file is not synced, so a loss of power can bring it back: that of a VF's allocation, which the next " +
       "ADD that wants the VF removes, and which says until then that somebody has it",
-  },
-  {
-    name: "driver_override stays",
-    matches: /^vf-not-restored: .*"override":"[a-z-]+".* and was /,
-    why:
-      "a restore that is killed after the driver has taken the VF, and before driver_override is reset, is not finished by " +
-      "the next one, which finds the driver there and rebinds nothing (launcher/sriov/restore.ts)",
   },
   {
     name: "a DEL behind ADDs",

@@ -12,7 +12,7 @@ import { Pods } from "./pods.ts";
 import type { Process } from "./process.ts";
 import { Resident } from "./resident.ts";
 import { type Container, Runtime } from "./runtime.ts";
-import { type ContainerSetup, confOf, everyonesNetworks, vfOf } from "./setup.ts";
+import { type ContainerSetup, confOf, everyonesNetworks, isVfShared } from "./setup.ts";
 
 /** Where the kubelet keeps it: launcher/device/kubelet.ts. */
 const CHECKPOINT = "/var/lib/kubelet/device-plugins/kubelet_internal_checkpoint";
@@ -41,8 +41,7 @@ export class Player {
     this.invariants = new Invariants(machine, setup, this.pods, ownership);
     const order = new Order(machine, setup);
     // Who wants a VF that another one has, is refused.
-    const vfs = new Set(setup.containers.map((container) => vfOf(setup, container)));
-    if (setup.nic && vfs.size < setup.containers.length) machine.troubles.isLasting = true;
+    if (isVfShared(setup)) machine.troubles.isLasting = true;
     machine.deviceTouched = (call, address, what) => this.invariants.deviceTouched(call, address, what);
     machine.pluginStarted = (call, start) => order.started(call, start);
     const conf = {

@@ -71,6 +71,12 @@ export function vfOf({ containers, kubernetes, nic = "ixgbe" }: Setup, { id }: C
   return vfs[kubernetes ? containers.findIndex((one) => one.id === id) % vfs.length : 0] ?? "";
 }
 
+/** Do containers want the same VF? */
+export function isVfShared(setup: Setup): boolean {
+  if (setup.nic === undefined) return false;
+  return new Set(setup.containers.map((container) => vfOf(setup, container))).size < setup.containers.length;
+}
+
 /** A network's conf, or conflist, as an object. */
 export function confOf({ nic, kubernetes }: Setup, network: NetworkSetup): object {
   const { cniVersion, kind, name } = network;
