@@ -150,6 +150,78 @@ export const DEFECTS: Defect[] = [
     by: "seeds",
   },
   {
+    what: "GC of the built-in plugin sriov takes the VFs of other networks' attachments too",
+    patches: [
+      {
+        file: "launcher/sriov/plugin.ts",
+        from: "network === name && !valid.has",
+        to: "network !== name || !valid.has",
+      },
+    ],
+    by: "seeds",
+  },
+  {
+    what: "a VF is allocated although somebody has it",
+    patches: [
+      {
+        file: "launcher/sriov/allocation.ts",
+        from: "return this.host.create(this.path(allocation.address), `${JSON.stringify(allocation)}\n`);",
+        to: "return this.host.write(this.path(allocation.address), JSON.stringify(allocation)).then(() => true);",
+      },
+      {
+        file: "launcher/sriov/take.ts",
+        from: "if (await host.exists(other.netns)) throw",
+        to: "if (other === undefined) throw",
+      },
+    ],
+    by: "seeds",
+    evenKnown: true,
+  },
+  {
+    what: "a VF keeps the VLAN of its last container",
+    patches: [
+      {
+        file: "launcher/sriov/restore.ts",
+        from: "if (Object.keys(before).length === 0) return {};",
+        to: "if (Object.keys(before).length > 0) return {};",
+      },
+    ],
+    by: "seeds",
+  },
+  {
+    what: "a VF's allocation goes before the VF is as it was",
+    patches: [
+      {
+        file: "launcher/sriov/restore.ts",
+        from: "  if (await call.host.exists(`${DEVICES_DIR}/${allocation.address}`)) await restoreDevice(call, allocation);\n",
+        to: "  await call.allocations.release(allocation);\n  await restoreDevice(call, allocation);\n",
+      },
+    ],
+    by: "seeds",
+  },
+  {
+    what: "an API server that restarts is not waited for",
+    patches: [
+      {
+        file: "launcher/cluster/retry.ts",
+        from: '{ kind: "unsent", next: "again later"',
+        to: '{ kind: "unsent", next: "take"',
+      },
+    ],
+    by: "seeds",
+  },
+  {
+    what: "calls of one container run side by side in the resident process",
+    patches: [
+      {
+        file: "launcher/resident/admission.ts",
+        from: "await before?.catch(() => undefined);",
+        to: "void before;",
+      },
+    ],
+    by: "seeds",
+  },
+  {
     what: "network-status is written although the pod is another one by now",
     patches: [
       {

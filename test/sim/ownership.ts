@@ -54,6 +54,8 @@ export class Ownership {
   private touched(process: Process, path: string, from: string | undefined): void {
     const call = this.calls.get(process);
     if (call === undefined || !path.startsWith(`${CNI_DIR}/`)) return;
+    // GC takes out of a scratch file what it has undone.
+    if (call.verb === "GC" && this.machine.disk.exists(path)) return;
     const before = this.owners.get(path);
     // A VF whose owner is gone may be taken back: who has it is another question (Invariants.deviceTouched).
     const isAllocation = path.startsWith(`${CNI_DIR}/sriov/`);
