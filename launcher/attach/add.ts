@@ -17,7 +17,7 @@ import { confNetworks, podNetworks } from "./networks.ts";
 import { findPod, isPod } from "./pod.ts";
 import { waitUntilReady } from "./readiness.ts";
 import { recover } from "./recover.ts";
-import { remember } from "./remember.ts";
+import { remember, rememberRoutes } from "./remember.ts";
 import { changeRoutes } from "./routes.ts";
 
 /** The annotation in which the pod's user reads the result. Source: NPWG NAD spec v1.3, section 5. */
@@ -85,12 +85,12 @@ async function attach(call: Call, networks: Network[], scratch: string | undefin
     await inOrder(plan.delegates, settings.attach, begin);
     await Promise.all(written);
     const added = plan.delegates.flatMap((delegate) => attached.get(delegate) ?? []);
-    const attachments = await changeRoutes(call, added);
-    for (const one of attachments) if (!added.includes(one)) await remember(call, one);
+    const { answer = "", networkStatus, routes } = core.status({ attachments: added });
+    await changeRoutes(call, routes);
+    const attachments = await rememberRoutes(call, added, routes);
     for (const { delegate, result } of attachments) {
       call.log.write("verbose", `ADD ${subjectOf(runtime)} ${delegate.name} ${delegate.ifname}: ${result}`);
     }
-    const { answer = "", networkStatus } = core.status({ attachments });
     if (pod && networkStatus !== "[]") await publish(call, pod, networkStatus);
     return { answer, attachments };
   } catch (error) {
