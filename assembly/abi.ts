@@ -14,7 +14,6 @@ import { selection as readSelection } from "./selection/selection";
 import { remember as writeCache } from "./state/cache";
 import { recover as recoverDelegates } from "./state/recover";
 import { outcome as readOutcome } from "./status/outcome";
-import { reroute as changeRoutes } from "./status/routes";
 import { status as describeStatus } from "./status/status";
 import { Span } from "./text/span";
 import { say, Writer } from "./text/writer";
@@ -84,10 +83,6 @@ export function convert(ptr: usize, len: u32): usize {
 
 export function status(ptr: usize, len: u32): usize {
   return run(ptr, len, describeStatus);
-}
-
-export function reroute(ptr: usize, len: u32): usize {
-  return run(ptr, len, changeRoutes);
 }
 
 function identity(input: Value): Writer | null {

@@ -138,16 +138,18 @@ if (why !== undefined) {
 const interrupt = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => interrupt.abort());
 process.stdout.on("error", () => interrupt.abort()); // nobody reads on
-ensurePackages(["iproute2", "iptables", "iputils-ping"]);
 const page = new Page(process.stdout);
-const stage = new Stage(plexus, ensurePlugins(), interrupt.signal);
-process.once("exit", () => stage.clear()); // also where nothing below is reached
 try {
-  await perform(page, stage);
+  ensurePackages(["iproute2", "iptables", "iputils-ping"]);
+  const stage = new Stage(plexus, ensurePlugins(), interrupt.signal);
+  process.once("exit", () => stage.clear()); // also where nothing below is reached
+  try {
+    await perform(page, stage);
+  } finally {
+    stage.clear();
+  }
   page.end(`Six attachments made and removed; Plexus and its delegates took ${stage.spent.toFixed(0)} ms.`);
 } catch (error) {
   page.end(interrupt.signal.aborted ? "Interrupted." : `Failed: ${(error as Error).message}`);
   process.exitCode = interrupt.signal.aborted ? 130 : 1;
-} finally {
-  stage.clear();
 }

@@ -10,7 +10,7 @@
 // change, moves the cursor behind the text that it replaces, and copies the rest at the end. Without changes it is one copy.
 // `source` is the text as it was parsed, without any change.
 import { Char, isDigit } from "../text/char";
-import { Span } from "../text/span";
+import { ascii, Span } from "../text/span";
 import { decodeString } from "../text/string";
 import { Writer } from "../text/writer";
 
@@ -32,6 +32,12 @@ export function itemsOf(value: Value | null): Value[] {
 /** Returns the member `name` of `object`, if both are there. */
 export function memberOf(object: Value | null, name: string): Value | null {
   return object === null ? (null as Value | null) : object.present(name);
+}
+
+/** The text of the member `name` of `object`; empty if it is not a string there. */
+export function textOf(object: Value | null, name: string): Span {
+  const value = memberOf(object, name);
+  return value !== null && value.isString() ? value.text() : ascii("");
 }
 
 /** Copies the member `name`, if `from` has it. */

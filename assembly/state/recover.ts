@@ -7,7 +7,7 @@ import { Delegate, interfaceName } from "../delegate/delegate";
 import { Code, fail, failed, forgive } from "../fault";
 import { embedded } from "../json/embedded";
 import { parse } from "../json/parse";
-import { isTrue, memberOf, Value } from "../json/value";
+import { isTrue, memberOf, textOf, Value } from "../json/value";
 import { decodeBase64 } from "../text/base64";
 import { ascii, Span } from "../text/span";
 import { about, say, Writer } from "../text/writer";
@@ -232,12 +232,6 @@ function readCaches(texts: Value | null, containerId: Span, unusable: Writer): C
     caches.push(new Cached(i, root, conf, network, ifname));
   }
   return caches;
-}
-
-/** Returns a string member's text, or empty. */
-function textOf(object: Value | null, name: string): Span {
-  const value = memberOf(object, name);
-  return value !== null && value.isString() ? value.text() : ascii("");
 }
 
 function report(unusable: Writer, why: Span, cache: i32 = -1): void {

@@ -1,23 +1,24 @@
 // From all results of an ADD to its answer and the network-status annotation.
 import { isDefaultDestination } from "../cni/address";
 import { checkResult, convertResult } from "../cni/result";
-import { Code, fail } from "../fault";
+import { Code, fail, failed } from "../fault";
 import { embedded } from "../json/embedded";
 import { Fields } from "../json/fields";
 import { parse } from "../json/parse";
-import { isTrue, itemsOf, Value } from "../json/value";
+import { isTrue, itemsOf, textOf, Value } from "../json/value";
 import { Char } from "../text/char";
 import { ascii, Span } from "../text/span";
 import { say, Writer } from "../text/writer";
-import { writeRoutes } from "./routes";
+import { reroute, routeChange } from "./routes";
 
 /**
  * Derives the answer of an ADD, network-status and the changes of routes from all its results: `status`.
  *
  * In: `{attachments: [{delegate, result, deviceInfo?}, ...]}` in their order; `result` and `deviceInfo` are JSON as text.
- * Out: `{answer?, networkStatus, routes: [{ifname, dropV4, dropV6, gateways: [address, ...]}, ...]}`: `answer` is the
- * default network's result, its own bytes; `networkStatus` the annotation's JSON as text; `routes` has an entry for each
- * interface whose default routes have to change.
+ * Out: `{answer?, networkStatus, routes: [{attachment, ifname, dropV4, dropV6, gateways: [address, ...], result}, ...]}`:
+ * `answer` is the default network's result, its own bytes; `networkStatus` the annotation's JSON as text; `routes` has an
+ * entry for each interface whose default routes have to change: `attachment` is its index, `result` its result with the
+ * routes as they are then, JSON as text, all else byte for byte. `answer` and `networkStatus` have those routes too.
  * Errors: 1 and 6 (a result is not one, or of a version that is not supported), 7 (a delegate is malformed).
  * Source: NPWG NAD spec v1.3, section 5; CreateNetworkStatuses of network-attachment-definition-client.
  */
@@ -38,18 +39,33 @@ export function status(input: Value): Writer | null {
           say("the input: each of `attachments` needs `delegate` and `result`"),
         );
       }
-      if (answer === null || isTrue(delegate.present("default"))) answer = result.source();
-      const converted = convertResult(result, ascii("1.1.0"));
-      if (converted === null) return null;
-      const current = parse(converted, say("a converted result"));
-      if (current === null || !describe(networkStatus, delegate, current, one)) return null;
-      writeRoutes(routes, delegate, current);
+      let text = result.source();
+      let current = newest(result);
+      if (current === null) return null;
+      const change = routeChange(delegate, current);
+      if (failed()) return null;
+      if (change !== null) {
+        text = reroute(result, change);
+        const rerouted = parse(text, say("a result with other routes"));
+        if (rerouted === null) return null;
+        current = newest(rerouted);
+        if (current === null) return null;
+        change.write(routes, textOf(delegate, "ifname"), i, text);
+      }
+      if (answer === null || isTrue(delegate.present("default"))) answer = text;
+      if (!describe(networkStatus, delegate, current, one)) return null;
     }
   }
   const out = new Writer().open();
   if (answer !== null) out.key("answer").string(answer);
   out.key("networkStatus").string(networkStatus.closeList().take());
   return out.key("routes").json(routes.closeList().take()).close();
+}
+
+/** Returns a result in version 1.1.0, or null with a fault. */
+function newest(result: Value): Value | null {
+  const converted = convertResult(result, ascii("1.1.0"));
+  return converted === null ? null : parse(converted, say("a converted result"));
 }
 
 /** Writes an entry for each of the result's interfaces in the container; if there is one interface, always one. */

@@ -3,15 +3,10 @@
 import type { RouteChange } from "../core/index.ts";
 import { Code, Fault } from "../fault.ts";
 import { SYSTEM_DIRS } from "../host/host.ts";
-import type { Attachment, Call } from "./call.ts";
+import type { Call } from "./call.ts";
 
-/**
- * Makes the container's default routes as its pod asks for them. Returns the attachments with the results that are true
- * then.
- */
-export async function changeRoutes(call: Call, attachments: Attachment[]): Promise<Attachment[]> {
-  const { core } = call;
-  const { routes } = core.status({ attachments });
+/** Changes the container's default routes as its pod asks for them. */
+export async function changeRoutes(call: Call, routes: readonly RouteChange[]): Promise<void> {
   // A batch has one family: `ip` reads neither `-6` nor a family from its lines, and flushes IPv4 unless told.
   for (const family of [4, 6] as const) {
     const lines = [
@@ -24,11 +19,6 @@ export async function changeRoutes(call: Call, attachments: Attachment[]): Promi
       lines.filter((line) => line !== ""),
     );
   }
-  const changes = new Map(routes.map(({ ifname, ...change }) => [ifname, change]));
-  return attachments.map((one) => {
-    const change = changes.get(one.delegate.ifname);
-    return change ? { ...one, result: core.reroute({ result: one.result, ...change }) } : one;
-  });
 }
 
 function dropLine({ ifname, dropV4, dropV6 }: RouteChange, family: 4 | 6): string {

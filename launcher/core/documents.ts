@@ -117,10 +117,14 @@ export const confDocument = z.strictObject({
 
 /** A change of the default routes of an interface: see assembly/status/routes.ts. */
 const routeChange = z.strictObject({
+  /** The index of the attachment. */
+  attachment: z.number(),
   ifname: z.string(),
   dropV4: z.boolean(),
   dropV6: z.boolean(),
   gateways: z.array(z.string()),
+  /** The attachment's result with the routes as they are then. */
+  result: z.string(),
 });
 
 export const status = z.strictObject({

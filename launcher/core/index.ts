@@ -7,7 +7,6 @@ import type {
   Invocation,
   Plan,
   Recovery,
-  RouteChange,
   Selection,
   Settings,
   Status,
@@ -167,11 +166,6 @@ export class Core {
   /** Converts a result to another version of the spec. */
   convert(input: { result: string; cniVersion: string }): string {
     return this.call<{ result: string }>("convert", input).result;
-  }
-
-  /** Returns a result as it is after the default routes of its interface were changed. */
-  reroute(input: Omit<RouteChange, "ifname"> & { result: string }): string {
-    return this.call<{ result: string }>("reroute", input).result;
   }
 
   /** Runs an operation on a document. JSON leaves out undefined members, so a caller need not. */

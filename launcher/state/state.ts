@@ -10,6 +10,18 @@ export interface ContainerFiles {
   caches: Map<string, string>;
 }
 
+/** What is known of an attachment whose DEL has failed: `failed/<cache file>`. */
+export interface Note {
+  /** Did a plugin answer its ADD with an error? */
+  addFailed: boolean;
+  /** DELs that have failed. */
+  tries: number;
+  /** The last error. */
+  why: string;
+  /** Is it to be taken for detached, by an administrator's word (`plexus forget`)? */
+  forgotten?: boolean;
+}
+
 export class State {
   constructor(
     private readonly host: Host,
@@ -62,12 +74,53 @@ export class State {
     }
   }
 
+  /** The note on an attachment; one that is torn counts as none. */
+  async note(name: string): Promise<Note | undefined> {
+    const text = await this.host.read(`${this.cniDir}/failed/${name}`);
+    try {
+      return text === undefined ? undefined : (JSON.parse(text) as Note);
+    } catch {
+      return undefined;
+    }
+  }
+
+  writeNote(name: string, note: Note): Promise<void> {
+    return this.host.write(`${this.cniDir}/failed/${name}`, `${JSON.stringify(note)}\n`);
+  }
+
+  removeNote(name: string): Promise<void> {
+    return this.host.remove(`${this.cniDir}/failed/${name}`);
+  }
+
+  /** The attachments that only GC tries to detach: cache file -> text. */
+  async orphans(): Promise<Map<string, string>> {
+    const orphans = new Map<string, string>();
+    for (const name of await this.host.list(this.orphansDir)) {
+      if (isTemporary(name)) continue;
+      const text = await this.host.read(`${this.orphansDir}/${name}`);
+      if (text !== undefined) orphans.set(name, text);
+    }
+    return orphans;
+  }
+
+  writeOrphan(name: string, text: string): Promise<void> {
+    return this.host.write(`${this.orphansDir}/${name}`, text);
+  }
+
+  removeOrphan(name: string): Promise<void> {
+    return this.host.remove(`${this.orphansDir}/${name}`);
+  }
+
   writeCache(name: string, text: string): Promise<void> {
     return this.host.write(`${this.resultsDir}/${name}`, text);
   }
 
   removeCache(name: string): Promise<void> {
     return this.host.remove(`${this.resultsDir}/${name}`);
+  }
+
+  private get orphansDir(): string {
+    return `${this.cniDir}/orphans`;
   }
 
   private get resultsDir(): string {

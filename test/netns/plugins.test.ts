@@ -3,7 +3,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Answer, type Conf, type Container, Lab, provideLab } from "../support/lab.ts";
+import { type Conf, type Container, Lab, provideLab } from "../support/lab.ts";
+import type { Answer } from "../support/outcome.ts";
 import { until } from "../support/until.ts";
 
 /** A container that has been attached to the network. */
