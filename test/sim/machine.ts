@@ -108,13 +108,16 @@ export class Machine implements Ground {
     return [...this.plugins.values()].some((one) => one.containerId === containerId && !one.parent.alive);
   }
 
-  /** A plugin's executable goes, until the end of the history. */
-  uninstall(plugin: string): void {
+  /** A plugin's executable goes, for a time. */
+  uninstall(plugin: string, forMs: number): void {
     this.trace?.(`${plugin} is removed`);
     this.troubles.node();
-    this.troubles.isLasting = true;
     this.isIncomplete = true;
     if (this.disk.exists(`${BIN_DIR}/${plugin}`)) this.disk.remove(`${BIN_DIR}/${plugin}`);
+    this.timeline.after(forMs, () => {
+      this.troubles.node();
+      this.install();
+    });
   }
 
   endAll(): void {
@@ -183,11 +186,7 @@ export class Machine implements Ground {
   }
 
   violated(what: string, text: string): void {
-    const context = [
-      ...(this.hasRefused ? [", a conf was refused"] : []),
-      ...(this.hasLostState ? [", the state directory was lost"] : []),
-    ];
-    const kind = what + context.join("");
+    const kind = this.hasLostState ? `${what}, the state directory was lost` : what;
     this.trace?.(`VIOLATED ${kind}: ${text}`);
     this.violations.push({ kind, text });
   }
