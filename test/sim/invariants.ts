@@ -61,7 +61,9 @@ export class Invariants {
     const isDone = answer.exitCode === 0;
     const since = this.begun.get(call.id)?.ms ?? 0;
     if (verb === "DEL" && isDone) {
-      report(this.machine, "left-after-del", when, resources(this.machine, containerId, ifname));
+      const left = resources(this.machine, containerId, ifname);
+      if (call.hasFailedDel && left.some(({ isKept }) => !isKept)) this.machine.hasGivenUp = true;
+      report(this.machine, "left-after-del", when, left);
       reportFiles(this.machine, "left-after-del", when, this.ownership.filesOf(containerId, ifname));
     }
     if (verb === "ADD" && isDone)

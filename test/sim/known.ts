@@ -26,6 +26,14 @@ export const KNOWN: Known[] = [
       "ever being done, and their pod from being deleted",
   },
   {
+    name: "given up",
+    matches: /, an attachment was given up: /,
+    why:
+      "an ADD that a plugin has answered with an error counts as nothing attached, so a DEL that fails too gives it up " +
+      "(launcher/attach/undeletable.ts): but plugins leave links and addresses when they fail halfway, and a DEL may fail " +
+      "for a moment only, as on a full disk",
+  },
+  {
     name: "a note without an attachment",
     matches: /^left-(after-del|at-the-end)[^:]*: [^:]*: (\S*\/failed\/[^. ]\S*(, )?)+$/,
     why:
@@ -64,7 +72,7 @@ export const KNOWN: Known[] = [
   {
     name: "no lock of a VF",
     matches:
-      /^fails-needlessly: (DEL .*cannot be given back|CHECK .*has no VF attached)|^vf-shared: |, wanted by several: |^foreign-touch: .* VF /,
+      /^fails-needlessly: (DEL .*cannot be given back|CHECK .*has no VF attached)|^vf-shared: |, wanted by several[^:]*: |^foreign-touch: .* VF /,
     why:
       "two processes give one VF back at the same time, a call for its container, whose network namespace is gone, and the " +
       "ADD of another one, which takes it back: they disturb each other, and the first can remove the allocation that the " +
