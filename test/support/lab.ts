@@ -6,48 +6,15 @@ import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ensurePackages, ensurePlugins } from "../../scripts/provide/debian.ts";
+import { ensureLab } from "../../scripts/provide/lab.ts";
 import { binary } from "./binary.ts";
+import { must, type Outcome, outcomeOf } from "./outcome.ts";
+import { difference, files, type Link, links, NSENTER, snapshot } from "./places.ts";
 import { Resident } from "./resident.ts";
 import { until } from "./until.ts";
 
-let pluginDir = "";
-
-/**
- * Makes sure of what a lab needs: root, Debian packages, the reference plugins.
- *
- * @returns the plugins' directory
- */
-export function provideLab(): string {
-  if (pluginDir !== "") return pluginDir;
-  if (process.getuid?.() !== 0) throw new Error("a lab makes network namespaces: run its tests as root");
-  ensurePackages(["iproute2", "iptables", "nftables", "iputils-ping", "busybox"]);
-  pluginDir = ensurePlugins();
-  return pluginDir;
-}
-
 /** Any JSON object: a conf, or a part of one. */
 export type Conf = Record<string, unknown>;
-
-/** What a plugin prints: a CNI result, or a CNI error. */
-export interface Answer {
-  cniVersion: string;
-  code?: number;
-  msg?: string;
-  details?: string;
-  ips?: { address: string; gateway?: string; interface?: number }[];
-  interfaces?: { name: string; mac?: string; sandbox?: string }[];
-  routes?: { dst: string; gw?: string }[];
-}
-
-export interface Outcome {
-  /** Null where a signal ended the process. */
-  exitCode: number | null;
-  stdout: string;
-  stderr: string;
-  /** `stdout` as JSON; empty where nothing was printed. */
-  answer: Partial<Answer>;
-}
 
 export interface Container {
   id: string;
@@ -66,16 +33,6 @@ export interface Target {
   netns?: string;
 }
 
-interface Link {
-  ifindex: number;
-  ifname: string;
-  /** Of a veth's other end, in the namespace of that ID. */
-  link_index?: number;
-  link_netnsid?: number;
-  flags: string[];
-  linkinfo?: { info_kind?: string };
-}
-
 /** One call that a fake plugin was executed for. */
 export interface FakeCall {
   verb: string;
@@ -88,7 +45,6 @@ export interface FakeCall {
 const IS_RESIDENT = process.env.PLEXUS_MODE === "resident";
 
 const NETNS_DIR = "/run/netns";
-const NSENTER = "/usr/bin/nsenter";
 
 export class Lab {
   /** Everything below is in here. */
@@ -120,7 +76,7 @@ export class Lab {
   static async open(): Promise<Lab> {
     const lab = new Lab();
     for (const dir of [lab.binDir, lab.confDir]) fs.mkdirSync(dir);
-    const plugins = provideLab();
+    const plugins = ensureLab();
     for (const name of fs.readdirSync(plugins)) fs.symlinkSync(join(plugins, name), join(lab.binDir, name));
     await lab.namespace(lab.node);
     await lab.onNode("ip", "link", "set", "lo", "up");
@@ -371,72 +327,6 @@ export class Lab {
     const netns = join(NETNS_DIR, name);
     this.baseline.set(netns, await snapshot(netns));
   }
-}
-
-/** What a namespace has: its interfaces, of `lo` whether it is up, and its routing rules. */
-async function snapshot(netns: string): Promise<Set<string>> {
-  const rules = (family: string) => must(NSENTER, [`--net=${netns}`, "ip", family, "rule"]);
-  const [all, v4, v6] = await Promise.all([links(netns), rules("-4"), rules("-6")]);
-  return new Set([
-    ...all
-      .filter(({ linkinfo }) => linkinfo?.info_kind !== "bridge")
-      .map(
-        ({ ifname, flags }) => `interface ${ifname}${ifname === "lo" && flags.includes("UP") ? " up" : ""}`,
-      ),
-    ...`${v4}${v6}`
-      .split("\n")
-      .filter((line) => line !== "")
-      .map((line) => `rule ${line.replaceAll(/\s+/g, " ")}`),
-  ]);
-}
-
-function difference(title: string, before: Set<string> = new Set(), after: Set<string>): string[] {
-  return [
-    ...[...after].filter((one) => !before.has(one)).map((one) => `${title}: ${one}`),
-    ...[...before].filter((one) => !after.has(one)).map((one) => `${title}: no more ${one}`),
-  ];
-}
-
-async function links(netns: string): Promise<Link[]> {
-  return JSON.parse(await must(NSENTER, [`--net=${netns}`, "ip", "-json", "-details", "link"])) as Link[];
-}
-
-/** The files below a directory, which need not be there. */
-function files(dir: string): string[] {
-  if (!fs.existsSync(dir)) return [];
-  return fs
-    .readdirSync(dir, { recursive: true, withFileTypes: true })
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => join(entry.parentPath, entry.name));
-}
-
-async function must(command: string, args: string[]): Promise<string> {
-  const { exitCode, stdout, stderr } = await outcomeOf(spawn(command, args), "", false);
-  if (exitCode === 0) return stdout;
-  throw new Error(`${command} ${args.join(" ")}: exit ${exitCode}: ${stdout}${stderr}`);
-}
-
-function outcomeOf(child: ChildProcess, stdin: string, json = true): Promise<Outcome> {
-  return new Promise((resolve, reject) => {
-    const output = { stdout: "", stderr: "" };
-    child.stdout?.on("data", (chunk) => {
-      output.stdout += chunk;
-    });
-    child.stderr?.on("data", (chunk) => {
-      output.stderr += chunk;
-    });
-    child.stdin?.on("error", () => undefined); // it may end before it has read all
-    child.stdin?.end(stdin);
-    child.on("error", reject);
-    child.on("close", (exitCode) => {
-      try {
-        const answer = json && output.stdout !== "" ? (JSON.parse(output.stdout) as Partial<Answer>) : {};
-        resolve({ exitCode, ...output, answer });
-      } catch {
-        reject(new Error(`${child.spawnargs.join(" ")} printed what is no JSON: ${output.stdout}`));
-      }
-    });
-  });
 }
 
 function kill(pid: string): void {
