@@ -280,7 +280,11 @@ export class Lab {
       ),
     );
     const kept = /\/(lock|last_reserved_ip\.\d+)$/;
-    const paths = [this.cniDir, this.dataDir].flatMap(files).filter((path) => !kept.test(path));
+    // host-local makes an address's file and then writes into it: killed in between, it leaves one that no DEL can find.
+    const isOfKilled = (path: string) => path.startsWith(this.dataDir) && fs.statSync(path).size === 0;
+    const paths = [this.cniDir, this.dataDir]
+      .flatMap(files)
+      .filter((path) => !kept.test(path) && !isOfKilled(path));
     return [...found.flat(), ...paths.map((path) => `file ${path}`), ...(await this.rules())];
   }
 
