@@ -36,6 +36,7 @@ function tier(
 
 export default defineConfig({
   test: {
+    maxWorkers: "100%", // by itself vitest leaves one processor idle
     projects: [
       tier("unit", 10),
       tier("fuzz", 10),

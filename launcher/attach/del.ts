@@ -81,14 +81,15 @@ async function settle(
   const trouble = mildest(faults.map(({ cause }) => cause as Trouble | undefined));
   const verdict = refused ? "retry" : verdictOn({ trouble, addFailed, isNamespaceGone, tries });
   if (verdict === "retry") {
-    await state.writeNote(delegate.cacheFile, { addFailed, tries, why: fault.message });
+    const { containerId } = runtime;
+    await state.writeNote(delegate.cacheFile, { containerId, addFailed, tries, why: fault.message });
     return fault;
   }
   if (verdict === "orphan") await orphan(call, delegate, fault.message);
   const fate =
     verdict === "orphan" ? "it is left to GC, as an orphan" : "it was never attached, and is given up";
   log.write("error", `DEL ${subjectOf(runtime)}: network ${delegate.name} on ${delegate.ifname}: ${fate}`);
-  await forget(call, delegate, { addFailed, tries, why: fault.message });
+  await forget(call, delegate, note);
   return undefined;
 }
 

@@ -12,6 +12,7 @@ export interface ContainerFiles {
 
 /** What is known of an attachment whose DEL has failed: `failed/<cache file>`. */
 export interface Note {
+  containerId: string;
   /** Did a plugin answer its ADD with an error? */
   addFailed: boolean;
   /** DELs that have failed. */
@@ -61,11 +62,19 @@ export class State {
     });
   }
 
-  /** Removes a container's scratch file, with what writers that were killed have left of it. */
+  /**
+   * Removes a container's scratch file and notes, and the temporary files of writers that were killed. The scratch file last:
+   * as long as it is there, a later call does the rest.
+   */
   async removeScratch(containerId: string): Promise<void> {
-    await this.host.remove(this.scratchPath(containerId));
     await this.removeTemporaries(this.cniDir, (name) => name.startsWith(`.${containerId}.`));
-    await this.removeTemporaries(this.resultsDir, (name) => name.includes(`-${containerId}-`));
+    const belongs = (name: string) => name.includes(`-${containerId}-`);
+    for (const dir of [this.resultsDir, this.notesDir, this.orphansDir])
+      await this.removeTemporaries(dir, belongs);
+    for (const name of await this.host.list(this.notesDir)) {
+      if (belongs(name) && (await this.note(name))?.containerId === containerId) await this.removeNote(name);
+    }
+    await this.host.remove(this.scratchPath(containerId));
   }
 
   private async removeTemporaries(dir: string, belongs: (name: string) => boolean): Promise<void> {
@@ -76,7 +85,7 @@ export class State {
 
   /** The note on an attachment; one that is torn counts as none. */
   async note(name: string): Promise<Note | undefined> {
-    const text = await this.host.read(`${this.cniDir}/failed/${name}`);
+    const text = await this.host.read(`${this.notesDir}/${name}`);
     try {
       return text === undefined ? undefined : (JSON.parse(text) as Note);
     } catch {
@@ -85,11 +94,11 @@ export class State {
   }
 
   writeNote(name: string, note: Note): Promise<void> {
-    return this.host.write(`${this.cniDir}/failed/${name}`, `${JSON.stringify(note)}\n`);
+    return this.host.write(`${this.notesDir}/${name}`, `${JSON.stringify(note)}\n`);
   }
 
   removeNote(name: string): Promise<void> {
-    return this.host.remove(`${this.cniDir}/failed/${name}`);
+    return this.host.remove(`${this.notesDir}/${name}`);
   }
 
   /** The attachments that only GC tries to detach: cache file -> text. */
@@ -117,6 +126,10 @@ export class State {
 
   removeCache(name: string): Promise<void> {
     return this.host.remove(`${this.resultsDir}/${name}`);
+  }
+
+  private get notesDir(): string {
+    return `${this.cniDir}/failed`;
   }
 
   private get orphansDir(): string {
