@@ -1,4 +1,4 @@
-// The one error an operation can end with: a CNI error object.
+// The one error that an operation can end with: a CNI error object.
 // Source: CNI spec 1.1.0, section 5 "Error"; codes 1 to 99 are the spec's.
 import { Span } from "./text/span";
 import { Writer } from "./text/writer";
@@ -15,7 +15,7 @@ export const enum Code {
 let code: i32 = 0;
 let message: Span | null = null;
 
-/** Records why the operation fails and returns null, for `return fail<T>(...)`. The first reason stands. */
+/** Records why the operation fails, and returns null, for `return fail<T>(...)`. The first reason stands. */
 export function fail<T>(why: i32, what: Writer): T | null {
   if (message === null) {
     code = why;
@@ -24,17 +24,19 @@ export function fail<T>(why: i32, what: Writer): T | null {
   return null;
 }
 
+/** Tells whether a reason is recorded. */
 export function failed(): bool {
   return message !== null;
 }
 
-/** Forgets the fault: the caller has dealt with it. Returns its message. */
+/** Forgets the fault, which the caller has dealt with, and returns its message. */
 export function forgive(): Span {
   const was = message;
   message = null;
   return was === null ? new Span(0, 0) : was;
 }
 
+/** Returns the fault as `{code, msg}`. */
 export function faultDocument(): Span {
   const msg = message;
   const out = new Writer().open().key("code").number(code).key("msg");

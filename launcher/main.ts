@@ -1,5 +1,5 @@
 // The packaged binary's entry: a CNI plugin, whatever its file is called.
-// VERSION loads nothing; the other verbs load what they need when they need it.
+// VERSION loads nothing; the other verbs load the rest when they need it.
 import { writeSync } from "node:fs";
 
 const SUPPORTED = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"];
@@ -28,7 +28,7 @@ if (command === "VERSION") {
   print(1, `${JSON.stringify({ cniVersion: SUPPORTED.at(-1), supportedVersions: SUPPORTED })}\n`);
 } else if (command === "" && process.argv.length > 2) {
   import("./lazy.ts").then(async ({ lazy }) => {
-    const { runCommand } = lazy<typeof import("./cli/cli.ts")>("cli");
+    const { runCommand } = lazy("cli");
     process.exit(await runCommand(process.argv.slice(2), VERSION));
   });
 } else if (command === "") {
@@ -39,7 +39,7 @@ if (command === "VERSION") {
   print(2, `CNI protocol versions supported: ${SUPPORTED.join(", ")}\n`);
 } else {
   import("./lazy.ts").then(async ({ lazy }) => {
-    const { runPlugin, runSriovPlugin, startResident } = lazy<typeof import("./plugin.ts")>("plugin");
+    const { runPlugin, runSriovPlugin, startResident } = lazy("plugin");
     const answer = await (isSriov() ? runSriovPlugin : runPlugin)(process.env);
     print(1, answer.stdout);
     startResident(answer, process.env);

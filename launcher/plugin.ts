@@ -1,20 +1,22 @@
 // One call in a process of its own: the one that the runtime, or the shim, has executed.
 import { readSync, writeSync } from "node:fs";
 import { type Answer, carryOut, failed } from "./attach/verbs.ts";
+import { BUILT_INS } from "./builtins.ts";
+import { systemClock } from "./clock.ts";
 import { openCluster } from "./cluster/open.ts";
+import { parametersOf, variablesOf } from "./cni/parameters.ts";
 import { Core, type Settings } from "./core/index.ts";
 import { wasm } from "./core/wasm.ts";
 import { Code, Fault } from "./fault.ts";
 import { localHost, parallelHost } from "./host/local.ts";
+import { STATE_DIR } from "./paths.ts";
 import { readConf } from "./sriov/conf.ts";
-import { runSriov } from "./sriov/plugin.ts";
+import { sriov } from "./sriov/plugin.ts";
 
 const MAX_CONF = 8 << 20;
-/** Where Plexus keeps state unless its conf says otherwise: one VF is one allocation, whoever calls. */
-const CNI_DIR = "/var/lib/cni/multus";
 
 /**
- * Starts the resident process that the conf asks for, where a shim has found none. It goes on when this process and the
+ * Starts the resident process that the conf asks for, if a shim has found none. It goes on when this process and the
  * runtime have ended; a second one is harmless.
  */
 export function startResident(
@@ -38,13 +40,14 @@ export async function runPlugin(env: NodeJS.ProcessEnv): Promise<Answer> {
   try {
     const core = new Core(wasm());
     const stdin = readStdin();
-    return await carryOut({ core, host, stderr, cluster }, env, stdin);
+    const ports = { core, clock: systemClock, builtIns: BUILT_INS, host, stderr, cluster };
+    return await carryOut(ports, env, stdin);
   } catch (error) {
     return failed(error, undefined);
   }
 }
 
-/** The same where the binary was executed as the plugin `sriov`. */
+/** Carries out the call of a binary that was executed as the plugin `sriov`. */
 export async function runSriovPlugin(env: NodeJS.ProcessEnv): Promise<Answer> {
   let cniVersion: string | undefined;
   try {
@@ -52,28 +55,18 @@ export async function runSriovPlugin(env: NodeJS.ProcessEnv): Promise<Answer> {
     const stdin = readStdin().toString();
     const conf = readConf(stdin, "");
     ({ cniVersion } = conf);
-    const {
-      CNI_COMMAND = "",
-      CNI_CONTAINERID = "",
-      CNI_NETNS = "",
-      CNI_IFNAME = "",
-      CNI_ARGS = "",
-      CNI_PATH = "",
-    } = env;
-    core.environment({ CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME, CNI_PATH, cniVersion });
-    const result = await runSriov({
-      verb: CNI_COMMAND,
-      containerId: CNI_CONTAINERID,
-      netns: CNI_NETNS,
-      ifname: CNI_IFNAME,
-      args: CNI_ARGS,
+    const parameters = parametersOf(env);
+    core.environment({ ...variablesOf(parameters), cniVersion });
+    const result = await sriov.run({
+      parameters,
       stdin,
       env: env as Record<string, string>,
-      pluginDirs: CNI_PATH.split(":"),
-      cniDir: conf.cniDir ?? CNI_DIR,
-      timeout: 0,
+      pluginDirs: parameters.path.split(":"),
+      cniDir: conf.cniDir ?? STATE_DIR,
+      timeoutMs: 0,
       core,
       host: localHost,
+      clock: systemClock,
       log: (message) => stderr(`${message}\n`),
     });
     return { exitCode: 0, stdout: result === undefined ? "" : `${result}\n` };

@@ -1,4 +1,5 @@
 // IP and hardware addresses, as far as the core must tell good from bad and IPv4 from IPv6.
+import { Char, isDigit, isHexDigit } from "../text/char";
 import { Span } from "../text/span";
 
 export const enum Family {
@@ -7,15 +8,15 @@ export const enum Family {
   V6 = 6,
 }
 
-/** The family of an IP address in text form (RFC 4291, section 2.2), or None. No zone, no leading zeros. */
+/** Returns the family of an IP address in text form (RFC 4291, section 2.2), or None. No zone, no leading zeros. */
 export function ipFamily(text: Span): Family {
   if (isV4(text)) return Family.V4;
   return isV6(text) ? Family.V6 : Family.None;
 }
 
-/** The family of `address/prefix`, or None. */
+/** Returns the family of `address/prefix`, or None. */
 export function cidrFamily(text: Span): Family {
-  const slash = text.indexOf(0x2f);
+  const slash = text.indexOf(Char.Slash);
   if (slash < 0) return Family.None;
   const family = ipFamily(text.slice(0, slash));
   const bits = decimal(text.slice(slash + 1, text.len), 3);
@@ -23,24 +24,27 @@ export function cidrFamily(text: Span): Family {
   return bits <= (family === Family.V4 ? 32 : 128) ? family : Family.None;
 }
 
-/** Does `0.0.0.0/n` or `::/n` name everything: is this the destination of a default route? */
+/** Tells whether `text` is the destination of a default route: all zeros, with no prefix length or `/0`. */
 export function isDefaultDestination(text: Span): bool {
-  const slash = text.indexOf(0x2f);
+  const slash = text.indexOf(Char.Slash);
   const address = slash < 0 ? text : text.slice(0, slash);
   if (ipFamily(address) === Family.None) return false;
   for (let i = 0; i < address.len; i++) {
     const c = address.at(i);
-    if (c !== 0x30 && c !== 0x2e && c !== 0x3a) return false;
+    if (c !== Char._0 && c !== Char.Dot && c !== Char.Colon) return false;
   }
   return slash < 0 || text.slice(slash, text.len).is("/0");
 }
 
-/** A MAC-48, EUI-64 or 20-octet InfiniBand address: octets with `:` or `-`, or pairs of octets with `.`. */
+/**
+ * Tells whether `text` is a MAC-48, EUI-64 or 20-octet InfiniBand address: octets with `:` or `-`, or pairs of octets
+ * with `.`, as Go's net.ParseMAC takes them.
+ */
 export function isHardwareAddress(text: Span): bool {
   if (text.len < 14) return false;
-  const dotted = text.at(4) === 0x2e;
-  const separator = dotted ? <u8>0x2e : text.at(2);
-  if (!dotted && separator !== 0x3a && separator !== 0x2d) return false;
+  const dotted = text.at(4) === Char.Dot;
+  const separator = dotted ? Char.Dot : text.at(2);
+  if (!dotted && separator !== Char.Colon && separator !== Char.Minus) return false;
   const digits = dotted ? 4 : 2;
   const groups = text.split(separator);
   const octets = (groups.length * digits) / 2;
@@ -49,14 +53,14 @@ export function isHardwareAddress(text: Span): bool {
     const group = groups[i];
     if (group.len !== digits) return false;
     for (let j = 0; j < digits; j++) {
-      if (!isHex(group.at(j))) return false;
+      if (!isHexDigit(group.at(j))) return false;
     }
   }
   return true;
 }
 
 function isV4(text: Span): bool {
-  const parts = text.split(0x2e);
+  const parts = text.split(Char.Dot);
   if (parts.length !== 4) return false;
   for (let i = 0; i < 4; i++) {
     const octet = decimal(parts[i], 3);
@@ -67,7 +71,7 @@ function isV4(text: Span): bool {
 
 function isV6(text: Span): bool {
   if (text.len < 2) return false;
-  const parts = text.split(0x3a);
+  const parts = text.split(Char.Colon);
   let groups = 0;
   let gap = false;
   for (let i = 0; i < parts.length; i++) {
@@ -86,33 +90,29 @@ function isV6(text: Span): bool {
       gap = true;
       continue;
     }
-    if (i === parts.length - 1 && part.indexOf(0x2e) >= 0) {
+    if (i === parts.length - 1 && part.indexOf(Char.Dot) >= 0) {
       if (!isV4(part)) return false;
       groups += 2;
       continue;
     }
     if (part.len > 4) return false;
     for (let j = 0; j < part.len; j++) {
-      if (!isHex(part.at(j))) return false;
+      if (!isHexDigit(part.at(j))) return false;
     }
     groups++;
   }
   return gap ? groups < 8 : groups === 8;
 }
 
-/** A decimal number without a sign or leading zeros, or -1. */
+/** Returns a decimal number without a sign or leading zeros, or -1. */
 function decimal(text: Span, maxDigits: i32): i32 {
   if (text.len === 0 || text.len > maxDigits) return -1;
-  if (text.len > 1 && text.at(0) === 0x30) return -1;
+  if (text.len > 1 && text.at(0) === Char._0) return -1;
   let value = 0;
   for (let i = 0; i < text.len; i++) {
     const c = text.at(i);
-    if (c < 0x30 || c > 0x39) return -1;
-    value = value * 10 + (c - 0x30);
+    if (!isDigit(c)) return -1;
+    value = value * 10 + (c - Char._0);
   }
   return value;
-}
-
-function isHex(c: u8): bool {
-  return (c >= 0x30 && c <= 0x39) || ((c | 0x20) >= 0x61 && (c | 0x20) <= 0x66);
 }

@@ -1,21 +1,21 @@
-// Facts about one conf or conflist, and a conflist with plugins added.
-
+// What a host has to know of one conf or conflist.
 import { Code, fail } from "../fault";
 import { Fields } from "../json/fields";
 import { parse } from "../json/parse";
 import { Value } from "../json/value";
 import { ascii } from "../text/span";
-import { say, Writer } from "../text/writer";
+import { about, say, Writer } from "../text/writer";
 import { checkPlugin, readNetwork } from "./network";
-import { checkResult, convertResult } from "./result";
-import { isSupported } from "./version";
 
 /**
- * `describe`: a conf or conflist -> what a host has to know of it.
+ * Checks one conf or conflist, adds plugins to it, and tells what a host has to know of it: `describe`.
  *
- * In: `{conf, source, plugins?: [text, ...]}`; `plugins` are appended to a conflist (its subdirectory chain).
- * Out: `{name, cniVersion, list, loadOnlyInlinedPlugins, plugins: [type, ...], conf}`.
- * Errors: 1, 6, 7: it cannot be executed.
+ * In: `{conf, source, plugins?: [text, ...]}`: `conf` is its text, `source` names it in messages, and each of `plugins`
+ * is the text of a plugin to append to a conflist (its subdirectory chain).
+ * Out: `{name, cniVersion, list, loadOnlyInlinedPlugins, plugins: [type, ...], conf}`: `name` and `cniVersion` are empty
+ * if it has none; `conf` is its text with the plugins appended, all else byte for byte.
+ * Errors: 1 (a version that is not supported), 6 (not JSON), 7 (it cannot be executed, or plugins cannot be added).
+ * Source: CNI spec 1.1.0, section 1 "Configuration format".
  */
 export function describe(input: Value): Writer | null {
   const fields = new Fields(input, ascii("the input"), Code.InvalidNetworkConfig);
@@ -26,11 +26,12 @@ export function describe(input: Value): Writer | null {
   const network = readNetwork(conf, what);
   if (network === null) return null;
   if (added.length > 0) {
-    if (!network.list)
+    if (!network.list) {
       return fail<Writer>(
         Code.InvalidNetworkConfig,
-        say("").span(what).text(": only a conflist takes more plugins"),
+        about(what).text("only a conflist takes further plugins; give it `plugins` instead of `type`"),
       );
+    }
     const inlined = network.root.present("plugins");
     const all = new Writer().openList();
     for (let i = 0; i < added.length; i++) {
@@ -52,27 +53,4 @@ export function describe(input: Value): Writer | null {
   out.key("plugins").openList();
   for (let i = 0; i < network.plugins.length; i++) out.string(network.pluginName(i));
   return out.closeList().key("conf").string(network.root.print()).close();
-}
-
-/**
- * `convert`: a result -> the same in another version of the spec.
- *
- * In: `{result, cniVersion}`. Out: `{result}`. Both hold JSON as text.
- * Errors: 1 (a version is not supported, or an older one cannot hold the result), 6 (it is not a result).
- */
-export function convert(input: Value): Writer | null {
-  const fields = new Fields(input, ascii("the input"), Code.InvalidNetworkConfig);
-  const text = fields.text("result", ascii(""));
-  const version = fields.text("cniVersion", ascii(""));
-  if (text === null || version === null) return null;
-  const result = parse(text, say("the result"));
-  if (result === null || !checkResult(result, ascii("the result"))) return null;
-  if (!isSupported(version)) {
-    return fail<Writer>(
-      Code.IncompatibleVersion,
-      say("`cniVersion` ").quote(version).text(" is not supported"),
-    );
-  }
-  const converted = convertResult(result, version);
-  return converted === null ? null : new Writer().open().key("result").string(converted).close();
 }

@@ -1,19 +1,20 @@
-// The parameters a runtime gives in its environment.
-// Source: CNI spec 1.1.0, section 2 "Parameters".
-
+// The parameters that a runtime gives in the environment.
 import { Code, fail } from "../fault";
 import { Fields } from "../json/fields";
 import { Value } from "../json/value";
 import { ascii, Span } from "../text/span";
-import { say, Writer } from "../text/writer";
-import { isIdentifier, isInterfaceName } from "./names";
-import { isSupported, RANK_CHECK, RANK_STATUS, rank } from "./version";
+import { about, say, Writer } from "../text/writer";
+import { IDENTIFIER_RULE, INTERFACE_RULE, isIdentifier, isInterfaceName } from "./names";
+import { hasVerb, requireSupported } from "./version";
 
 /**
- * `environment`: the CNI_* variables -> true where the verb can be carried out with them.
+ * Checks that a verb can be carried out with the CNI_* variables and the conf's version: `environment`.
  *
- * In: `{CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME, CNI_ARGS, CNI_PATH, cniVersion}`, of the conf.
- * Out: `{}`. Errors: 1 (the conf's version does not have the verb), 4 (a variable is missing or malformed).
+ * In: `{CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME, CNI_PATH, cniVersion}`, all text; `cniVersion` is the
+ * conf's.
+ * Out: `{}`.
+ * Errors: 1 (the conf's version does not have the verb), 4 (a variable is missing or malformed).
+ * Source: CNI spec 1.1.0, section 2 "Parameters".
  */
 export function environment(input: Value): Writer | null {
   const fields = new Fields(input, ascii("the environment"), Code.InvalidEnvironment);
@@ -28,49 +29,44 @@ export function environment(input: Value): Writer | null {
   if (ifname === null || path === null || version === null) return null;
   const onContainer = command.is("ADD") || command.is("DEL") || command.is("CHECK");
   if (!onContainer && !command.is("GC") && !command.is("STATUS")) {
-    return fail<Writer>(
-      Code.InvalidEnvironment,
-      say("CNI_COMMAND ").quote(command).text(" is none of ADD, DEL, CHECK, GC, STATUS, VERSION"),
+    return refused(
+      say("CNI_COMMAND: ").quote(command).text(" is not a verb; use ADD, DEL, CHECK, GC, STATUS or VERSION"),
     );
   }
   const missing = say("");
-  if (path.len === 0) missing.text(" CNI_PATH");
-  if (onContainer && containerId.len === 0) missing.text(" CNI_CONTAINERID");
-  if (onContainer && ifname.len === 0) missing.text(" CNI_IFNAME");
-  if (onContainer && netns.len === 0 && !command.is("DEL")) missing.text(" CNI_NETNS");
-  if (missing.take().len > 0) {
-    return fail<Writer>(
-      Code.InvalidEnvironment,
-      say("").span(command).text(" needs, but was not given,").span(missing.take()),
+  if (path.len === 0) missing.text(", CNI_PATH");
+  if (onContainer && containerId.len === 0) missing.text(", CNI_CONTAINERID");
+  if (onContainer && ifname.len === 0) missing.text(", CNI_IFNAME");
+  if (onContainer && netns.len === 0 && !command.is("DEL")) missing.text(", CNI_NETNS");
+  const names = missing.take();
+  if (names.len > 0) {
+    return refused(
+      about(command).text("the environment lacks").span(names.slice(1, names.len)).text("; set it"),
     );
   }
   if (onContainer && !isIdentifier(containerId)) {
-    return fail<Writer>(
-      Code.InvalidEnvironment,
-      say("CNI_CONTAINERID ")
-        .quote(containerId)
-        .text(" must start with a letter or digit and go on with letters, digits, `_`, `.` or `-`"),
-    );
+    return refused(say("CNI_CONTAINERID: ").quote(containerId).text(" ").text(IDENTIFIER_RULE));
   }
   if (onContainer && !isInterfaceName(ifname)) {
-    return fail<Writer>(
-      Code.InvalidEnvironment,
-      say("CNI_IFNAME ").quote(ifname).text(" must have 1 to 15 characters, without `/`, `:` or space"),
-    );
+    return refused(say("CNI_IFNAME: ").quote(ifname).text(" ").text(INTERFACE_RULE));
   }
-  return hasVerb(version, command) ? new Writer().open().close() : null;
+  return requireVerb(version, command) ? new Writer().open().close() : null;
 }
 
-function hasVerb(version: Span, command: Span): bool {
-  const needed = command.is("CHECK")
-    ? RANK_CHECK
-    : command.is("GC") || command.is("STATUS")
-      ? RANK_STATUS
-      : 0;
-  if (isSupported(version) && rank(version) >= needed) return true;
+function requireVerb(version: Span, command: Span): bool {
+  if (!requireSupported(version, ascii("the conf"))) return false;
+  if (hasVerb(version, command)) return true;
   fail<Value>(
     Code.IncompatibleVersion,
-    say("the conf's `cniVersion` ").quote(version).text(" does not have ").span(command),
+    say("the conf: `cniVersion` ")
+      .quote(version)
+      .text(" does not have ")
+      .span(command)
+      .text("; use a newer one"),
   );
   return false;
+}
+
+function refused(why: Writer): Writer | null {
+  return fail<Writer>(Code.InvalidEnvironment, why);
 }

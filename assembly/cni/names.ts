@@ -1,63 +1,71 @@
-// What names may be. Names come from tenants and end up in paths, so each rule is checked before use.
+// The names that are allowed. Names come from tenants and end up in paths, so each is checked before use.
+import { Char, isDigit } from "../text/char";
 import { Span } from "../text/span";
 
-const INTERFACE_NAME_MAX = 15; // IFNAMSIZ - 1, linux/if.h
+const MAX_IDENTIFIER_BYTES = 200; // they become parts of file names, which end at 255 (NAME_MAX)
+const MAX_INTERFACE_BYTES = 15; // IFNAMSIZ - 1, linux/if.h
 
-/** A container ID or a network name (CNI spec 1.1.0, sections 1 and 2). */
+/** What `isIdentifier` wants, for messages. */
+export const IDENTIFIER_RULE =
+  "must start with a letter or digit and go on with letters, digits, `_`, `.` or `-`, at most 200 in all";
+/** What `isInterfaceName` wants, for messages. */
+export const INTERFACE_RULE = "must have 1 to 15 characters, without `/`, `:` or space";
+
+/** Tells whether `text` can be a container ID or a network name (CNI spec 1.1.0, sections 1 and 2). */
 export function isIdentifier(text: Span): bool {
-  if (text.len === 0 || text.len > 200 || !isAlphanumeric(text.at(0))) return false;
+  if (text.len === 0 || text.len > MAX_IDENTIFIER_BYTES || !isAlphanumeric(text.at(0))) return false;
   for (let i = 1; i < text.len; i++) {
     const c = text.at(i);
-    if (!isAlphanumeric(c) && c !== 0x5f && c !== 0x2e && c !== 0x2d) return false;
+    if (!isAlphanumeric(c) && c !== Char.Underscore && c !== Char.Dot && c !== Char.Minus) return false;
   }
   return true;
 }
 
-/** An interface name the kernel takes (dev_valid_name in net/core/dev.c). */
+/** Tells whether the kernel takes `text` as an interface name (dev_valid_name in net/core/dev.c). */
 export function isInterfaceName(text: Span): bool {
-  if (text.len === 0 || text.len > INTERFACE_NAME_MAX || text.is(".") || text.is("..")) return false;
+  if (text.len === 0 || text.len > MAX_INTERFACE_BYTES || text.is(".") || text.is("..")) return false;
   for (let i = 0; i < text.len; i++) {
     const c = text.at(i);
-    if (c <= 0x20 || c === 0x2f || c === 0x3a || c === 0x7f) return false;
+    if (c <= Char.Space || c === Char.Slash || c === Char.Colon || c === Char.Delete) return false;
   }
   return true;
 }
 
-/** The name of a plugin's executable: one path component (CNI spec 1.1.0, section 1, `type`). */
+/** Tells whether `text` can name a plugin's executable: one path component (CNI spec 1.1.0, section 1, `type`). */
 export function isPluginName(text: Span): bool {
   if (text.len === 0 || text.len > 255 || text.is(".") || text.is("..")) return false;
   for (let i = 0; i < text.len; i++) {
     const c = text.at(i);
-    if (c < 0x20 || c === 0x2f || c === 0x5c || c === 0x7f) return false;
+    if (c < Char.Space || c === Char.Slash || c === Char.Backslash || c === Char.Delete) return false;
   }
   return true;
 }
 
-/** A DNS-1123 label (RFC 1123; Kubernetes namespaces; NPWG NAD spec v1.3, section 4.1.1). */
+/** Tells whether `text` is a DNS-1123 label (RFC 1123; Kubernetes namespaces; NPWG NAD spec v1.3, section 4.1.1). */
 export function isLabel(text: Span): bool {
   if (text.len === 0 || text.len > 63) return false;
-  if (text.at(0) === 0x2d || text.at(text.len - 1) === 0x2d) return false;
+  if (text.at(0) === Char.Minus || text.at(text.len - 1) === Char.Minus) return false;
   for (let i = 0; i < text.len; i++) {
     const c = text.at(i);
-    if (!isLowerAlphanumeric(c) && c !== 0x2d) return false;
+    if (!isLowerAlphanumeric(c) && c !== Char.Minus) return false;
   }
   return true;
 }
 
-/** A DNS-1123 subdomain: labels with dots between (the name of a Kubernetes object). */
+/** Tells whether `text` is a DNS-1123 subdomain, labels with dots between: the name of a Kubernetes object. */
 export function isSubdomain(text: Span): bool {
   if (text.len > 253) return false;
-  const labels = text.split(0x2e);
+  const labels = text.split(Char.Dot);
   for (let i = 0; i < labels.length; i++) {
     if (!isLabel(labels[i])) return false;
   }
   return true;
 }
 
-function isLowerAlphanumeric(c: u8): bool {
-  return (c >= 0x61 && c <= 0x7a) || (c >= 0x30 && c <= 0x39);
+function isLowerAlphanumeric(c: i32): bool {
+  return (c >= Char.a && c <= Char.z) || isDigit(c);
 }
 
-function isAlphanumeric(c: u8): bool {
-  return isLowerAlphanumeric(c) || (c >= 0x41 && c <= 0x5a);
+function isAlphanumeric(c: i32): bool {
+  return isLowerAlphanumeric(c) || (c >= Char.A && c <= Char.Z);
 }

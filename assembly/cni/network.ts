@@ -2,19 +2,20 @@
 // Source: CNI spec 1.1.0, section 1 "Configuration format".
 
 import { Code, fail } from "../fault";
+import { Fields } from "../json/fields";
 import { parse } from "../json/parse";
 import { Kind, Value } from "../json/value";
 import { Span } from "../text/span";
-import { say, Writer } from "../text/writer";
-import { isIdentifier, isPluginName } from "./names";
-import { isSupported, rank, SUPPORTED } from "./version";
+import { about, Writer } from "../text/writer";
+import { IDENTIFIER_RULE, isIdentifier, isPluginName } from "./names";
+import { compareVersions, hasVerb, isSupported, requireSupported } from "./version";
 
 export class Network {
-  /** `name`, or empty where the conf has none. */
+  /** `name`, or empty if the conf has none. */
   name: Span = new Span(0, 0);
-  /** The highest supported one of `cniVersion` and `cniVersions`; empty where there is neither. */
+  /** The highest supported one of `cniVersion` and `cniVersions`; empty if there is neither. */
   cniVersion: Span = new Span(0, 0);
-  /** Is this a conflist? */
+  /** Whether this is a conflist. */
   list: bool = false;
   disableCheck: bool = false;
   disableGC: bool = false;
@@ -29,29 +30,30 @@ export class Network {
     return type === null ? new Span(0, 0) : type.text();
   }
 
-  /** Does `cniVersion` allow what `needed` brought? */
-  speaks(needed: i32): bool {
-    return rank(this.cniVersion) >= needed;
+  /** Tells whether its plugins may be called with `verb`: its version has it, and the conf does not disable it. */
+  allows(verb: Span): bool {
+    if (this.disableCheck && verb.is("CHECK")) return false;
+    if (this.disableGC && verb.is("GC")) return false;
+    return hasVerb(this.cniVersion, verb);
   }
 }
 
-/** Reads a conf or conflist and checks all that is needed before any of it may be executed. */
+/** Reads a conf or conflist and checks all that has to be right before any of it is executed; null with a fault. */
 export function readNetwork(text: Span, what: Span): Network | null {
   const root = parse(text, new Writer().span(what));
   return root === null ? null : networkOf(root, what);
 }
 
-/** As `readNetwork`, of a document that is already parsed. `what` names it in messages. */
+/** Reads a conf or conflist that is already parsed, as `readNetwork` does. `what` names it in messages. */
 export function networkOf(root: Value, what: Span): Network | null {
-  if (!root.isObject()) return bad(what, "must be a JSON object");
+  if (!root.isObject()) return bad(what, "it must be a JSON object");
   const network = new Network(root);
-  const name = root.present("name");
-  if (name !== null) {
-    if (!name.isString()) return bad(what, "`name` must be a string");
-    network.name = name.text();
-    if (network.name.len > 0 && !isIdentifier(network.name)) return badName(what, network.name);
-  }
-  if (!readVersion(network, what)) return null;
+  const fields = new Fields(root, what, Code.InvalidNetworkConfig);
+  const name = fields.text("name", network.name);
+  if (name === null) return null;
+  if (name.len > 0 && !isIdentifier(name)) return badName(what, name);
+  network.name = name;
+  if (!readVersion(network, fields, what)) return null;
   if (!readFlags(network, what)) return null;
   const type = root.present("type");
   if (type !== null) {
@@ -70,7 +72,7 @@ function readPlugins(network: Network, what: Span): bool {
   const plugins = network.root.present("plugins");
   if (plugins === null) {
     if (network.loadOnlyInlinedPlugins) {
-      bad(what, "`loadOnlyInlinedPlugins` is true, but there are no `plugins`");
+      bad(what, "`loadOnlyInlinedPlugins` is true, but there are no `plugins`; add one");
       return false;
     }
     return true; // they may come from the conflist's subdirectory: see `requirePlugins`
@@ -83,14 +85,14 @@ function readPlugins(network: Network, what: Span): bool {
   return true;
 }
 
-/** True where there is something to execute, or false with a fault. */
+/** Returns true if there is something to execute, or false with a fault. */
 export function requirePlugins(network: Network, what: Span): bool {
   if (network.plugins.length > 0) return true;
-  bad(what, "needs `type` (of a conf) or `plugins` (of a conflist)");
+  bad(what, "it needs `type` (of a conf) or `plugins` (of a conflist)");
   return false;
 }
 
-/** Checks one plugin configuration object. */
+/** Checks one plugin configuration object; true, or false with a fault. */
 export function checkPlugin(plugin: Value, what: Span): bool {
   if (!plugin.isObject()) {
     bad(what, "each plugin must be a JSON object");
@@ -105,7 +107,7 @@ export function checkPlugin(plugin: Value, what: Span): bool {
   if (!isPluginName(name)) {
     fail<Value>(
       Code.InvalidNetworkConfig,
-      say("").span(what).text(": `type` ").quote(name).text(" must be the name of an executable, not a path"),
+      about(what).text("`type` ").quote(name).text(" must be the name of an executable, not a path"),
     );
     return false;
   }
@@ -126,45 +128,21 @@ export function checkPlugin(plugin: Value, what: Span): bool {
   return true;
 }
 
-function readVersion(network: Network, what: Span): bool {
-  const declared = network.root.present("cniVersion");
-  if (declared !== null) {
-    if (!declared.isString()) {
-      bad(what, "`cniVersion` must be a string");
-      return false;
-    }
-    network.cniVersion = declared.text();
+/** Takes the highest supported one of `cniVersion` and `cniVersions`. */
+function readVersion(network: Network, fields: Fields, what: Span): bool {
+  const declared = fields.text("cniVersion", network.cniVersion);
+  const versions = fields.texts("cniVersions");
+  if (declared === null || versions === null) return false;
+  network.cniVersion = declared;
+  let best: Span | null = null;
+  if (isSupported(declared) && network.root.present("cniVersion") !== null) best = declared;
+  for (let i = 0; i < versions.length; i++) {
+    const version = versions[i];
+    if (!isSupported(version) || (best !== null && compareVersions(version, best) <= 0)) continue;
+    best = version;
   }
-  const versions = network.root.present("cniVersions");
-  let best = isSupported(network.cniVersion) && declared !== null ? rank(network.cniVersion) : -1;
-  if (versions !== null) {
-    if (!versions.isArray()) {
-      bad(what, "`cniVersions` must be a list of strings");
-      return false;
-    }
-    for (let i = 0, all = versions.children(); i < all.length; i++) {
-      const one = all[i];
-      if (!one.isString()) {
-        bad(what, "`cniVersions` must be a list of strings");
-        return false;
-      }
-      const version = one.text();
-      if (!isSupported(version) || rank(version) <= best) continue;
-      best = rank(version);
-      network.cniVersion = version;
-    }
-  }
-  if (isSupported(network.cniVersion)) return true;
-  fail<Value>(
-    Code.IncompatibleVersion,
-    say("")
-      .span(what)
-      .text(": `cniVersion` ")
-      .quote(network.cniVersion)
-      .text(" is not supported; supported are ")
-      .text(SUPPORTED),
-  );
-  return false;
+  if (best !== null) network.cniVersion = best;
+  return requireSupported(network.cniVersion, what);
 }
 
 function readFlags(network: Network, what: Span): bool {
@@ -177,7 +155,7 @@ function readFlags(network: Network, what: Span): bool {
   return check >= 0 && gc >= 0 && inlined >= 0;
 }
 
-/** 1 or 0, or -1 with a fault. The strings "true" and "false" count too, as libcni has it. */
+/** Returns 1 or 0, or -1 with a fault. The strings "true" and "false" count too, as libcni has it. */
 function flag(root: Value, name: string, what: Span): i32 {
   const value = root.present(name);
   if (value === null || value.kind === Kind.False) return 0;
@@ -187,24 +165,17 @@ function flag(root: Value, name: string, what: Span): i32 {
     if (text.is("true") || text.is("True") || text.is("TRUE")) return 1;
     if (text.is("false") || text.is("False") || text.is("FALSE")) return 0;
   }
-  fail<Value>(
-    Code.InvalidNetworkConfig,
-    say("").span(what).text(": `").text(name).text("` must be true or false"),
-  );
+  fail<Value>(Code.InvalidNetworkConfig, about(what).text("`").text(name).text("` must be true or false"));
   return -1;
 }
 
 function bad(what: Span, why: string): Network | null {
-  return fail<Network>(Code.InvalidNetworkConfig, say("").span(what).text(": ").text(why));
+  return fail<Network>(Code.InvalidNetworkConfig, about(what).text(why));
 }
 
 function badName(what: Span, name: Span): Network | null {
   return fail<Network>(
     Code.InvalidNetworkConfig,
-    say("")
-      .span(what)
-      .text(": `name` ")
-      .quote(name)
-      .text(" must start with a letter or digit and go on with letters, digits, `_`, `.` or `-`"),
+    about(what).text("`name` ").quote(name).text(" ").text(IDENTIFIER_RULE),
   );
 }

@@ -2,32 +2,43 @@
 // Source: CNI spec 1.1.0, section 5 "ADD Success"; the older forms: specs 0.2.0, 0.3.1 and 0.4.0.
 
 import { Code, fail } from "../fault";
+import { Fields } from "../json/fields";
+import { parse } from "../json/parse";
 import { copy, Kind, Value } from "../json/value";
 import { ascii, Span } from "../text/span";
-import { say, Writer } from "../text/writer";
+import { about, say, Writer } from "../text/writer";
 import { cidrFamily, Family } from "./address";
-import { isSupported, RANK_INTERFACES, RANK_IPS, RANK_STATUS, rank, SUPPORTED } from "./version";
+import { atLeast, compareVersions, requireSupported, Since } from "./version";
 
-/** Checks the shape of a result; true, or false with a fault. `what` names it in messages. */
+/**
+ * Converts a result to another version of the spec: `convert`.
+ *
+ * In: `{result, cniVersion}`. Out: `{result}`. Both results are JSON as text; one that has the version already comes back
+ * as it was.
+ * Errors: 1 (a version is not supported, or cannot hold the result), 6 (it is not a result).
+ * Source: CNI spec 1.1.0, section 5 "ADD Success"; the older forms: specs 0.2.0, 0.3.1 and 0.4.0.
+ */
+export function convert(input: Value): Writer | null {
+  const fields = new Fields(input, ascii("the input"), Code.InvalidNetworkConfig);
+  const text = fields.text("result", ascii(""));
+  const version = fields.text("cniVersion", ascii(""));
+  if (text === null || version === null) return null;
+  const result = parse(text, say("the result"));
+  if (result === null || !checkResult(result, ascii("the result"))) return null;
+  if (!requireSupported(version, ascii("the input"))) return null;
+  const converted = convertResult(result, version);
+  return converted === null ? null : new Writer().open().key("result").string(converted).close();
+}
+
+/** Checks the shape of a result: true, or false with fault 1 or 6. `what` names it in messages. */
 export function checkResult(result: Value, what: Span): bool {
-  if (!result.isObject()) return bad(what, "must be a JSON object");
+  if (!result.isObject()) return bad(what, "it must be a JSON object");
   const version = result.present("cniVersion");
   if (version !== null && !version.isString()) return bad(what, "`cniVersion` must be a string");
-  if (!isSupported(versionOf(result))) {
-    fail<Value>(
-      Code.IncompatibleVersion,
-      say("")
-        .span(what)
-        .text(": `cniVersion` ")
-        .quote(versionOf(result))
-        .text(" is not supported; supported are ")
-        .text(SUPPORTED),
-    );
-    return false;
-  }
+  if (!requireSupported(versionOf(result), what)) return false;
   const dns = result.present("dns");
   if (dns !== null && !dns.isObject()) return bad(what, "`dns` must be an object");
-  if (rank(versionOf(result)) < RANK_INTERFACES) {
+  if (!atLeast(versionOf(result), Since.Interfaces)) {
     return checkFamily(result, "ip4", Family.V4, what) && checkFamily(result, "ip6", Family.V6, what);
   }
   const interfaces = result.present("interfaces");
@@ -104,50 +115,53 @@ function textIn(object: Value, name: string): bool {
 }
 
 function bad(what: Span, why: string): bool {
-  fail<Value>(Code.DecodeFailure, say("").span(what).text(": ").text(why));
+  fail<Value>(Code.DecodeFailure, about(what).text(why));
   return false;
 }
 
+/** Returns the `cniVersion` of a result, empty if it has none. */
 export function versionOf(result: Value): Span {
   const version = result.present("cniVersion");
   return version === null ? new Span(0, 0) : version.text();
 }
 
 /**
- * The checked `result` as the form of `version`. Untouched where that is its version already; otherwise what
- * both forms have is kept, in libcni's way: 0.2.0 and older hold one address a family and no interfaces.
+ * Returns the checked `result` in the form of `version`, its own bytes if that is its version already; null with
+ * fault 1 if `version` cannot hold it. All that both forms have is kept, in libcni's way: 0.2.0 and older hold one
+ * address a family and no interfaces.
  */
 export function convertResult(result: Value, version: Span): Span | null {
-  const from = rank(versionOf(result));
-  const to = rank(version);
-  if (from === to) return result.print();
+  const given = versionOf(result);
+  if (compareVersions(given, version) === 0) return result.print();
+  const hadInterfaces = atLeast(given, Since.Interfaces);
   const out = new Writer().open().key("cniVersion").string(version);
-  if (to < RANK_INTERFACES) {
-    if (from < RANK_INTERFACES) copy(out, result, "ip4"), copy(out, result, "ip6");
+  if (!atLeast(version, Since.Interfaces)) {
+    if (!hadInterfaces) copy(out, result, "ip4"), copy(out, result, "ip6");
     else if (!writeFamilies(out, result)) return null;
     const dns = result.present("dns");
     out.key("dns").json(dns === null ? ascii("{}") : dns.source());
     return out.close().take();
   }
-  if (from < RANK_INTERFACES) {
-    writeIpsOfFamilies(out, result, to);
+  const hasPlainIps = atLeast(version, Since.PlainIps);
+  if (!hadInterfaces) {
+    writeIpsOfFamilies(out, result, hasPlainIps);
   } else {
-    writeInterfaces(out, result, to);
-    writeIps(out, result, from, to);
+    writeInterfaces(out, result, atLeast(version, Since.Status));
+    writeIps(out, result, atLeast(given, Since.PlainIps), hasPlainIps);
     copy(out, result, "routes");
   }
   copy(out, result, "dns");
   return out.close().take();
 }
 
-/** The interfaces, without the keys that came with 1.1.0 where `to` is older. */
-function writeInterfaces(out: Writer, result: Value, to: i32): void {
+/** Writes the interfaces, whole or without the keys that came with 1.1.0. */
+function writeInterfaces(out: Writer, result: Value, whole: bool): void {
   const interfaces = result.present("interfaces");
   if (interfaces === null) return;
   out.key("interfaces").openList();
   for (let i = 0, all = interfaces.children(); i < all.length; i++) {
     const one = all[i];
-    if (to >= RANK_STATUS) {
+    if (whole) {
       out.json(one.source());
       continue;
     }
@@ -160,19 +174,20 @@ function writeInterfaces(out: Writer, result: Value, to: i32): void {
   out.closeList();
 }
 
-function writeIps(out: Writer, result: Value, from: i32, to: i32): void {
+/** Writes `ips`, each with its `version` unless they are to be plain: those of 1.0.0 and newer. */
+function writeIps(out: Writer, result: Value, arePlain: bool, toPlain: bool): void {
   const ips = result.present("ips");
   if (ips === null) return;
   out.key("ips").openList();
   for (let i = 0, all = ips.children(); i < all.length; i++) {
     const one = all[i];
-    if (from >= RANK_IPS === to >= RANK_IPS) {
+    if (arePlain === toPlain) {
       out.json(one.source());
       continue;
     }
     out.open();
     const address = one.present("address");
-    if (to < RANK_IPS && address !== null) {
+    if (!toPlain && address !== null) {
       out.key("version").literal(cidrFamily(address.text()) === Family.V4 ? "4" : "6");
     }
     copy(out, one, "interface");
@@ -183,20 +198,26 @@ function writeIps(out: Writer, result: Value, from: i32, to: i32): void {
   out.closeList();
 }
 
-/** `ip4` and `ip6` as `ips` and `routes`. */
-function writeIpsOfFamilies(out: Writer, result: Value, to: i32): void {
+/** Writes `ip4` and `ip6` as `ips` and `routes`. */
+function writeIpsOfFamilies(out: Writer, result: Value, toPlain: bool): void {
   const routes = new Writer().openList();
   out.key("ips").openList();
-  writeIpOfFamily(out, routes, result.present("ip4"), "4", to);
-  writeIpOfFamily(out, routes, result.present("ip6"), "6", to);
+  writeIpOfFamily(out, routes, result.present("ip4"), "4", toPlain);
+  writeIpOfFamily(out, routes, result.present("ip6"), "6", toPlain);
   out.closeList();
   out.key("routes").json(routes.closeList().take());
 }
 
-function writeIpOfFamily(out: Writer, routes: Writer, config: Value | null, family: string, to: i32): void {
+function writeIpOfFamily(
+  out: Writer,
+  routes: Writer,
+  config: Value | null,
+  family: string,
+  toPlain: bool,
+): void {
   if (config === null) return;
   out.open();
-  if (to < RANK_IPS) out.key("version").literal(family);
+  if (!toPlain) out.key("version").literal(family);
   const ip = config.present("ip");
   if (ip !== null) out.key("address").json(ip.source());
   copy(out, config, "gateway");
@@ -209,14 +230,16 @@ function writeIpOfFamily(out: Writer, routes: Writer, config: Value | null, fami
   }
 }
 
-/** `ips` and `routes` as `ip4` and `ip6`: the first address of each family, with that family's routes. */
+/** Writes `ips` and `routes` as `ip4` and `ip6`: the first address of each family, with that family's routes. */
 function writeFamilies(out: Writer, result: Value): bool {
   const v4 = writeFamily(out, result, "ip4", Family.V4);
   const v6 = writeFamily(out, result, "ip6", Family.V6);
   if (v4 || v6) return true;
   fail<Value>(
     Code.IncompatibleVersion,
-    say("the result has no IP address, so it cannot be written as CNI 0.2.0 or older"),
+    say(
+      "the result: it has no IP address, without which CNI 0.2.0 and older have no results; use a newer `cniVersion`",
+    ),
   );
   return false;
 }

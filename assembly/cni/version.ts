@@ -1,34 +1,35 @@
-// CNI spec versions: order, and the ones this core speaks.
+// CNI spec versions: their order, those the core supports, and what came with which.
 // Source: CNI spec 1.1.0, section 1 "Version considerations".
+import { Code, fail } from "../fault";
+import { Char, isDigit } from "../text/char";
 import { Span } from "../text/span";
+import { about } from "../text/writer";
 
-/** What an absent version means (CNI spec 0.1.0 had none). */
-const RANK_NONE = 1000; // 0.1.0
-export const RANK_INTERFACES = 3000; // 0.3.0: results have interfaces
-export const RANK_CHECK = 4000; // 0.4.0: CHECK, and prevResult at DEL
-export const RANK_IPS = 1000000; // 1.0.0: ips have no version
-export const RANK_STATUS = 1001000; // 1.1.0: STATUS and GC
-
-/** A number that orders versions: 1.2.3 is 1002003. Empty is 0.1.0; -1 is no version at all. */
-export function rank(version: Span): i32 {
-  if (version.len === 0) return RANK_NONE;
-  const parts = version.split(0x2e);
-  if (parts.length !== 3) return -1;
-  let value = 0;
-  for (let i = 0; i < 3; i++) {
-    const part = parts[i];
-    if (part.len === 0 || part.len > 3) return -1;
-    let number = 0;
-    for (let j = 0; j < part.len; j++) {
-      const c = part.at(j);
-      if (c < 0x30 || c > 0x39) return -1;
-      number = number * 10 + (c - 0x30);
-    }
-    value = value * 1000 + number;
-  }
-  return value;
+/** The version that a part of the protocol came with, as a rank. */
+export const enum Since {
+  Interfaces = 3000, // 0.3.0: results have `interfaces`
+  Check = 4000, // 0.4.0: CHECK, and `prevResult` at DEL
+  PlainIps = 1000000, // 1.0.0: `ips` of results have no `version`
+  Status = 1001000, // 1.1.0: STATUS and GC; interfaces of results have `mtu`, `socketPath` and `pciID`
 }
 
+/** Tells whether `version` is the one that `since` stands for, or newer. An empty version is 0.1.0. */
+export function atLeast(version: Span, since: Since): bool {
+  return rank(version) >= since;
+}
+
+/** Tells whether `version` has `verb`: ADD and DEL always, CHECK since 0.4.0, GC and STATUS since 1.1.0. */
+export function hasVerb(version: Span, verb: Span): bool {
+  if (verb.is("ADD") || verb.is("DEL")) return true;
+  return atLeast(version, verb.is("CHECK") ? Since.Check : Since.Status);
+}
+
+/** Returns a negative number if `a` is older than `b`, 0 if they are the same, a positive one otherwise. */
+export function compareVersions(a: Span, b: Span): i32 {
+  return rank(a) - rank(b);
+}
+
+/** Tells whether the core speaks `version`. A newer one than 1.1.0 may have rules that the core does not know. */
 export function isSupported(version: Span): bool {
   switch (rank(version)) {
     case 1000:
@@ -44,4 +45,39 @@ export function isSupported(version: Span): bool {
   }
 }
 
-export const SUPPORTED = "0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0";
+/** Returns true, or false with fault 1 if `version` is not supported. `what` names its document in the message. */
+export function requireSupported(version: Span, what: Span): bool {
+  if (isSupported(version)) return true;
+  fail<Span>(
+    Code.IncompatibleVersion,
+    about(what)
+      .text("`cniVersion` ")
+      .quote(version)
+      .text(" is not supported; use one of 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0"),
+  );
+  return false;
+}
+
+/** Returns a number that orders versions: 1.2.3 is 1002003. Empty is 0.1.0; -1 is not a version. */
+function rank(version: Span): i32 {
+  if (version.len === 0) return 1000; // CNI spec 0.1.0 had no `cniVersion`
+  let parts = 1;
+  let digits = 0;
+  let number = 0;
+  let value = 0;
+  for (let i = 0; i < version.len; i++) {
+    const c = version.at(i);
+    if (c === Char.Dot && digits > 0 && parts < 3) {
+      value = (value + number) * 1000;
+      number = 0;
+      digits = 0;
+      parts++;
+    } else if (isDigit(c) && digits < 3) {
+      number = number * 10 + (c - Char._0);
+      digits++;
+    } else {
+      return -1;
+    }
+  }
+  return parts === 3 && digits > 0 ? value + number : -1;
+}

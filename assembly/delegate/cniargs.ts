@@ -2,9 +2,11 @@
 // Source: CNI spec 1.1.0, section 2 "Parameters"; CNI CONVENTIONS.md "Well-known args".
 
 import { Value } from "../json/value";
+import { Char } from "../text/char";
 import { ascii, Span } from "../text/span";
 import { Writer } from "../text/writer";
 
+/** A key with its value. */
 export class Pair {
   constructor(
     readonly key: Span,
@@ -13,15 +15,15 @@ export class Pair {
 }
 
 /**
- * The arguments a delegate gets for those that the runtime gave: `IgnoreUnknown=true` first, then each key once
+ * Returns the arguments that a delegate gets for those of the runtime: `IgnoreUnknown=true` first, then each key once
  * (of repeated ones the last). What follows the first `=` is the value; a part without `=` is left out.
  */
 export function readArgs(text: Span): Pair[] {
   const pairs: Pair[] = [new Pair(ascii("IgnoreUnknown"), ascii("true"))];
   if (text.len === 0) return pairs;
-  const parts = text.split(0x3b);
+  const parts = text.split(Char.Semicolon);
   for (let i = 0; i < parts.length; i++) {
-    const equals = parts[i].indexOf(0x3d);
+    const equals = parts[i].indexOf(Char.Equals);
     if (equals <= 0) continue;
     const key = parts[i].slice(0, equals);
     if (key.is("IgnoreUnknown")) continue;
@@ -30,6 +32,7 @@ export function readArgs(text: Span): Pair[] {
   return pairs;
 }
 
+/** Gives `key` the value, in its place if `pairs` has it, else at the end. */
 export function setArg(pairs: Pair[], key: Span, value: Span): void {
   for (let i = 0; i < pairs.length; i++) {
     if (!pairs[i].key.equals(key)) continue;
@@ -39,7 +42,7 @@ export function setArg(pairs: Pair[], key: Span, value: Span): void {
   pairs.push(new Pair(key, value));
 }
 
-/** `[["KEY","value"],...]`: how delegates and libcni's cache hold them. */
+/** Writes `[["KEY","value"],...]`, the form that delegates and libcni's cache have. */
 export function writePairs(out: Writer, pairs: Pair[]): void {
   out.openList();
   for (let i = 0; i < pairs.length; i++) {
@@ -48,7 +51,7 @@ export function writePairs(out: Writer, pairs: Pair[]): void {
   out.closeList();
 }
 
-/** Pairs from that form; what is not a pair of strings is left out. */
+/** Reads pairs from that form; what is not a pair of strings is left out. */
 export function pairsOf(list: Value): Pair[] {
   const pairs: Pair[] = [];
   for (let i = 0, all = list.children(); i < all.length; i++) {
@@ -60,11 +63,12 @@ export function pairsOf(list: Value): Pair[] {
   return pairs;
 }
 
+/** Returns `KEY=value;KEY=value`, the form of CNI_ARGS. */
 export function joinArgs(pairs: Pair[]): Span {
   const out = new Writer();
   for (let i = 0; i < pairs.length; i++) {
-    if (i > 0) out.byte(0x3b);
-    out.span(pairs[i].key).byte(0x3d).span(pairs[i].value);
+    if (i > 0) out.byte(Char.Semicolon);
+    out.span(pairs[i].key).byte(Char.Equals).span(pairs[i].value);
   }
   return out.take();
 }

@@ -2,7 +2,8 @@
 // `invoke`, `remember` and `status` take.
 import { Network } from "../cni/network";
 import { Value } from "../json/value";
-import { Span } from "../text/span";
+import { Char } from "../text/char";
+import { ascii, Span } from "../text/span";
 import { say, Writer } from "../text/writer";
 import { Pair, writePairs } from "./cniargs";
 
@@ -21,6 +22,19 @@ export class Request {
   gateways: Value | null = null;
   portMappings: Span = new Span(0, 0);
   bandwidth: Span = new Span(0, 0);
+
+  /** Returns the capabilities that it asks for, each with its argument as JSON (CNI CONVENTIONS.md). */
+  capabilities(): Pair[] {
+    const asked: Pair[] = [];
+    if (this.portMappings.len > 0) asked.push(new Pair(ascii("portMappings"), this.portMappings));
+    if (this.bandwidth.len > 0) asked.push(new Pair(ascii("bandwidth"), this.bandwidth));
+    const ips = this.ips;
+    if (ips !== null && ips.count > 0) asked.push(new Pair(ascii("ips"), ips.source()));
+    if (this.mac.len > 0) asked.push(new Pair(ascii("mac"), quoted(this.mac)));
+    if (this.guid.len > 0) asked.push(new Pair(ascii("infinibandGUID"), quoted(this.guid)));
+    if (this.deviceID.len > 0) asked.push(new Pair(ascii("deviceID"), quoted(this.deviceID)));
+    return asked;
+  }
 }
 
 export class Delegate {
@@ -33,7 +47,7 @@ export class Delegate {
   /** A JSON object, or empty. */
   capabilityArgs: Span = new Span(0, 0);
   deviceInfoFile: Span = new Span(0, 0);
-  /** What the runtime called the container's own interface: DEL undoes one such call. */
+  /** The runtime's name for the container's own interface: DEL undoes one such call. */
   runtimeIfname: Span = new Span(0, 0);
   /** Of a recovered one: the netns it was attached to, and its cached result. */
   netns: Span = new Span(0, 0);
@@ -47,38 +61,27 @@ export class Delegate {
     readonly conf: Span,
   ) {}
 
-  /** Merges what the runtime gave with what the attachment requests, and names the device-info file. */
+  /**
+   * Sets the capability arguments, the attachment's own before those that the runtime gave, and the name of the
+   * device-info file if there is a device. As Multus: requests do not reach the default network, which belongs to
+   * the cluster's administrator.
+   */
   setCapabilityArgs(runtimeConfig: Value | null, containerId: Span): void {
+    const asked = this.isDefault ? new Array<Pair>() : this.request.capabilities();
     const out = new Writer().open();
-    const own = new Map<string, bool>();
-    const request = this.request;
-    let deviceID = new Span(0, 0);
-    // As Multus: requests do not reach the default network, which belongs to the cluster's administrator.
-    if (!this.isDefault) {
-      if (request.portMappings.len > 0) out.key(claim(own, "portMappings")).json(request.portMappings);
-      if (request.bandwidth.len > 0) out.key(claim(own, "bandwidth")).json(request.bandwidth);
-      const ips = request.ips;
-      if (ips !== null && ips.count > 0) out.key(claim(own, "ips")).json(ips.source());
-      if (request.mac.len > 0) out.key(claim(own, "mac")).string(request.mac);
-      if (request.guid.len > 0) out.key(claim(own, "infinibandGUID")).string(request.guid);
-      if (request.deviceID.len > 0) {
-        deviceID = request.deviceID;
-        out.key(claim(own, "deviceID")).string(deviceID);
-      }
-    }
+    for (let i = 0; i < asked.length; i++) out.keySpan(asked[i].key).json(asked[i].value);
+    let hasDevice = !this.isDefault && this.request.deviceID.len > 0;
     if (runtimeConfig !== null) {
-      if (deviceID.len === 0) {
-        const given = runtimeConfig.present("deviceID");
-        if (given !== null && given.isString()) deviceID = given.text();
-      }
+      const given = runtimeConfig.present("deviceID");
+      if (given !== null && given.isString() && given.source().len > 2) hasDevice = true;
       for (let i = 0, all = runtimeConfig.children(); i < all.length; i++) {
         const one = all[i];
-        if (isEmpty(one) || isClaimed(own, one)) continue;
-        if (deviceID.len > 0 && one.key().is("CNIDeviceInfoFile")) continue;
-        out.keySpan(one.key()).json(one.source());
+        const name = one.key();
+        if (isEmpty(one) || holds(asked, name) || (hasDevice && name.is("CNIDeviceInfoFile"))) continue;
+        out.keySpan(name).json(one.source());
       }
     }
-    if (deviceID.len > 0) {
+    if (hasDevice) {
       this.deviceInfoFile = deviceInfoPath(this.name, containerId, this.ifname);
       out.key("CNIDeviceInfoFile").string(this.deviceInfoFile);
     }
@@ -86,17 +89,27 @@ export class Delegate {
     if (args.len > 2) this.capabilityArgs = args;
   }
 
-  write(out: Writer): void {
+  /**
+   * Writes the delegate of a container: `{name, network, ifname, default, cniVersion, verbs: [verb, ...], plugins:
+   * [type, ...], conf, args: [[key, value], ...], capabilityArgs?, deviceInfoFile?, deviceID?, resourceName?, gateways?:
+   * [address, ...], dropDefaultRoute?: {v4, v6}, runtimeIfname, cacheFile, netns?, result?}`.
+   *
+   * `verbs` are those beside ADD, DEL and VERSION that its plugins may be called with: what its `cniVersion` has and its
+   * conf does not disable. `cacheFile` is the name of its file in libcni's result cache. `conf`, `capabilityArgs` and
+   * `result` hold JSON as text.
+   */
+  write(out: Writer, containerId: Span): void {
     const network = this.network;
     out.open().key("name").string(this.name).key("network").string(network.name);
     out.key("ifname").string(this.ifname).key("default").bool(this.isDefault);
     out.key("cniVersion").string(network.cniVersion);
-    out.key("disableCheck").bool(network.disableCheck).key("disableGC").bool(network.disableGC);
-    out.key("plugins").openList();
+    out.key("verbs").openList();
+    if (network.allows(ascii("CHECK"))) out.literal("CHECK");
+    if (network.allows(ascii("GC"))) out.literal("GC");
+    if (network.allows(ascii("STATUS"))) out.literal("STATUS");
+    out.closeList().key("plugins").openList();
     for (let i = 0; i < network.plugins.length; i++) out.string(network.pluginName(i));
-    out.closeList();
-    out.key("conf").string(this.conf);
-    out.key("args");
+    out.closeList().key("conf").string(this.conf).key("args");
     writePairs(out, this.args);
     if (this.capabilityArgs.len > 0) out.key("capabilityArgs").string(this.capabilityArgs);
     if (this.deviceInfoFile.len > 0) out.key("deviceInfoFile").string(this.deviceInfoFile);
@@ -108,32 +121,31 @@ export class Delegate {
       out.key("dropDefaultRoute").open().key("v4").bool(this.dropV4).key("v6").bool(this.dropV6).close();
     }
     out.key("runtimeIfname").string(this.runtimeIfname);
+    out.key("cacheFile").string(cacheFile(network.name, containerId, this.ifname));
     if (this.netns.len > 0) out.key("netns").string(this.netns);
     if (this.result.len > 0) out.key("result").string(this.result);
     out.close();
   }
 }
 
-/** The name of an attachment's interface: what was asked for, else the runtime's, else `net` and its position. */
+/** Returns the name of an attachment's interface: the one asked for, else the runtime's, else `net` and its position. */
 export function interfaceName(asked: Span, isDefault: bool, runtimeIfname: Span, index: i32): Span {
   if (asked.len > 0) return asked;
   return isDefault ? runtimeIfname : say("net").int(index).take();
 }
 
-function claim(own: Map<string, bool>, name: string): string {
-  own.set(name, true);
-  return name;
-}
-
-function isClaimed(own: Map<string, bool>, member: Value): bool {
-  const names = own.keys();
-  for (let i = 0; i < names.length; i++) {
-    if (member.key().is(names[i])) return true;
+function holds(pairs: Pair[], key: Span): bool {
+  for (let i = 0; i < pairs.length; i++) {
+    if (pairs[i].key.equals(key)) return true;
   }
   return false;
 }
 
-/** Null, "", [] and {} ask for nothing. */
+function quoted(text: Span): Span {
+  return new Writer().string(text).take();
+}
+
+/** Tells whether `value` asks for nothing: null, "", [] and {} do. */
 function isEmpty(value: Value): bool {
   const text = value.source();
   if (value.isString()) return text.len === 2;
@@ -141,9 +153,15 @@ function isEmpty(value: Value): bool {
   return text.is("null");
 }
 
-/** Where plugin and Plexus exchange device-info: `<name>-<containerID>_<ifname>`, `/` written as `-`. */
+/** Returns the name of an attachment's file in libcni's result cache (getCacheFilePath in libcni/api.go). */
+function cacheFile(network: Span, containerId: Span, ifname: Span): Span {
+  const out = new Writer().span(network).byte(Char.Minus).span(containerId);
+  return out.byte(Char.Minus).span(ifname).take();
+}
+
+/** Returns the path where plugin and Plexus exchange device-info: `<name>-<containerID>_<ifname>`, `/` written as `-`. */
 function deviceInfoPath(name: Span, containerId: Span, ifname: Span): Span {
   const out = new Writer().text(DEVICE_INFO_DIR);
-  for (let i = 0; i < name.len; i++) out.byte(name.at(i) === 0x2f ? 0x2d : name.at(i));
-  return out.byte(0x2d).span(containerId).byte(0x5f).span(ifname).take();
+  for (let i = 0; i < name.len; i++) out.byte(name.at(i) === Char.Slash ? Char.Minus : name.at(i));
+  return out.byte(Char.Minus).span(containerId).byte(Char.Underscore).span(ifname).take();
 }

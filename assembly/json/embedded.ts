@@ -4,7 +4,7 @@ import { say } from "../text/writer";
 import { parse } from "./parse";
 import { Value } from "./value";
 
-/** A document that stands as text in the member `name` of another; null where absent, or with a fault. */
+/** Reads the document that is text in the member `name` of another; null if that is absent, or with a fault. */
 export function embedded(input: Value, name: string): Value | null {
   const text = input.present(name);
   if (text === null) return null;

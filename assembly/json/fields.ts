@@ -1,7 +1,7 @@
 // Reads members of a known type from an object that somebody else wrote.
 import { fail } from "../fault";
-import { Span } from "../text/span";
-import { say } from "../text/writer";
+import { ascii, Span } from "../text/span";
+import { about, Writer } from "../text/writer";
 import { isTrue, memberOf, Value } from "./value";
 
 /** Reads fields of one object, which may be absent; a field of the wrong type is a fault that names it. */
@@ -12,14 +12,21 @@ export class Fields {
     private readonly code: i32,
   ) {}
 
-  /** The text of a string field, `fallback` where it is absent, or null with a fault. */
+  /** Returns the text of a string field, `fallback` if it is absent, or null with a fault. */
   text(name: string, fallback: Span): Span | null {
     const value = memberOf(this.object, name);
     if (value === null) return fallback;
     return value.isString() ? value.text() : this.wrong<Span>(name, "a string");
   }
 
-  /** 1 or 0, `fallback` where it is absent, or -1 with a fault. */
+  /** Returns one of two words, `usual` if the field is absent, or null with a fault. */
+  choice(name: string, usual: string, other: string): Span | null {
+    const word = this.text(name, ascii(usual));
+    if (word === null || word.is(usual) || word.is(other)) return word;
+    return fail<Span>(this.code, this.must(name).quote(ascii(usual)).text(" or ").quote(ascii(other)));
+  }
+
+  /** Returns 1 or 0, `fallback` if the field is absent, or -1 with a fault. */
   bool(name: string, fallback: i32): i32 {
     const value = memberOf(this.object, name);
     if (value === null) return fallback;
@@ -28,19 +35,16 @@ export class Fields {
     return -1;
   }
 
-  /** A number from 0 to `limit`, `fallback` where it is absent, or -1 with a fault. */
+  /** Returns a number from 0 to `limit`, `fallback` if the field is absent, or -1 with a fault. */
   count(name: string, fallback: i64, limit: i64): i64 {
     const value = memberOf(this.object, name);
     if (value === null) return fallback;
     if (value.isInteger() && value.integer() >= 0 && value.integer() <= limit) return value.integer();
-    fail<Value>(
-      this.code,
-      say("").span(this.what).text(": `").text(name).text("` must be a whole number from 0 to ").int(limit),
-    );
+    fail<Value>(this.code, this.must(name).text("a whole number from 0 to ").int(limit));
     return -1;
   }
 
-  /** A list whose items are all strings, empty where it is absent, or null with a fault. */
+  /** Returns a list whose items are all strings, empty if the field is absent, or null with a fault. */
   texts(name: string): Span[] | null {
     const list: Span[] = [];
     const value = memberOf(this.object, name);
@@ -54,11 +58,12 @@ export class Fields {
     return list;
   }
 
-  /** Records that `name` is not `expected`. */
+  /** Records that `name` is not `expected`, and returns null. */
   wrong<T>(name: string, expected: string): T | null {
-    return fail<T>(
-      this.code,
-      say("").span(this.what).text(": `").text(name).text("` must be ").text(expected),
-    );
+    return fail<T>(this.code, this.must(name).text(expected));
+  }
+
+  private must(name: string): Writer {
+    return about(this.what).text("`").text(name).text("` must be ");
   }
 }

@@ -1,13 +1,12 @@
 // A strict JSON parser (RFC 8259) over UTF-8 bytes, with limits. It notes positions and converts nothing.
 import { Code, fail } from "../fault";
+import { Char, isDigit, isHexDigit, lower } from "../text/char";
 import { Span } from "../text/span";
 import { say, Writer } from "../text/writer";
 import { Kind, Value } from "./value";
 
-/** How deep arrays and objects may nest. */
-const MAX_DEPTH = 1000;
-/** How many values one operation may parse, over all its documents. */
-const MAX_VALUES = 1000000;
+const MAX_DEPTH = 1000; // of arrays and objects in each other
+const MAX_VALUES = 1000000; // over all documents of one operation
 
 let parsed: i32 = 0;
 
@@ -16,7 +15,7 @@ export function resetParseBudget(): void {
   parsed = 0;
 }
 
-/** The value that `text` is, or null with a fault that says what is wrong and where. `what` names the text. */
+/** Reads the value that `text` is; null with a fault that says what is wrong and where. `what` names the text. */
 export function parse(text: Span, what: Writer): Value | null {
   return new Parser(text, what).document();
 }
@@ -50,7 +49,7 @@ class Parser {
   private skipSpace(): void {
     while (this.pos < this.end) {
       const c = load<u8>(this.pos);
-      if (c !== 0x20 && c !== 0x0a && c !== 0x0d && c !== 0x09) return;
+      if (c !== Char.Space && c !== Char.LineFeed && c !== Char.CarriageReturn && c !== Char.Tab) return;
       this.pos++;
     }
   }
@@ -58,14 +57,14 @@ class Parser {
   private value(): Value | null {
     if (++parsed > MAX_VALUES) return this.bad("more than 1000000 values");
     const c = this.peek();
-    if (c === 0x7b) return this.nested(Kind.Object, 0x7d);
-    if (c === 0x5b) return this.nested(Kind.Array, 0x5d);
+    if (c === Char.OpenBrace) return this.nested(Kind.Object, Char.CloseBrace);
+    if (c === Char.OpenBracket) return this.nested(Kind.Array, Char.CloseBracket);
     const start = this.pos;
-    if (c === 0x22) return this.scalar(Kind.String, start, this.string());
-    if (c === 0x74) return this.scalar(Kind.True, start, this.word("true"));
-    if (c === 0x66) return this.scalar(Kind.False, start, this.word("false"));
-    if (c === 0x6e) return this.scalar(Kind.Null, start, this.word("null"));
-    if (c === 0x2d || isDigit(c)) return this.scalar(Kind.Number, start, this.number());
+    if (c === Char.Quote) return this.scalar(Kind.String, start, this.string());
+    if (c === Char.t) return this.scalar(Kind.True, start, this.word("true"));
+    if (c === Char.f) return this.scalar(Kind.False, start, this.word("false"));
+    if (c === Char.n) return this.scalar(Kind.Null, start, this.word("null"));
+    if (c === Char.Minus || isDigit(c)) return this.scalar(Kind.Number, start, this.number());
     return c < 0 ? this.bad("unexpected end") : this.bad("expected a value");
   }
 
@@ -91,7 +90,7 @@ class Parser {
         value.count++;
         this.skipSpace();
         if (this.peek() === closing) break;
-        if (this.peek() !== 0x2c) {
+        if (this.peek() !== Char.Comma) {
           return this.bad(kind === Kind.Object ? "expected , or }" : "expected , or ]");
         }
         this.pos++;
@@ -104,12 +103,12 @@ class Parser {
   }
 
   private member(): Value | null {
-    if (this.peek() !== 0x22) return this.bad("expected a key in double quotes");
+    if (this.peek() !== Char.Quote) return this.bad("expected a key in double quotes");
     const keyStart = this.pos + 1;
     if (!this.string()) return null;
     const keyEnd = this.pos - 1;
     this.skipSpace();
-    if (this.peek() !== 0x3a) return this.bad("expected : after the key");
+    if (this.peek() !== Char.Colon) return this.bad("expected : after the key");
     this.pos++;
     this.skipSpace();
     const value = this.value();
@@ -131,16 +130,16 @@ class Parser {
   }
 
   private number(): bool {
-    if (this.peek() === 0x2d) this.pos++;
-    if (this.peek() === 0x30) this.pos++;
+    if (this.peek() === Char.Minus) this.pos++;
+    if (this.peek() === Char._0) this.pos++;
     else if (!this.digits()) return false;
-    if (this.peek() === 0x2e) {
+    if (this.peek() === Char.Dot) {
       this.pos++;
       if (!this.digits()) return false;
     }
-    if ((this.peek() | 0x20) === 0x65) {
+    if (lower(this.peek()) === Char.e) {
       this.pos++;
-      if (this.peek() === 0x2b || this.peek() === 0x2d) this.pos++;
+      if (this.peek() === Char.Plus || this.peek() === Char.Minus) this.pos++;
       if (!this.digits()) return false;
     }
     return true;
@@ -158,10 +157,10 @@ class Parser {
   private string(): bool {
     this.pos++;
     let c = this.peek();
-    for (; c !== 0x22; c = this.peek()) {
+    for (; c !== Char.Quote; c = this.peek()) {
       if (c < 0) return this.badText("the string has no end");
-      if (c < 0x20) return this.badText("a control character in a string must be escaped");
-      if (c === 0x5c) {
+      if (c < Char.Space) return this.badText("a control character in a string must be escaped");
+      if (c === Char.Backslash) {
         if (!this.escape()) return false;
       } else if (c < 0x80) {
         this.pos++;
@@ -176,20 +175,20 @@ class Parser {
   private escape(): bool {
     this.pos++;
     const c = this.peek();
-    if (c === 0x75) {
+    if (c === Char.u) {
       for (let i = 0; i < 4; i++) {
         this.pos++;
-        if (!isHex(this.peek())) return this.badText("\\u needs four hexadecimal digits");
+        if (!isHexDigit(this.peek())) return this.badText("\\u needs four hexadecimal digits");
       }
     } else if (
-      c !== 0x22 &&
-      c !== 0x5c &&
-      c !== 0x2f &&
-      c !== 0x62 &&
-      c !== 0x66 &&
-      c !== 0x6e &&
-      c !== 0x72 &&
-      c !== 0x74
+      c !== Char.Quote &&
+      c !== Char.Backslash &&
+      c !== Char.Slash &&
+      c !== Char.b &&
+      c !== Char.f &&
+      c !== Char.n &&
+      c !== Char.r &&
+      c !== Char.t
     ) {
       return this.badText("unknown escape");
     }
@@ -236,7 +235,7 @@ class Parser {
     let lineStart = this.source.ptr;
     const at = min(this.pos, this.end);
     for (let p = this.source.ptr; p < at; p++) {
-      if (load<u8>(p) !== 0x0a) continue;
+      if (load<u8>(p) !== Char.LineFeed) continue;
       line++;
       lineStart = p + 1;
     }
@@ -255,12 +254,4 @@ class Parser {
         .text(")"),
     );
   }
-}
-
-function isDigit(c: i32): bool {
-  return c >= 0x30 && c <= 0x39;
-}
-
-function isHex(c: i32): bool {
-  return isDigit(c) || ((c | 0x20) >= 0x61 && (c | 0x20) <= 0x66);
 }

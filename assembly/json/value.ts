@@ -1,6 +1,16 @@
-// A parsed JSON value: a tree of positions in the source text. Nothing is converted, so nothing is lost;
-// changes are noted beside the tree and spliced in by `print`.
-import { Span } from "../text/span";
+// A parsed JSON value: a tree of positions in the source text, and the changes to be made to it.
+//
+// How it works. The parser checks the text once and makes one Value of each value in it. A Value does not hold what the
+// text says, but where: `start` and `end` are addresses in the text, and of a member `keyStart` and `keyEnd` too. An
+// array or object links to its `first` child, each child to the `next`. Strings are unescaped and numbers read only when
+// somebody asks (`text`, `integer`), so what nobody asks about cannot be changed by reading it: integers above 2^53, the
+// spelling of numbers, escapes, spaces, key order and repeated keys all stay. A change is noted beside the text:
+// `replace` keeps the JSON that takes a value's place, `append` and `set` the JSON to add at the end of an array or
+// object. `print` walks the tree once with a cursor in the text: it copies all up to the next change, writes the
+// change, moves the cursor behind the text that it replaces, and copies the rest at the end. Without changes it is one copy.
+// `source` is the text as it was parsed, without any change.
+import { Char, isDigit } from "../text/char";
+import { ascii, Span } from "../text/span";
 import { decodeString } from "../text/string";
 import { Writer } from "../text/writer";
 
@@ -14,14 +24,20 @@ export const enum Kind {
   Object,
 }
 
-/** The items of `value`, none where it is absent. */
+/** Returns the items of `value`, none if it is absent. */
 export function itemsOf(value: Value | null): Value[] {
   return value === null ? [] : value.children();
 }
 
-/** The member `name` of `object`, if both are there. */
+/** Returns the member `name` of `object`, if both are there. */
 export function memberOf(object: Value | null, name: string): Value | null {
   return object === null ? (null as Value | null) : object.present(name);
+}
+
+/** The text of the member `name` of `object`; empty if it is not a string there. */
+export function textOf(object: Value | null, name: string): Span {
+  const value = memberOf(object, name);
+  return value !== null && value.isString() ? value.text() : ascii("");
 }
 
 /** Copies the member `name`, if `from` has it. */
@@ -30,7 +46,7 @@ export function copy(out: Writer, from: Value, name: string): void {
   if (value !== null) out.key(name).json(value.source());
 }
 
-/** Is `value` there and true? */
+/** Tells whether `value` is there and true. */
 export function isTrue(value: Value | null): bool {
   return value !== null && value.kind === Kind.True;
 }
@@ -53,17 +69,17 @@ export class Value {
     readonly start: usize,
   ) {}
 
-  /** The source text of this value. */
+  /** Returns the text that this value was parsed from. */
   source(): Span {
     return new Span(this.start, <i32>(this.end - this.start));
   }
 
-  /** The key, unescaped. */
+  /** Returns the key, unescaped. */
   key(): Span {
     return decodeString(new Span(this.keyStart, <i32>(this.keyEnd - this.keyStart)));
   }
 
-  /** The items of an array or the members of an object, in order. */
+  /** Returns the items of an array or the members of an object, in order. */
   children(): Value[] {
     const all = new Array<Value>(this.count);
     let child = this.first;
@@ -79,10 +95,10 @@ export class Value {
     const length = <i32>(this.keyEnd - this.keyStart);
     const raw = new Span(this.keyStart, length);
     if (raw.is(name)) return true;
-    return raw.indexOf(0x5c) >= 0 && decodeString(raw).is(name);
+    return raw.indexOf(Char.Backslash) >= 0 && decodeString(raw).is(name);
   }
 
-  /** The member `name`; of duplicates the last, as Go's decoder and so every plugin takes it. */
+  /** Returns the member `name`; of duplicates the last, as Go's decoder and so every plugin takes it. */
   get(name: string): Value | null {
     if (this.kind !== Kind.Object) return null;
     let found: Value | null = null;
@@ -93,7 +109,7 @@ export class Value {
     return found;
   }
 
-  /** As `get`, with null counted as absent. */
+  /** Returns the member `name` as `get` does, with null counted as absent. */
   present(name: string): Value | null {
     const member = this.get(name);
     return member !== null && member.kind === Kind.Null ? null : member;
@@ -115,29 +131,29 @@ export class Value {
     return this.kind === Kind.True || this.kind === Kind.False;
   }
 
-  /** The text of a string value, unescaped. Lone surrogates become U+FFFD. */
+  /** Returns the text of a string value, unescaped. Lone surrogates become U+FFFD. */
   text(): Span {
     return decodeString(new Span(this.start + 1, <i32>(this.end - this.start) - 2));
   }
 
-  /** Is this a number written as an integer within 18 digits? */
+  /** Tells whether this is a number written as an integer of at most 18 digits. */
   isInteger(): bool {
     if (this.kind !== Kind.Number) return false;
     const text = this.source();
-    const from = text.at(0) === 0x2d ? 1 : 0;
+    const from = text.at(0) === Char.Minus ? 1 : 0;
     if (text.len - from > 18) return false;
     for (let i = from; i < text.len; i++) {
-      if (text.at(i) < 0x30 || text.at(i) > 0x39) return false;
+      if (!isDigit(text.at(i))) return false;
     }
     return true;
   }
 
-  /** The value of a number for which `isInteger` holds. */
+  /** Returns the value of a number for which `isInteger` holds. */
   integer(): i64 {
     const text = this.source();
-    const negative = text.at(0) === 0x2d;
+    const negative = text.at(0) === Char.Minus;
     let value: i64 = 0;
-    for (let i = negative ? 1 : 0; i < text.len; i++) value = value * 10 + (text.at(i) - 0x30);
+    for (let i = negative ? 1 : 0; i < text.len; i++) value = value * 10 + (text.at(i) - Char._0);
     return negative ? -value : value;
   }
 
@@ -158,7 +174,7 @@ export class Value {
     if (!there) this.added().key(name).json(json);
   }
 
-  /** As `set`, with a foreign key. */
+  /** Sets a member as `set` does, with a foreign key. */
   setSpan(name: Span, json: Span): void {
     let there = false;
     for (let i = 0, all = this.children(); i < all.length; i++) {
@@ -175,7 +191,7 @@ export class Value {
     this.added().json(json);
   }
 
-  /** The text with every change spliced in; what was not changed is copied byte for byte. */
+  /** Returns the text with every change spliced in; the rest is copied byte for byte. */
   print(): Span {
     const out = new Writer();
     const from = this.splice(out, this.start);
@@ -191,7 +207,7 @@ export class Value {
     return out;
   }
 
-  /** Writes what precedes each change below, and the change. Returns where the source goes on. */
+  /** Writes the text before each change below, and the change. Returns where the source goes on. */
   private splice(out: Writer, cursor: usize): usize {
     let from = cursor;
     const replacement = this.replacement;
@@ -209,7 +225,7 @@ export class Value {
     if (appended !== null) {
       const at = last === null ? this.start + 1 : last.end;
       out.span(new Span(from, <i32>(at - from)));
-      if (last !== null) out.byte(0x2c);
+      if (last !== null) out.byte(Char.Comma);
       out.span(appended.take());
       from = at;
     }

@@ -1,50 +1,44 @@
 // Plexus's own conf, which is Multus's: every key of Multus's configuration reference, its defaults, its types.
-// Source: multus-cni docs/configuration.md.
-
-import { isIdentifier } from "../cni/names";
-import { isSupported, SUPPORTED } from "../cni/version";
+import { IDENTIFIER_RULE, isIdentifier } from "../cni/names";
+import { requireSupported } from "../cni/version";
 import { Code, fail } from "../fault";
 import { Fields } from "../json/fields";
 import { Value } from "../json/value";
+import { Char } from "../text/char";
 import { ascii, Span } from "../text/span";
 import { say, Writer } from "../text/writer";
 
-const MAX_SECONDS = 86400;
+const MAX_TIMEOUT_SECONDS = 86400;
 const MAX_NETWORKS = 10000;
+const MAX_AGE_DAYS = 36500;
+const MAX_SIZE_MEGABYTES = 1000000;
+const MAX_BACKUPS = 10000;
 
 /**
- * `netconf`: the conf a runtime gives on stdin -> settings with every default filled in.
+ * Reads Plexus's own conf and fills in every default: `netconf`.
  *
- * In: the conf. Out: `{cniVersion, name, confDir, cniDir, binDir, kubeconfig, clusterNetwork, defaultNetworks,
- * delegates, multusNamespace, systemNamespaces, namespaceIsolation, globalNamespaces, readinessIndicatorFile,
- * retryDeleteOnError, auxiliaryCNIChainName, logFile, logLevel, logToStderr, logOptions, runtimeConfig?,
- * delegateTimeoutSeconds, maxNetworks, attach, resident, validAttachments?}`. `delegates` holds each delegate's conf, and
- * `runtimeConfig` and `validAttachments` hold JSON, as text: untouched bytes.
- * Errors: 1 (cniVersion), 6 (not JSON), 7 (a key of the wrong type, no name, nothing to delegate to).
+ * In: the conf, as the runtime gives it on stdin.
+ * Out: `{cniVersion, name, confDir, cniDir, binDir, kubeconfig, clusterNetwork, defaultNetworks, delegates,
+ * multusNamespace, systemNamespaces, namespaceIsolation, globalNamespaces, readinessIndicatorFile, retryDeleteOnError,
+ * auxiliaryCNIChainName, logFile, logLevel, logToStderr, logOptions: {maxAge, maxSize, maxBackups, compress},
+ * runtimeConfig?, delegateTimeoutSeconds, maxNetworks, attach, resident, validAttachments?}`. `delegates` is a list of
+ * confs, and they, `runtimeConfig` and `validAttachments` are JSON as text: untouched bytes. `maxAge` is in days,
+ * `maxSize` in megabytes; of `delegateTimeoutSeconds` 0 means no limit.
+ * Errors: 1 (`cniVersion` is not supported), 6 (not JSON), 7 (a key has the wrong type, there is no name, or nothing to
+ * delegate to).
+ * Source: multus-cni docs/configuration.md.
  */
 export function netconf(conf: Value): Writer | null {
   const what = ascii("the conf");
-  if (!conf.isObject()) return bad("must be a JSON object");
+  if (!conf.isObject()) return bad(say("it must be a JSON object"));
   const fields = new Fields(conf, what, Code.InvalidNetworkConfig);
   const none = ascii("");
   const version = fields.text("cniVersion", none);
   if (version === null) return null;
-  if (!isSupported(version)) {
-    return fail<Writer>(
-      Code.IncompatibleVersion,
-      say("the conf's `cniVersion` ")
-        .quote(version)
-        .text(" is not supported; supported are ")
-        .text(SUPPORTED),
-    );
-  }
+  if (!requireSupported(version, what)) return null;
   const name = fields.text("name", none);
   if (name === null) return null;
-  if (!isIdentifier(name)) {
-    return bad(
-      "`name` is required; it must start with a letter or digit and go on with letters, digits, `_`, `.` or `-`",
-    );
-  }
+  if (!isIdentifier(name)) return bad(say("`name` is required; it ").text(IDENTIFIER_RULE));
   const out = new Writer().open().key("cniVersion").string(version).key("name").string(name);
   if (!writeText(out, fields, "confDir", "/etc/cni/multus/net.d")) return null;
   if (!writeText(out, fields, "cniDir", "/var/lib/cni/multus")) return null;
@@ -62,7 +56,7 @@ export function netconf(conf: Value): Writer | null {
   if (!writeText(out, fields, "auxiliaryCNIChainName", "")) return null;
   if (!writeLogging(out, conf, fields)) return null;
   if (!writeRuntimeConfig(out, conf, fields)) return null;
-  if (!writeCount(out, fields, "delegateTimeoutSeconds", 0, MAX_SECONDS)) return null;
+  if (!writeCount(out, fields, "delegateTimeoutSeconds", 0, MAX_TIMEOUT_SECONDS)) return null;
   if (!writeCount(out, fields, "maxNetworks", 100, MAX_NETWORKS)) return null;
   if (!writeChoice(out, fields, "attach", "sequential", "parallel")) return null;
   if (!writeChoice(out, fields, "resident", "never", "on-demand")) return null;
@@ -89,14 +83,10 @@ function writeCount(out: Writer, fields: Fields, name: string, fallback: i64, li
   return value >= 0;
 }
 
-function writeChoice(out: Writer, fields: Fields, name: string, fallback: string, other: string): bool {
-  const text = fields.text(name, ascii(fallback));
-  if (text === null) return false;
-  if (!text.equals(ascii(fallback)) && !text.equals(ascii(other))) {
-    fields.wrong<Value>(name, `"${fallback}" or "${other}"`);
-    return false;
-  }
-  out.key(name).string(text);
+function writeChoice(out: Writer, fields: Fields, name: string, usual: string, other: string): bool {
+  const word = fields.choice(name, usual, other);
+  if (word === null) return false;
+  out.key(name).string(word);
   return true;
 }
 
@@ -110,7 +100,7 @@ function writeTexts(out: Writer, conf: Value, fields: Fields, name: string, fall
   return true;
 }
 
-/** `clusterNetwork` with `defaultNetworks`, or `delegates`: one of the two has to say what to attach. */
+/** Writes `clusterNetwork` with `defaultNetworks`, or `delegates`: one of the two has to say what to attach. */
 function writeDelegates(out: Writer, conf: Value, fields: Fields): bool {
   const cluster = fields.text("clusterNetwork", ascii(""));
   if (cluster === null) return false;
@@ -134,15 +124,17 @@ function writeDelegates(out: Writer, conf: Value, fields: Fields): bool {
   }
   out.closeList();
   if (cluster.len > 0 || (delegates !== null && delegates.count > 0)) return true;
-  bad("set `clusterNetwork`, or put at least one conf or conflist into `delegates`");
+  bad(
+    say("it attaches nothing; set `clusterNetwork`, or put at least one conf or conflist into `delegates`"),
+  );
   return false;
 }
 
-/** A comma-separated list; where it is absent, the namespace `default` is open to all. */
+/** Writes a comma-separated list as a list; if it is absent, the namespace `default` is open to all. */
 function writeGlobalNamespaces(out: Writer, fields: Fields): bool {
   const text = fields.text("globalNamespaces", ascii(""));
   if (text === null) return false;
-  const names = text.len > 0 ? text.split(0x2c) : [ascii("default")];
+  const names = text.len > 0 ? text.split(Char.Comma) : [ascii("default")];
   out.key("globalNamespaces").openList();
   for (let i = 0; i < names.length; i++) out.string(names[i].trim());
   out.closeList();
@@ -158,11 +150,11 @@ function writeLogging(out: Writer, conf: Value, fields: Fields): bool {
     fields.wrong<Value>("logOptions", "an object");
     return false;
   }
-  const given = new Fields(options, ascii("`logOptions` of the conf"), Code.InvalidNetworkConfig);
+  const given = new Fields(options, ascii("the conf's `logOptions`"), Code.InvalidNetworkConfig);
   out.key("logOptions").open();
-  if (!writeCount(out, given, "maxAge", 5, 36500)) return false;
-  if (!writeCount(out, given, "maxSize", 100, 1000000)) return false;
-  if (!writeCount(out, given, "maxBackups", 5, 10000)) return false;
+  if (!writeCount(out, given, "maxAge", 5, MAX_AGE_DAYS)) return false;
+  if (!writeCount(out, given, "maxSize", 100, MAX_SIZE_MEGABYTES)) return false;
+  if (!writeCount(out, given, "maxBackups", 5, MAX_BACKUPS)) return false;
   if (!writeBool(out, given, "compress", true)) return false;
   out.close();
   return true;
@@ -179,7 +171,7 @@ function writeRuntimeConfig(out: Writer, conf: Value, fields: Fields): bool {
   return true;
 }
 
-/** What a runtime gives with GC: under the spec's key, or the one libcni sent before the spec was mended. */
+/** Writes the attachments that GC keeps: under the spec's key, or the one that libcni sent before the spec was mended. */
 function writeValidAttachments(out: Writer, conf: Value, fields: Fields): bool {
   let name = "cni.dev/valid-attachments";
   if (conf.present(name) === null) name = "cni.dev/attachments";
@@ -202,6 +194,6 @@ function writeValidAttachments(out: Writer, conf: Value, fields: Fields): bool {
   return true;
 }
 
-function bad(why: string): Writer | null {
-  return fail<Writer>(Code.InvalidNetworkConfig, say("the conf: ").text(why));
+function bad(why: Writer): Writer | null {
+  return fail<Writer>(Code.InvalidNetworkConfig, say("the conf: ").span(why.take()));
 }

@@ -1,4 +1,4 @@
-// What to attach, in which order, under which names: the decision behind an ADD.
+// The decision behind an ADD: which networks are attached, in which order, under which names.
 import { Family, ipFamily } from "../cni/address";
 import { Network, networkOf, requirePlugins } from "../cni/network";
 import { Pair, readArgs, setArg } from "../delegate/cniargs";
@@ -9,26 +9,33 @@ import { Fields } from "../json/fields";
 import { parse } from "../json/parse";
 import { isTrue, memberOf, Value } from "../json/value";
 import { writeScratch } from "../state/scratch";
+import { Char } from "../text/char";
 import { ascii, Span } from "../text/span";
-import { say, Writer } from "../text/writer";
+import { about, say, Writer } from "../text/writer";
 
 /**
- * `plan`: the networks of a container, the default one first -> its delegates, ready to be invoked in order.
+ * Plans the attachments of a container: `plan`.
  *
  * In: `{runtime: {containerId, ifname, args}, runtimeConfig?, scratch?, networks: [{conf, source, name?,
- * fallbackName?, default?, selection?, device?: {id, resourceName}}]}`. `conf`, `runtimeConfig` and `scratch`
- * (the container's scratch file as it is now) hold JSON as text; `source` says in messages where the conf is
- * from; `selection` is an element that `selection` gave.
- * Out: `{delegates, scratch}`: see `Delegate.write`, and the text of the scratch file that names them all.
- * Errors: 1, 6, 7: a conf cannot be executed, two interfaces of one name, two gateways of one family.
+ * fallbackName?, default?, selection?, device?: {id, resourceName}}]}`: the networks in their order, the default one
+ * first. `conf`, `runtimeConfig` and `scratch` (the container's scratch file as it is now) are JSON as text; `source`
+ * names the conf in messages; `selection` is an element that `selection` gave; `args` is CNI_ARGS.
+ * Out: `{delegates, scratch}`: the delegates, ready to be invoked in their order (see `Delegate.write`), and the text of
+ * the scratch file that names them all.
+ * Errors: 1 (a conf's version is not supported), 4 (`runtime` is malformed), 6 (a text is not JSON), 7 (a conf cannot be
+ * executed, two interfaces have one name, or a family has two gateways).
+ * Source: NPWG NAD spec v1.3, section 4.1.2; multus-cni docs/how-to-use.md.
  */
 export function plan(input: Value): Writer | null {
   const runtime = input.present("runtime");
   const networks = input.present("networks");
   if (runtime === null || networks === null || !networks.isArray() || networks.count === 0) {
-    return fail<Writer>(Code.InvalidNetworkConfig, say("there is no network to attach"));
+    return fail<Writer>(
+      Code.InvalidNetworkConfig,
+      say("the input: `runtime` and at least one of `networks` are required"),
+    );
   }
-  const fields = new Fields(runtime, ascii("runtime"), Code.InvalidEnvironment);
+  const fields = new Fields(runtime, ascii("the runtime"), Code.InvalidEnvironment);
   const containerId = fields.text("containerId", ascii(""));
   const ifname = fields.text("ifname", ascii(""));
   const args = fields.text("args", ascii(""));
@@ -52,7 +59,7 @@ export function plan(input: Value): Writer | null {
   if (!routeDefaults(delegates)) return null;
 
   const out = new Writer().open().key("delegates").openList();
-  for (let i = 0; i < delegates.length; i++) delegates[i].write(out);
+  for (let i = 0; i < delegates.length; i++) delegates[i].write(out, containerId);
   out.closeList();
   const scratch = writeScratch(delegates, input.present("scratch"), ifname);
   return out.key("scratch").string(scratch).close();
@@ -69,8 +76,9 @@ function delegateOf(one: Value): Delegate | null {
   const network = networkOf(root, what);
   if (network === null || !requirePlugins(network, what)) return null;
   if (network.name.len === 0) {
-    if (fallback.len === 0)
-      return fail<Delegate>(Code.InvalidNetworkConfig, say("").span(what).text(": `name` is required"));
+    if (fallback.len === 0) {
+      return fail<Delegate>(Code.InvalidNetworkConfig, about(what).text("`name` is required"));
+    }
     network.name = fallback;
     root.set("name", new Writer().string(fallback).take());
   }
@@ -88,7 +96,7 @@ function delegateOf(one: Value): Delegate | null {
 }
 
 function readSelection(request: Request, selection: Value): bool {
-  const fields = new Fields(selection, ascii("selection"), Code.InvalidNetworkConfig);
+  const fields = new Fields(selection, ascii("the selection"), Code.InvalidNetworkConfig);
   const none = ascii("");
   const ifname = fields.text("interface", none);
   const mac = fields.text("mac", none);
@@ -108,13 +116,14 @@ function readSelection(request: Request, selection: Value): bool {
   request.portMappings = portMappings;
   request.bandwidth = bandwidth;
   // These two are JSON in a string, and go into a document as JSON: they have to be valid by themselves.
-  if (portMappings.len > 0 && parse(portMappings, say("portMappings")) === null) return false;
-  return bandwidth.len === 0 || parse(bandwidth, say("bandwidth")) !== null;
+  if (portMappings.len > 0 && parse(portMappings, say("`portMappings` of the selection")) === null)
+    return false;
+  return bandwidth.len === 0 || parse(bandwidth, say("`bandwidth` of the selection")) !== null;
 }
 
-/** The device that was allocated to the pod, into the conf of every plugin, as Multus does. */
+/** Sets the device that is allocated to the pod in the conf of every plugin, as Multus does. */
 function injectDevice(network: Network, request: Request, device: Value): bool {
-  const fields = new Fields(device, ascii("device"), Code.InvalidNetworkConfig);
+  const fields = new Fields(device, ascii("the device"), Code.InvalidNetworkConfig);
   const id = fields.text("id", ascii(""));
   const resource = fields.text("resourceName", ascii(""));
   if (id === null || resource === null) return false;
@@ -129,16 +138,18 @@ function injectDevice(network: Network, request: Request, device: Value): bool {
   return true;
 }
 
-/** `cni-args` into `args.cni` of every plugin, over what the conf has there (CNI CONVENTIONS.md, "args"). */
+/** Merges `cni-args` into `args.cni` of every plugin, over what the conf has there (CNI CONVENTIONS.md, "args"). */
 function injectArgs(network: Network, selection: Value, what: Span): bool {
   const args = embedded(selection, "cniArgs");
   if (args === null) return selection.present("cniArgs") === null;
-  if (!args.isObject()) return badArgs(ascii("cniArgs"));
+  if (!args.isObject()) return badArgs(ascii("the selection"), "`cniArgs` must be an object");
   for (let i = 0; i < network.plugins.length; i++) {
     const plugin = network.plugins[i];
     const all = plugin.present("args");
     const cni = memberOf(all, "cni");
-    if ((all !== null && !all.isObject()) || (cni !== null && !cni.isObject())) return badArgs(what);
+    if ((all !== null && !all.isObject()) || (cni !== null && !cni.isObject())) {
+      return badArgs(what, "`args` and `args.cni` must be objects, as `cni-args` is merged into them");
+    }
     if (all === null) {
       plugin.set("args", new Writer().open().key("cni").json(args.source()).close().take());
     } else if (cni === null) {
@@ -153,15 +164,12 @@ function injectArgs(network: Network, selection: Value, what: Span): bool {
   return true;
 }
 
-function badArgs(what: Span): bool {
-  fail<Value>(
-    Code.InvalidNetworkConfig,
-    say("").span(what).text(": `args` and `args.cni` must be objects, for `cni-args` to be merged into them"),
-  );
+function badArgs(what: Span, why: string): bool {
+  fail<Value>(Code.InvalidNetworkConfig, about(what).text(why));
   return false;
 }
 
-/** MAC and IP are given in CNI_ARGS too, at ADD only, for plugins that know no capabilities. */
+/** Returns CNI_ARGS with MAC and IP in them, for plugins that know no capabilities. */
 function argsOf(runtimeArgs: Span, request: Request): Pair[] {
   const pairs = readArgs(runtimeArgs);
   if (request.mac.len > 0) setArg(pairs, ascii("MAC"), request.mac);
@@ -170,7 +178,7 @@ function argsOf(runtimeArgs: Span, request: Request): Pair[] {
     const joined = new Writer();
     for (let i = 0, all = ips.children(); i < all.length; i++) {
       const ip = all[i];
-      if (i > 0) joined.byte(0x2c);
+      if (i > 0) joined.byte(Char.Comma);
       joined.span(ip.text());
     }
     setArg(pairs, ascii("IP"), joined.take());
@@ -183,13 +191,13 @@ function isUnique(delegate: Delegate, others: Delegate[]): bool {
     if (!others[i].ifname.equals(delegate.ifname)) continue;
     fail<Value>(
       Code.InvalidNetworkConfig,
-      say("networks ")
+      say("interface ")
+        .quote(delegate.ifname)
+        .text(": networks ")
         .quote(others[i].name)
         .text(" and ")
         .quote(delegate.name)
-        .text(" would both be interface ")
-        .quote(delegate.ifname)
-        .text("; give one of them another name"),
+        .text(" would both have it; give one of them another name"),
     );
     return false;
   }
@@ -197,8 +205,9 @@ function isUnique(delegate: Delegate, others: Delegate[]): bool {
 }
 
 /**
- * With a `default-route` request in any network, each family's default route stays only with a network that
- * asks for that family (NPWG NAD spec v1.3, 4.1.2.1.9). Two gateways of a family would mean ECMP: refused.
+ * Decides which delegates lose their default routes; false with a fault if a family has two gateways, which would
+ * mean ECMP. With a `default-route` request in any network, each family's default route stays only with a network that
+ * asks for that family (NPWG NAD spec v1.3, section 4.1.2.1.9).
  */
 function routeDefaults(delegates: Delegate[]): bool {
   let v4 = 0;
@@ -217,11 +226,11 @@ function routeDefaults(delegates: Delegate[]): bool {
   if (v4 > 1 || v6 > 1) {
     fail<Value>(
       Code.InvalidNetworkConfig,
-      say("`default-route` names ")
+      say("`default-route`: the networks name ")
         .int(v4)
         .text(" IPv4 and ")
         .int(v6)
-        .text(" IPv6 gateways; a pod can have one of each"),
+        .text(" IPv6 gateways; name at most one of each"),
     );
     return false;
   }

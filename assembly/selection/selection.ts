@@ -1,24 +1,28 @@
-// What a pod asks for: its annotation -> network selection elements.
-// Source: NPWG NAD spec v1.3, section 4.1.2; Multus's own keys: multus-cni docs/how-to-use.md.
+// A pod's networks annotation, and the network selection elements in it.
 import { cidrFamily, Family, ipFamily, isHardwareAddress } from "../cni/address";
-import { isInterfaceName, isLabel, isSubdomain } from "../cni/names";
+import { INTERFACE_RULE, isInterfaceName, isLabel, isSubdomain } from "../cni/names";
 import { Code, fail } from "../fault";
 import { Fields } from "../json/fields";
 import { parse } from "../json/parse";
 import { Value } from "../json/value";
+import { Char } from "../text/char";
 import { ascii, Span } from "../text/span";
-import { say, Writer } from "../text/writer";
+import { about, say, Writer } from "../text/writer";
 
 const MAX_ARGS = 1000; // members of one element's cni-args
-const MAX_MAPPINGS = 10000;
+const MAX_MAPPINGS = 10000; // of one element's portMappings
+const MAPPINGS_RULE = "must be a list of {hostPort, containerPort, protocol, hostIP}";
 
 /**
- * `selection`: a pod's networks annotation, in either of its formats -> the networks it selects, in order.
+ * Reads a pod's networks annotation, in either of its formats: `selection`.
  *
- * In: `{annotation, namespace, maxNetworks}`; `namespace` is the one of names that have none.
- * Out: a list of `{name, namespace, interface?, ips?, mac?, infinibandGUID?, deviceID?, defaultRoute?,
- * portMappings?, bandwidth?, cniArgs?}`. The last three hold JSON as text.
- * Errors: 6 (the annotation starts as JSON and is not), 7 (a name, address or type is wrong; too many).
+ * In: `{annotation, namespace?, maxNetworks?}`: `namespace` is that of names that have none (`default`), `maxNetworks` how
+ * many elements are allowed (100).
+ * Out: the network selection elements in their order: a list of `{name, namespace, interface?, ips?: [address, ...], mac?,
+ * infinibandGUID?, deviceID?, defaultRoute?: [address, ...], portMappings?, bandwidth?, cniArgs?}`. The last three are
+ * JSON as text; rates and bursts of `bandwidth` are in bits per second and bits.
+ * Errors: 6 (the annotation starts as JSON and is not JSON), 7 (a name, address or type is wrong, or there are too many).
+ * Source: NPWG NAD spec v1.3, section 4.1.2; Multus's own keys: multus-cni docs/how-to-use.md.
  */
 export function selection(input: Value): Writer | null {
   const fields = new Fields(input, ascii("the input"), Code.InvalidNetworkConfig);
@@ -29,7 +33,7 @@ export function selection(input: Value): Writer | null {
   if (annotation.trim().len === 0) {
     return fail<Writer>(
       Code.InvalidNetworkConfig,
-      say("the networks annotation is empty; name a network or remove it"),
+      say("the annotation is empty; name a network or remove it"),
     );
   }
   const out = new Writer().openList();
@@ -39,32 +43,36 @@ export function selection(input: Value): Writer | null {
   return fine ? out.closeList() : null;
 }
 
-/** As Multus tells the formats apart: no name may hold any of these. */
+/** Tells the formats apart as Multus does: no name may hold any of these. */
 function isJson(annotation: Span): bool {
-  return annotation.indexOf(0x5b) >= 0 || annotation.indexOf(0x7b) >= 0 || annotation.indexOf(0x22) >= 0;
+  return (
+    annotation.indexOf(Char.OpenBracket) >= 0 ||
+    annotation.indexOf(Char.OpenBrace) >= 0 ||
+    annotation.indexOf(Char.Quote) >= 0
+  );
 }
 
 function tooMany(count: i64, limit: i64): bool {
   if (count <= limit) return false;
   fail<Value>(
     Code.InvalidNetworkConfig,
-    say("the networks annotation selects ")
+    say("the annotation selects ")
       .int(count)
       .text(" networks; at most ")
       .int(limit)
-      .text(" are allowed (`maxNetworks` in Plexus's conf)"),
+      .text(" are allowed (`maxNetworks` of Plexus's conf)"),
   );
   return true;
 }
 
-/** The comma-delimited format: `[namespace/]name[@interface]`, ... */
+/** Reads the comma-delimited format: `[namespace/]name[@interface]`, ... */
 function names(out: Writer, annotation: Span, namespace: Span, limit: i64): bool {
-  const items = annotation.split(0x2c);
+  const items = annotation.split(Char.Comma);
   if (tooMany(items.length, limit)) return false;
   for (let i = 0; i < items.length; i++) {
     const item = items[i].trim();
-    const slashed = item.split(0x2f);
-    const last = slashed[slashed.length - 1].split(0x40);
+    const slashed = item.split(Char.Slash);
+    const last = slashed[slashed.length - 1].split(Char.At);
     const name = last[0].trim();
     const space = slashed.length === 2 ? slashed[0].trim() : namespace;
     const ifname = last.length === 2 ? last[1].trim() : ascii("");
@@ -80,8 +88,9 @@ function names(out: Writer, annotation: Span, namespace: Span, limit: i64): bool
         Code.InvalidNetworkConfig,
         say("network ")
           .quote(item)
-          .text(" in the networks annotation is not `[namespace/]name[@interface]` with names of lower case")
-          .text(" letters, digits and `-`, and an interface of 1 to 15 characters without `/`, `:` or space"),
+          .text(": it is not `[namespace/]name[@interface]`; names have lower case letters, digits and `-`,")
+          .text(" and an interface ")
+          .text(INTERFACE_RULE),
       );
       return false;
     }
@@ -92,21 +101,20 @@ function names(out: Writer, annotation: Span, namespace: Span, limit: i64): bool
   return true;
 }
 
-/** The JSON format: a list of objects. */
+/** Reads the JSON format: a list of objects. */
 function elements(out: Writer, annotation: Span, namespace: Span, limit: i64): bool {
-  const list = parse(annotation, say("the networks annotation"));
+  const list = parse(annotation, say("the annotation"));
   if (list === null) return false;
   if (!list.isArray()) {
-    fail<Value>(Code.InvalidNetworkConfig, say("the networks annotation must be a JSON list of objects"));
+    fail<Value>(Code.InvalidNetworkConfig, say("the annotation must be a JSON list of objects"));
     return false;
   }
   if (tooMany(list.count, limit)) return false;
-  let index = 0;
   for (let i = 0, all = list.children(); i < all.length; i++) {
     const one = all[i];
-    const what = say("networks[").int(index++).text("]").take();
+    const what = say("networks[").int(i).text("]").take();
     if (!one.isObject()) {
-      wrong(what, "", "must be an object");
+      fail<Value>(Code.InvalidNetworkConfig, about(what).text("it must be an object"));
       return false;
     }
     if (!element(out, one, namespace, what)) return false;
@@ -128,7 +136,7 @@ function element(out: Writer, one: Value, namespace: Span, what: Span): bool {
   if (space.len > 0 && !isLabel(space))
     return wrong(what, "namespace", "must be the name of a namespace", space);
   if (ifname.len > 0 && !isInterfaceName(ifname)) {
-    return wrong(what, "interface", "must have 1 to 15 characters, without `/`, `:` or space", ifname);
+    return wrong(what, "interface", INTERFACE_RULE, ifname);
   }
   out
     .open()
@@ -183,7 +191,7 @@ function writeDeviceID(out: Writer, fields: Fields): bool {
   return true;
 }
 
-/** An empty list means something: this network's own default route stays (NPWG NAD spec v1.3, 4.1.2.1.9). */
+/** Writes the gateways. An empty list means that the network's own default route stays (NPWG NAD spec v1.3, 4.1.2.1.9). */
 function writeDefaultRoute(out: Writer, one: Value, fields: Fields, what: Span): bool {
   const gateways = fields.texts("default-route");
   if (gateways === null) return false;
@@ -203,12 +211,12 @@ function writePortMappings(out: Writer, one: Value, what: Span): bool {
   const mappings = one.present("portMappings");
   if (mappings === null) return true;
   if (!mappings.isArray() || mappings.count > MAX_MAPPINGS) {
-    return wrong(what, "portMappings", "must be a list of {hostPort, containerPort, protocol, hostIP}");
+    return wrong(what, "portMappings", MAPPINGS_RULE);
   }
   for (let i = 0, all = mappings.children(); i < all.length; i++) {
     const mapping = all[i];
     if (!mapping.isObject()) {
-      return wrong(what, "portMappings", "must be a list of {hostPort, containerPort, protocol, hostIP}");
+      return wrong(what, "portMappings", MAPPINGS_RULE);
     }
     const fields = new Fields(
       mapping,
@@ -252,10 +260,9 @@ function writeArgs(out: Writer, one: Value, what: Span): bool {
   return true;
 }
 
-function wrong(what: Span, name: string, why: string, found: Span | null = null): bool {
-  const message = say("").span(what);
-  if (name.length > 0) message.text(".").text(name);
-  message.text(" ").text(why);
+/** Records that `name` of the element breaks a rule, and returns false. */
+function wrong(what: Span, name: string, rule: string, found: Span | null = null): bool {
+  const message = about(what).text("`").text(name).text("` ").text(rule);
   if (found !== null) message.text(", not ").quote(found);
   fail<Value>(Code.InvalidNetworkConfig, message);
   return false;

@@ -1,6 +1,4 @@
-// libcni's result cache, `<cniDir>/results/<network>-<containerID>-<ifname>`: one file an attachment.
-// Source: cachedInfo in containernetworking/cni libcni/api.go, kind `cniCacheV1`. Plexus adds `runtimeIfName`.
-
+// libcni's result cache, one file an attachment, of kind `cniCacheV1`. Plexus adds `runtimeIfName`.
 import { checkResult } from "../cni/result";
 import { pairsOf, writePairs } from "../delegate/cniargs";
 import { Code, fail } from "../fault";
@@ -12,21 +10,23 @@ import { ascii } from "../text/span";
 import { say, Writer } from "../text/writer";
 
 /**
- * `remember`: a delegate and the result of its ADD -> the file that keeps them.
+ * Writes the file that keeps an attachment and the result of its ADD: `remember`. Its name is the delegate's `cacheFile`.
  *
  * In: `{delegate, result, runtime: {containerId, netns}}`; `result` holds JSON as text.
- * Out: `{name, text}`: the file's name below `results/`, and what goes in.
- * Errors: 6 and 7 where the delegate or the result is not one.
+ * Out: `{text}`: the file's text.
+ * Errors: 1 and 6 (the result is not one, or of a version that is not supported), 4 and 7 (a member is missing or has
+ * another type).
+ * Source: cachedInfo in containernetworking/cni libcni/api.go.
  */
 export function remember(input: Value): Writer | null {
   const delegate = input.present("delegate");
   const runtime = input.present("runtime");
   if (delegate === null || runtime === null) {
-    return fail<Writer>(Code.InvalidNetworkConfig, say("`delegate` and `runtime` are required"));
+    return fail<Writer>(Code.InvalidNetworkConfig, say("the input: `delegate` and `runtime` are required"));
   }
   const none = ascii("");
-  const fields = new Fields(delegate, ascii("delegate"), Code.InvalidNetworkConfig);
-  const given = new Fields(runtime, ascii("runtime"), Code.InvalidEnvironment);
+  const fields = new Fields(delegate, ascii("the delegate"), Code.InvalidNetworkConfig);
+  const given = new Fields(runtime, ascii("the runtime"), Code.InvalidEnvironment);
   const network = fields.text("network", none);
   const ifname = fields.text("ifname", none);
   const owner = fields.text("runtimeIfname", none);
@@ -37,7 +37,7 @@ export function remember(input: Value): Writer | null {
   if (containerId === null || netns === null) return null;
   const result = embedded(input, "result");
   if (result === null || !checkResult(result, ascii("the result"))) {
-    return fail<Writer>(Code.DecodeFailure, say("`result` is required"));
+    return fail<Writer>(Code.DecodeFailure, say("the input: `result` is required"));
   }
   const capabilityArgs = embedded(delegate, "capabilityArgs");
   if (capabilityArgs === null && delegate.present("capabilityArgs") !== null) return null;
@@ -59,6 +59,5 @@ export function remember(input: Value): Writer | null {
   if (capabilityArgs !== null) file.key("capabilityArgs").json(capabilityArgs.source());
   file.key("result").json(result.source()).key("runtimeIfName").string(owner).close();
 
-  const name = new Writer().span(network).byte(0x2d).span(containerId).byte(0x2d).span(ifname);
-  return new Writer().open().key("name").string(name.take()).key("text").string(file.take()).close();
+  return new Writer().open().key("text").string(file.take()).close();
 }

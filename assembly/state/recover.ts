@@ -1,5 +1,4 @@
-// From what is on disk back to delegates: what DEL, CHECK and GC go by.
-
+// From a container's files on disk back to its delegates, which DEL, CHECK and GC go by.
 import { isIdentifier, isInterfaceName } from "../cni/names";
 import { Network, readNetwork, requirePlugins } from "../cni/network";
 import { checkResult } from "../cni/result";
@@ -8,10 +7,10 @@ import { Delegate, interfaceName } from "../delegate/delegate";
 import { Code, fail, failed, forgive } from "../fault";
 import { embedded } from "../json/embedded";
 import { parse } from "../json/parse";
-import { isTrue, memberOf, Value } from "../json/value";
+import { isTrue, memberOf, textOf, Value } from "../json/value";
 import { decodeBase64 } from "../text/base64";
 import { ascii, Span } from "../text/span";
-import { say, Writer } from "../text/writer";
+import { about, say, Writer } from "../text/writer";
 import { keepOthers } from "./scratch";
 
 /** One usable file of libcni's result cache. */
@@ -31,7 +30,7 @@ class Cached {
     return value !== null && value.isString() ? value.text() : ascii("");
   }
 
-  /** Gives `delegate` what only the cache knows of it. */
+  /** Copies to `delegate` what only the cache knows of it. */
   fill(delegate: Delegate): void {
     delegate.netns = this.text("netns");
     delegate.result = this.result();
@@ -49,15 +48,17 @@ class Cached {
 }
 
 /**
- * `recover`: a container's files -> its delegates, in the order in which they were added.
+ * Recovers the delegates of a container from its files: `recover`.
  *
- * In: `{runtime: {containerId, ifname?, args}, runtimeConfig?, scratch?, caches: [text, ...]}`, each file's text as
- * it is. With `ifname` only what that call of the runtime attached; without, all.
- * Out: `{delegates, rest?, unusable}`: delegates as `plan` gives them, with `netns` and `result` where cached;
- * `rest` the scratch file without them, where others remain; `unusable` a list of `{why, cache?}`, `cache` being an
- * index into `caches`, of files that nothing can be learned from.
- * Either kind of file is enough: what the scratch file does not name comes from the cache. Bad files are never an
- * error here.
+ * In: `{runtime: {containerId, ifname?, args}, runtimeConfig?, scratch?, caches: [text, ...]}`: `scratch` is the text of
+ * its scratch file, `caches` those of its files in libcni's result cache, as they are on disk; `runtimeConfig` is JSON as
+ * text. With `ifname` only the attachments of that call of the runtime count, without it all.
+ * Out: `{delegates, rest?, unusable: [{why, cache?}, ...]}`: the delegates in the order in which they were added, as `plan`
+ * gives them, with `netns` and `result` if the cache has them; `rest` is the scratch file without them, if other
+ * entries remain; `unusable` names files that nothing can be learned from, `cache` being an index into `caches`.
+ * Either kind of file is enough: attachments that the scratch file does not name come from the cache.
+ * Errors: none for bad files, which are in `unusable`.
+ * Source: DelegateNetConf in multus-cni pkg/types/types.go; cachedInfo in containernetworking/cni libcni/api.go.
  */
 export function recover(input: Value): Writer | null {
   const runtime = input.present("runtime");
@@ -83,7 +84,7 @@ export function recover(input: Value): Writer | null {
   addCached(delegates, caches, ifname, unusable);
 
   const out = new Writer().open().key("delegates").openList();
-  for (let i = 0; i < delegates.length; i++) delegates[i].write(out);
+  for (let i = 0; i < delegates.length; i++) delegates[i].write(out, containerId);
   out.closeList();
   if (others) out.key("rest").string(rest.closeList().take());
   return out.key("unusable").json(unusable.closeList().take()).close();
@@ -98,7 +99,7 @@ function readScratch(
 ): void {
   const list = parse(text, say("the scratch file"));
   if (list === null || !list.isArray()) {
-    report(unusable, failed() ? forgive() : ascii("the scratch file is not a list"));
+    report(unusable, failed() ? forgive() : ascii("the scratch file: it is not a list"));
     return;
   }
   let owner = ifname;
@@ -123,7 +124,10 @@ function readScratch(
     delegate.runtimeIfname = owner;
     index++;
     if (!isInterfaceName(delegate.ifname)) {
-      report(unusable, say("interface name ").quote(delegate.ifname).text(" in the scratch file").take());
+      report(
+        unusable,
+        say("the scratch file: ").quote(delegate.ifname).text(" is not an interface name").take(),
+      );
       continue;
     }
     attachCache(delegate, caches);
@@ -134,7 +138,7 @@ function readScratch(
 function delegateOf(entry: Value): Delegate | null {
   const what = ascii("a conf in the scratch file");
   const bytes = decodeBase64(textOf(entry, "Bytes"));
-  if (bytes === null) return fail<Delegate>(Code.DecodeFailure, say("").span(what).text(" is not base64"));
+  if (bytes === null) return fail<Delegate>(Code.DecodeFailure, about(what).text("it is not base64"));
   const network = readNetwork(bytes, what);
   if (network === null || !requirePlugins(network, what)) return null;
   const status = textOf(entry, "Name");
@@ -168,7 +172,7 @@ function attachCache(delegate: Delegate, caches: Cached[]): void {
   }
 }
 
-/** The attachments that only the cache knows: after the scratch file's, the runtime's own interface first. */
+/** Adds the attachments that only the cache knows: after the scratch file's, the runtime's own interface first. */
 function addCached(delegates: Delegate[], caches: Cached[], ifname: Span, unusable: Writer): void {
   const found: Delegate[] = [];
   for (let i = 0; i < caches.length; i++) {
@@ -222,18 +226,12 @@ function readCaches(texts: Value | null, containerId: Span, unusable: Writer): C
       !isIdentifier(network) ||
       !isInterfaceName(ifname)
     ) {
-      report(unusable, ascii("a file of the result cache is not a cniCacheV1"), i);
+      report(unusable, ascii("a file of the result cache: it is not a cniCacheV1"), i);
       continue;
     }
     caches.push(new Cached(i, root, conf, network, ifname));
   }
   return caches;
-}
-
-/** A string member's text, or empty. */
-function textOf(object: Value | null, name: string): Span {
-  const value = memberOf(object, name);
-  return value !== null && value.isString() ? value.text() : ascii("");
 }
 
 function report(unusable: Writer, why: Span, cache: i32 = -1): void {

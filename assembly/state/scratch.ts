@@ -1,7 +1,6 @@
 // Multus's scratch file, `<cniDir>/<containerID>`: the JSON list of a container's delegates that DEL goes by.
 // Source: DelegateNetConf in multus-cni pkg/types/types.go, as Go's encoding/json writes it. Plexus adds
 // `runtimeIfName` and `ifName`, which Multus ignores.
-
 import { Network } from "../cni/network";
 import { Delegate } from "../delegate/delegate";
 import { forgive } from "../fault";
@@ -12,8 +11,8 @@ import { Span } from "../text/span";
 import { say, Writer } from "../text/writer";
 
 /**
- * The text of the file for `delegates`. Of `current`, the file's text as it is now, entries stay that another
- * call for the same container made, with another interface name than `runtimeIfname`.
+ * Returns the text of the file for `delegates`. Of `current`, the file's text as it is now, those entries stay that
+ * another call for the same container made, with another interface name than `runtimeIfname`.
  */
 export function writeScratch(delegates: Delegate[], current: Value | null, runtimeIfname: Span): Span {
   const out = new Writer().openList();
@@ -22,7 +21,7 @@ export function writeScratch(delegates: Delegate[], current: Value | null, runti
   return out.closeList().take();
 }
 
-/** Copies the entries of other calls; true where there is one. An unreadable file has none. */
+/** Copies the entries of other calls, and tells whether there is one. An unreadable file has none. */
 export function keepOthers(out: Writer, current: Span, runtimeIfname: Span): bool {
   let any = false;
   const list = parse(current, say("the scratch file"));

@@ -1,6 +1,4 @@
-// What came out of one execution of a plugin: its result, or its error.
-// Source: CNI spec 1.1.0, section 5 "ADD Success" and "Error".
-
+// The end of one execution of a plugin: its result, or its error.
 import { checkResult, versionOf } from "../cni/result";
 import { Code, fail, failed, forgive } from "../fault";
 import { Fields } from "../json/fields";
@@ -10,11 +8,14 @@ import { ascii, Span } from "../text/span";
 import { say, Writer } from "../text/writer";
 
 /**
- * `outcome`: what a plugin printed and how it exited -> its result.
+ * Reads what a plugin printed and how it exited: `outcome`.
  *
- * In: `{plugin, cniVersion, exitCode, stdout, stderr, expectsResult}`; `cniVersion` is that of its conf.
- * Out: `{result?}`, JSON as text: the plugin's own bytes, with `cniVersion` added where it printed none.
- * Errors: the plugin's own code and words; 6 where it printed no result; 999 where it died without an error object.
+ * In: `{plugin, cniVersion, exitCode, stdout, stderr, expectsResult}`: `cniVersion` is that of its conf, `exitCode` from 0
+ * to 255; only ADD expects a result.
+ * Out: `{result?}`, JSON as text: the plugin's own bytes, with `cniVersion` added if it printed none.
+ * Errors: the plugin's own code and words; 1 and 6 (it printed no result, or one of a version that is not supported); 999
+ * (it failed without an error object).
+ * Source: CNI spec 1.1.0, section 5 "ADD Success" and "Error".
  */
 export function outcome(input: Value): Writer | null {
   const none = ascii("");
@@ -70,7 +71,7 @@ function pluginFailed(plugin: Span, exitCode: i32, stdout: Span, stderr: Span): 
   return fail<Writer>(number > 0 && number < 0x7fffffff ? <i32>number : Code.Internal, message);
 }
 
-/** What a plugin wrote to stderr, for the end of a message. */
+/** Returns the end of a message that says what a plugin wrote to stderr, if anything. */
 function said(stderr: Span): Span {
   const text = stderr.trim();
   return text.len === 0 ? text : say("; on stderr: ").quote(text).take();

@@ -1,66 +1,65 @@
-// Default routes, where a network selection element asks for one.
-// Source: NPWG NAD spec v1.3, section 4.1.2.1.9 "default-route".
+// Default routes, if a network selection element asks for one. Source: NPWG NAD spec v1.3, section 4.1.2.1.9.
 import { cidrFamily, Family, ipFamily, isDefaultDestination } from "../cni/address";
-import { checkResult, versionOf } from "../cni/result";
-import { RANK_INTERFACES, rank } from "../cni/version";
+import { versionOf } from "../cni/result";
+import { atLeast, Since } from "../cni/version";
 import { Code, fail } from "../fault";
-import { embedded } from "../json/embedded";
 import { Fields } from "../json/fields";
 import { isTrue, Value } from "../json/value";
 import { ascii, Span } from "../text/span";
 import { say, Writer } from "../text/writer";
 
-/** Writes the change one delegate's interface needs, if it made one and any route of it has to change. */
-export function writeRoutes(out: Writer, delegate: Value, result: Value): void {
-  const drop = delegate.present("dropDefaultRoute");
-  const gateways = delegate.present("gateways");
-  const asks = gateways !== null && gateways.isArray() && gateways.count > 0;
-  if (drop === null && !asks) return;
-  if (result.present("interfaces") === null && result.present("ips") === null) return;
-  const ifname = delegate.present("ifname");
-  if (ifname === null || !ifname.isString()) return;
-  const v4 = (drop !== null && isTrue(drop.present("v4"))) || asksFor(gateways, Family.V4);
-  const v6 = (drop !== null && isTrue(drop.present("v6"))) || asksFor(gateways, Family.V6);
-  out.open().key("ifname").json(ifname.source()).key("dropV4").bool(v4).key("dropV6").bool(v6);
-  out
-    .key("gateways")
-    .json(asks && gateways !== null ? gateways.source() : ascii("[]"))
-    .close();
+/** How the default routes of one interface have to change. */
+export class RouteChange {
+  constructor(
+    readonly v4: bool,
+    readonly v6: bool,
+    readonly gateways: Span[],
+  ) {}
+
+  write(out: Writer, ifname: Span, attachment: i32, result: Span): void {
+    out.open().key("attachment").number(attachment).key("ifname").string(ifname);
+    out.key("dropV4").bool(this.v4).key("dropV6").bool(this.v6).key("gateways").openList();
+    for (let i = 0; i < this.gateways.length; i++) out.string(this.gateways[i]);
+    out.closeList().key("result").string(result).close();
+  }
 }
 
 /**
- * `reroute`: a result whose interface had its default routes changed -> the result as it is now, so that CHECK
- * and DEL are told the truth.
+ * Returns the change that a delegate asks for; null if it asks for none, its plugins made no interface, or with a fault.
  *
- * In: `{result, dropV4, dropV6, gateways}`; `result` holds JSON as text. Out: `{result}`, likewise.
- * Errors: 6 where the result is not one, 7 where a gateway is no IP address.
+ * @param result the delegate's, in version 1.1.0
  */
-export function reroute(input: Value): Writer | null {
-  const fields = new Fields(input, ascii("the input"), Code.InvalidNetworkConfig);
-  const v4 = fields.bool("dropV4", 0);
-  const v6 = fields.bool("dropV6", 0);
-  const gateways = fields.texts("gateways");
-  const result = embedded(input, "result");
-  if (v4 < 0 || v6 < 0 || gateways === null) return null;
-  if (result === null || !checkResult(result, ascii("the result"))) {
-    return fail<Writer>(Code.DecodeFailure, say("`result` is required"));
-  }
+export function routeChange(delegate: Value, result: Value): RouteChange | null {
+  const drop = delegate.present("dropDefaultRoute");
+  const gateways = new Fields(delegate, ascii("delegate"), Code.InvalidNetworkConfig).texts("gateways");
+  if (gateways === null || (drop === null && gateways.length === 0)) return null;
+  if (result.present("interfaces") === null && result.present("ips") === null) return null;
+  let v4 = drop !== null && isTrue(drop.present("v4"));
+  let v6 = drop !== null && isTrue(drop.present("v6"));
   for (let i = 0; i < gateways.length; i++) {
-    if (ipFamily(gateways[i]) !== Family.None) continue;
-    return fail<Writer>(
-      Code.InvalidNetworkConfig,
-      say("gateway ").quote(gateways[i]).text(" is not an IP address"),
-    );
+    const family = ipFamily(gateways[i]);
+    if (family === Family.V4) v4 = true;
+    else if (family === Family.V6) v6 = true;
+    else
+      return fail<RouteChange>(
+        Code.InvalidNetworkConfig,
+        say("delegate: ").quote(gateways[i]).text(" in `gateways` is not an IP address"),
+      );
   }
-  if (rank(versionOf(result)) < RANK_INTERFACES) {
+  return new RouteChange(v4, v6, gateways);
+}
+
+/** Changes the default routes in a result as they change on its interface: CHECK and DEL have to be told the truth. */
+export function reroute(result: Value, asked: RouteChange): Span {
+  if (!atLeast(versionOf(result), Since.Interfaces)) {
     const ip4 = result.present("ip4");
     const ip6 = result.present("ip6");
-    if (ip4 !== null) change(ip4, v4 === 1, false, gateways, Family.V4);
-    if (ip6 !== null) change(ip6, false, v6 === 1, gateways, Family.V6);
+    if (ip4 !== null) change(ip4, asked.v4, false, asked.gateways, Family.V4);
+    if (ip6 !== null) change(ip6, false, asked.v6, asked.gateways, Family.V6);
   } else {
-    change(result, v4 === 1, v6 === 1, gateways, Family.None);
+    change(result, asked.v4, asked.v6, asked.gateways, Family.None);
   }
-  return new Writer().open().key("result").string(result.print()).close();
+  return result.print();
 }
 
 /** Rewrites one list of routes; `only` limits the new ones to a family. */
@@ -88,13 +87,4 @@ function change(owner: Value, v4: bool, v6: bool, gateways: Span[], only: Family
     out.key("gw").string(gateways[i]).close();
   }
   owner.set("routes", out.closeList().take());
-}
-
-function asksFor(gateways: Value | null, family: Family): bool {
-  if (gateways === null) return false;
-  for (let i = 0, all = gateways.children(); i < all.length; i++) {
-    const one = all[i];
-    if (one.isString() && ipFamily(one.text()) === family) return true;
-  }
-  return false;
 }

@@ -1,24 +1,26 @@
-// From all results of an ADD to what is told: the runtime's answer and the network-status annotation.
-// Source: NPWG NAD spec v1.3, section 5; CreateNetworkStatuses of network-attachment-definition-client.
+// From all results of an ADD to its answer and the network-status annotation.
 import { isDefaultDestination } from "../cni/address";
 import { checkResult, convertResult } from "../cni/result";
-import { Code, fail } from "../fault";
+import { Code, fail, failed } from "../fault";
 import { embedded } from "../json/embedded";
 import { Fields } from "../json/fields";
 import { parse } from "../json/parse";
-import { isTrue, itemsOf, Value } from "../json/value";
+import { isTrue, itemsOf, textOf, Value } from "../json/value";
+import { Char } from "../text/char";
 import { ascii, Span } from "../text/span";
 import { say, Writer } from "../text/writer";
-import { writeRoutes } from "./routes";
+import { reroute, routeChange } from "./routes";
 
 /**
- * `status`: the delegates of a container with their results -> the answer, network-status, and route changes.
+ * Derives the answer of an ADD, network-status and the changes of routes from all its results: `status`.
  *
- * In: `{attachments: [{delegate, result, deviceInfo?}]}`, in order; `result` and `deviceInfo` hold JSON as text.
- * Out: `{answer, networkStatus, routes}`: `answer` is the default network's result, its own bytes; `networkStatus`
- * the annotation's JSON as text; `routes` a list of `{ifname, dropV4, dropV6, gateways}`, one for each interface
- * whose default routes have to change.
- * Errors: 6 where a result is not one.
+ * In: `{attachments: [{delegate, result, deviceInfo?}, ...]}` in their order; `result` and `deviceInfo` are JSON as text.
+ * Out: `{answer?, networkStatus, routes: [{attachment, ifname, dropV4, dropV6, gateways: [address, ...], result}, ...]}`:
+ * `answer` is the default network's result, its own bytes; `networkStatus` the annotation's JSON as text; `routes` has an
+ * entry for each interface whose default routes have to change: `attachment` is its index, `result` its result with the
+ * routes as they are then, JSON as text, all else byte for byte. `answer` and `networkStatus` have those routes too.
+ * Errors: 1 and 6 (a result is not one, or of a version that is not supported), 7 (a delegate is malformed).
+ * Source: NPWG NAD spec v1.3, section 5; CreateNetworkStatuses of network-attachment-definition-client.
  */
 export function status(input: Value): Writer | null {
   const attachments = input.present("attachments");
@@ -32,14 +34,26 @@ export function status(input: Value): Writer | null {
       const delegate = one.present("delegate");
       const result = embedded(one, "result");
       if (delegate === null || result === null || !checkResult(result, ascii("a result"))) {
-        return fail<Writer>(Code.DecodeFailure, say("each attachment needs `delegate` and `result`"));
+        return fail<Writer>(
+          Code.DecodeFailure,
+          say("the input: each of `attachments` needs `delegate` and `result`"),
+        );
       }
-      if (answer === null || isTrue(delegate.present("default"))) answer = result.source();
-      const converted = convertResult(result, ascii("1.1.0"));
-      if (converted === null) return null;
-      const current = parse(converted, say("a converted result"));
-      if (current === null || !describe(networkStatus, delegate, current, one)) return null;
-      writeRoutes(routes, delegate, current);
+      let text = result.source();
+      let current = newest(result);
+      if (current === null) return null;
+      const change = routeChange(delegate, current);
+      if (failed()) return null;
+      if (change !== null) {
+        text = reroute(result, change);
+        const rerouted = parse(text, say("a result with other routes"));
+        if (rerouted === null) return null;
+        current = newest(rerouted);
+        if (current === null) return null;
+        change.write(routes, textOf(delegate, "ifname"), i, text);
+      }
+      if (answer === null || isTrue(delegate.present("default"))) answer = text;
+      if (!describe(networkStatus, delegate, current, one)) return null;
     }
   }
   const out = new Writer().open();
@@ -48,9 +62,15 @@ export function status(input: Value): Writer | null {
   return out.key("routes").json(routes.closeList().take()).close();
 }
 
-/** One entry for each of the result's interfaces in the container; where there is one interface, always one. */
+/** Returns a result in version 1.1.0, or null with a fault. */
+function newest(result: Value): Value | null {
+  const converted = convertResult(result, ascii("1.1.0"));
+  return converted === null ? null : parse(converted, say("a converted result"));
+}
+
+/** Writes an entry for each of the result's interfaces in the container; if there is one interface, always one. */
 function describe(out: Writer, delegate: Value, result: Value, attachment: Value): bool {
-  const fields = new Fields(delegate, ascii("delegate"), Code.InvalidNetworkConfig);
+  const fields = new Fields(delegate, ascii("the delegate"), Code.InvalidNetworkConfig);
   const name = fields.text("name", ascii(""));
   const deviceInfo = embedded(attachment, "deviceInfo");
   if (name === null || (deviceInfo === null && attachment.present("deviceInfo") !== null)) return false;
@@ -65,7 +85,7 @@ function describe(out: Writer, delegate: Value, result: Value, attachment: Value
     const one = all[index];
     const inContainer = hasText(one, "sandbox");
     if (single || inContainer) {
-      // The default is the interface of the first IP with a gateway; where there is none, the first.
+      // The default is the interface of the first IP with a gateway; if there is none, the first.
       const leads = single || (withGateway >= 0 ? index === withGateway : first);
       out.open().key("name").string(name);
       if (inContainer) copyText(out, one, "name", "interface");
@@ -84,7 +104,7 @@ function describe(out: Writer, delegate: Value, result: Value, attachment: Value
   return true;
 }
 
-/** The IPs of interface `index`, all with -1; those without an interface belong to the last one. */
+/** Writes the IPs of interface `index`, all with -1; those without an interface belong to the last one. */
 function writeIps(out: Writer, ips: Value | null, index: i32, isLast: bool): void {
   if (ips === null) return;
   let any = false;
@@ -97,7 +117,7 @@ function writeIps(out: Writer, ips: Value | null, index: i32, isLast: bool): voi
     if (!any) out.key("ips").openList();
     any = true;
     const text = address.text();
-    const slash = text.indexOf(0x2f);
+    const slash = text.indexOf(Char.Slash);
     out.string(slash < 0 ? text : text.slice(0, slash));
   }
   if (any) out.closeList();
@@ -114,7 +134,7 @@ function writeDns(out: Writer, dns: Value | null): void {
   out.close();
 }
 
-/** The gateways of the result's default routes. */
+/** Writes the gateways of the result's default routes. */
 function writeGateways(out: Writer, routes: Value | null): void {
   if (routes === null) return;
   let any = false;

@@ -1,8 +1,10 @@
 // Base64 with padding (RFC 4648, section 4), as Go writes a []byte.
+import { Char, isDigit } from "./char";
 import { Span } from "./span";
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+/** Returns the base64 of `bytes`. */
 export function encodeBase64(bytes: Span): Span {
   const length = ((bytes.len + 2) / 3) * 4;
   const ptr = heap.alloc(length);
@@ -15,26 +17,27 @@ export function encodeBase64(bytes: Span): Span {
       (left > 2 ? <u32>bytes.at(i + 2) : 0);
     store<u8>(at, digit(group >> 18));
     store<u8>(at, digit((group >> 12) & 63), 1);
-    store<u8>(at, left > 1 ? digit((group >> 6) & 63) : 0x3d, 2);
-    store<u8>(at, left > 2 ? digit(group & 63) : 0x3d, 3);
+    store<u8>(at, left > 1 ? digit((group >> 6) & 63) : <u8>Char.Equals, 2);
+    store<u8>(at, left > 2 ? digit(group & 63) : <u8>Char.Equals, 3);
     at += 4;
   }
   return new Span(ptr, length);
 }
 
-/** The bytes, or null where `text` is not base64. */
+/** Returns the bytes that `text` stands for, or null if it is not base64. */
 export function decodeBase64(text: Span): Span | null {
   if (text.len % 4 !== 0) return null;
   let length = (text.len / 4) * 3;
-  if (text.len > 0 && text.at(text.len - 1) === 0x3d) length--;
-  if (text.len > 0 && text.at(text.len - 2) === 0x3d) length--;
+  if (text.len > 0 && text.at(text.len - 1) === Char.Equals) length--;
+  if (text.len > 0 && text.at(text.len - 2) === Char.Equals) length--;
   const ptr = heap.alloc((text.len / 4) * 3);
   let at = ptr;
   for (let i = 0; i < text.len; i += 4) {
     let group: u32 = 0;
     for (let j = i; j < i + 4; j++) {
       const c = text.at(j);
-      const padding = c === 0x3d && j >= text.len - 2 && (j === text.len - 1 || text.at(j + 1) === 0x3d);
+      const padding =
+        c === Char.Equals && j >= text.len - 2 && (j === text.len - 1 || text.at(j + 1) === Char.Equals);
       const six = padding ? 0 : sixBits(c);
       if (six < 0) return null;
       group = (group << 6) | six;
@@ -51,10 +54,10 @@ function digit(six: u32): u8 {
   return <u8>ALPHABET.charCodeAt(six);
 }
 
-function sixBits(c: u8): i32 {
-  if (c >= 0x41 && c <= 0x5a) return c - 0x41;
-  if (c >= 0x61 && c <= 0x7a) return c - 0x47;
-  if (c >= 0x30 && c <= 0x39) return c + 4;
-  if (c === 0x2b) return 62;
-  return c === 0x2f ? 63 : -1;
+function sixBits(c: i32): i32 {
+  if (c >= Char.A && c <= Char.Z) return c - Char.A;
+  if (c >= Char.a && c <= Char.z) return c - Char.a + 26;
+  if (isDigit(c)) return c - Char._0 + 52;
+  if (c === Char.Plus) return 62;
+  return c === Char.Slash ? 63 : -1;
 }

@@ -1,4 +1,5 @@
 // Bytes in the arena, by address and length: how every text travels through the core.
+import { Char } from "./char";
 
 /** A run of bytes in linear memory. It is valid until the next `reset()`. */
 export class Span {
@@ -7,14 +8,17 @@ export class Span {
     public len: i32,
   ) {}
 
-  at(index: i32): u8 {
-    return load<u8>(this.ptr + index);
+  /** Returns the byte at `index`, which must be below `len`. */
+  at(index: i32): i32 {
+    return <i32>load<u8>(this.ptr + index);
   }
 
+  /** Returns the address behind the last byte. */
   end(): usize {
     return this.ptr + this.len;
   }
 
+  /** Returns the part from `from` to before `to`, without a copy. */
   slice(from: i32, to: i32): Span {
     return new Span(this.ptr + from, to - from);
   }
@@ -23,7 +27,7 @@ export class Span {
     return this.len === other.len && memory.compare(this.ptr, other.ptr, this.len) === 0;
   }
 
-  /** Is this exactly the ASCII `literal`? */
+  /** Tells whether this is exactly the ASCII `literal`. */
   is(literal: string): bool {
     return this.len === literal.length && this.startsWith(literal);
   }
@@ -31,20 +35,20 @@ export class Span {
   startsWith(literal: string): bool {
     if (this.len < literal.length) return false;
     for (let i = 0; i < literal.length; i++) {
-      if (this.at(i) !== <u8>literal.charCodeAt(i)) return false;
+      if (this.at(i) !== literal.charCodeAt(i)) return false;
     }
     return true;
   }
 
-  /** The first position of `byte` at or after `from`, or -1. */
-  indexOf(byte: u8, from: i32 = 0): i32 {
+  /** Returns the first position of `byte` at or after `from`, or -1. */
+  indexOf(byte: i32, from: i32 = 0): i32 {
     for (let i = from; i < this.len; i++) {
       if (this.at(i) === byte) return i;
     }
     return -1;
   }
 
-  /** Without the white space (as Unicode's ASCII part defines it) at both ends. */
+  /** Returns it without the white space at both ends: space, tab, line feed, vertical tab, form feed, carriage return. */
   trim(): Span {
     let from = 0;
     let to = this.len;
@@ -53,8 +57,8 @@ export class Span {
     return this.slice(from, to);
   }
 
-  /** The parts between occurrences of `separator`; always at least one. */
-  split(separator: u8): Span[] {
+  /** Returns the parts between occurrences of `separator`, always at least one. */
+  split(separator: i32): Span[] {
     const parts: Span[] = [];
     let from = 0;
     for (;;) {
@@ -68,11 +72,11 @@ export class Span {
   }
 }
 
-function isSpace(byte: u8): bool {
-  return byte === 0x20 || (byte >= 0x09 && byte <= 0x0d);
+function isSpace(byte: i32): bool {
+  return byte === Char.Space || (byte >= Char.Tab && byte <= Char.CarriageReturn);
 }
 
-/** The bytes of an ASCII literal. */
+/** Returns the bytes of an ASCII literal. */
 export function ascii(literal: string): Span {
   const length = literal.length;
   const ptr = heap.alloc(length);

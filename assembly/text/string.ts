@@ -1,30 +1,32 @@
 // Unescapes JSON strings. The parser has checked them, so every escape here is well formed.
+import { Char, isDigit, lower } from "./char";
 import { Span } from "./span";
 
-/** The UTF-8 text of `raw`, which stands between a string's quotes. Copies only when there is an escape. */
+/** Returns the UTF-8 text of `raw`, which stands between a string's quotes. Copies only if there is an escape. */
 export function decodeString(raw: Span): Span {
-  let i = raw.indexOf(0x5c);
+  let i = raw.indexOf(Char.Backslash);
   if (i < 0) return raw;
   const ptr = heap.alloc(raw.len); // no escape is shorter than what it stands for
   memory.copy(ptr, raw.ptr, i);
   let length = i;
   while (i < raw.len) {
     const c = raw.at(i);
-    if (c !== 0x5c) {
-      store<u8>(ptr + length++, c);
+    if (c !== Char.Backslash) {
+      store<u8>(ptr + length++, <u8>c);
       i++;
       continue;
     }
     const escape = raw.at(i + 1);
     i += 2;
-    if (escape !== 0x75) {
-      store<u8>(ptr + length++, unescaped(escape));
+    if (escape !== Char.u) {
+      store<u8>(ptr + length++, <u8>unescaped(escape));
       continue;
     }
     let point = hex4(raw, i);
     i += 4;
     if (point >= 0xd800 && point < 0xe000) {
-      const paired = point < 0xdc00 && i + 6 <= raw.len && raw.at(i) === 0x5c && raw.at(i + 1) === 0x75;
+      const paired =
+        point < 0xdc00 && i + 6 <= raw.len && raw.at(i) === Char.Backslash && raw.at(i + 1) === Char.u;
       const low: u32 = paired ? hex4(raw, i + 2) : 0;
       if (low >= 0xdc00 && low < 0xe000) {
         point = 0x10000 + ((point - 0xd800) << 10) + (low - 0xdc00);
@@ -38,18 +40,18 @@ export function decodeString(raw: Span): Span {
   return new Span(ptr, length);
 }
 
-function unescaped(escape: u8): u8 {
+function unescaped(escape: i32): i32 {
   switch (escape) {
-    case 0x62:
-      return 0x08;
-    case 0x66:
-      return 0x0c;
-    case 0x6e:
-      return 0x0a;
-    case 0x72:
-      return 0x0d;
-    case 0x74:
-      return 0x09;
+    case Char.b:
+      return Char.Backspace;
+    case Char.f:
+      return Char.FormFeed;
+    case Char.n:
+      return Char.LineFeed;
+    case Char.r:
+      return Char.CarriageReturn;
+    case Char.t:
+      return Char.Tab;
     default:
       return escape; // " \ /
   }
@@ -59,7 +61,7 @@ function hex4(text: Span, at: i32): u32 {
   let value: u32 = 0;
   for (let i = at; i < at + 4; i++) {
     const c = text.at(i);
-    value = (value << 4) | (c <= 0x39 ? c - 0x30 : (c | 0x20) - 0x57);
+    value = (value << 4) | <u32>(isDigit(c) ? c - Char._0 : lower(c) - Char.a + 10);
   }
   return value;
 }

@@ -1,26 +1,30 @@
-// Builds output: plain text for messages, JSON for documents. Commas are its own business.
+// Builds output: plain text for messages, JSON for documents, with the commas that are due.
+import { Char } from "./char";
 import { Span } from "./span";
 
-const QUOTE_LIMIT = 120; // bytes of foreign text that a message repeats
+const MAX_QUOTE_BYTES = 120; // of foreign text that a message repeats
 
+/** Collects bytes; every method returns the writer itself, for chains. */
 export class Writer {
   private ptr: usize = 0;
   private capacity: i32 = 0;
   private length: i32 = 0;
   private comma: bool = false;
 
+  /** Returns all bytes written so far, without a copy. */
   take(): Span {
     return new Span(this.ptr, this.length);
   }
 
-  byte(value: u8): Writer {
+  /** Writes one byte. */
+  byte(value: i32): Writer {
     this.reserve(1);
-    store<u8>(this.ptr + this.length, value);
+    store<u8>(this.ptr + this.length, <u8>value);
     this.length++;
     return this;
   }
 
-  /** ASCII text as it is. */
+  /** Writes ASCII text as it is. */
   text(literal: string): Writer {
     const count = literal.length;
     this.reserve(count);
@@ -31,7 +35,7 @@ export class Writer {
     return this;
   }
 
-  /** Bytes as they are. */
+  /** Writes bytes as they are. */
   span(bytes: Span): Writer {
     this.reserve(bytes.len);
     memory.copy(this.ptr + this.length, bytes.ptr, bytes.len);
@@ -39,97 +43,100 @@ export class Writer {
     return this;
   }
 
+  /** Writes an integer in decimal. */
   int(value: i64): Writer {
-    if (value < 0) this.byte(0x2d);
+    if (value < 0) this.byte(Char.Minus);
     let rest: u64 = value < 0 ? 0 - <u64>value : <u64>value;
     let unit: u64 = 1;
     while (rest / unit >= 10) unit *= 10;
     for (; unit > 0; unit /= 10) {
-      this.byte(0x30 + <u8>(rest / unit));
+      this.byte(Char._0 + <i32>(rest / unit));
       rest %= unit;
     }
     return this;
   }
 
-  /** Foreign text in a message: in quotes, cut when long (never inside a UTF-8 sequence). */
+  /** Writes foreign text into a message: in quotes, cut if it is long, but never inside a UTF-8 sequence. */
   quote(bytes: Span): Writer {
     let shown = bytes.len;
-    if (shown > QUOTE_LIMIT) {
-      shown = QUOTE_LIMIT;
+    if (shown > MAX_QUOTE_BYTES) {
+      shown = MAX_QUOTE_BYTES;
       while (shown > 0 && (bytes.at(shown) & 0xc0) === 0x80) shown--;
     }
-    this.byte(0x22).span(bytes.slice(0, shown));
+    this.byte(Char.Quote).span(bytes.slice(0, shown));
     if (shown < bytes.len) this.text("...");
-    return this.byte(0x22);
+    return this.byte(Char.Quote);
   }
 
-  // JSON
+  // JSON: each writes one token, with the comma before it if one is due.
 
   open(): Writer {
-    return this.opening(0x7b);
+    return this.opening(Char.OpenBrace);
   }
 
   close(): Writer {
-    return this.closing(0x7d);
+    return this.closing(Char.CloseBrace);
   }
 
   openList(): Writer {
-    return this.opening(0x5b);
+    return this.opening(Char.OpenBracket);
   }
 
   closeList(): Writer {
-    return this.closing(0x5d);
+    return this.closing(Char.CloseBracket);
   }
 
   key(literal: string): Writer {
     this.separate();
-    this.byte(0x22).text(literal).text('":');
+    this.byte(Char.Quote).text(literal).text('":');
     this.comma = false;
     return this;
   }
 
-  /** A key that is foreign text. */
+  /** Writes a key that is foreign text. */
   keySpan(name: Span): Writer {
     this.string(name);
-    this.byte(0x3a);
+    this.byte(Char.Colon);
     this.comma = false;
     return this;
   }
 
-  /** A JSON value that is already JSON. */
+  /** Writes a value that is already JSON. */
   json(value: Span): Writer {
     this.separate();
     this.span(value);
     return this.valued();
   }
 
+  /** Writes a string, with the escapes it needs. */
   string(value: Span): Writer {
     this.separate();
     this.reserve(value.len + 2);
-    this.byte(0x22);
+    this.byte(Char.Quote);
     let from = 0;
     for (let i = 0; i < value.len; i++) {
       const c = value.at(i);
-      if (c !== 0x22 && c !== 0x5c && c >= 0x20) continue;
+      if (c !== Char.Quote && c !== Char.Backslash && c >= Char.Space) continue;
       this.span(value.slice(from, i));
       from = i + 1;
-      this.byte(0x5c);
-      if (c === 0x22 || c === 0x5c) this.byte(c);
-      else if (c === 0x0a) this.byte(0x6e);
-      else if (c === 0x0d) this.byte(0x72);
-      else if (c === 0x09) this.byte(0x74);
+      this.byte(Char.Backslash);
+      if (c === Char.Quote || c === Char.Backslash) this.byte(c);
+      else if (c === Char.LineFeed) this.byte(Char.n);
+      else if (c === Char.CarriageReturn) this.byte(Char.r);
+      else if (c === Char.Tab) this.byte(Char.t);
       else
         this.text("u00")
           .hex(c >> 4)
           .hex(c & 15);
     }
-    this.span(value.slice(from, value.len)).byte(0x22);
+    this.span(value.slice(from, value.len)).byte(Char.Quote);
     return this.valued();
   }
 
+  /** Writes a string that needs no escape. */
   literal(value: string): Writer {
     this.separate();
-    this.byte(0x22).text(value).byte(0x22);
+    this.byte(Char.Quote).text(value).byte(Char.Quote);
     return this.valued();
   }
 
@@ -145,24 +152,24 @@ export class Writer {
     return this.valued();
   }
 
-  private hex(digit: u8): Writer {
-    return this.byte(digit < 10 ? 0x30 + digit : 0x57 + digit);
+  private hex(digit: i32): Writer {
+    return this.byte(digit < 10 ? Char._0 + digit : Char.a - 10 + digit);
   }
 
-  private opening(bracket: u8): Writer {
+  private opening(bracket: i32): Writer {
     this.separate();
     this.byte(bracket);
     this.comma = false;
     return this;
   }
 
-  private closing(bracket: u8): Writer {
+  private closing(bracket: i32): Writer {
     this.byte(bracket);
     return this.valued();
   }
 
   private separate(): void {
-    if (this.comma) this.byte(0x2c);
+    if (this.comma) this.byte(Char.Comma);
   }
 
   private valued(): Writer {
@@ -184,4 +191,9 @@ export class Writer {
 /** Begins a message. */
 export function say(literal: string): Writer {
   return new Writer().text(literal);
+}
+
+/** Begins a message on what `what` names: `<what>: `. */
+export function about(what: Span): Writer {
+  return new Writer().span(what).text(": ");
 }

@@ -1,28 +1,36 @@
 // ADD: attaches a container to all its networks, or to none.
+//
+// How it works: everything that can be refused is refused first, while nothing has been done. Then the scratch file names
+// all delegates, and is on disk before the first of them runs: whatever kills this process from there on, a DEL finds them.
+// Each delegate's result goes to the cache while the next one runs. If a delegate fails, all that were begun are undone in
+// reverse, the failed one too, as it may have done half of its work. The scratch file stays for the runtime's DEL. A
+// retried ADD starts by undoing what it finds under the same container and interface name.
 import type { Pod } from "../cluster/cluster.ts";
 import type { Delegate, Network } from "../core/index.ts";
 import { offerDeviceInfo, readDeviceInfo } from "../device/deviceinfo.ts";
 import { Fault } from "../fault.ts";
 import { type Attachment, type Call, subjectOf } from "./call.ts";
 import { undo } from "./del.ts";
-import { tellAdded, tellFailed } from "./events.ts";
+import { recordAttached, recordFailed } from "./events.ts";
 import { addDelegate, inOrder, requirePlugins } from "./execute.ts";
 import { confNetworks, podNetworks } from "./networks.ts";
 import { findPod, isPod } from "./pod.ts";
 import { waitUntilReady } from "./readiness.ts";
 import { recover } from "./recover.ts";
+import { remember, rememberRoutes } from "./remember.ts";
 import { changeRoutes } from "./routes.ts";
+import type { Trouble } from "./undeletable.ts";
 
-/** Where the pod's user reads what it got: NPWG NAD spec v1.3, section 5. */
+/** The annotation in which the pod's user reads the result. Source: NPWG NAD spec v1.3, section 5. */
 const NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status";
 
 /** Returns the result for the runtime: the default network's, as text. */
 export async function add(call: Call): Promise<string> {
   try {
     await waitUntilReady(call);
-    const finding = isPod(call) ? settled(findPod(call)) : undefined;
-    // What needs no pod is done while the API server is asked for it.
-    if (finding) await call.cluster?.connecting();
+    const finding = isPod(call) ? awaitedLater(findPod(call)) : undefined;
+    // All that needs no pod is done while the API server is asked for it.
+    if (finding) await call.cluster?.startConnecting();
     call.host.prepare();
     const scratch = await clearLeftovers(call);
     if (!finding) return (await attach(call, await confNetworks(call), scratch)).answer;
@@ -36,15 +44,15 @@ export async function add(call: Call): Promise<string> {
 async function addPod(call: Call, pod: Pod, scratch: string | undefined): Promise<string> {
   try {
     const { answer, attachments } = await attach(call, await podNetworks(call, pod), scratch, pod);
-    await tellAdded(call, pod, attachments);
+    await recordAttached(call, pod, attachments);
     return answer;
   } catch (error) {
-    await tellFailed(call, pod, Fault.of(error));
+    await recordFailed(call, pod, Fault.of(error));
     throw error;
   }
 }
 
-/** As Multus: the pod was deleted while its sandbox was being made, so there is nothing to do, and no one to tell. */
+/** As Multus: the pod was deleted while its sandbox was being made, so there is nothing to do. */
 function goneResult({ log, runtime, settings }: Call): string {
   log.write("verbose", `ADD ${subjectOf(runtime)}: the pod is gone, so nothing is attached`);
   return JSON.stringify({
@@ -54,7 +62,7 @@ function goneResult({ log, runtime, settings }: Call): string {
   });
 }
 
-/** @param scratch what the container's scratch file has in it already */
+/** @param scratch the container's scratch file as it is now */
 async function attach(call: Call, networks: Network[], scratch: string | undefined, pod?: Pod) {
   const { core, runtime, settings, state } = call;
   const plan = core.plan({ runtime, networks, runtimeConfig: settings.runtimeConfig, scratch });
@@ -64,25 +72,29 @@ async function attach(call: Call, networks: Network[], scratch: string | undefin
 
   const begun = new Set<Delegate>();
   const attached = new Map<Delegate, Attachment>();
+  const refused = new Set<string>();
   const written: Promise<void>[] = [];
   const begin = async (delegate: Delegate) => {
     begun.add(delegate);
     const attachment = await attachOne(call, delegate).catch((error: unknown) => {
-      throw Fault.of(error).during(`network ${delegate.name} on ${delegate.ifname}`);
+      const fault = Fault.of(error);
+      if (fault.cause !== ("no answer" satisfies Trouble)) refused.add(delegate.cacheFile);
+      throw fault.during(`network ${delegate.name} on ${delegate.ifname}`);
     });
     attached.set(delegate, attachment);
     // The disk works while the next delegate does; the reply waits for both.
-    written.push(settled(remember(call, attachment)));
+    written.push(awaitedLater(remember(call, attachment)));
   };
   try {
     await inOrder(plan.delegates, settings.attach, begin);
     await Promise.all(written);
-    const attachments = plan.delegates.flatMap((delegate) => attached.get(delegate) ?? []);
-    for (const changed of await changeRoutes(call, attachments)) await remember(call, changed);
+    const added = plan.delegates.flatMap((delegate) => attached.get(delegate) ?? []);
+    const { answer = "", networkStatus, routes } = core.status({ attachments: added });
+    await changeRoutes(call, routes);
+    const attachments = await rememberRoutes(call, added, routes);
     for (const { delegate, result } of attachments) {
       call.log.write("verbose", `ADD ${subjectOf(runtime)} ${delegate.name} ${delegate.ifname}: ${result}`);
     }
-    const { answer = "", networkStatus } = core.status({ attachments });
     if (pod && networkStatus !== "[]") await publish(call, pod, networkStatus);
     return { answer, attachments };
   } catch (error) {
@@ -91,6 +103,7 @@ async function attach(call: Call, networks: Network[], scratch: string | undefin
     await undo(
       call,
       undone.map((delegate) => ({ ...delegate, result: attached.get(delegate)?.result })),
+      { isKnown: true, refused },
     );
     throw error;
   }
@@ -103,25 +116,20 @@ async function attachOne(call: Call, delegate: Delegate): Promise<Attachment> {
   return { delegate, result, ...(deviceInfo === undefined ? {} : { deviceInfo }) };
 }
 
-/** A pod that was deleted meanwhile has nobody who reads it; its sandbox is about to be deleted too. */
+/** If the pod was deleted meanwhile, its sandbox is about to be deleted too. */
 async function publish({ cluster, log, runtime }: Call, pod: Pod, networkStatus: string): Promise<void> {
   const done = await cluster?.annotate(pod, { [NETWORK_STATUS]: networkStatus });
   if (!done) log.write("verbose", `ADD ${subjectOf(runtime)}: the pod was deleted meanwhile`);
 }
 
-/** What fails is reported where it is awaited, not before. */
-function settled<T>(work: Promise<T>): Promise<T> {
+/** Lets a failure be reported when it is awaited, not before. */
+function awaitedLater<T>(work: Promise<T>): Promise<T> {
   work.catch(() => undefined);
   return work;
 }
 
-async function remember({ core, runtime, state }: Call, { delegate, result }: Attachment): Promise<void> {
-  const { name, text } = core.remember({ delegate, result, runtime });
-  await state.writeCache(name, text);
-}
-
 /**
- * Undoes what an ADD that died left behind under the same container and interface name. Returns the container's
+ * Undoes the attachments that an ADD that died left under the same container and interface name. Returns the container's
  * scratch file, which may have entries under another interface name.
  */
 async function clearLeftovers(call: Call): Promise<string | undefined> {
@@ -133,7 +141,7 @@ async function clearLeftovers(call: Call): Promise<string | undefined> {
       "error",
       `${subjectOf(runtime)} was attached before, by an ADD that did not end: it is undone`,
     );
-    const [fault] = await undo(call, delegates);
+    const [fault] = await undo(call, delegates, { isKnown: true });
     if (fault) throw fault.during("undoing an earlier ADD");
   }
   return (await state.read(runtime.containerId)).scratch;

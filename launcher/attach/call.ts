@@ -1,5 +1,7 @@
 // One call of the runtime, and the ports it is carried out with. Every verb takes one of these.
+import type { Clock } from "../clock.ts";
 import type { Cluster } from "../cluster/cluster.ts";
+import type { BuiltIn } from "../cni/builtin.ts";
 import type { Core, Delegate, Runtime, Settings } from "../core/index.ts";
 import type { Host } from "../host/host.ts";
 import type { Log } from "../log/log.ts";
@@ -10,24 +12,27 @@ export interface Call {
   host: Host;
   /** Absent on a node without Kubernetes. */
   cluster: Cluster | undefined;
+  clock: Clock;
   state: State;
   log: Log;
   settings: Settings;
   runtime: Runtime;
   /** The environment that delegates inherit. */
   env: Record<string, string>;
-  /** Where delegates are looked for: binDir, then the runtime's CNI_PATH. */
+  /** The directories with delegates: binDir, then the runtime's CNI_PATH. */
   pluginDirs: string[];
+  /** The plugins that need no executable. */
+  builtIns: readonly BuiltIn[];
 }
 
-/** One delegate that was added: what its last plugin answered, and the device-info of its device, as text. */
+/** One delegate that was added, with its last plugin's result and the device-info of its device, as JSON. */
 export interface Attachment {
   delegate: Delegate;
   result: string;
   deviceInfo?: string;
 }
 
-/** The pod, as far as the runtime says it in CNI_ARGS; all empty where there is none. */
+/** The pod, as far as the runtime says it in CNI_ARGS; all empty if there is none. */
 export function podOf(args: string): { namespace: string; name: string; uid: string } {
   const values = new Map(args.split(";").map(splitPair));
   return {
@@ -37,7 +42,7 @@ export function podOf(args: string): { namespace: string; name: string; uid: str
   };
 }
 
-/** How a message names the container: by its pod where that is known. */
+/** Names the container in a message: by its pod, if that is known. */
 export function subjectOf({ containerId, args }: Runtime): string {
   const { namespace, name } = podOf(args);
   return name === "" ? `container ${containerId}` : `pod ${namespace}/${name}`;

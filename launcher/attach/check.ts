@@ -14,7 +14,7 @@ export async function check(call: Call): Promise<void> {
   }
   for (const delegate of delegates) {
     const what = `CHECK ${subjectOf(runtime)}, network ${delegate.name} on ${delegate.ifname}`;
-    if (delegate.disableCheck || !hasCheck(delegate.cniVersion)) {
+    if (!delegate.verbs.includes("CHECK")) {
       log.write("verbose", `${what}: left out`);
       continue;
     }
@@ -25,9 +25,4 @@ export async function check(call: Call): Promise<void> {
       throw Fault.of(error).during(what);
     });
   }
-}
-
-/** CHECK came with 0.4.0. */
-function hasCheck(cniVersion: string): boolean {
-  return !/^$|^0\.[123]\./.test(cniVersion);
 }

@@ -1,37 +1,37 @@
 // The networks that the conf gives every container: inline, by name, by file or by directory.
 // Source: multus-cni docs/configuration.md, "Using clusterNetwork"; CNI spec 1.1.0, section 1, for subdirectories.
 import { basename, dirname, extname } from "node:path";
-import type { NetworkAttachmentDefinition, Patience } from "../cluster/cluster.ts";
-import type { Network } from "../core/index.ts";
+import type { NetworkAttachmentDefinition, TimeLimit } from "../cluster/cluster.ts";
+import type { ResourceNetwork } from "../device/allocation.ts";
 import { Code, Fault } from "../fault.ts";
+import { CONF_EXTENSIONS } from "../paths.ts";
 import type { Call } from "./call.ts";
-
-/** A network, with the resource that its pods' devices come from, if any. */
-export type Source = Network & { resourceName?: string };
 
 /** Says which devices a network needs; see the device-plugin part of the NPWG NAD spec v1.3, section 3.4. */
 const RESOURCE_NAME = "k8s.v1.cni.cncf.io/resourceName";
 
-const CONF_EXTENSIONS = [".conf", ".conflist", ".json"];
-
 /** The network the container's own interface is in, unless its pod asks for another. */
-export async function clusterNetwork(call: Call, patience?: Patience): Promise<Source> {
+export async function clusterNetwork(call: Call, limit?: TimeLimit): Promise<ResourceNetwork> {
   const { settings } = call;
-  if (settings.clusterNetwork !== "") return namedNetwork(call, settings.clusterNetwork, patience);
+  if (settings.clusterNetwork !== "") return namedNetwork(call, settings.clusterNetwork, limit);
   return inlineNetwork(call, 0);
 }
 
 /** Those that come after it: further `delegates`, or the `defaultNetworks`, which pods of the system go without. */
-export function furtherNetworks(call: Call, namespace: string, patience?: Patience): Promise<Source[]> {
+export function furtherNetworks(
+  call: Call,
+  namespace: string,
+  limit?: TimeLimit,
+): Promise<ResourceNetwork[]> {
   const { settings } = call;
   if (settings.clusterNetwork === "") {
     return Promise.all(settings.delegates.slice(1).map((_, index) => inlineNetwork(call, index + 1)));
   }
   const names = settings.systemNamespaces.includes(namespace) ? [] : settings.defaultNetworks;
-  return Promise.all(names.map((name) => namedNetwork(call, name, patience)));
+  return Promise.all(names.map((name) => namedNetwork(call, name, limit)));
 }
 
-function inlineNetwork({ settings }: Call, index: number): Source {
+function inlineNetwork({ settings }: Call, index: number): ResourceNetwork {
   return {
     conf: settings.delegates[index] ?? "",
     source: `delegates[${index}] of the conf`,
@@ -40,13 +40,13 @@ function inlineNetwork({ settings }: Call, index: number): Source {
 }
 
 /** One name of `clusterNetwork` or `defaultNetworks`: a NAD, the `name` in a conf file, a directory, a file. */
-async function namedNetwork(call: Call, name: string, patience?: Patience): Promise<Source> {
+async function namedNetwork(call: Call, name: string, limit?: TimeLimit): Promise<ResourceNetwork> {
   const { cluster, host, settings } = call;
   if (name.includes("/")) {
     const file = (await host.isDirectory(name)) ? await firstConf(call, name) : name;
     return fromFile(call, file);
   }
-  const nad = await cluster?.nad(settings.multusNamespace, name, patience);
+  const nad = await cluster?.nad(settings.multusNamespace, name, limit);
   if (nad) return nadNetwork(call, nad);
   const file = await confNamed(call, name);
   if (file !== undefined) return fromFile(call, file);
@@ -57,8 +57,8 @@ async function namedNetwork(call: Call, name: string, patience?: Patience): Prom
   );
 }
 
-/** What a NetworkAttachmentDefinition says: a conf, or, where it has none, the name of one in confDir. */
-export async function nadNetwork(call: Call, nad: NetworkAttachmentDefinition): Promise<Source> {
+/** The network of a NetworkAttachmentDefinition: its conf or, if it has none, the one of that name in confDir. */
+export async function nadNetwork(call: Call, nad: NetworkAttachmentDefinition): Promise<ResourceNetwork> {
   const title = `${nad.namespace}/${nad.name}`;
   const resourceName = nad.annotations[RESOURCE_NAME];
   const about = { name: title, ...(resourceName ? { resourceName } : {}) };
@@ -90,10 +90,13 @@ async function confFiles({ host }: Call, dir: string): Promise<string[]> {
 async function firstConf(call: Call, dir: string): Promise<string> {
   const [first] = await confFiles(call, dir);
   if (first !== undefined) return first;
-  throw new Fault(Code.invalidNetworkConfig, `there is no conf in ${dir}: put a .conf or .conflist there`);
+  throw new Fault(
+    Code.invalidNetworkConfig,
+    `cannot choose a conf in ${dir}: there is none; put a .conf or .conflist there`,
+  );
 }
 
-/** The `name` in a conf file; undefined in a broken one, which must not hide the file that is looked for. */
+/** The `name` in a conf file; undefined in a broken one, which must not hide the right file. */
 async function nameIn({ core, host, log }: Call, path: string): Promise<string | undefined> {
   try {
     return core.describe({ conf: (await host.read(path)) ?? "", source: path }).name;
@@ -104,9 +107,13 @@ async function nameIn({ core, host, log }: Call, path: string): Promise<string |
 }
 
 /** The conf in a file; of a conflist, with the plugins of its subdirectory at the end. */
-async function fromFile(call: Call, path: string): Promise<Source> {
+async function fromFile(call: Call, path: string): Promise<ResourceNetwork> {
   const conf = await call.host.read(path);
-  if (conf === undefined) throw new Fault(Code.invalidNetworkConfig, `conf file ${path} does not exist`);
+  if (conf === undefined)
+    throw new Fault(
+      Code.invalidNetworkConfig,
+      `cannot read conf file ${path}: it does not exist; correct the path, or create it`,
+    );
   const { list, name, loadOnlyInlinedPlugins } = call.core.describe({ conf, source: path });
   if (!list || loadOnlyInlinedPlugins || name === "") return { conf, source: path };
   return { conf: await chain(call, conf, path, `${dirname(path)}/${name}`), source: path };
@@ -120,8 +127,8 @@ async function chain(call: Call, conf: string, source: string, dir: string): Pro
   return call.core.describe({ conf, source: `${source} with ${dir}`, plugins }).conf;
 }
 
-/** The chain that runs beside all networks, where it is asked for and has plugins (`auxiliaryCNIChainName`). */
-export async function auxiliaryNetwork(call: Call): Promise<Source | undefined> {
+/** The chain that runs beside all networks, if it is asked for and has plugins (`auxiliaryCNIChainName`). */
+export async function auxiliaryNetwork(call: Call): Promise<ResourceNetwork | undefined> {
   const { auxiliaryCNIChainName: name, clusterNetwork, cniVersion } = call.settings;
   if (name === "") return undefined;
   if (!clusterNetwork.includes("/") || name !== basename(name)) {

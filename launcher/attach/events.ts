@@ -1,13 +1,13 @@
-// What the pod's user reads in its events.
-import { MAX_MESSAGE, type Pod } from "../cluster/cluster.ts";
+// The events that a pod's user reads.
+import { MAX_EVENT_MESSAGE_BYTES, type Pod } from "../cluster/cluster.ts";
 import type { Fault } from "../fault.ts";
 import type { Attachment, Call } from "./call.ts";
 
 /**
- * What the pod got, each interface in Multus's words: its name, its addresses, its network. In one event, as far as they
- * fit: an event for each would cost a node that starts 100 pods hundreds of requests.
+ * Records the pod's attachments, each interface in Multus's words: its name, its addresses, its network. In one event, as far as
+ * they fit: an event for each would cost a node that starts 100 pods hundreds of requests.
  */
-export async function tellAdded({ cluster }: Call, pod: Pod, attachments: Attachment[]): Promise<void> {
+export async function recordAttached({ cluster }: Call, pod: Pod, attachments: Attachment[]): Promise<void> {
   const parts = attachments.flatMap(({ delegate, result }) => {
     const addresses = addressesOf(result);
     if (addresses === undefined) return []; // no interface was made
@@ -15,20 +15,20 @@ export async function tellAdded({ cluster }: Call, pod: Pod, attachments: Attach
   });
   while (parts.length > 0) {
     let message = `Add ${parts.shift()}`;
-    while (parts[0] !== undefined && Buffer.byteLength(message + parts[0]) < MAX_MESSAGE) {
+    while (parts[0] !== undefined && Buffer.byteLength(message + parts[0]) < MAX_EVENT_MESSAGE_BYTES) {
       message += `, ${parts.shift()}`;
     }
-    await cluster?.tell(pod, { type: "Normal", reason: "AddedInterface", message });
+    await cluster?.recordEvent(pod, { type: "Normal", reason: "AddedInterface", message });
   }
 }
 
-/** Why the pod stays in ContainerCreating, and what to do. */
-export async function tellFailed({ cluster }: Call, pod: Pod, fault: Fault): Promise<void> {
+/** Records why the pod stays in ContainerCreating, and what to do. */
+export async function recordFailed({ cluster }: Call, pod: Pod, fault: Fault): Promise<void> {
   const reason = fault.reason ?? "FailedToAttachNetworks";
-  await cluster?.tell(pod, { type: "Warning", reason, message: fault.message });
+  await cluster?.recordEvent(pod, { type: "Warning", reason, message: fault.message });
 }
 
-/** The addresses in a result of any version; undefined where it has neither interfaces nor addresses. */
+/** The addresses in a result of any version; undefined if it has neither interfaces nor addresses. */
 function addressesOf(result: string): string[] | undefined {
   const { interfaces, ips, ip4, ip6 } = JSON.parse(result) as {
     interfaces?: unknown[];

@@ -1,18 +1,16 @@
 // One delegate, for one verb: its plugins executed in their order.
 // Source: CNI spec 1.1.0, section 3 "Lifecycle & Ordering".
+import type { BuiltIn, PluginCall } from "../cni/builtin.ts";
+import { parametersOf } from "../cni/parameters.ts";
 import type { Delegate, Invocation } from "../core/index.ts";
 import { Code, Fault } from "../fault.ts";
-import { isAttached, runSriov } from "../sriov/plugin.ts";
+import type { Execution } from "../host/host.ts";
 import type { Call } from "./call.ts";
-
-/** The plugin that begins an auxiliary chain. It changes nothing, so where it is not installed it needs no process. */
-const PASSTHRU = "passthru";
-/** The plugin that needs no process. An executable of the first name counts before it; the second is always this one. */
-const SRIOV = ["sriov", "plexus-sriov"];
+import type { Trouble } from "./undeletable.ts";
 
 /**
- * Does `work` for each delegate, the default network's first; where the conf asks for it, for all others at the same time.
- * Throws what went wrong with the first of them that failed, by their order, when all that was begun has ended.
+ * Does `work` for each delegate, the default network's first; if the conf asks for it, for all others at the same time.
+ * Throws the error of the first of them that failed, by their order, when all that was begun has ended.
  */
 export async function inOrder(
   delegates: Delegate[],
@@ -39,11 +37,20 @@ export async function addDelegate(call: Call, delegate: Delegate): Promise<strin
   return result;
 }
 
-/** DEL through the chain, last plugin first. The first failure ends it, as libcni has it; a later DEL repeats all. */
-export async function delDelegate(call: Call, delegate: Delegate): Promise<void> {
+/**
+ * DEL through the chain, last plugin first. Goes on past a plugin that fails, so that the others release what they have;
+ * returns the failures, each with its `Trouble` as cause.
+ */
+export async function delDelegate(call: Call, delegate: Delegate): Promise<Fault[]> {
+  const faults: Fault[] = [];
   for (const plugin of [...delegate.plugins.keys()].reverse()) {
-    await execute(call, "DEL", delegate, plugin, { prevResult: delegate.result });
+    try {
+      await execute(call, "DEL", delegate, plugin, { prevResult: delegate.result });
+    } catch (error) {
+      faults.push(Fault.of(error));
+    }
   }
+  return faults;
 }
 
 /** CHECK through the chain, against the cached result. */
@@ -73,7 +80,7 @@ export async function gcDelegate(call: Call, delegate: Delegate, validAttachment
   return faults;
 }
 
-/** Throws where an executable of `delegates` is nowhere to be found, so that nothing is begun that cannot be done. */
+/** Throws if a plugin of `delegates` is nowhere to be found, so that nothing is begun that cannot be done. */
 export async function requirePlugins(
   call: Call,
   delegates: Delegate[],
@@ -81,10 +88,19 @@ export async function requirePlugins(
 ): Promise<void> {
   for (const delegate of delegates) {
     for (const name of delegate.plugins) {
-      if (name === PASSTHRU || SRIOV.includes(name)) continue;
-      if ((await find(call, name)) === undefined) throw notFound(call, delegate, name, code);
+      if (builtIn(call, name) || (await find(call, name)) !== undefined) continue;
+      throw notFound(call, delegate, name, code);
     }
   }
+}
+
+/** Plugins that call other plugins by a conf of their own: with one of these as a delegate, a conf could lead back to us. */
+const META_PLUGINS = ["plexus", "plexus-shim", "multus", "multus-shim"];
+
+/** What one execution is given beside the conf. */
+interface Given {
+  prevResult?: string | undefined;
+  validAttachments?: string;
 }
 
 async function execute(
@@ -92,79 +108,100 @@ async function execute(
   verb: string,
   delegate: Delegate,
   plugin: number,
-  given: { prevResult?: string | undefined; validAttachments?: string },
+  given: Given,
 ): Promise<string | undefined> {
-  const { core, host, log, pluginDirs, runtime, settings } = call;
-  const invocation = core.invoke({ verb, plugin, delegate, runtime, ...given });
+  const { core, log, runtime } = call;
+  const invocation = await blaming("refused conf", async () =>
+    core.invoke({ verb, plugin, delegate, runtime, ...given }),
+  );
+  const what = `${verb} ${delegate.name} ${delegate.ifname}`;
   const path = await find(call, invocation.plugin);
-  if (SRIOV.includes(invocation.plugin) && (await isBuiltIn(call, verb, delegate, invocation.plugin, path))) {
-    log.write(
-      "debug",
-      `${verb} ${delegate.name} ${delegate.ifname}: built-in ${invocation.plugin} ${invocation.stdin}`,
-    );
-    return runSriov({ ...sriovRequest(call, verb, invocation), deviceInfoFile: delegate.deviceInfoFile });
+  const ours = builtIn(call, invocation.plugin);
+  if (ours) {
+    const request = pluginCall(call, invocation, delegate, given.prevResult);
+    if (path === undefined || (await ours.replaces(invocation.plugin, request))) {
+      log.write("debug", `${what}: built-in ${invocation.plugin} ${invocation.stdin}`);
+      return blaming("plugin's error", () => ours.run(request));
+    }
   }
-  if (path === undefined) {
-    if (invocation.plugin === PASSTHRU)
-      return verb === "ADD" ? (given.prevResult ?? emptyResult(delegate)) : undefined;
-    throw notFound(call, delegate, invocation.plugin, Code.invalidNetworkConfig);
-  }
-  log.write("debug", `${verb} ${delegate.name} ${delegate.ifname}: ${path} ${invocation.stdin}`);
-  const { exitCode, stdout, stderr } = await host.execute(path, {
-    env: { ...call.env, ...invocation.env, CNI_PATH: pluginDirs.join(":") },
-    stdin: invocation.stdin,
-    timeout: settings.delegateTimeoutSeconds * 1000,
-  });
-  log.write("debug", `${verb} ${delegate.name} ${delegate.ifname}: exit ${exitCode}, ${stdout} ${stderr}`);
-  return core.outcome({
-    plugin: invocation.plugin,
-    cniVersion: delegate.cniVersion,
-    exitCode,
-    stdout,
-    stderr,
-    expectsResult: verb === "ADD",
-  });
-}
-
-/** Whatever is installed by now: what the built-in plugin has attached, it detaches. */
-async function isBuiltIn(
-  { host, runtime, settings }: Call,
-  verb: string,
-  { ifname }: Delegate,
-  name: string,
-  path: string | undefined,
-): Promise<boolean> {
-  if (name !== "sriov" || path === undefined) return true;
-  return (
-    verb !== "ADD" && verb !== "GC" && (await isAttached(host, settings.cniDir, runtime.containerId, ifname))
+  if (path === undefined) throw notFound(call, delegate, invocation.plugin, Code.invalidNetworkConfig);
+  log.write("debug", `${what}: ${path} ${invocation.stdin}`);
+  const { exitCode, stdout, stderr } = await answerOf(call, path, invocation);
+  log.write("debug", `${what}: exit ${exitCode}, ${stdout} ${stderr}`);
+  return blaming("plugin's error", async () =>
+    core.outcome({
+      plugin: invocation.plugin,
+      cniVersion: delegate.cniVersion,
+      exitCode,
+      stdout,
+      stderr,
+      expectsResult: verb === "ADD",
+    }),
   );
 }
 
-function sriovRequest(
-  { core, env, host, log, pluginDirs, settings }: Call,
-  verb: string,
-  invocation: Invocation,
-): Parameters<typeof runSriov>[0] {
-  const variables = { ...env, ...invocation.env, CNI_PATH: pluginDirs.join(":") };
-  return {
-    verb,
-    containerId: variables.CNI_CONTAINERID ?? "",
-    netns: variables.CNI_NETNS ?? "",
-    ifname: variables.CNI_IFNAME ?? "",
-    args: variables.CNI_ARGS ?? "",
+function answerOf(call: Call, path: string, invocation: Invocation): Promise<Execution> {
+  const { host, settings } = call;
+  const options = {
+    env: environment(call, invocation),
     stdin: invocation.stdin,
-    env: variables,
+    timeout: settings.delegateTimeoutSeconds * 1000,
+  };
+  return blaming("no answer", () => host.execute(path, options));
+}
+
+/** Gives a failure its cause; one that a plugin itself calls passing is like no answer. */
+async function blaming<T>(trouble: Trouble, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const { code, message, reason } = Fault.of(error);
+    throw new Fault(code, message, reason, code === Code.tryAgainLater ? "no answer" : trouble);
+  }
+}
+
+function builtIn({ builtIns }: Call, type: string): BuiltIn | undefined {
+  return builtIns.find(({ names }) => names.includes(type));
+}
+
+function pluginCall(
+  call: Call,
+  invocation: Invocation,
+  { deviceInfoFile }: Delegate,
+  prevResult: string | undefined,
+): PluginCall {
+  const { clock, core, host, log, pluginDirs, settings } = call;
+  const env = environment(call, invocation);
+  return {
+    parameters: parametersOf(env),
+    stdin: invocation.stdin,
+    prevResult,
+    env,
     pluginDirs,
     cniDir: settings.cniDir,
-    timeout: settings.delegateTimeoutSeconds * 1000,
+    deviceInfoFile,
+    timeoutMs: settings.delegateTimeoutSeconds * 1000,
     core,
     host,
+    clock,
     log: (message) => log.write("error", message),
   };
 }
 
-function find({ host, pluginDirs }: Call, name: string): Promise<string | undefined> {
-  return host.find(name, pluginDirs);
+/** The environment of a plugin: the runtime's, with the parameters that are the attachment's own. */
+function environment({ env, pluginDirs }: Call, invocation: Invocation): Record<string, string> {
+  return { ...env, ...invocation.env, CNI_PATH: pluginDirs.join(":") };
+}
+
+async function find({ host, pluginDirs }: Call, name: string): Promise<string | undefined> {
+  if (!META_PLUGINS.includes(name)) return host.find(name, pluginDirs);
+  throw new Fault(
+    Code.invalidNetworkConfig,
+    `cannot execute ${name} as a delegate: a conf that names it would lead back to Plexus; name the conf of the network ` +
+      "itself, not the runtime's conf of the meta-plugin",
+    undefined,
+    "refused conf" satisfies Trouble,
+  );
 }
 
 function notFound({ pluginDirs }: Call, delegate: Delegate, name: string, code: number): Fault {
@@ -172,9 +209,7 @@ function notFound({ pluginDirs }: Call, delegate: Delegate, name: string, code: 
     code,
     `network ${delegate.name}: there is no plugin ${JSON.stringify(name)} in ${pluginDirs.join(", ")}; ` +
       "install it there, or correct `type`",
+    undefined,
+    "missing plugin" satisfies Trouble,
   );
-}
-
-function emptyResult({ cniVersion }: Delegate): string {
-  return JSON.stringify({ cniVersion: cniVersion === "" ? "0.1.0" : cniVersion });
 }

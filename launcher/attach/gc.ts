@@ -1,4 +1,4 @@
-// GC: undoes the attachments of containers that are no more, and lets every network's plugins clean up.
+// GC: undoes the attachments of containers that are gone, and lets every network's plugins clean up.
 // Source: CNI spec 1.1.0, section 2 "GC".
 import type { Delegate } from "../core/index.ts";
 import { Code, Fault } from "../fault.ts";
@@ -6,13 +6,15 @@ import type { Call } from "./call.ts";
 import { del } from "./del.ts";
 import { gcDelegate } from "./execute.ts";
 import { confNetworks } from "./networks.ts";
+import { clearOrphans } from "./orphans.ts";
 
-interface Attachment {
+/** A member of `cni.dev/valid-attachments`. */
+interface ValidAttachment {
   containerID: string;
   ifname: string;
 }
 
-/** Throws, after all has been tried, where something could not be cleaned up. */
+/** Tries all, then throws if something could not be cleaned up. */
 export async function gc(call: Call): Promise<void> {
   const { settings, state, log } = call;
   if (settings.validAttachments === undefined) {
@@ -21,10 +23,10 @@ export async function gc(call: Call): Promise<void> {
       "GC needs `cni.dev/valid-attachments` in the conf: without it every attachment would count as stale",
     );
   }
-  const valid = JSON.parse(settings.validAttachments) as Attachment[];
+  const valid = JSON.parse(settings.validAttachments) as ValidAttachment[];
   const networks = new Map<string, Delegate>();
   // Each network's own interfaces in containers that live: its plugins must not be told of any other.
-  const kept = new Map<string, Attachment[]>();
+  const kept = new Map<string, ValidAttachment[]>();
   const faults: Fault[] = [];
   for (const containerID of await state.containers()) {
     const delegates = await delegatesOf(call, containerID);
@@ -39,27 +41,29 @@ export async function gc(call: Call): Promise<void> {
     }
     faults.push(...(await clearStale(call, containerID, delegates, valid)));
   }
+  await clearOrphans(call);
   for (const delegate of await confDelegates(call)) networks.set(identity(delegate), delegate);
 
   for (const delegate of networks.values()) {
-    if (delegate.disableGC || !delegate.cniVersion.startsWith("1.1.")) continue;
+    if (!delegate.verbs.includes("GC")) continue;
     const attachments = JSON.stringify(kept.get(delegate.network) ?? []);
     log.write("verbose", `GC network ${delegate.network}: ${attachments}`);
     const failed = await gcDelegate(call, delegate, attachments);
     faults.push(...failed.map((fault) => fault.during(`network ${delegate.network}`)));
   }
-  if (faults[0]) throw new Fault(faults[0].code, `GC: ${faults.map(({ message }) => message).join("; ")}`);
+  const fault = Fault.all(faults);
+  if (fault) throw fault.during("GC");
 }
 
-/** DELs what the runtime attached under interface names it no longer lists. */
+/** DELs the attachments under interface names that the runtime no longer lists. */
 async function clearStale(
   call: Call,
   containerId: string,
   delegates: Delegate[],
-  valid: Attachment[],
+  valid: ValidAttachment[],
 ): Promise<Fault[]> {
   const faults: Fault[] = [];
-  // Where no file says under which name: a container that is not listed at all has nothing to keep.
+  // If no file says under which name, a container that is not listed at all has nothing to keep.
   const unknown = delegates.length === 0 && !valid.some(({ containerID }) => containerID === containerId);
   const ifnames = new Set(unknown ? ["eth0"] : delegates.map(({ runtimeIfname }) => runtimeIfname));
   for (const ifname of ifnames) {
@@ -72,7 +76,7 @@ async function clearStale(
   return faults;
 }
 
-function isValid(valid: Attachment[], containerId: string, ifname: string): boolean {
+function isValid(valid: ValidAttachment[], containerId: string, ifname: string): boolean {
   return valid.some((one) => one.containerID === containerId && one.ifname === ifname);
 }
 

@@ -1,30 +1,30 @@
 // All networks of a container, in the order of their interfaces: the conf's, then those its pod selects.
 // Source: NPWG NAD spec v1.3, section 4; multus-cni docs/configuration.md and docs/how-to-use.md.
-import type { NetworkAttachmentDefinition, Patience, Pod } from "../cluster/cluster.ts";
+import type { NetworkAttachmentDefinition, Pod, TimeLimit } from "../cluster/cluster.ts";
 import type { Network, Selection } from "../core/index.ts";
-import { withDevices } from "../device/allocation.ts";
+import { type ResourceNetwork, withDevices } from "../device/allocation.ts";
 import { Code, Fault } from "../fault.ts";
 import { type Call, podOf } from "./call.ts";
-import { auxiliaryNetwork, clusterNetwork, furtherNetworks, nadNetwork, type Source } from "./conf.ts";
+import { auxiliaryNetwork, clusterNetwork, furtherNetworks, nadNetwork } from "./conf.ts";
 
 const NETWORKS = "k8s.v1.cni.cncf.io/networks";
 const DEFAULT_NETWORK = "v1.multus-cni.io/default-network";
 
-/** The networks of a container that is no pod's, or whose pod is unknown: those of the conf. */
-export async function confNetworks(call: Call, patience?: Patience): Promise<Network[]> {
+/** The networks of a container that is not a pod's, or whose pod is unknown: those of the conf. */
+export async function confNetworks(call: Call, limit?: TimeLimit): Promise<Network[]> {
   const { namespace } = podOf(call.runtime.args);
-  const first = await clusterNetwork(call, patience);
-  return withAuxiliary(call, [first, ...(await furtherNetworks(call, namespace, patience))]);
+  const first = await clusterNetwork(call, limit);
+  return withAuxiliary(call, [first, ...(await furtherNetworks(call, namespace, limit))]);
 }
 
 /** The networks of a pod. Nothing is asked of the API server twice, and nothing waits that need not. */
-export async function podNetworks(call: Call, pod: Pod, patience?: Patience): Promise<Network[]> {
+export async function podNetworks(call: Call, pod: Pod, limit?: TimeLimit): Promise<Network[]> {
   const chosen = defaultSelection(call, pod);
   const selections = selected(call, pod);
-  const nads = new Nads(call, pod, patience);
+  const nads = new Nads(call, pod, limit);
   const [first, further, others] = await Promise.all([
-    chosen ? nads.network(chosen) : clusterNetwork(call, patience),
-    furtherNetworks(call, pod.namespace, patience),
+    chosen ? nads.network(chosen) : clusterNetwork(call, limit),
+    furtherNetworks(call, pod.namespace, limit),
     Promise.all(selections.map((selection) => nads.network(selection))),
   ]);
   return withAuxiliary(call, await withDevices([first, ...further, ...others], pod, call));
@@ -35,14 +35,19 @@ async function withAuxiliary(call: Call, networks: Network[]): Promise<Network[]
   return auxiliary ? [...networks, auxiliary] : networks;
 }
 
-/** What the pod wants instead of the cluster's default network, if it does. */
+/** The network that the pod asks for instead of the cluster's default one, if it does. */
 function defaultSelection({ core, settings }: Call, pod: Pod): Selection | undefined {
   const annotation = pod.annotations[DEFAULT_NETWORK];
   if (annotation === undefined) return undefined;
   const [selection, ...rest] = during(DEFAULT_NETWORK, () =>
     core.selection({ annotation, namespace: settings.multusNamespace }),
   );
-  if (selection && rest.length === 0) return selection;
+  if (selection && rest.length === 0) {
+    // Networks of the administrator's namespace are there to be chosen.
+    if (selection.namespace !== settings.multusNamespace)
+      requireAllowed(settings, pod, selection, DEFAULT_NETWORK);
+    return selection;
+  }
   throw new Fault(
     Code.invalidNetworkConfig,
     `annotation ${DEFAULT_NETWORK}: it must name one network; further ones belong in ${NETWORKS}`,
@@ -56,17 +61,22 @@ function selected({ core, settings }: Call, pod: Pod): Selection[] {
   const selections = during(NETWORKS, () =>
     core.selection({ annotation, namespace: pod.namespace, maxNetworks }),
   );
-  for (const selection of selections) requireAllowed(settings, pod, selection);
+  for (const selection of selections) requireAllowed(settings, pod, selection, NETWORKS);
   return selections;
 }
 
-/** Throws where a pod may not use another namespace's networks (`namespaceIsolation`). */
-function requireAllowed(settings: Call["settings"], pod: Pod, { name, namespace }: Selection): void {
+/** Throws if a pod may not use another namespace's networks (`namespaceIsolation`). */
+function requireAllowed(
+  settings: Call["settings"],
+  pod: Pod,
+  { name, namespace }: Selection,
+  annotation: string,
+): void {
   const { namespaceIsolation, globalNamespaces } = settings;
   if (!namespaceIsolation || namespace === pod.namespace || globalNamespaces.includes(namespace)) return;
   throw new Fault(
     Code.invalidNetworkConfig,
-    `annotation ${NETWORKS}: network ${namespace}/${name} is not for pods of namespace ${pod.namespace} ` +
+    `annotation ${annotation}: network ${namespace}/${name} is not for pods of namespace ${pod.namespace} ` +
       `(\`namespaceIsolation\`); those of ${[pod.namespace, ...globalNamespaces].join(", ")} are`,
   );
 }
@@ -78,16 +88,16 @@ class Nads {
   constructor(
     private readonly call: Call,
     private readonly pod: Pod,
-    private readonly patience: Patience | undefined,
+    private readonly limit: TimeLimit | undefined,
   ) {}
 
-  async network(selection: Selection): Promise<Source> {
+  async network(selection: Selection): Promise<ResourceNetwork> {
     const title = `${selection.namespace}/${selection.name}`;
     const nad = await this.get(title, selection);
     if (nad) return { ...(await nadNetwork(this.call, nad)), selection };
     throw new Fault(
       Code.invalidNetworkConfig,
-      `there is no NetworkAttachmentDefinition ${title}, which pod ${this.pod.namespace}/${this.pod.name} selects: ` +
+      `there is no NetworkAttachmentDefinition ${title}, which pod ${this.pod.namespace}/${this.pod.name} selects; ` +
         "create it, or correct the pod's annotation",
       "NoNetworkFound",
     );
@@ -96,7 +106,7 @@ class Nads {
   private get(title: string, { namespace, name }: Selection) {
     let answer = this.asked.get(title);
     if (!answer) {
-      answer = this.call.cluster?.nad(namespace, name, this.patience) ?? Promise.resolve(undefined);
+      answer = this.call.cluster?.nad(namespace, name, this.limit) ?? Promise.resolve(undefined);
       this.asked.set(title, answer);
     }
     return answer;

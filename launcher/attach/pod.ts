@@ -1,5 +1,5 @@
 // The pod a call is for, as the API server knows it.
-import type { Patience, Pod } from "../cluster/cluster.ts";
+import type { Pod, TimeLimit } from "../cluster/cluster.ts";
 import { Code, Fault } from "../fault.ts";
 import { type Call, podOf } from "./call.ts";
 
@@ -11,18 +11,19 @@ export function isPod({ cluster, runtime }: Call): boolean {
   return cluster !== undefined && podOf(runtime.args).name !== "";
 }
 
-/** The pod, or undefined where it is gone. Throws where its name is another pod's by now. */
-export async function findPod(call: Call, patience?: Patience): Promise<Pod | undefined> {
+/** The pod, or undefined if it is gone. Throws if its name is another pod's by now. */
+export async function findPod(call: Call, limit?: TimeLimit): Promise<Pod | undefined> {
   const { namespace, name, uid } = podOf(call.runtime.args);
-  const pod = await call.cluster?.pod(namespace, name, uid, patience);
+  const pod = await call.cluster?.pod(namespace, name, uid, limit);
   if (!pod || uid === "" || uid === pod.uid || isStatic(pod)) return pod;
   throw new Fault(
     Code.tryAgainLater,
-    `the pod ${namespace}/${name} of UID ${uid} was replaced: the one of that name has UID ${pod.uid} now`,
+    `cannot attach pod ${namespace}/${name} of UID ${uid}: it was replaced by one with UID ${pod.uid}; its sandbox is about to ` +
+      "be deleted",
   );
 }
 
-/** What the API server has of a static pod is a mirror, with a UID of its own. */
+/** The API server has a mirror of a static pod, with a UID of its own. */
 function isStatic({ annotations }: Pod): boolean {
   return (annotations[CONFIG_SOURCE] ?? "api") !== "api";
 }

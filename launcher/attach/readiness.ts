@@ -7,14 +7,15 @@ const LIMIT_MS = 45_000; // as Multus; kubelet gives a sandbox two minutes
 
 /** Waits for the file, if there is to be one. */
 export async function waitUntilReady(call: Call): Promise<void> {
-  const deadline = Date.now() + LIMIT_MS;
+  const { clock } = call;
+  const deadline = clock.now() + LIMIT_MS;
   while (!(await isReady(call))) {
-    if (Date.now() > deadline) throw notReady(call, Code.tryAgainLater);
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    if (clock.now() > deadline) throw notReady(call, Code.tryAgainLater);
+    await clock.sleep(POLL_MS);
   }
 }
 
-/** Throws where the default network is not ready now. */
+/** Throws if the default network is not ready now. */
 export async function requireReady(call: Call): Promise<void> {
   if (!(await isReady(call))) throw notReady(call, Code.pluginNotAvailable);
 }
@@ -26,6 +27,7 @@ async function isReady({ host, settings }: Call): Promise<boolean> {
 function notReady({ settings }: Call, code: number): Fault {
   return new Fault(
     code,
-    `the default network is not ready: ${settings.readinessIndicatorFile} (\`readinessindicatorfile\`) does not exist`,
+    `the default network is not ready: ${settings.readinessIndicatorFile} (\`readinessindicatorfile\`) does not exist; ` +
+      "see that its plugin's DaemonSet runs on this node",
   );
 }

@@ -1,5 +1,10 @@
-// What is attached to a container, by what is on disk: what DEL undoes, CHECK checks, and a retried ADD clears.
-// Where the files are lost: what would be attached to it now.
+// The attachments of a container, by the files on disk: DEL undoes them, CHECK checks them, a retried ADD clears them.
+//
+// How it works: the scratch file has the delegates of an ADD from before the first one ran, the result cache has a file for
+// each one that succeeded. The core makes one list of both, and either is enough: a file may be torn by a loss of power,
+// removed by hand, or written by Multus. If the scratch file is lost, the attachments that it alone had are unknown: then
+// those that the pod, or else the conf, would get now are taken to be there too. A DEL of something that is not there
+// succeeds, by the CNI spec, so too long a list does no harm, while too short a one leaks.
 
 import type { Pod } from "../cluster/cluster.ts";
 import type { Delegate, Network } from "../core/index.ts";
@@ -8,23 +13,23 @@ import { type Call, subjectOf } from "./call.ts";
 import { confNetworks, podNetworks } from "./networks.ts";
 import { findPod, isPod } from "./pod.ts";
 
-/** A DEL does without the API server where that takes longer. */
-const QUICK = { within: 2000 };
+/** A DEL does without the API server if that takes longer. */
+const QUICK = { withinMs: 2000 };
 
 export interface Recovered {
   /** Does the container have any file at all? */
   any: boolean;
   /** In the order in which they were added. */
   delegates: Delegate[];
-  /** The scratch file without them, where another call for the container has entries in it. */
+  /** The scratch file without them, if another call for the container has entries in it. */
   rest: string | undefined;
   /** Files of the result cache that nothing can be learned from. */
   unusable: string[];
-  /** What was wrong with which file. */
+  /** Which file was unusable, and why. */
   complaints: string[];
 }
 
-/** What this call's runtime attached: from the scratch file, else the result cache, else as it would be now. */
+/** The attachments of this call's container and interface: from the scratch file and the result cache. */
 export async function recover(call: Call): Promise<Recovered> {
   const { core, runtime, settings, state } = call;
   const files = await state.read(runtime.containerId);
@@ -36,7 +41,7 @@ export async function recover(call: Call): Promise<Recovered> {
     runtimeConfig: settings.runtimeConfig,
   });
   const any = files.scratch !== undefined || caches.length > 0;
-  // Every ADD begins with a scratch file. Where it is lost, so may be what only it had.
+  // Every ADD begins with a scratch file. If it is lost, so are the attachments that only it had.
   const isLost = any && (files.scratch === undefined || unusable.some(({ cache }) => cache === undefined));
   return {
     any,
@@ -60,8 +65,8 @@ function completed(found: Delegate[], expected: Delegate[]): Delegate[] {
 }
 
 /**
- * What a pod without any file would be attached to now: its ADD may have been cut off, or its files removed. Nothing
- * where the pod is gone, or the API server does not answer quickly.
+ * The delegates that a pod without any file would get now: its ADD may have been cut off, or its files removed. None if
+ * the pod is gone, or the API server does not answer quickly.
  */
 export async function recoverFromPod(call: Call): Promise<Delegate[]> {
   const pod = await quickPod(call);
@@ -73,12 +78,12 @@ async function quickPod(call: Call): Promise<Pod | undefined> {
   try {
     return await findPod(call, QUICK);
   } catch (error) {
-    complain(call, "the API server is no help", error);
+    complain(call, "cannot ask the API server for the pod", error);
     return undefined;
   }
 }
 
-/** By the pod, where that is known and its networks are; else by the conf alone. */
+/** By the pod, if it and its networks are known; else by the conf alone. */
 async function expected(call: Call, pod: Pod | undefined): Promise<Delegate[]> {
   const { core, runtime, settings } = call;
   const sources: (() => Promise<Network[]>)[] = [() => confNetworks(call, QUICK)];
@@ -88,7 +93,7 @@ async function expected(call: Call, pod: Pod | undefined): Promise<Delegate[]> {
       const networks = await networksOf();
       return core.plan({ runtime, networks, runtimeConfig: settings.runtimeConfig }).delegates;
     } catch (error) {
-      complain(call, "what was attached cannot be told", error);
+      complain(call, "cannot determine what was attached", error);
     }
   }
   return [];

@@ -1,17 +1,12 @@
-// Default routes in the container, where its pod says which network they are to go through (`default-route`).
+// Default routes in the container, if its pod says which network they are to go through (`default-route`).
 // Source: NPWG NAD spec v1.3, section 4.1.2.1.9; ip-route(8), ip(8) "-batch", nsenter(1).
 import type { RouteChange } from "../core/index.ts";
 import { Code, Fault } from "../fault.ts";
 import { SYSTEM_DIRS } from "../host/host.ts";
-import type { Attachment, Call } from "./call.ts";
+import type { Call } from "./call.ts";
 
-/**
- * Makes the container's default routes what its pod asks for, and the results of `attachments` what they are then.
- * Returns the attachments it changed.
- */
-export async function changeRoutes(call: Call, attachments: Attachment[]): Promise<Attachment[]> {
-  const { core } = call;
-  const { routes } = core.status({ attachments });
+/** Changes the container's default routes as its pod asks for them. */
+export async function changeRoutes(call: Call, routes: readonly RouteChange[]): Promise<void> {
   // A batch has one family: `ip` reads neither `-6` nor a family from its lines, and flushes IPv4 unless told.
   for (const family of [4, 6] as const) {
     const lines = [
@@ -24,12 +19,6 @@ export async function changeRoutes(call: Call, attachments: Attachment[]): Promi
       lines.filter((line) => line !== ""),
     );
   }
-  return routes.flatMap(({ ifname, ...change }) => {
-    const changed = attachments.find(({ delegate }) => delegate.ifname === ifname);
-    if (!changed) return [];
-    changed.result = core.reroute({ result: changed.result, ...change });
-    return [changed];
-  });
 }
 
 function dropLine({ ifname, dropV4, dropV6 }: RouteChange, family: 4 | 6): string {
@@ -46,8 +35,10 @@ async function batch(call: Call, family: 4 | 6, lines: string[]): Promise<void> 
   const { env, host, log, runtime } = call;
   const ip = await host.find("ip", SYSTEM_DIRS);
   if (ip === undefined) {
-    const message = "`default-route` needs the command ip on the node: install iproute2";
-    throw new Fault(Code.pluginNotAvailable, message);
+    throw new Fault(
+      Code.pluginNotAvailable,
+      "cannot set default routes: `default-route` needs the command ip on the node; install iproute2",
+    );
   }
   const args = [`-${family}`, "-batch", "-"];
   log.write("debug", `default routes in ${runtime.netns}: ${ip} ${args.join(" ")}: ${lines.join("; ")}`);
@@ -57,6 +48,7 @@ async function batch(call: Call, family: 4 | 6, lines: string[]): Promise<void> 
   if (exitCode === 0) return;
   throw new Fault(
     Code.invalidNetworkConfig,
-    `default routes cannot be set as \`default-route\` asks (${lines.join("; ")}): ${stderr.trim()}`,
+    `cannot set default routes as \`default-route\` asks (${lines.join("; ")}): ${stderr.trim()}; give gateways that ` +
+      "the interface's own network reaches",
   );
 }

@@ -7,12 +7,12 @@ import { requirePlugins, statusDelegate } from "./execute.ts";
 
 import { requireReady } from "./readiness.ts";
 
-/** Throws with code 50 or 51, or what the default network's own plugins answer. */
+/** Throws with code 50 or 51, or with the error of the default network's own plugins. */
 export async function status(call: Call): Promise<void> {
   await requireReady(call);
   const delegate = await defaultDelegate(call);
   await requirePlugins(call, [delegate], Code.pluginNotAvailable);
-  if (delegate.cniVersion.startsWith("1.1.")) await statusDelegate(call, delegate);
+  if (delegate.verbs.includes("STATUS")) await statusDelegate(call, delegate);
 }
 
 async function defaultDelegate(call: Call) {
@@ -22,9 +22,6 @@ async function defaultDelegate(call: Call) {
     if (delegate) return delegate;
     throw new Fault(Code.internal, "the default network has no delegate");
   } catch (error) {
-    throw new Fault(
-      Code.pluginNotAvailable,
-      `the default network cannot be attached: ${Fault.of(error).message}`,
-    );
+    throw new Fault(Code.pluginNotAvailable, `cannot attach the default network: ${Fault.of(error).message}`);
   }
 }

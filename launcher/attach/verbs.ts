@@ -1,10 +1,13 @@
 // A call of the CNI protocol: environment and stdin in, one document out.
 // Source: CNI spec 1.1.0, section 2 "Execution Protocol".
+import type { Clock } from "../clock.ts";
 import type { Cluster } from "../cluster/cluster.ts";
+import type { BuiltIn } from "../cni/builtin.ts";
+import { type Parameters, parametersOf } from "../cni/parameters.ts";
 import type { Core, Settings } from "../core/index.ts";
-import { Fault } from "../fault.ts";
+import { Code, Fault } from "../fault.ts";
 import type { Host } from "../host/host.ts";
-import { type Log, openLog } from "../log/log.ts";
+import { type CallLog, type Log, openLog } from "../log/log.ts";
 import { State } from "../state/state.ts";
 import { add } from "./add.ts";
 import type { Call } from "./call.ts";
@@ -14,8 +17,10 @@ import { gc } from "./gc.ts";
 import { status } from "./status.ts";
 
 /** What calls are carried out with. */
-export interface Means {
+export interface Ports {
   core: Core;
+  clock: Clock;
+  builtIns: readonly BuiltIn[];
   host(settings: Settings): Host;
   /** Takes lines of the log for the runtime, which keeps a plugin's stderr. */
   stderr(line: string): void;
@@ -26,33 +31,30 @@ export interface Means {
 export interface Answer {
   exitCode: number;
   stdout: string;
-  /** Unless it was the conf that was wrong. */
+  /** Absent if the conf itself was wrong. */
   settings?: Settings;
 }
 
 /** What each verb does; a text it returns goes to stdout. */
-const VERBS: Record<string, (call: Call) => Promise<unknown>> = {
-  ADD: add,
-  DEL: del,
-  CHECK: check,
-  STATUS: status,
-  GC: gc,
-};
+const VERBS = new Map<string, (call: Call) => Promise<unknown>>([
+  ["ADD", add],
+  ["DEL", del],
+  ["CHECK", check],
+  ["STATUS", status],
+  ["GC", gc],
+]);
 
 /** Carries out one call. Never throws: a failure is an answer too. */
-export async function carryOut(means: Means, env: NodeJS.ProcessEnv, stdin: Uint8Array): Promise<Answer> {
+export async function carryOut(ports: Ports, env: NodeJS.ProcessEnv, stdin: Uint8Array): Promise<Answer> {
   let settings: Settings | undefined;
   try {
-    settings = means.core.netconf(stdin);
-    const call = await openCall(means, settings, env);
-    try {
-      const result = await VERBS[env.CNI_COMMAND ?? ""]?.(call);
-      return { exitCode: 0, stdout: typeof result === "string" ? `${result}\n` : "", settings };
-    } catch (error) {
-      const fault = Fault.of(error);
-      call.log.write("error", fault.message);
-      throw fault;
-    }
+    settings = ports.core.netconf(stdin);
+    const parameters = parametersOf(env);
+    const verb = requireVerb(ports.core, parameters, settings);
+    const host = ports.host(settings);
+    const log = await openLog(settings, host, ports.stderr);
+    const result = await carryOutVerb(verb, openCall(ports, { settings, parameters, env, host, log }), log);
+    return { exitCode: 0, stdout: typeof result === "string" ? `${result}\n` : "", settings };
   } catch (error) {
     return { ...failed(error, settings?.cniVersion), ...(settings ? { settings } : {}) };
   }
@@ -65,35 +67,56 @@ export function failed(error: unknown, cniVersion: string | undefined): Answer {
   return { exitCode: 1, stdout: `${JSON.stringify(answer)}\n` };
 }
 
-async function openCall(
-  { core, host, stderr, cluster }: Means,
-  settings: Settings,
-  env: NodeJS.ProcessEnv,
-): Promise<Call> {
-  const variables = {
-    CNI_COMMAND: env.CNI_COMMAND ?? "",
-    CNI_CONTAINERID: env.CNI_CONTAINERID ?? "",
-    CNI_NETNS: env.CNI_NETNS ?? "",
-    CNI_IFNAME: env.CNI_IFNAME ?? "",
-    CNI_PATH: env.CNI_PATH ?? "",
-  };
-  core.environment({ ...variables, cniVersion: settings.cniVersion });
-  const log = await openLog(settings, stderr);
-  const here = host(settings);
+function requireVerb(core: Core, { verb, containerId, netns, ifname, path }: Parameters, settings: Settings) {
+  core.environment({
+    CNI_COMMAND: verb,
+    CNI_CONTAINERID: containerId,
+    CNI_NETNS: netns,
+    CNI_IFNAME: ifname,
+    CNI_PATH: path,
+    cniVersion: settings.cniVersion,
+  });
+  const known = VERBS.get(verb);
+  if (known) return known;
+  throw new Fault(
+    Code.invalidEnvironment,
+    `cannot carry out CNI_COMMAND ${JSON.stringify(verb)}: it is none of ${[...VERBS.keys()].join(", ")}`,
+  );
+}
+
+async function carryOutVerb(verb: (call: Call) => Promise<unknown>, call: Call, log: CallLog) {
+  try {
+    return await verb(call);
+  } catch (error) {
+    log.write("error", Fault.of(error).message);
+    throw error;
+  } finally {
+    await log.flush();
+  }
+}
+
+interface Opened {
+  settings: Settings;
+  parameters: Parameters;
+  env: NodeJS.ProcessEnv;
+  host: Host;
+  log: CallLog;
+}
+
+function openCall(ports: Ports, { settings, parameters, env, host, log }: Opened): Call {
+  const { containerId, netns, ifname, args, path } = parameters;
+  const { binDir, cniDir } = settings;
   return {
-    core,
+    core: ports.core,
+    clock: ports.clock,
+    builtIns: ports.builtIns,
     settings,
-    host: here,
-    cluster: cluster(settings, env, log),
-    state: new State(here, settings.cniDir),
+    host,
+    cluster: ports.cluster(settings, env, log),
+    state: new State(host, cniDir),
     log,
-    runtime: {
-      containerId: variables.CNI_CONTAINERID,
-      netns: variables.CNI_NETNS,
-      ifname: variables.CNI_IFNAME,
-      args: env.CNI_ARGS ?? "",
-    },
+    runtime: { containerId, netns, ifname, args },
     env: env as Record<string, string>,
-    pluginDirs: [settings.binDir, ...variables.CNI_PATH.split(":").filter((dir) => dir !== settings.binDir)],
+    pluginDirs: [binDir, ...path.split(":").filter((dir) => dir !== binDir)],
   };
 }

@@ -1,14 +1,13 @@
-// What an operator calls.
+// The commands that an operator calls.
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { localHost } from "../host/local.ts";
+import { CONF_DIR, PLUGIN_DIR, SOCKET, STATE_DIR } from "../paths.ts";
 import { leaveCgroup } from "../resident/cgroup.ts";
 import { runDaemon, runResident } from "../resident/resident.ts";
 import { listFunctions, tableOf } from "../sriov/list.ts";
 import { type Installation, installBinaries, installConf, installKubeconfig, uninstall } from "./install.ts";
 
-const CNI_DIR = "/var/lib/cni/multus";
-const SOCKET = "/run/plexus/plexus.sock";
 /** How soon a change of the default network's conf, or of the token, is taken over, in milliseconds. */
 const WATCH_EVERY = 2000;
 
@@ -100,7 +99,7 @@ async function sriov([command, ...args]: string[]): Promise<void> {
   if (command !== "list") throw new Error("there is `plexus sriov list` only");
   const { values } = parseArgs({
     args,
-    options: { json: { type: "boolean", default: false }, "cni-dir": { type: "string", default: CNI_DIR } },
+    options: { json: { type: "boolean", default: false }, "cni-dir": { type: "string", default: STATE_DIR } },
   });
   const functions = await listFunctions(localHost, values["cni-dir"]);
   console.log(values.json ? JSON.stringify(functions, null, 2) : tableOf(functions));
@@ -108,18 +107,20 @@ async function sriov([command, ...args]: string[]): Promise<void> {
 
 async function install(args: string[]): Promise<void> {
   const { installation: made, watch } = installation(args);
-  const step = () => {
-    for (const line of [installKubeconfig(made, process.env), installConf(made)]) if (line) console.log(line);
+  const step = async () => {
+    for (const line of [await installKubeconfig(made, process.env), await installConf(made)]) {
+      if (line) console.log(line);
+    }
   };
-  installBinaries(made);
-  step();
+  await installBinaries(made);
+  await step();
   if (!watch) return;
   const ended = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => ended.abort());
   while (!ended.signal.aborted) {
     await sleep(WATCH_EVERY, undefined, { signal: ended.signal }).catch(() => undefined);
     try {
-      step();
+      await step();
     } catch (error) {
       console.error(`plexus install: ${(error as Error).message}`); // a full disk passes
     }
@@ -130,8 +131,8 @@ function installation(args: string[]): { installation: Installation; watch: bool
   const { values } = parseArgs({
     args,
     options: {
-      "bin-dir": { type: "string", default: "/opt/cni/bin" },
-      "conf-dir": { type: "string", default: "/etc/cni/net.d" },
+      "bin-dir": { type: "string", default: PLUGIN_DIR },
+      "conf-dir": { type: "string", default: CONF_DIR },
       kubeconfig: { type: "string", default: "" },
       root: { type: "string", default: "/" },
       socket: { type: "string", default: SOCKET },

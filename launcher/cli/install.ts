@@ -3,52 +3,52 @@
 import * as fs from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { getRawAsset, isSea } from "node:sea";
-import { makeDirectory } from "../directory.ts";
+import { machineDisk, makeDirectories } from "../host/disk.ts";
+import { CONF_EXTENSIONS, DEVICE_INFO_DIR, MULTUS_CONF_DIR, STATE_DIR } from "../paths.ts";
 
 export interface Installation {
-  /** Where the runtime looks for plugins. */
+  /** The runtime's directory of plugins. */
   binDir: string;
-  /** Where the runtime looks for its conf. */
+  /** The runtime's directory of confs. */
   confDir: string;
-  /** The socket of the resident process that the conf is for; none where every call is to be done by itself. */
+  /** The socket of the resident process that the conf is for; none if every call is to be done by itself. */
   socket: string | undefined;
   /** Is the first call to start the resident process? */
   onDemand: boolean;
-  /** The path of a kubeconfig for the conf; "" where the node has no Kubernetes. */
+  /** The path of a kubeconfig for the conf; "" if the node has no Kubernetes. */
   kubeconfig: string;
-  /** What the paths of this node begin with where the installer sees them: `/host` in a container. */
+  /** The prefix of the node's paths as the installer sees them: `/host` in a container. */
   root: string;
 }
 
 /** The runtime takes the first conf by name. */
 const CONF = "00-plexus.conf";
-const CONF_EXTENSIONS = [".conf", ".conflist", ".json"];
 const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /** Puts binary, shim and the shim's conf into the bin directory. */
-export function installBinaries({ binDir, confDir, socket, root }: Installation): void {
+export async function installBinaries({ binDir, confDir, socket, root }: Installation): Promise<void> {
   const target = join(root, binDir);
-  place(join(target, "plexus"), fs.readFileSync(process.execPath), 0o755);
-  place(join(target, "plexus-shim"), shim(), 0o755);
+  await place(join(target, "plexus"), fs.readFileSync(process.execPath), 0o755);
+  await place(join(target, "plexus-shim"), shim(), 0o755);
   const lines = [
     "# What plexus-shim lets the resident process do: docs/security.md.",
     ...(socket === undefined ? [] : [`socket ${socket}`]),
     `plugins ${binDir}`,
-    "state /var/lib/cni/multus",
-    "state /var/run/k8s.cni.cncf.io/devinfo",
+    `state ${STATE_DIR}`,
+    `state ${DEVICE_INFO_DIR}`,
     `read ${confDir}`,
-    "read /etc/cni/multus/net.d",
+    `read ${MULTUS_CONF_DIR}`,
   ];
-  place(join(target, "plexus-shim.conf"), lines.map((line) => `${line}\n`).join(""), 0o600);
+  await place(join(target, "plexus-shim.conf"), lines.map((line) => `${line}\n`).join(""), 0o600);
 }
 
 /**
  * Makes the conf from the runtime's own first conf, as Multus's `multus-conf-file=auto` does: that is the default network.
- * Where there is none, there is no conf either, and the runtime says that the network is not ready.
+ * If there is none, there is no conf either, and the runtime says that the network is not ready.
  *
- * @returns what was done, for the log; undefined where all was as it should be
+ * @returns a line for the log; undefined if nothing had to be done
  */
-export function installConf(installation: Installation): string | undefined {
+export async function installConf(installation: Installation): Promise<string | undefined> {
   const { confDir, root, onDemand, socket, kubeconfig } = installation;
   const dir = join(root, confDir);
   const path = join(dir, CONF);
@@ -70,15 +70,15 @@ export function installConf(installation: Installation): string | undefined {
   };
   const text = `${JSON.stringify(conf, null, 2)}\n`;
   if (fs.existsSync(path) && fs.readFileSync(path, "utf8") === text) return undefined;
-  place(path, text, 0o600);
+  await place(path, text, 0o600);
   return `wrote ${path}: the default network is that of ${primary}`;
 }
 
-/** A kubeconfig with the token of this pod's service account, written anew where that has changed. */
-export function installKubeconfig(
+/** A kubeconfig with the token of this pod's service account, written anew if that has changed. */
+export async function installKubeconfig(
   { kubeconfig, root }: Installation,
   env: NodeJS.ProcessEnv,
-): string | undefined {
+): Promise<string | undefined> {
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = env;
   if (kubeconfig === "" || !host || !port) return undefined;
   const token = fs.readFileSync(join(SERVICE_ACCOUNT, "token"), "utf8").trim();
@@ -98,12 +98,12 @@ export function installKubeconfig(
   )}\n`;
   const path = join(root, kubeconfig);
   if (fs.existsSync(path) && fs.readFileSync(path, "utf8") === text) return undefined;
-  makeDirectory(dirname(path), 0o700);
-  place(path, text, 0o600);
+  await makeDirectories(machineDisk, dirname(path), 0o700);
+  await place(path, text, 0o600);
   return `wrote ${path}`;
 }
 
-/** Takes away what was installed; what was there before is as it was. */
+/** Removes the installed files. */
 export function uninstall({ binDir, confDir, kubeconfig, root }: Installation): void {
   const names = ["plexus-shim", "plexus-shim.conf", "plexus"].map((name) => join(binDir, name));
   // The conf first: from then on the runtime does without Plexus for new pods.
@@ -124,7 +124,7 @@ function primaryConf(dir: string): string | undefined {
   });
 }
 
-/** What of a conf or conflist the conf takes over: its version, and what its plugins can do. */
+/** Reads the version of a conf or conflist, and the capabilities of its plugins. */
 function readConf(path: string) {
   type Plugin = { type?: unknown; capabilities?: Record<string, boolean> };
   const conf = JSON.parse(fs.readFileSync(path, "utf8")) as Plugin & {
@@ -150,8 +150,8 @@ function shim(): Buffer {
 }
 
 /** Writes a file whole, or not at all. */
-function place(path: string, content: string | Buffer, mode: number): void {
-  makeDirectory(dirname(path), 0o755);
+async function place(path: string, content: string | Buffer, mode: number): Promise<void> {
+  await makeDirectories(machineDisk, dirname(path), 0o755);
   const part = join(dirname(path), `.${basename(path)}.${process.pid}`);
   try {
     fs.writeFileSync(part, content, { mode });

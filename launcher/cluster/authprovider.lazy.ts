@@ -1,7 +1,7 @@
-// Credentials from an `auth-provider` of the kubeconfig, such as OpenID Connect.
+// Credentials from an `auth-provider` in a kubeconfig, such as OpenID Connect.
 import { KubeConfig } from "@kubernetes/client-node/dist/config.js";
 
-/** The Authorization header, renewed where it has expired. */
+/** Returns the Authorization header, renewed if it has expired. */
 export async function authorizationOf(kubeconfig: string): Promise<string | undefined> {
   const config = new KubeConfig();
   config.loadFromFile(kubeconfig);

@@ -1,4 +1,4 @@
-// What Plexus asks of Kubernetes.
+// What Plexus asks of Kubernetes: a port.
 
 /** A Pod, as far as Plexus reads it. */
 export interface Pod {
@@ -6,18 +6,18 @@ export interface Pod {
   name: string;
   uid: string;
   annotations: Record<string, string>;
-  /** Name in the pod's spec -> the ResourceClaim that stands for it (`status.resourceClaimStatuses`, or by name). */
+  /** Name in the pod's spec -> name of the ResourceClaim that it stands for. */
   resourceClaims: Map<string, string>;
-  /** `spec.nodeName`; empty where it has none. */
+  /** `spec.nodeName`; "" if the pod has none. */
   nodeName: string;
-  /** Where extended resources are served by a ResourceClaim: `status.extendedResourceClaimStatus`. */
+  /** `status.extendedResourceClaimStatus`, if a ResourceClaim serves extended resources of the pod. */
   extendedResourceClaim?: ExtendedResourceClaim;
 }
 
 export interface ExtendedResourceClaim {
   /** `resourceClaimName` */
   claim: string;
-  /** `requestMappings`: which request of the claim (`requestName`) stands for which extended resource. */
+  /** `requestMappings`: which request of the claim (`requestName`) serves which extended resource. */
   mappings: { request: string; resourceName: string }[];
 }
 
@@ -25,7 +25,7 @@ export interface ExtendedResourceClaim {
 export interface NetworkAttachmentDefinition {
   namespace: string;
   name: string;
-  /** `spec.config`, as text; empty where the conf is in a file. */
+  /** `spec.config`, byte for byte; "" if the conf is in a file. */
   config: string;
   annotations: Record<string, string>;
 }
@@ -38,53 +38,54 @@ export interface AllocatedDevice {
   request: string;
 }
 
-/** One device in a ResourceSlice: its place in `spec.devices`, and of its `attributes` those that are strings. */
+/** One device of a ResourceSlice's `spec.devices`, with those of its `attributes` that are strings. */
 export interface PublishedDevice {
-  /** `spec.pool.name` and `spec.pool.generation`: a later generation takes the place of those before. */
+  /** `spec.pool.name` and `spec.pool.generation`: slices of a later generation replace those before. */
   pool: string;
   generation: number;
   device: string;
   attributes: Record<string, string>;
 }
 
-/** Of an event's message, in bytes. Source: Kubernetes API reference, Event v1 events.k8s.io, `note`. */
-export const MAX_MESSAGE = 1024;
+/** Of UTF-8. Source: Kubernetes API reference, Event v1 events.k8s.io, `note`. */
+export const MAX_EVENT_MESSAGE_BYTES = 1024;
 
-export interface Event {
+export interface PodEvent {
   type: "Normal" | "Warning";
   reason: string;
   message: string;
 }
 
-/** How long an answer may take, in milliseconds, all tries together. */
-export interface Patience {
-  within?: number;
+export interface TimeLimit {
+  /** How long the answer may take, all tries together. Without one, the API server's restart is waited for. */
+  withinMs?: number;
 }
 
 /**
- * Each method rejects with a Fault: code 11 where the API server cannot be reached, is too slow or overloaded; code 7
- * where it refuses us or the kubeconfig cannot be used; code 6 where its answer makes no sense.
+ * Each method rejects with a Fault: code 11 if the API server cannot be reached, is too slow or overloaded; code 7 if it
+ * refuses us or the kubeconfig cannot be used; code 6 if its answer is malformed.
  */
 export interface Cluster {
-  /** Ends when the first connection is being made, or cannot be: what is asked for next says why. */
-  connecting(): Promise<void>;
+  /** Resolves as soon as a first connection is on its way, or cannot be made: the next question's Fault then says why. */
+  startConnecting(): Promise<void>;
   /**
-   * The pod of that name, or undefined where there is none.
+   * Returns the pod of that name, or undefined if there is none.
    *
-   * @param uid the one it is expected to have: what is known of an earlier pod of that name is no answer
+   * @param uid that the pod is expected to have: what is known of an earlier pod of that name does not count
    */
-  pod(namespace: string, name: string, uid: string, patience?: Patience): Promise<Pod | undefined>;
-  /** The NetworkAttachmentDefinition of that name, or undefined where there is none. */
-  nad(namespace: string, name: string, patience?: Patience): Promise<NetworkAttachmentDefinition | undefined>;
-  /** The devices allocated to the ResourceClaim of that name; none where there is no such claim. */
+  pod(namespace: string, name: string, uid: string, limit?: TimeLimit): Promise<Pod | undefined>;
+  /** Returns the NetworkAttachmentDefinition of that name, or undefined if there is none. */
+  nad(namespace: string, name: string, limit?: TimeLimit): Promise<NetworkAttachmentDefinition | undefined>;
+  /** Returns the devices allocated to the ResourceClaim of that name; none if there is no such claim. */
   claim(namespace: string, name: string): Promise<AllocatedDevice[]>;
-  /** The devices in the ResourceSlices of a driver and a node; with an empty `nodeName` of all nodes. */
+  /** Returns the devices in the ResourceSlices of a driver and a node; of all nodes if `nodeName` is "". */
   published(driver: string, nodeName: string): Promise<PublishedDevice[]>;
   /**
-   * Sets annotations of the pod; what other writers set stays. False, with nothing done, where the pod is gone, or is
-   * another one by now.
+   * Sets annotations of the pod; those of other writers stay.
+   *
+   * @returns false, with nothing done, if the pod is gone or another one has its name by now
    */
   annotate(pod: Pod, annotations: Record<string, string>): Promise<boolean>;
-  /** Tells the pod's user. Never rejects: an event that is lost changes nothing. */
-  tell(pod: Pod, event: Event): Promise<void>;
+  /** Records an event for the pod's user. Never rejects: an event that is lost changes nothing. */
+  recordEvent(pod: Pod, event: PodEvent): Promise<void>;
 }

@@ -1,38 +1,48 @@
-// How to reach an API server and who to be there, whether a kubeconfig says so or a pod's service account.
+// How to reach an API server, and with which credentials: as a kubeconfig says it, or a pod's service account.
 import { readFileSync } from "node:fs";
 import { Code, Fault } from "../fault.ts";
 
 export interface Connection {
-  /** What says all this, for messages: "kubeconfig /etc/cni/net.d/multus.d/multus.kubeconfig". */
+  /** Where all this is written, for messages: "kubeconfig /etc/cni/net.d/multus.d/multus.kubeconfig". */
   source: string;
-  /** http: or https:, perhaps with a path that all requests begin with. */
+  /** http: or https:. Its path, if it has one, comes before the path of each request. */
   server: URL;
   /** PEM. Without one, the certificate authorities count that the node itself trusts. */
   ca: Buffer | undefined;
-  /** PEM; the key may be in the same text as the certificate. */
+  /** PEM. The key may be in the same text as the certificate. */
   clientCertificate: { cert: Buffer; key: Buffer } | undefined;
-  /** Is the server's certificate not to be looked at? */
+  /** If true, the server's certificate is not verified. */
   insecure: boolean;
-  /** Whom the server's certificate must be for, where that is not the host of `server`. */
+  /** The name in the server's certificate, if it is not the host of `server`. */
   serverName: string | undefined;
-  /** URL. Without one, the environment's HTTPS_PROXY and NO_PROXY count. */
+  /** URL. Without one, HTTPS_PROXY and NO_PROXY of the environment count. */
   proxy: string | undefined;
   /** Further headers of every request. */
   headers: Record<string, string | string[]>;
-  /** The Authorization header, if there is one; asked for each request, since tokens on disk are renewed. */
+  /**
+   * Returns the Authorization header, if there is one. It is called for each request, as tokens on disk are renewed.
+   *
+   * @throws Fault if the token cannot be read
+   */
   authorization(): string | undefined;
 }
 
 const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 
-/** What a pod is told about its API server. */
+/**
+ * Makes the connection that Kubernetes describes to each pod.
+ *
+ * @param host KUBERNETES_SERVICE_HOST
+ * @param port KUBERNETES_SERVICE_PORT
+ * @param mounted the directory with the service account's `token` and `ca.crt`
+ */
 export function inCluster(host: string, port: string, mounted = SERVICE_ACCOUNT): Connection {
   const source = "the service account of this pod";
-  const [token, authority] = [`${mounted}/token`, `${mounted}/ca.crt`];
+  const [token, ca] = [`${mounted}/token`, `${mounted}/ca.crt`];
   return {
     source,
     server: serverUrl(`https://${host.includes(":") ? `[${host}]` : host}:${port}`, source),
-    ca: pem(readReferenced(authority, source), "CERTIFICATE", `${authority} of ${source}`),
+    ca: pem(readReferenced(ca, source), "CERTIFICATE", `${ca} of ${source}`),
     clientCertificate: undefined,
     insecure: false,
     serverName: undefined,
@@ -42,38 +52,64 @@ export function inCluster(host: string, port: string, mounted = SERVICE_ACCOUNT)
   };
 }
 
+/** Returns the whole URL of a path of the API. */
+export function urlOf(connection: Connection, path: string): string {
+  return connection.server.origin + pathUnder(connection, path);
+}
+
+/** Returns a path of the API with the path of the server's URL before it, as a proxy of several clusters has it. */
+export function pathUnder({ server }: Connection, path: string): string {
+  return server.pathname.replace(/\/+$/, "") + path;
+}
+
+/** Returns the host of a URL, an IPv6 address without brackets. */
+export function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[(.*)\]$/, "$1");
+}
+
+/** @throws Fault with code 7 if the text is not an http: or https: URL */
 export function serverUrl(text: string, source: string): URL {
   const url = URL.parse(text);
   if (url && (url.protocol === "https:" || url.protocol === "http:")) return url;
   throw new Fault(
     Code.invalidNetworkConfig,
-    `${source}: the server ${JSON.stringify(text)} is no URL of an API server: it must be like https://192.0.2.1:6443`,
+    `${source}: the server ${JSON.stringify(text)} is not a URL of an API server; write one like https://192.0.2.1:6443`,
   );
 }
 
+/** @throws Fault with code 11 or 7 if there is no token in the file */
 export function readToken(path: string, source: string): string {
   const token = readReferenced(path, source).toString().trim();
   if (token !== "") return token;
-  throw new Fault(Code.tryAgainLater, `${source}: the token file ${path} is empty: what writes it must run`);
+  throw new Fault(
+    Code.tryAgainLater,
+    `${source}: the token file ${path} is empty; see that what writes it runs`,
+  );
 }
 
-/** The content of a file that `source` refers to. */
+/**
+ * Reads a file that `source` names.
+ *
+ * @throws Fault with code 11 if it does not exist, 7 if it cannot be read
+ */
 export function readReferenced(path: string, source: string): Buffer {
   try {
     return readFileSync(path);
   } catch (error) {
-    // Certificates and tokens are renewed by something that runs on the node, and may be about to appear.
+    // Something on the node renews certificates and tokens: a missing one may appear soon.
     const { code, message } = error as NodeJS.ErrnoException;
     throw new Fault(
       code === "ENOENT" ? Code.tryAgainLater : Code.invalidNetworkConfig,
-      `${source} refers to a file that cannot be read: ${message}: see that it is there, or correct the path`,
+      `${source} names a file that cannot be read: ${message}; see that it is there, or correct the path`,
     );
   }
 }
 
 /**
- * @param name of what must be PEM
- * @returns the content, if it is; whether what is inside is sound is looked at when it has failed
+ * Checks that a text is PEM. What is inside is checked when TLS has failed with it.
+ *
+ * @param name of the text, for messages
+ * @returns the text
  */
 export function pem(content: Buffer, label: "CERTIFICATE" | "PRIVATE KEY", name: string): Buffer {
   // A key's line may say "RSA PRIVATE KEY".
@@ -81,6 +117,6 @@ export function pem(content: Buffer, label: "CERTIFICATE" | "PRIVATE KEY", name:
     return content;
   throw new Fault(
     Code.invalidNetworkConfig,
-    `the ${name} is not PEM: it must have a line -----BEGIN ${label}-----`,
+    `the ${name} is not PEM; it must have a line -----BEGIN ${label}-----`,
   );
 }

@@ -1,4 +1,4 @@
-// Credentials from a program that the kubeconfig names. Source: client.authentication.k8s.io/v1.
+// Credentials from a program that a kubeconfig names. Source: client.authentication.k8s.io/v1.
 import { spawn } from "node:child_process";
 import { resolve } from "node:path";
 import { ExecAuth } from "@kubernetes/client-node/dist/exec_auth.js";
@@ -12,14 +12,16 @@ export interface Exec {
   provideClusterInfo?: boolean | string;
 }
 
-/** For programs that ask a cloud's identity service. */
-const WITHIN = 30_000;
+/** Enough for a program that asks a cloud's identity service. */
+const PROGRAM_LIMIT_MS = 30_000;
 
 /**
- * @param cluster is told to the program where it wants to know
- * @param dir that the program's path counts from
- * @returns the Authorization header, and PEM texts
- * @throws Error with what the program said on stderr
+ * Executes the program.
+ *
+ * @param cluster the kubeconfig's entry, which the program gets if it asks for it
+ * @param dir that a relative path of the program begins in
+ * @returns the Authorization header, and PEM
+ * @throws Error with what the program has written to stderr
  */
 export async function execute(exec: Exec, cluster: object, dir: string) {
   const { apiVersion, command = "", args = [], env = [], provideClusterInfo } = exec;
@@ -34,10 +36,11 @@ export async function execute(exec: Exec, cluster: object, dir: string) {
     },
   };
   const auth = new ExecAuth();
-  const execFn = (file: string, given: readonly string[], options: object) =>
-    spawn(file, given, { ...options, stdio: ["ignore", "pipe", "pipe"], timeout: WITHIN });
-  Object.assign(auth, { execFn }); // theirs would wait for ever, and gives it a stdin
-  const got: { headers?: { Authorization?: string }; cert?: string; key?: string } = {};
-  await auth.applyAuthentication(user, got);
-  return { authorization: got.headers?.Authorization, cert: got.cert, key: got.key };
+  const execFn = (file: string, argv: readonly string[], options: object) =>
+    spawn(file, argv, { ...options, stdio: ["ignore", "pipe", "pipe"], timeout: PROGRAM_LIMIT_MS });
+  Object.assign(auth, { execFn }); // its own would wait for ever, and gives the program a stdin
+  const credentials: { headers?: { Authorization?: string }; cert?: string; key?: string } = {};
+  await auth.applyAuthentication(user, credentials);
+  const { headers, cert, key } = credentials;
+  return { authorization: headers?.Authorization, cert, key };
 }

@@ -1,8 +1,8 @@
-// The kubeconfigs that Multus's own programs write are recognised, byte for byte: they are what most nodes have, and
-// loading a YAML parser takes longer than all requests of an ADD.
+// Kubeconfigs as Multus's own programs write them, recognised byte for byte: most nodes have one, and to load a YAML parser
+// takes longer than all requests of an ADD.
 // Source: multus-cni v4, cmd/thin_entrypoint/main.go and cmd/kubeconfig_generator/main.go.
 
-/** In capitals what differs from node to node. */
+/** In capitals: what differs from node to node. */
 const TEMPLATES = [
   `# Kubeconfig file for Multus CNI plugin.
 apiVersion: v1
@@ -46,7 +46,7 @@ users:
 `,
 ];
 
-/** Text that YAML takes as it stands. */
+/** Text that means itself in YAML. */
 const VALUES: Record<string, string> = {
   SERVER: "https://[A-Za-z0-9.:[\\]-]+",
   DATA: "[A-Za-z0-9+/]+=*",
@@ -55,7 +55,7 @@ const VALUES: Record<string, string> = {
   KEY: "/[A-Za-z0-9._/-]+",
 };
 
-/** What parseYaml would make of it, as far as it is used; undefined where nothing of Multus's wrote it. */
+/** Returns what parseYaml would, as far as it is used; undefined if no program of Multus's has written the text. */
 export function readInstalled(text: string): object | undefined {
   for (const template of TEMPLATES) {
     const values = new RegExp(`^${pattern(template)}$`).exec(text)?.groups;

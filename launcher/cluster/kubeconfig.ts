@@ -1,4 +1,4 @@
-// A kubeconfig: which API server, and who to be there.
+// A kubeconfig: which API server, with which credentials.
 // Source: k8s.io/client-go/tools/clientcmd, api/v1/types.go and client_config.go.
 import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
@@ -7,19 +7,19 @@ import { lazy } from "../lazy.ts";
 import { type Connection, pem, readReferenced, readToken, serverUrl } from "./connection.ts";
 import type { Exec } from "./exec.lazy.ts";
 import { readInstalled } from "./installed.ts";
-import { Member } from "./member.ts";
+import { JsonObject } from "./json.ts";
 
-/** A kubeconfig's path, and how messages name it. */
+/** A kubeconfig's path, and its name in messages. */
 interface Place {
   path: string;
   source: string;
 }
 
 /**
- * The connection that a kubeconfig describes by its current context.
+ * Reads the connection of a kubeconfig's current context.
  *
- * @param warn is told of what should be mended but stops nothing
- * @throws Fault with code 7 where something must be mended, 11 where a file that is renewed is not there yet
+ * @param warn takes a message about what should be mended, but stops nothing
+ * @throws Fault with code 7 if something must be mended, 11 if a file that something renews is not there yet
  */
 export async function readKubeconfig(path: string, warn: (message: string) => void): Promise<Connection> {
   const place = { path, source: `kubeconfig ${path}` };
@@ -28,12 +28,12 @@ export async function readKubeconfig(path: string, warn: (message: string) => vo
   const { cert, key } = credentials;
   if (!cert !== !key) {
     const [given, missing] = cert ? ["certificate", "key"] : ["key", "certificate"];
-    throw broken(place, `has a client-${given}, but no client-${missing}`);
+    throw unusable(place, `has a client-${given}, but no client-${missing}; set both`);
   }
-  const ca = material(cluster, "certificate-authority", "CERTIFICATE", place);
+  const ca = pemOf(cluster, "certificate-authority", "CERTIFICATE", place);
   const insecure = cluster.text("insecure-skip-tls-verify") === "true";
   if (insecure && ca)
-    throw broken(place, "has a certificate-authority and insecure-skip-tls-verify: remove one of the two");
+    throw unusable(place, "has a certificate-authority and insecure-skip-tls-verify; remove one of the two");
   const server = cluster.text("server");
   const scheme = server.includes("://") ? "" : ca || cert || insecure ? "https://" : "http://";
   return {
@@ -55,32 +55,34 @@ function readFile(place: Place, warn: (message: string) => void): string {
   try {
     file = openSync(path, "r");
     if (fstatSync(file).mode & 0o004)
-      warn(`${source} lets every user of this node into the cluster: run chmod 600 ${path}`);
+      warn(`${source} lets every user of this node into the cluster; run chmod 600 ${path}`);
     return readFileSync(file, "utf8");
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const why = code === "ENOENT" ? "does not exist" : `cannot be read: ${message}`;
-    throw broken(place, `${why}: put it there, or correct \`kubeconfig\` in the conf`);
+    throw unusable(place, `${why}; put it there, or correct \`kubeconfig\` in the conf`);
   } finally {
     if (file !== undefined) closeSync(file);
   }
 }
 
-function parse(text: string, place: Place): Member {
-  if (text.trim() === "") throw broken(place, "is empty: write it anew");
+function parse(text: string, place: Place): JsonObject {
+  if (text.trim() === "") throw unusable(place, "is empty; write it anew");
   let parsed: unknown;
   try {
-    parsed =
-      readInstalled(text) ?? readJson(text) ?? lazy<typeof import("./yaml.lazy.ts")>("yaml").parseYaml(text);
+    parsed = readInstalled(text) ?? readJson(text) ?? lazy("yaml").parseYaml(text);
   } catch (error) {
-    throw broken(place, `is neither JSON nor YAML: ${(error as Error).message.split("\n")[0]}`);
+    throw unusable(
+      place,
+      `is neither JSON nor YAML: ${(error as Error).message.split("\n")[0]}; write it anew`,
+    );
   }
-  const kubeconfig = Member.of(parsed, place.source, Code.invalidNetworkConfig);
+  const kubeconfig = JsonObject.of(parsed, place.source, Code.invalidNetworkConfig);
   if (kubeconfig) return kubeconfig;
-  throw broken(place, "is no kubeconfig: it must have clusters, users, contexts and a current-context");
+  throw unusable(place, "is not a kubeconfig; it must have clusters, users, contexts and a current-context");
 }
 
-/** All scalars as text, as parseYaml has them. Undefined where it is no JSON: `{a: b}` is YAML. */
+/** Parses JSON with all scalars as text, as parseYaml. Undefined if the text is not JSON: `{a: b}` is YAML. */
 function readJson(text: string): unknown {
   if (!text.trimStart().startsWith("{")) return undefined;
   try {
@@ -92,33 +94,33 @@ function readJson(text: string): unknown {
   }
 }
 
-function currentContext(kubeconfig: Member, place: Place): { cluster: Member; user: Member } {
+function currentContext(kubeconfig: JsonObject, place: Place): { cluster: JsonObject; user: JsonObject } {
   const contexts = kubeconfig.list("contexts");
-  if (contexts.length === 0) throw broken(place, "has no contexts: it describes no cluster");
+  if (contexts.length === 0) throw unusable(place, "has no contexts; add one for the cluster");
   const current = kubeconfig.text("current-context");
-  if (current === "") throw broken(place, `has no current-context: set it to one of ${namesOf(contexts)}`);
+  if (current === "") throw unusable(place, `has no current-context; set it to one of ${namesOf(contexts)}`);
   const context = named(contexts, "context", current, "its current-context", place);
   const by = `its context ${JSON.stringify(current)}`;
   const cluster = named(kubeconfig.list("clusters"), "cluster", context.text("cluster"), by, place);
   if (cluster.text("server") === "")
-    throw broken(
+    throw unusable(
       place,
-      `has no server in its cluster ${JSON.stringify(context.text("cluster"))}: set its URL`,
+      `has no server in its cluster ${JSON.stringify(context.text("cluster"))}; set its URL`,
     );
   const userName = context.text("user");
-  // Without a user we are system:anonymous.
+  // Without a user, the API server takes us for system:anonymous.
   const user = userName === "" ? context : named(kubeconfig.list("users"), "user", userName, by, place);
   return { cluster, user };
 }
 
-function named(list: Member[], kind: string, name: string, by: string, place: Place): Member {
+function named(list: JsonObject[], kind: string, name: string, by: string, place: Place): JsonObject {
   const found = list.find((entry) => entry.text("name") === name);
   if (found) return found.at(kind);
   const has = list.length === 0 ? "none" : namesOf(list);
-  throw broken(place, `has no ${kind} ${JSON.stringify(name)}, which ${by} names: it has ${has}`);
+  throw unusable(place, `has no ${kind} ${JSON.stringify(name)}, which ${by} names; it has ${has}`);
 }
 
-function namesOf(list: Member[]): string {
+function namesOf(list: JsonObject[]): string {
   return list.map((entry) => JSON.stringify(entry.text("name"))).join(", ");
 }
 
@@ -128,11 +130,11 @@ interface Credentials {
   key: Buffer | undefined;
 }
 
-async function credentialsOf(user: Member, cluster: Member, place: Place): Promise<Credentials> {
-  const cert = material(user, "client-certificate", "CERTIFICATE", place);
-  const key = material(user, "client-key", "PRIVATE KEY", place);
+async function credentialsOf(user: JsonObject, cluster: JsonObject, place: Place): Promise<Credentials> {
+  const cert = pemOf(user, "client-certificate", "CERTIFICATE", place);
+  const key = pemOf(user, "client-key", "PRIVATE KEY", place);
   const authorization = authorizationOf(user, place);
-  // What is written there comes before what a program would say.
+  // As in client-go, a token or a certificate comes before a program.
   if (authorization || cert) return { authorization: authorization ?? none, cert, key };
   if (user.keys().includes("exec")) return execute(user.at("exec"), cluster, place);
   if (user.keys().includes("auth-provider")) return askProvider(place);
@@ -141,7 +143,7 @@ async function credentialsOf(user: Member, cluster: Member, place: Place): Promi
 
 const none = () => undefined;
 
-function authorizationOf(user: Member, place: Place): Connection["authorization"] | undefined {
+function authorizationOf(user: JsonObject, place: Place): Connection["authorization"] | undefined {
   const token = user.text("token").trim();
   const tokenFile = user.text("tokenFile");
   if (tokenFile !== "") {
@@ -155,8 +157,8 @@ function authorizationOf(user: Member, place: Place): Connection["authorization"
   return () => `Basic ${basic}`;
 }
 
-async function execute(exec: Member, cluster: Member, place: Place): Promise<Credentials> {
-  const { execute } = lazy<typeof import("./exec.lazy.ts")>("exec");
+async function execute(exec: JsonObject, cluster: JsonObject, place: Place): Promise<Credentials> {
+  const { execute } = lazy("exec");
   const program = exec.required("command");
   try {
     const given = await execute(exec.raw() as Exec, cluster.raw(), dirname(place.path));
@@ -168,29 +170,32 @@ async function execute(exec: Member, cluster: Member, place: Place): Promise<Cre
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === "ENOENT")
-      throw broken(place, `wants its credentials from ${program}, which is not on this node: install it`);
-    const said = message.trim() || "without a word";
+      throw unusable(place, `has its credentials from ${program}, which is not on this node; install it`);
+    const said = message.trim() || "nothing is on its stderr";
     throw new Fault(
       Code.tryAgainLater,
-      `${place.source} wants its credentials from ${program}, which failed: ${said}`,
+      `${place.source} has its credentials from ${program}, which failed: ${said}; run it by hand`,
     );
   }
 }
 
 async function askProvider({ path, source }: Place): Promise<Credentials> {
   try {
-    const provider = lazy<typeof import("./authprovider.lazy.ts")>("authprovider");
+    const provider = lazy("authprovider");
     const header = await provider.authorizationOf(path);
     return { authorization: () => header, cert: undefined, key: undefined };
   } catch (error) {
     const why = (error as Error).message;
-    throw new Fault(Code.tryAgainLater, `${source} has an auth-provider, which failed: ${why}`);
+    throw new Fault(
+      Code.tryAgainLater,
+      `${source} has an auth-provider, which failed: ${why}; renew its tokens`,
+    );
   }
 }
 
-/** What is there as base64, or by a path that counts from the kubeconfig's directory. */
-function material(
-  entry: Member,
+/** Returns the PEM of a key: in base64, or in a file, whose path begins in the kubeconfig's directory. */
+function pemOf(
+  entry: JsonObject,
   key: string,
   label: "CERTIFICATE" | "PRIVATE KEY",
   place: Place,
@@ -203,7 +208,7 @@ function material(
   return pem(readReferenced(file, place.source), label, `${key} ${file} of ${place.source}`);
 }
 
-function impersonation(user: Member): Connection["headers"] {
+function impersonation(user: JsonObject): Connection["headers"] {
   const headers: Connection["headers"] = {};
   if (user.text("as") !== "") headers["Impersonate-User"] = user.text("as");
   if (user.text("as-uid") !== "") headers["Impersonate-Uid"] = user.text("as-uid");
@@ -213,6 +218,6 @@ function impersonation(user: Member): Connection["headers"] {
   return headers;
 }
 
-function broken({ source }: Place, why: string): Fault {
+function unusable({ source }: Place, why: string): Fault {
   return new Fault(Code.invalidNetworkConfig, `${source} ${why}`);
 }

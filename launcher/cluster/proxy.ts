@@ -1,9 +1,9 @@
-// Through which proxy an API server is reached, as client-go decides it.
-// Source: golang.org/x/net/http/httpproxy; Node's own NO_PROXY knows no CIDR, which clusters name their services by.
+// The proxy to an API server, by the rules of client-go.
+// Source: golang.org/x/net/http/httpproxy. Node's own NO_PROXY takes no CIDR, which clusters need for their services.
 import { BlockList, isIP } from "node:net";
 import type { Connection } from "./connection.ts";
 
-/** The proxy's URL, or undefined where the server is reached directly. */
+/** Returns the proxy's URL, or undefined if the server is reached directly. */
 export function proxyOf({ proxy, server }: Connection, env: NodeJS.ProcessEnv): string | undefined {
   if (proxy) return proxy;
   const fromEnvironment =
@@ -15,8 +15,8 @@ export function proxyOf({ proxy, server }: Connection, env: NodeJS.ProcessEnv): 
 function isExempt(server: URL, noProxy: string): boolean {
   const host = server.hostname.replace(/^\[(.*)\]$/, "$1").replace(/\.$/, "");
   const port = server.port || (server.protocol === "https:" ? "443" : "80");
-  const local = ["127.0.0.0/8", "::1/128"].some((range) => contains(range, host));
-  if (host === "localhost" || local) return true;
+  const isLoopback = ["127.0.0.0/8", "::1/128"].some((cidr) => contains(cidr, host));
+  if (host === "localhost" || isLoopback) return true;
   return noProxy
     .toLowerCase()
     .split(",")
@@ -34,9 +34,9 @@ function matches(entry: string, host: string, port: string): boolean {
   return suffix.startsWith(".") ? host.endsWith(suffix) : host === suffix || host.endsWith(`.${suffix}`);
 }
 
-/** Is the address in the range, written as CIDR? */
-function contains(range: string, address: string): boolean {
-  const [network = "", length = ""] = range.split("/");
+/** Says whether an address is in a range, which is CIDR. */
+function contains(cidr: string, address: string): boolean {
+  const [network = "", length = ""] = cidr.split("/");
   const family = isIP(network);
   if (family === 0 || family !== isIP(address) || !/^\d+$/.test(length)) return false;
   if (Number(length) > (family === 4 ? 32 : 128)) return false;

@@ -1,80 +1,82 @@
-// What a resident process knows of the cluster without asking: this node's pods and all NetworkAttachmentDefinitions,
-// listed once and then followed. What it has not seen yet it asks for, as the one-shot plugin does.
+// What a resident process knows of the cluster without asking: this node's pods and all NetworkAttachmentDefinitions.
+//
+// A Follower for each of the two kinds lists its objects once and then follows their changes; after any failure it lists
+// again, later and later. What it knows stays in use meanwhile: a pod counts only with the UID that the runtime gives. What
+// it does not know is asked for, as by the one-shot plugin.
 // Source: Kubernetes API concepts, "Efficient detection of changes".
-import { setTimeout as sleep } from "node:timers/promises";
 import { Code, Fault } from "../fault.ts";
 import type { Cluster, NetworkAttachmentDefinition, Pod } from "./cluster.ts";
-import type { Connection } from "./connection.ts";
-import { Member } from "./member.ts";
-import { nadOf, podOf, restCluster } from "./rest.ts";
-import { Transport } from "./transport.ts";
+import type { ApiRequest } from "./http.ts";
+import type { JsonObject } from "./json.ts";
+import { nadOf, parseObject, podOf } from "./objects.ts";
+import { refusal } from "./refusal.ts";
+import { restCluster } from "./rest.ts";
+import { scattered } from "./retry.ts";
+import { type ApiAccess, Transport } from "./transport.ts";
 
 /** Objects in one answer to a list. */
-const PAGE = 500;
-/** The server ends a watch after this many seconds; it is silent for less, by bookmarks once a minute. */
+const OBJECTS_A_PAGE = 500;
+/** After this the server ends a watch. It is not silent for as long: bookmarks come once a minute. */
 const WATCH_SECONDS = 300;
-const SILENCE = 120_000;
-const FIRST_WAIT = 200;
-const LONGEST_WAIT = 30_000;
-/** Of a pod's annotations, those that are read. network-status alone can be longer than all of them. */
-const READ = /^(k8s\.v1\.cni\.cncf\.io\/(?!network-status)|v1\.multus-cni\.io\/|kubernetes\.io\/config\.)/;
+const SILENCE_MS = 120_000;
+const FIRST_WAIT_MS = 200;
+const LONGEST_WAIT_MS = 30_000;
+/** The annotations of a pod that are kept. network-status alone can be longer than all of them. */
+const KEPT = /^(k8s\.v1\.cni\.cncf\.io\/(?!network-status)|v1\.multus-cni\.io\/|kubernetes\.io\/config\.)/;
 
-export interface Options {
-  open(): Promise<Connection>;
-  env: NodeJS.ProcessEnv;
-  nodeName: string;
-  /** Told of what goes wrong, and is tried again. */
+export interface FollowerOptions extends ApiAccess {
+  /** Takes a message about what goes wrong, and is tried again. */
   warn(message: string): void;
 }
 
-/** How one kind of objects is known. */
-export interface Known {
+export interface WatchOptions extends FollowerOptions {
+  nodeName: string;
+}
+
+/** What is known of one kind of objects. */
+export interface WatchedKind {
   kind: string;
   count: number;
-  /** Are all of them known? */
+  /** True once all of them have been listed. */
   synced: boolean;
-  /** Seconds since the server last said anything about them; Infinity before the first time. */
-  age(): number;
+  /** Returns seconds since the server last said anything about them; Infinity if it never did. */
+  ageSeconds(): number;
 }
 
 export class WatchedCluster {
-  /** What calls ask. */
+  /** Answers calls. */
   readonly cluster: Cluster;
-  readonly known: readonly Known[];
+  readonly kinds: readonly WatchedKind[];
   private readonly end = new AbortController();
 
-  constructor(options: Options) {
-    const { nodeName, open, env } = options;
-    const rest = restCluster(open, env);
+  /** Begins to list and follow. */
+  constructor(options: WatchOptions) {
+    const rest = restCluster(options);
     const pods = new Follower<Pod>(
       "Pod",
-      `/api/v1/pods?fieldSelector=${encodeURIComponent(`spec.nodeName=${nodeName}`)}`,
-      (object) => {
-        const pod = podOf(object);
-        return { ...pod, annotations: onlyRead(pod.annotations) };
-      },
+      `/api/v1/pods?fieldSelector=${encodeURIComponent(`spec.nodeName=${options.nodeName}`)}`,
+      (object) => withKeptAnnotations(podOf(object)),
+      options,
     );
     const nads = new Follower<NetworkAttachmentDefinition>(
       "NetworkAttachmentDefinition",
       "/apis/k8s.cni.cncf.io/v1/network-attachment-definitions?",
-      (object) => {
-        const nad = nadOf(object);
-        return { ...nad, annotations: onlyRead(nad.annotations) };
-      },
+      (object) => withKeptAnnotations(nadOf(object)),
+      options,
     );
-    this.known = [pods, nads];
+    this.kinds = [pods, nads];
     this.cluster = {
       ...rest,
-      connecting: async () => undefined,
-      async pod(namespace, name, uid, patience) {
+      startConnecting: async () => undefined,
+      async pod(namespace, name, uid, limit) {
         const pod = pods.get(namespace, name);
-        return pod && pod.uid === uid ? pod : rest.pod(namespace, name, uid, patience);
+        return pod && pod.uid === uid ? pod : rest.pod(namespace, name, uid, limit);
       },
-      async nad(namespace, name, patience) {
-        return nads.get(namespace, name) ?? rest.nad(namespace, name, patience);
+      async nad(namespace, name, limit) {
+        return nads.get(namespace, name) ?? rest.nad(namespace, name, limit);
       },
     };
-    for (const follower of [pods, nads]) void follower.run(options, this.end.signal);
+    for (const follower of [pods, nads]) void follower.run(this.end.signal);
   }
 
   stop(): void {
@@ -83,48 +85,54 @@ export class WatchedCluster {
 }
 
 /** Objects of one kind, by namespace and name. */
-class Follower<T> implements Known {
+export class Follower<T> implements WatchedKind {
   synced = false;
   private objects = new Map<string, T>();
-  private heard = Number.NEGATIVE_INFINITY;
+  private heardMs = Number.NEGATIVE_INFINITY;
   readonly kind: string;
   private readonly path: string;
-  private readonly read: (object: Member) => T;
+  private readonly read: (object: JsonObject) => T;
+  private readonly options: FollowerOptions;
 
-  /** @param path of the list; ends so that parameters can follow */
-  constructor(kind: string, path: string, read: (object: Member) => T) {
+  /**
+   * @param path of the list; parameters can be appended to it
+   * @param read takes what is kept from an object
+   */
+  constructor(kind: string, path: string, read: (object: JsonObject) => T, options: FollowerOptions) {
     this.kind = kind;
     this.path = path;
     this.read = read;
+    this.options = options;
   }
 
   get count(): number {
     return this.objects.size;
   }
 
-  age(): number {
-    return process.uptime() - this.heard;
+  ageSeconds(): number {
+    return (this.options.clock.now() - this.heardMs) / 1000;
   }
 
   get(namespace: string, name: string): T | undefined {
     return this.objects.get(`${namespace}/${name}`);
   }
 
-  /** Lists and follows until it is aborted, whatever the server does meanwhile. */
-  async run({ open, env, warn }: Options, signal: AbortSignal): Promise<void> {
-    let wait = FIRST_WAIT;
+  /** Lists and follows until `signal` is aborted, whatever the server does meanwhile. Never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, random, warn } = this.options;
+    let waitMs = FIRST_WAIT_MS;
     while (!signal.aborted) {
       try {
-        const api = await Transport.to(await open(), env);
+        const api = await Transport.open(this.options);
         let version = await this.list(api);
-        wait = FIRST_WAIT;
-        while (!signal.aborted) version = await this.follow(api, version, signal);
+        waitMs = FIRST_WAIT_MS;
+        while (!signal.aborted) version = await this.watch(api, version, signal);
       } catch (error) {
         if (signal.aborted) return;
-        // What is known stays good enough: a pod is taken only by its UID.
-        warn(`${this.kind}s cannot be followed, in ${wait / 1000} s again: ${Fault.of(error).message}`);
-        await sleep(wait * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => undefined);
-        wait = Math.min(wait * 2, LONGEST_WAIT);
+        const why = Fault.of(error).message;
+        warn(`${this.kind}s cannot be followed; they are listed again in ${waitMs / 1000} s: ${why}`);
+        await clock.sleep(scattered(waitMs, random()), signal).catch(() => undefined);
+        waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
       }
     }
   }
@@ -133,68 +141,65 @@ class Follower<T> implements Known {
   private async list(api: Transport): Promise<string> {
     const objects = new Map<string, T>();
     for (let next = ""; ; ) {
-      const path = `${this.path}&limit=${PAGE}${next === "" ? "" : `&continue=${encodeURIComponent(next)}`}`;
-      const list = objectIn((await expectOk(api, path)).body.toString());
-      for (const item of list.list("items")) this.put(objects, item);
-      next = list.at("metadata").text("continue");
+      const more = next === "" ? "" : `&continue=${encodeURIComponent(next)}`;
+      const request: ApiRequest = {
+        method: "GET",
+        path: `${this.path}&limit=${OBJECTS_A_PAGE}${more}`,
+      };
+      const answer = await api.send(request);
+      if (answer.status !== 200) throw refusal(api.connection, request, answer);
+      const page = parseObject(answer.body.toString(), `the list of ${this.kind}s`);
+      for (const item of page.list("items")) objects.set(keyOf(item), this.read(item));
+      next = page.at("metadata").text("continue");
       if (next !== "") continue;
       this.objects = objects;
       this.synced = true;
-      this.heard = process.uptime();
-      return list.at("metadata").text("resourceVersion");
+      this.heardMs = this.options.clock.now();
+      return page.at("metadata").text("resourceVersion");
     }
   }
 
-  /** Follows from a version until the server ends it. Throws where the list has to be made anew. */
-  private async follow(api: Transport, from: string, signal: AbortSignal): Promise<string> {
+  /**
+   * Follows until the server ends the watch.
+   *
+   * @returns the version to follow from next
+   * @throws Fault if the list has to be made anew
+   */
+  private async watch(api: Transport, from: string, signal: AbortSignal): Promise<string> {
     let version = from;
     const query = `watch=1&allowWatchBookmarks=true&timeoutSeconds=${WATCH_SECONDS}&resourceVersion=${version}`;
+    const path = `${this.path}&${query}`;
     const refused = await api.follow(
-      `${this.path}&${query}`,
+      path,
       (line) => {
-        if (line === "") return;
-        const event = objectIn(line);
-        const object = event.at("object");
-        const type = event.text("type");
-        if (type === "ERROR") throw new Fault(Code.tryAgainLater, object.text("message"));
-        this.heard = process.uptime();
-        version = object.at("metadata").text("resourceVersion");
-        if (type === "ADDED" || type === "MODIFIED") this.put(this.objects, object);
-        if (type === "DELETED") this.objects.delete(keyOf(object));
+        if (line !== "") version = this.take(parseObject(line, `an event about ${this.kind}s`));
       },
-      SILENCE,
+      SILENCE_MS,
       signal,
     );
-    if (refused) throw new Fault(Code.tryAgainLater, `a watch was answered ${refused.status}`);
+    if (refused) throw refusal(api.connection, { method: "GET", path }, refused);
     return version;
   }
 
-  private put(objects: Map<string, T>, object: Member): void {
-    objects.set(keyOf(object), this.read(object));
+  /** @returns the version that the event is of */
+  private take(event: JsonObject): string {
+    const object = event.at("object");
+    const type = event.text("type");
+    if (type === "ERROR") throw new Fault(Code.tryAgainLater, object.text("message"));
+    this.heardMs = this.options.clock.now();
+    const version = object.at("metadata").text("resourceVersion");
+    if (type === "ADDED" || type === "MODIFIED") this.objects.set(keyOf(object), this.read(object));
+    if (type === "DELETED") this.objects.delete(keyOf(object));
+    return version;
   }
 }
 
-async function expectOk(api: Transport, path: string) {
-  const answer = await api.send({ method: "GET", path });
-  if (answer.status === 200) return answer;
-  const said = answer.body.toString().slice(0, 300);
-  throw new Fault(
-    Code.tryAgainLater,
-    `${api.url({ method: "GET", path })}: answered ${answer.status}, ${said}`,
-  );
-}
-
-function objectIn(text: string): Member {
-  const object = Member.of(JSON.parse(text), "an answer of the API server");
-  if (object) return object;
-  throw new Fault(Code.decodeFailure, "the API server answered what is no object");
-}
-
-function keyOf(object: Member): string {
+function keyOf(object: JsonObject): string {
   const metadata = object.at("metadata");
   return `${metadata.text("namespace")}/${metadata.text("name")}`;
 }
 
-function onlyRead(annotations: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(Object.entries(annotations).filter(([key]) => READ.test(key)));
+function withKeptAnnotations<T extends { annotations: Record<string, string> }>(object: T): T {
+  const kept = Object.entries(object.annotations).filter(([key]) => KEPT.test(key));
+  return { ...object, annotations: Object.fromEntries(kept) };
 }

@@ -1,7 +1,7 @@
-// YAML, for kubeconfigs that are written in it.
+// YAML, for kubeconfigs written in it.
 import { parse } from "yaml";
 
-/** All scalars but null as text: a token that looks like a number stays what it is. */
+/** Parses YAML with all scalars but null as text: a token that looks like a number keeps its digits. */
 export function parseYaml(text: string): unknown {
   return parse(text, { schema: "failsafe", customTags: ["null"], logLevel: "error" });
 }

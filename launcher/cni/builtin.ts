@@ -9,6 +9,8 @@ export interface PluginCall {
   parameters: Parameters;
   /** The conf, as JSON. */
   stdin: string;
+  /** The result of the plugin before it, as JSON that is never parsed and printed: also in `stdin`. */
+  prevResult?: string | undefined;
   /** The environment of what the plugin executes, with the CNI_* variables. */
   env: Record<string, string>;
   /** Where it looks for plugins that it delegates to, such as IPAM. */

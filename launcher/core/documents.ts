@@ -4,7 +4,7 @@ import * as z from "zod/mini";
 
 const flags = z.object({ v4: z.boolean(), v6: z.boolean() });
 
-/** What `netconf` gives: see assembly/netconf/netconf.ts. */
+/** Plexus's own conf with every default: see assembly/netconf/netconf.ts. */
 export const settings = z.strictObject({
   cniVersion: z.string(),
   name: z.string(),
@@ -61,15 +61,15 @@ const selection = z.strictObject({
 
 export const selections = z.array(selection);
 
-/** One delegate, ready to be invoked: see assembly/plan/delegate.ts. */
+/** One delegate, ready to be invoked: see `Delegate.write` in assembly/delegate/delegate.ts. */
 const delegate = z.strictObject({
   name: z.string(),
   network: z.string(),
   ifname: z.string(),
   default: z.boolean(),
   cniVersion: z.string(),
-  disableCheck: z.boolean(),
-  disableGC: z.boolean(),
+  /** Those beside ADD, DEL and VERSION that its plugins may be called with, by its version and its conf. */
+  verbs: z.array(z.enum(["CHECK", "GC", "STATUS"])),
   plugins: z.array(z.string()),
   conf: z.string(),
   args: z.array(z.tuple([z.string(), z.string()])),
@@ -80,6 +80,8 @@ const delegate = z.strictObject({
   gateways: z.optional(z.array(z.string())),
   dropDefaultRoute: z.optional(flags),
   runtimeIfname: z.string(),
+  /** The name of its file in libcni's result cache, below `results/`. */
+  cacheFile: z.string(),
   netns: z.optional(z.string()),
   result: z.optional(z.string()),
 });
@@ -113,12 +115,16 @@ export const confDocument = z.strictObject({
   conf: z.string(),
 });
 
-/** How the default routes of an interface have to change: see assembly/status/routes.ts. */
+/** A change of the default routes of an interface: see assembly/status/routes.ts. */
 const routeChange = z.strictObject({
+  /** The index of the attachment. */
+  attachment: z.number(),
   ifname: z.string(),
   dropV4: z.boolean(),
   dropV6: z.boolean(),
   gateways: z.array(z.string()),
+  /** The attachment's result with the routes as they are then. */
+  result: z.string(),
 });
 
 export const status = z.strictObject({

@@ -7,7 +7,6 @@ import type {
   Invocation,
   Plan,
   Recovery,
-  RouteChange,
   Selection,
   Settings,
   Status,
@@ -24,11 +23,11 @@ type Exports = Record<string, unknown> & {
 
 type Operation = (ptr: number, len: number) => number;
 
-const ABI_VERSION = 1;
+const ABI_VERSION = 2;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
-/** Where a container is, and what the runtime says of it. */
+/** Names a container as the runtime does: CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME and CNI_ARGS. */
 export interface Runtime {
   containerId: string;
   netns: string;
@@ -36,10 +35,10 @@ export interface Runtime {
   args: string;
 }
 
-/** A network to attach: its conf as text, and what is asked of it. See `plan` in assembly/plan/plan.ts. */
+/** A network to attach: its conf as text, and the requests for it. See `plan` in assembly/plan/plan.ts. */
 export interface Network {
   conf: string;
-  /** Where the conf is from, for messages. */
+  /** Names the conf in messages. */
   source: string;
   name?: string;
   fallbackName?: string;
@@ -56,11 +55,14 @@ export class Core {
     this.exports = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as unknown as Exports;
     const version = this.exports.abi_version();
     if (version !== ABI_VERSION) {
-      throw new Fault(Code.internal, `core.wasm speaks ABI ${version}, this launcher ${ABI_VERSION}`);
+      throw new Fault(
+        Code.internal,
+        `core.wasm: it speaks ABI ${version}, this launcher ${ABI_VERSION}; build both from the same source`,
+      );
     }
   }
 
-  /** Any operation by its name, on bytes: for those that take a document as somebody else wrote it. */
+  /** Runs any operation by its name on bytes: for those that take a document as somebody else wrote it. */
   run(operation: string, input: Uint8Array): string {
     const { alloc, memory, reset } = this.exports;
     try {
@@ -68,7 +70,7 @@ export class Core {
       if (ptr === 0) {
         throw new Fault(
           Code.decodeFailure,
-          `a document of ${input.length} bytes is too large (the limit is 16 MiB)`,
+          `the document: there is no room for its ${input.length} bytes; make it smaller than 16 MiB`,
         );
       }
       new Uint8Array(memory.buffer).set(input, ptr);
@@ -83,26 +85,27 @@ export class Core {
     }
   }
 
-  /** The settings in a runtime's conf, from its bytes. */
+  /** Reads the settings in the bytes of a runtime's conf. */
   netconf(conf: Uint8Array): Settings {
     return JSON.parse(this.run("netconf", conf)) as Settings;
   }
 
-  /** Throws where the CNI_* variables do not suffice for their verb. */
+  /** Throws if the CNI_* variables do not suffice for their verb. */
   environment(input: Environment): void {
     this.call("environment", input);
   }
 
-  /** A conf or conflist, checked; `plugins` are added at the end of the list. */
+  /** Checks a conf or conflist and adds `plugins` at the end of its list. */
   describe(input: { conf: string; source: string; plugins?: string[] }): ConfDocument {
     return this.call("describe", input);
   }
 
-  /** The networks that a pod's annotation selects. */
+  /** Returns the networks that a pod's annotation selects. */
   selection(input: { annotation: string; namespace: string; maxNetworks?: number }): Selection[] {
     return this.call("selection", input);
   }
 
+  /** Plans the delegates of a container, and its scratch file. */
   plan(input: {
     runtime: Runtime;
     runtimeConfig?: string | undefined;
@@ -112,6 +115,7 @@ export class Core {
     return this.call("plan", input);
   }
 
+  /** Prepares the execution of one plugin of a delegate. */
   invoke(input: {
     verb: string;
     plugin: number;
@@ -123,7 +127,7 @@ export class Core {
     return this.call("invoke", input);
   }
 
-  /** The result a plugin printed, or undefined where none is expected; throws the plugin's own error. */
+  /** Returns the result that a plugin printed, undefined if none is expected; throws the plugin's own error. */
   outcome(input: {
     plugin: string;
     cniVersion: string;
@@ -135,15 +139,16 @@ export class Core {
     return this.call<{ result?: string }>("outcome", input).result;
   }
 
-  /** The file of libcni's result cache for one attachment. */
-  remember(input: { delegate: Delegate; result: string; runtime: Pick<Runtime, "containerId" | "netns"> }): {
-    name: string;
-    text: string;
-  } {
-    return this.call("remember", input);
+  /** Returns the text of the file that libcni's result cache has of one attachment: its name is `delegate.cacheFile`. */
+  remember(input: {
+    delegate: Delegate;
+    result: string;
+    runtime: Pick<Runtime, "containerId" | "netns">;
+  }): string {
+    return this.call<{ text: string }>("remember", input).text;
   }
 
-  /** The delegates that a container's files name. */
+  /** Recovers the delegates that a container's files name. */
   recover(input: {
     runtime: Pick<Runtime, "containerId" | "args"> & { ifname?: string };
     runtimeConfig?: string | undefined;
@@ -153,16 +158,17 @@ export class Core {
     return this.call("recover", input);
   }
 
+  /** Derives the answer of an ADD, network-status and the changes of routes. */
   status(input: { attachments: { delegate: Delegate; result: string; deviceInfo?: string }[] }): Status {
     return this.call("status", input);
   }
 
-  /** A result whose interface had its default routes changed. */
-  reroute(input: Omit<RouteChange, "ifname"> & { result: string }): string {
-    return this.call<{ result: string }>("reroute", input).result;
+  /** Converts a result to another version of the spec. */
+  convert(input: { result: string; cniVersion: string }): string {
+    return this.call<{ result: string }>("convert", input).result;
   }
 
-  /** JSON leaves out what is undefined, so a caller need not. */
+  /** Runs an operation on a document. JSON leaves out undefined members, so a caller need not. */
   private call<T>(operation: string, input: unknown): T {
     return JSON.parse(this.run(operation, encoder.encode(JSON.stringify(input)))) as T;
   }

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { getRawAsset, isSea } from "node:sea";
 
+/** Returns the bytes of core.wasm. */
 export function wasm(): BufferSource {
   return isSea() ? getRawAsset("core.wasm") : readFileSync(`${__dirname}/core.wasm`);
 }

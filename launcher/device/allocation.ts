@@ -6,8 +6,8 @@ import type { Log } from "../log/log.ts";
 import { claimedDevices } from "./claims.ts";
 import { KUBELET, type Kubelet, podResources } from "./kubelet.ts";
 
-/** A network, with the resource that its devices come from, if any. */
-type Source = Network & { resourceName?: string };
+/** A network, with the resource that its pods' devices come from, if any. */
+export type ResourceNetwork = Network & { resourceName?: string };
 
 interface Ports {
   host: Host;
@@ -17,12 +17,12 @@ interface Ports {
 
 /**
  * Hands a pod's devices out to those of its networks that name a resource: of each resource the first network gets the
- * first device, by the order of their IDs. A network for which none is left gets none, and its plugin decides.
+ * first device, by the order of their IDs. If none is left for a network, it gets none, and its plugin decides.
  *
- * Rejects with a Fault where kubelet or API server do not say which devices the pod has.
+ * Rejects with a Fault if kubelet or API server do not say which devices the pod has.
  */
 export async function withDevices(
-  networks: Source[],
+  networks: ResourceNetwork[],
   pod: Pod,
   ports: Ports,
   kubelet: Kubelet = KUBELET,
@@ -36,8 +36,8 @@ export async function withDevices(
     if (id !== undefined) return { ...network, device: { id, resourceName } };
     ports.log.write(
       "error",
-      `pod ${pod.namespace}/${pod.name} has no device of ${resourceName} left for network ` +
-        `${network.name ?? network.source}, which gets none: request as many in the pod's resources as it has networks`,
+      `network ${network.name ?? network.source} gets no device: pod ${pod.namespace}/${pod.name} has none of ` +
+        `${resourceName} left; request as many in the pod's resources as it has networks`,
     );
     return network;
   });

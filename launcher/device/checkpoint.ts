@@ -1,4 +1,4 @@
-// The file in which the kubelet's device manager remembers what it has given to whom.
+// The file in which the kubelet's device manager keeps which pod has which devices.
 // Source: kubernetes pkg/kubelet/cm/devicemanager/checkpoint; before 1.20 `DeviceIDs` was a list.
 import { Code, Fault } from "../fault.ts";
 
@@ -33,8 +33,8 @@ function entriesOf(text: string, path: string): Entry[] {
     throw unusable(path, `it is not whole, or not JSON: ${(error as Error).message}`);
   }
   if (typeof file?.Data !== "object") throw unusable(path, "it has no `Data`");
-  const entries = file.Data.PodDeviceEntries ?? []; // null where nothing was given to anybody
-  if (!Array.isArray(entries)) throw unusable(path, "`PodDeviceEntries` is no list");
+  const entries = file.Data.PodDeviceEntries ?? []; // null if no pod has any
+  if (!Array.isArray(entries)) throw unusable(path, "`PodDeviceEntries` is not a list");
   const odd = entries.find((entry) => !isEntry(entry));
   if (odd === undefined) return entries;
   throw unusable(path, `an entry is not as the kubelet writes it: ${JSON.stringify(odd).slice(0, 300)}`);
@@ -56,7 +56,6 @@ function isTexts(ids: unknown): boolean {
 function unusable(path: string, why: string): Fault {
   return new Fault(
     Code.decodeFailure,
-    `the kubelet's device checkpoint ${path} cannot be read: ${why}; the kubelet writes it anew when it starts or ` +
-      "gives out a device",
+    `cannot read the kubelet's device checkpoint ${path}: ${why}; restart the kubelet, which writes it anew`,
   );
 }

@@ -9,7 +9,7 @@ import type { ClaimedDevice, PodResources } from "./resources.ts";
 const DEVICE_ID = "k8s.cni.cncf.io/deviceID";
 const RESOURCE_NAME = "k8s.cni.cncf.io/resourceName";
 
-/** A claim's device; `request` is unknown where only the kubelet knows of it. */
+/** A claim's device; `request` is unknown if only the kubelet knows of it. */
 type Result = ClaimedDevice & { request?: string };
 
 interface Device {
@@ -18,7 +18,7 @@ interface Device {
 }
 
 /**
- * Resource name -> device IDs. Rejects with the cluster's Faults, and where a claim has no devices, or the devices of an
+ * Resource name -> device IDs. Rejects with the cluster's Faults, and if a claim has no devices, or the devices of an
  * extended resource are not published for it.
  */
 export async function claimedDevices(
@@ -45,7 +45,7 @@ export async function claimedDevices(
   return devices;
 }
 
-/** What a claim has been allocated; what the kubelet has prepared of it where the claim itself is gone. */
+/** The devices allocated to a claim; if the claim itself is gone, those that the kubelet has prepared for it. */
 async function claimResults(
   cluster: Cluster,
   { namespace, name: pod }: Pod,
@@ -58,7 +58,8 @@ async function claimResults(
   if (prepared) return [...prepared.values()];
   throw new Fault(
     Code.tryAgainLater,
-    `ResourceClaim ${namespace}/${name} of pod ${namespace}/${pod} has no devices: it is not there, or not allocated`,
+    `ResourceClaim ${namespace}/${name} of pod ${namespace}/${pod} has no devices: it does not exist, or is not allocated; ` +
+      "see the events of the claim",
   );
 }
 

@@ -1,19 +1,20 @@
-// Device-info: what a device plugin says of a device goes to the CNI plugin, and from there into network-status.
+// Device-info: a device plugin's description of a device goes to the CNI plugin, and from there into network-status.
 // Source: NPWG device-info spec 1.1.0. The plan names the file that both sides use (assembly/plan/delegate.ts); DEL
 // removes it with the attachment.
 import type { Delegate } from "../core/index.ts";
 import { Fault } from "../fault.ts";
 import type { Host } from "../host/host.ts";
 import type { Log } from "../log/log.ts";
+import { DEVICE_INFO_DIR } from "../paths.ts";
 
-const FROM_DEVICE_PLUGINS = "/var/run/k8s.cni.cncf.io/devinfo/dp";
+const FROM_DEVICE_PLUGINS = `${DEVICE_INFO_DIR}/dp`;
 
 interface Ports {
   host: Host;
   log: Pick<Log, "write">;
 }
 
-/** The keys of each type's map: one of these texts where there are some, else any; `?` where it may be left out. */
+/** The keys of each type's map: one of these texts if some are given, else any; `?` if it may be left out. */
 const TYPES = new Map<unknown, Record<string, string[] | "text" | "text?">>(
   Object.entries({
     pci: {
@@ -38,8 +39,8 @@ const TYPES = new Map<unknown, Record<string, string[] | "text" | "text?">>(
 );
 
 /**
- * Before a delegate's ADD: what the device plugin says of its device, to where the delegate looks for it.
- * What cannot be copied is logged; the ADD goes on, as Multus has it.
+ * Copies the device plugin's description of a delegate's device to where the delegate looks for it, before its ADD. A
+ * failure is logged; the ADD goes on, as Multus has it.
  */
 export async function offerDeviceInfo(
   { deviceInfoFile, deviceID, resourceName }: Delegate,
@@ -59,8 +60,8 @@ export async function offerDeviceInfo(
 }
 
 /**
- * After a delegate's ADD: the device-info for network-status, as JSON text, or undefined where there is none. What is not
- * as the spec has it is logged and left out.
+ * Reads the device-info for network-status after a delegate's ADD, as JSON, or undefined if there is none. One that is
+ * not as the spec has it is logged and left out.
  */
 export async function readDeviceInfo(
   { deviceInfoFile }: Delegate,
@@ -111,5 +112,5 @@ function requireValid(info: unknown): void {
 function requireObject(value: unknown, what = "it"): Record<string, unknown> {
   if (typeof value === "object" && value !== null && !Array.isArray(value))
     return value as Record<string, unknown>;
-  throw new Error(`${what} is no JSON object`);
+  throw new Error(`${what} is not a JSON object`);
 }

@@ -1,4 +1,4 @@
-// What the kubelet has given to a pod, whoever says so.
+// The devices that the kubelet has given to a pod, from whichever source.
 
 /** A device of a ResourceClaim, as its driver names it. */
 export interface ClaimedDevice {

@@ -1,11 +1,12 @@
-// The frames between shim and resident process, as bytes. docs/protocol.md says what they mean.
+// The frames between the shim and the resident process, as bytes. docs/protocol.md says what they mean.
 
-export const PROTOCOL = 1;
-const MAX_FRAME = 16 << 20;
+export const PROTOCOL = 2;
+/** Bytes of a frame without its length. */
+export const MAX_FRAME = 16 << 20;
 
-/** What the shim sends. */
+/** The frames that the shim sends. */
 export const FromShim = { call: 1, executed: 2, done: 3, refused: 4 } as const;
-/** What the resident process sends. */
+/** The frames that the resident process sends. */
 export const ToShim = {
   accept: 16,
   execute: 17,
@@ -22,9 +23,10 @@ export const ToShim = {
   answer: 28,
   say: 29,
   create: 30,
+  append: 31,
 } as const;
 
-/** A u32, a string or bytes, a list of strings. */
+/** A field: a u32, a string or bytes, a list of strings. */
 export type Part = number | string | Uint8Array | readonly string[];
 
 export interface Frame {
@@ -33,6 +35,7 @@ export interface Frame {
   fields: Fields;
 }
 
+/** Makes the bytes of a frame. */
 export function frame(type: number, id: number, ...parts: Part[]): Buffer {
   const flat = parts.flatMap((part) => (isList(part) ? [part.length, ...part] : [part]));
   const size = flat.reduce<number>((sum, part) => sum + sizeOf(part), 9);
@@ -61,12 +64,12 @@ function sizeOf(part: number | string | Uint8Array): number {
   return 4 + (typeof part === "string" ? Buffer.byteLength(part) : part.length);
 }
 
-/** Takes bytes as they come, and makes frames of them. */
+/** Takes bytes as they come in, and makes frames of them. */
 export class FrameReader {
   private chunks: Buffer[] = [];
   private length = 0;
 
-  /** The frames that are whole now. Throws where they cannot be frames. */
+  /** Returns the frames that are whole by now. Throws if the bytes cannot be frames. */
   push(chunk: Buffer): Frame[] {
     this.chunks.push(chunk);
     this.length += chunk.length;
@@ -100,7 +103,7 @@ export class FrameReader {
   }
 }
 
-/** What is in a frame, read in its order. Each read throws where the frame is too short. */
+/** The fields of a frame, read in their order. Each read throws if the frame is too short. */
 export class Fields {
   private at = 0;
   private readonly bytes: Buffer;
@@ -115,20 +118,20 @@ export class Fields {
     return value;
   }
 
-  /** A view of the frame. */
+  /** Returns a view of the frame. */
   data(): Buffer {
     const length = this.u32();
-    if (length > this.bytes.length - this.at) throw new Error("a frame is shorter than what is in it");
+    if (length > this.bytes.length - this.at) throw new Error("a field is longer than its frame");
     this.at += length;
     return this.bytes.subarray(this.at - length, this.at);
   }
 
-  /** What is in bytes that hold fields of their own. */
+  /** Reads bytes that hold fields of their own. */
   inner(): Fields {
     return new Fields(this.data());
   }
 
-  /** All that is left. */
+  /** Returns all that has not been read. */
   rest(): Buffer {
     return this.bytes.subarray(this.at);
   }

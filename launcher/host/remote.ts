@@ -1,4 +1,4 @@
-// The host is where the runtime executed the shim that is at the other end of a connection: docs/protocol.md.
+// The host is the machine on which the runtime executed the shim at the other end of a connection: docs/protocol.md.
 import { isUtf8 } from "node:buffer";
 import type { Socket } from "node:net";
 import { Code, Fault } from "../fault.ts";
@@ -13,16 +13,15 @@ import {
   PROTOCOL,
   ToShim,
 } from "./frames.ts";
-import type { ExecuteOptions, Execution, Host } from "./host.ts";
+import { type ExecuteOptions, type Execution, type Host, LeftToNode, MAX_OUTPUT } from "./host.ts";
 
-/** What a plugin may print. */
-const MAX_OUTPUT = 4 << 20;
 /** The largest file that is read here: a conf or a device checkpoint. */
 const MAX_FILE = 8 << 20;
 const [ENOENT, EEXIST, ENOTDIR, EISDIR] = [2, 17, 20, 21];
 const DIRECTORY = 2;
+const ALREADY_ENDED = "the runtime's call has ended before it was answered";
 
-/** What the runtime executed the shim with. */
+/** The environment and stdin that the runtime gave to the shim. */
 export interface Received {
   env: Record<string, string>;
   stdin: Buffer;
@@ -35,9 +34,9 @@ interface Waiting {
 
 /** One execution of the shim. Its host serves until it has been answered, or is gone. */
 export class Shim {
-  /** Why the shim would not do what it was asked for: `plexus` beside it may. */
+  /** Why the call has to be left to `plexus` beside the shim: for what the shim does not do. */
   refusal: string | undefined;
-  /** Resolves when the connection is no more. */
+  /** Resolves when the connection is closed. */
   readonly gone: Promise<void>;
   private readonly waiting = new Map<number, Waiting>();
   private readonly reader = new FrameReader();
@@ -45,7 +44,7 @@ export class Shim {
   private lastId = 0;
   private accepted = false;
 
-  /** @param called is told once, what the runtime executed the shim with */
+  /** @param called is told once, how the runtime executed the shim */
   constructor(socket: Socket, called: (received: Received) => void) {
     this.socket = socket;
     socket.on("data", (chunk: Buffer) => {
@@ -58,7 +57,7 @@ export class Shim {
     socket.on("error", () => undefined); // it closes, too
     this.gone = new Promise((resolve) => {
       socket.on("close", () => {
-        const error = new Fault(Code.tryAgainLater, "the runtime's call has ended before it was answered");
+        const error = new Fault(Code.tryAgainLater, ALREADY_ENDED);
         for (const { reject } of this.waiting.values()) reject(error);
         this.waiting.clear();
         resolve();
@@ -90,7 +89,7 @@ export class Shim {
     this.socket.end(frame(ToShim.fallBack, 0, why));
   }
 
-  /** The host of the call. What the shim refuses is a Fault, and `refusal` says so. */
+  /** The host of the call. What it cannot do rejects with LeftToNode, and `refusal` says so. */
   readonly host: Host = {
     prepare: () => undefined,
     find: async (name, dirs) => (await this.file(ToShim.find, name, dirs)).text() || undefined,
@@ -102,11 +101,19 @@ export class Shim {
     list: async (dir) => (await this.file(ToShim.list, dir).catch(unlessMissing))?.list().sort() ?? [],
     isDirectory: async (path) => (await this.file(ToShim.kind, path)).u32() === DIRECTORY,
     exists: async (path) => (await this.file(ToShim.kind, path)).u32() !== 0,
+    size: async (path) => {
+      const status = await this.logFile(ToShim.kind, path);
+      status.u32();
+      return status.u32() * 1024;
+    },
     write: async (path, text) => void (await this.file(ToShim.write, path, Buffer.from(text))),
     create: async (path, text) => {
       const made = await this.file(ToShim.create, path, Buffer.from(text)).catch(unlessThere);
       return made !== undefined;
     },
+    append: async (path, text) => void (await this.logFile(ToShim.append, path, Buffer.from(text))),
+    rotate: (path) => this.leave(`the log file ${path} is to be rotated`),
+    grpc: (socket) => this.leave(`it needs the socket ${socket}`),
     readlink: async (path) =>
       (await this.file(ToShim.readlink, path).catch(unlessMissing))?.data().toString(),
     set: async (path, value) => void (await this.file(ToShim.set, path, Buffer.from(value))),
@@ -130,32 +137,40 @@ export class Shim {
     waiting?.resolve({ type, id, fields });
   }
 
-  private ask(type: number, ...parts: Part[]): Promise<Fields> {
+  private leave(why: string): Promise<never> {
+    this.refusal = why;
+    return Promise.reject(
+      new LeftToNode(`cannot do this through the shim: ${why}; plexus on the node does it`),
+    );
+  }
+
+  private async ask(type: number, ...parts: Part[]): Promise<Fields> {
+    const answer = await this.send(type, parts);
+    if (answer.type !== FromShim.refused) return answer.fields;
+    return this.leave(`the shim refused it: ${answer.fields.text()}`);
+  }
+
+  private send(type: number, parts: readonly Part[]): Promise<Frame> {
     const id = ++this.lastId;
-    return new Promise<Fields>((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       if (this.socket.destroyed) {
-        reject(new Fault(Code.tryAgainLater, "the runtime's call has ended before it was answered"));
+        reject(new Fault(Code.tryAgainLater, ALREADY_ENDED));
         return;
       }
-      const take = (answer: Frame) => {
-        if (answer.type !== FromShim.refused) {
-          resolve(answer.fields);
-          return;
-        }
-        this.refusal = answer.fields.text();
-        reject(new Fault(Code.internal, `the shim refused it: ${this.refusal}`));
-      };
-      this.waiting.set(id, { resolve: take, reject });
+      this.waiting.set(id, { resolve, reject });
       this.socket.write(frame(type, id, ...parts));
     });
   }
 
-  /** The result of a file operation. */
   private async file(type: number, path: string, ...parts: Part[]): Promise<Fields> {
-    const fields = await this.ask(type, path, ...parts);
-    const errno = fields.u32();
-    if (errno === 0) return fields.inner();
-    throw new FileFault(errno, path);
+    return resultOf(await this.ask(type, path, ...parts), path);
+  }
+
+  /** For a log file: without it the call goes on here. */
+  private async logFile(type: number, path: string, ...parts: Part[]): Promise<Fields> {
+    const answer = await this.send(type, [path, ...parts]);
+    if (answer.type !== FromShim.refused) return resultOf(answer.fields, path);
+    throw new Fault(Code.ioFailure, `${path}: ${answer.fields.text()}`);
   }
 
   private async execute(path: string, options: ExecuteOptions): Promise<Execution> {
@@ -189,6 +204,13 @@ export class Shim {
         throw new Fault(Code.ioFailure, `${path} cannot be executed: ${errorName(value)}`);
     }
   }
+}
+
+/** Reads the result of a file operation. */
+function resultOf(answer: Fields, path: string): Fields {
+  const errno = answer.u32();
+  if (errno === 0) return answer.inner();
+  throw new FileFault(errno, path);
 }
 
 class FileFault extends Fault {

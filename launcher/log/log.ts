@@ -1,8 +1,6 @@
 // The log: to stderr, which the runtime keeps, and to a file that rotates. Never to stdout.
 // Levels, line format and options are Multus's (multus-cni docs/configuration.md, "Logging").
-import * as fs from "node:fs";
-import { dirname } from "node:path";
-import { makeDirectory } from "../directory.ts";
+import { type Host, LeftToNode, type Rotation } from "../host/host.ts";
 
 const LEVELS = ["panic", "error", "verbose", "debug"] as const;
 export type Level = (typeof LEVELS)[number];
@@ -11,52 +9,80 @@ export interface LogSettings {
   logFile: string;
   logLevel: string;
   logToStderr: boolean;
-  logOptions: { maxAge: number; maxSize: number; maxBackups: number; compress: boolean };
+  /** `maxSize` in megabytes; 0 for no limit. */
+  logOptions: Rotation & { maxSize: number };
+}
+
+/** Takes lines. */
+export interface Log {
+  /** Writes one line, if `level` is within the level that the conf asks for. */
+  write(level: Level, message: string): void;
 }
 
 /**
- * Opens the log as the conf has it; a log file that has grown too large is set aside first.
+ * Opens the log as the conf has it; rotates the file first if it has grown too large.
  *
  * @param stderr takes lines for the runtime
+ * @throws LeftToNode if it has to be rotated, and this host cannot do that
  */
-export async function openLog(settings: LogSettings, stderr: (line: string) => void): Promise<Log> {
+export async function openLog(
+  settings: LogSettings,
+  host: Pick<Host, "append" | "size" | "rotate">,
+  stderr: (line: string) => void,
+): Promise<CallLog> {
   const { logFile, logOptions } = settings;
   const limit = logOptions.maxSize * 1024 * 1024;
-  if (logFile !== "") {
-    try {
-      makeDirectory(dirname(logFile), 0o755);
-      if (limit > 0 && (fs.statSync(logFile, { throwIfNoEntry: false })?.size ?? 0) >= limit) {
-        const { rotate } = await import("./rotate.ts"); // needs zlib, so loaded only when it is time
-        rotate(logFile, logOptions);
-      }
-    } catch {
-      // Another process has rotated it in the meantime, or the disk is full.
-    }
-  }
-  return new Log(settings, stderr);
+  if (logFile === "" || limit === 0) return new CallLog(settings, logFile === "" ? undefined : host, stderr);
+  const size = await host.size(logFile).catch(() => 0); // the first line says why
+  if (size >= limit) await host.rotate(logFile, logOptions).catch(unlessLeft);
+  return new CallLog(settings, host, stderr);
 }
 
-export class Log {
+/** Another process has rotated it meanwhile, or the disk is full. */
+function unlessLeft(error: unknown): void {
+  if (error instanceof LeftToNode) throw error;
+}
+
+/** The log of one call. A log that cannot be written stops nothing. */
+export class CallLog implements Log {
   private readonly level: number;
+  private readonly written: Promise<void>[] = [];
 
   constructor(
     private readonly settings: LogSettings,
+    private file: Pick<Host, "append"> | undefined,
     private readonly stderr: (line: string) => void,
   ) {
     const level = LEVELS.indexOf(settings.logLevel.toLowerCase() as Level);
     this.level = Math.max(level, 0);
-    // As Multus has it: an unknown level is no reason to leave a pod without its network.
+    // As Multus has it: an unknown level is not a reason to leave a pod without its network.
     if (level < 0)
       this.write("panic", `unknown logLevel ${JSON.stringify(settings.logLevel)}: only "panic" is logged`);
   }
 
-  /** Writes one line where `level` is within the level asked for. A log that cannot be written stops nothing. */
   write(level: Level, message: string): void {
     if (LEVELS.indexOf(level) > this.level) return;
-    const { logFile, logToStderr } = this.settings;
     const line = `${timestamp(new Date())} [${level}] ${message.replaceAll("\n", " ")}\n`;
-    if (logToStderr) attempt(() => this.stderr(line));
-    if (logFile !== "") attempt(() => fs.appendFileSync(logFile, line, { mode: 0o600 }));
+    if (this.settings.logToStderr) this.say(line);
+    const written = this.file?.append(this.settings.logFile, line).catch((error: unknown) => {
+      if (this.file === undefined) return; // it was told before
+      this.file = undefined;
+      this.say(`plexus: the log file is left alone: ${(error as Error).message}\n`);
+    });
+    if (written) this.written.push(written);
+  }
+
+  /** Resolves when all lines are in the file. */
+  async flush(): Promise<void> {
+    await Promise.all(this.written.splice(0));
+  }
+
+  private say(line: string): void {
+    try {
+      this.stderr(line);
+    } catch {
+      // A closed stderr must not keep a pod from its network.
+    }
   }
 }
 
@@ -68,12 +94,4 @@ function timestamp(now: Date): string {
   const pad = (value: number) => String(value).padStart(2, "0");
   const size = Math.abs(minutes);
   return `${local}${minutes < 0 ? "-" : "+"}${pad(Math.floor(size / 60))}:${pad(size % 60)}`;
-}
-
-function attempt(write: () => void): void {
-  try {
-    write();
-  } catch {
-    // A full disk or a closed stderr must not keep a pod from its network.
-  }
 }

@@ -8,11 +8,17 @@ export class Admission {
   running = 0;
   private readonly limit: number;
   private readonly queues = { DEL: [] as Start[], other: [] as Start[] };
-  private last: "DEL" | "other" = "other";
-  private readonly containers = new Map<string, Promise<void>>();
+  private lastTurn: "DEL" | "other" = "other";
+  /** The last call of each container that has one. */
+  private readonly lastCalls = new Map<string, Promise<void>>();
 
   constructor(limit: number) {
     this.limit = limit;
+  }
+
+  /** How many containers have a call. */
+  get containers(): number {
+    return this.lastCalls.size;
   }
 
   get waiting(): number {
@@ -20,11 +26,14 @@ export class Admission {
   }
 
   async run(verb: string, containerId: string, work: () => Promise<void>): Promise<void> {
-    const before = this.containers.get(containerId);
+    const before = this.lastCalls.get(containerId);
     const done = this.after(before, verb, work);
-    this.containers.set(containerId, done);
-    await done;
-    if (this.containers.get(containerId) === done) this.containers.delete(containerId);
+    this.lastCalls.set(containerId, done);
+    try {
+      await done;
+    } finally {
+      if (this.lastCalls.get(containerId) === done) this.lastCalls.delete(containerId);
+    }
   }
 
   private async after(before: Promise<void> | undefined, verb: string, work: () => Promise<void>) {
@@ -47,10 +56,10 @@ export class Admission {
 
   private next(): void {
     if (this.running >= this.limit) return;
-    const turns = this.last === "DEL" ? (["other", "DEL"] as const) : (["DEL", "other"] as const);
+    const turns = this.lastTurn === "DEL" ? (["other", "DEL"] as const) : (["DEL", "other"] as const);
     const queue = turns.find((one) => this.queues[one].length > 0);
     if (queue === undefined) return;
-    this.last = queue;
+    this.lastTurn = queue;
     this.running++;
     this.queues[queue].shift()?.();
   }

@@ -1,4 +1,4 @@
-// What a resident process gives back when it has nothing to do: V8 keeps what a burst of calls has used, for the next one.
+// Gives memory back when a resident process has nothing to do: V8 keeps what a burst of calls has used, for the next one.
 import { getHeapStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 

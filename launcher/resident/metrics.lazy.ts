@@ -1,11 +1,11 @@
 // The daemon's metrics and health, over HTTP. Source: Prometheus naming practices; Kubernetes' probes.
 import { createServer, type Server } from "node:http";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import type { Known } from "../cluster/watch.ts";
+import type { WatchedKind } from "../cluster/watch.ts";
 import type { Ended } from "./server.ts";
 
-export interface Sources {
-  known: readonly Known[];
+export interface Gauges {
+  known: readonly WatchedKind[];
   running(): number;
   waiting(): number;
 }
@@ -19,7 +19,7 @@ export interface Metrics {
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 /** @param address `HOST:PORT`, or `:PORT` for all addresses */
-export async function serveMetrics(address: string, sources: Sources): Promise<Metrics> {
+export async function serveMetrics(address: string, sources: Gauges): Promise<Metrics> {
   const register = new Registry();
   const registers = [register];
   collectDefaultMetrics({ register });
@@ -55,11 +55,11 @@ export async function serveMetrics(address: string, sources: Sources): Promise<M
   gauge("plexus_calls_running", "Calls that are being carried out", sources.running);
   gauge("plexus_calls_waiting", "Calls that wait for their turn", sources.waiting);
   for (const [name, help, value] of [
-    ["plexus_cache_objects", "Objects of the cluster that are known", (known: Known) => known.count],
+    ["plexus_cache_objects", "Objects of the cluster that are known", (known: WatchedKind) => known.count],
     [
       "plexus_cache_age_seconds",
       "Since the API server last said anything about them",
-      (known: Known) => known.age(),
+      (known: WatchedKind) => known.ageSeconds(),
     ],
   ] as const) {
     new Gauge({

@@ -1,16 +1,18 @@
 // `plexus resident` and `plexus daemon`: processes that carry out calls for shims.
 import { statSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import type { Means } from "../attach/verbs.ts";
+import type { Ports } from "../attach/verbs.ts";
+import { BUILT_INS } from "../builtins.ts";
+import { systemClock } from "../clock.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { inCluster } from "../cluster/connection.ts";
 import { readKubeconfig } from "../cluster/kubeconfig.ts";
-import { openCluster } from "../cluster/open.ts";
+import { accessBy, openCluster } from "../cluster/open.ts";
 import { WatchedCluster } from "../cluster/watch.ts";
 import { Core } from "../core/index.ts";
 import { wasm } from "../core/wasm.ts";
 import { lazy } from "../lazy.ts";
-import { ResidentServer, type Watch } from "./server.ts";
+import { type Observer, ResidentServer } from "./server.ts";
 
 interface Common {
   socket: string;
@@ -34,9 +36,9 @@ export interface DaemonOptions extends Common {
 
 /** Serves until it is idle, or asked to end by SIGTERM or SIGINT. */
 export async function runResident({ socket, version, idleSeconds, replace }: ResidentOptions): Promise<void> {
-  const means = { core: new Core(wasm()), cluster: clusters() };
+  const ports = portsTo(clusters());
   const idle = idleSeconds * 1000;
-  const server = await ResidentServer.open({ socket, version, idle, limit: limit(), means }, replace);
+  const server = await ResidentServer.open({ socket, version, idle, limit: limit(), ports }, replace);
   if (!server) return;
   await Promise.race([server.idle, asked()]);
   await server.close();
@@ -53,27 +55,34 @@ export async function runDaemon({
   const { KUBERNETES_SERVICE_HOST: host = "", KUBERNETES_SERVICE_PORT: port = "" } = process.env;
   if (kubeconfig === "" && (host === "" || port === "")) {
     throw new Error(
-      "there is no API server to ask: run it in a pod with a service account, or give --kubeconfig",
+      "cannot follow the cluster: there is no service account here; run it in a pod that has one, or give --kubeconfig",
     );
   }
   const warn = (message: string) => console.error(message);
-  const open = async () => (kubeconfig === "" ? inCluster(host, port) : readKubeconfig(kubeconfig, warn));
-  const watched = new WatchedCluster({ open, env: process.env, nodeName, warn });
-  const means = { core: new Core(wasm()), cluster: () => watched.cluster };
-  const watch = new LateWatch();
+  const connect = async () => (kubeconfig === "" ? inCluster(host, port) : readKubeconfig(kubeconfig, warn));
+  const watched = new WatchedCluster({ ...accessBy(connect, process.env), nodeName, warn });
+  const observer = new LateObserver();
   const log = (line: string) => void process.stderr.write(line);
-  const options = { socket, version, idle: 0, limit: limit(), means, watch, log };
+  const options = {
+    socket,
+    version,
+    idle: 0,
+    limit: limit(),
+    ports: portsTo(() => watched.cluster),
+    observer,
+    log,
+  };
   const server = await ResidentServer.open(options, true);
   if (!server) return;
   if (metrics !== "") {
-    const { serveMetrics } = lazy<typeof import("./metrics.lazy.ts")>("metrics");
+    const { serveMetrics } = lazy("metrics");
     const { admission } = server;
     const sources = {
-      known: watched.known,
+      known: watched.kinds,
       running: () => admission.running,
       waiting: () => admission.waiting,
     };
-    watch.to = await serveMetrics(metrics, sources);
+    observer.to = await serveMetrics(metrics, sources);
   }
   await asked();
   await server.close();
@@ -81,15 +90,19 @@ export async function runDaemon({
   process.exit(0); // connections to the API server, and to whoever reads metrics, are of no use any more
 }
 
-/** Passes on to what is there by then. */
-class LateWatch implements Watch {
-  to: Watch | undefined;
+function portsTo(cluster: Ports["cluster"]) {
+  return { core: new Core(wasm()), clock: systemClock, builtIns: BUILT_INS, cluster };
+}
 
-  ended(call: Parameters<Watch["ended"]>[0]): void {
+/** Passes on to the observer that is there by then. */
+class LateObserver implements Observer {
+  to: Observer | undefined;
+
+  ended(call: Parameters<Observer["ended"]>[0]): void {
     this.to?.ended(call);
   }
 
-  executed(...execution: Parameters<Watch["executed"]>): void {
+  executed(...execution: Parameters<Observer["executed"]>): void {
     this.to?.executed(...execution);
   }
 }
@@ -105,8 +118,8 @@ function asked(): Promise<void> {
   });
 }
 
-/** One connection to each cluster, for all calls; anew where its kubeconfig, or who may read it, has changed. */
-function clusters(): Means["cluster"] {
+/** One connection to each cluster, for all calls; anew if its kubeconfig, or who may read it, has changed. */
+function clusters(): Ports["cluster"] {
   const open = new Map<string, { cluster: Cluster | undefined; changed: number }>();
   return ({ kubeconfig }, _env, log) => {
     const changed = kubeconfig === "" ? 0 : (statSync(kubeconfig, { throwIfNoEntry: false })?.ctimeMs ?? 0);

@@ -2,22 +2,24 @@
 import * as fs from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { basename, dirname } from "node:path";
-import { carryOut, type Means } from "../attach/verbs.ts";
-import { makeDirectory } from "../directory.ts";
+import { carryOut, type Ports } from "../attach/verbs.ts";
 import { Fault } from "../fault.ts";
+import { machineDisk, makeDirectories } from "../host/disk.ts";
 import type { Host } from "../host/host.ts";
 import { Shim } from "../host/remote.ts";
 import { Admission } from "./admission.ts";
 import { giveBackMemory } from "./memory.ts";
 
-/** As often as a shim is told that its call is not forgotten, in milliseconds; it waits for ten times as long. */
-const ALIVE_EVERY = 1000;
-/** After SIGTERM, calls that run have this long, in milliseconds. */
-const DRAIN = 20_000;
-/** After this long without a call, in milliseconds, memory is given back. */
-const QUIET = 3000;
+/** How often a shim is told that its call is not forgotten; it waits for ten times as long. */
+const ALIVE_EVERY_MS = 1000;
+/** How long connections are still accepted that were made while the socket was this process's: closing it resets them. */
+const BACKLOG_MS = 100;
+/** How long calls may still run after SIGTERM. */
+const DRAIN_MS = 20_000;
+/** After this long without a call, memory is given back. */
+const QUIET_MS = 3000;
 
-export interface Options {
+export interface ServerOptions {
   /** The path of the socket. */
   socket: string;
   /** Calls at once. */
@@ -25,14 +27,14 @@ export interface Options {
   /** Milliseconds without a call, after which the process ends; 0 for never. */
   idle: number;
   version: string;
-  means: Pick<Means, "core" | "cluster">;
-  watch?: Watch;
+  ports: Pick<Ports, "core" | "clock" | "builtIns" | "cluster">;
+  observer?: Observer;
   /** Takes what goes to a runtime's log too. */
   log?(line: string): void;
 }
 
-/** What is told of what a resident process does. */
-export interface Watch {
+/** Is told of each call and execution of a resident process. */
+export interface Observer {
   ended(call: Ended): void;
   executed(plugin: string, verb: string, seconds: number): void;
 }
@@ -47,24 +49,25 @@ export interface Ended {
 
 export class ResidentServer {
   readonly admission: Admission;
-  private readonly options: Options;
+  private readonly options: ServerOptions;
   private readonly server: Server;
   private readonly shims = new Set<Shim>();
   private readonly timer: NodeJS.Timeout;
   private lastCall = Date.now();
   private inode = 0n;
+  private becameIdle: (() => void) | undefined;
 
-  private constructor(options: Options) {
+  private constructor(options: ServerOptions) {
     this.options = options;
     this.admission = new Admission(options.limit);
     this.server = createServer((socket) => void this.serve(socket));
-    this.timer = setInterval(() => this.tick(), ALIVE_EVERY);
+    this.timer = setInterval(() => this.tick(), ALIVE_EVERY_MS);
   }
 
-  /** Listens. Undefined where another process already answers on the socket, and is not to be replaced. */
-  static async open(options: Options, replace: boolean): Promise<ResidentServer | undefined> {
+  /** Listens. Undefined if another process answers on the socket, and is not to be replaced. */
+  static async open(options: ServerOptions, replace: boolean): Promise<ResidentServer | undefined> {
     const { socket } = options;
-    makeDirectory(dirname(socket), 0o700);
+    await makeDirectories(machineDisk, dirname(socket), 0o700);
     if (!replace && (await answers(socket))) return undefined;
     const server = new ResidentServer(options);
     try {
@@ -80,7 +83,6 @@ export class ResidentServer {
   readonly idle = new Promise<void>((resolve) => {
     this.becameIdle = resolve;
   });
-  private becameIdle: (() => void) | undefined;
 
   /** Takes no more calls, and waits for those that run. */
   async close(): Promise<void> {
@@ -88,12 +90,13 @@ export class ResidentServer {
     // Only its own: another process may have taken over.
     if (fs.statSync(socket, { throwIfNoEntry: false, bigint: true })?.ino === this.inode)
       fs.unlinkSync(socket);
+    await this.options.ports.clock.sleep(BACKLOG_MS);
     const closed = new Promise<void>((resolve) => {
       this.server.close(() => resolve());
     });
     const late = setTimeout(() => {
       for (const shim of this.shims) shim.fallBack("the resident process ends");
-    }, DRAIN);
+    }, DRAIN_MS);
     await closed;
     clearTimeout(late);
     clearInterval(this.timer);
@@ -139,14 +142,10 @@ export class ResidentServer {
       shim.say(line);
       this.options.log?.(line);
     };
-    const means = {
-      ...this.options.means,
-      host: () => this.timed(shim.host),
-      stderr,
-    };
-    const { exitCode, stdout } = await carryOut(means, env, stdin);
+    const ports = { ...this.options.ports, host: () => this.timed(shim.host), stderr };
+    const { exitCode, stdout } = await carryOut(ports, env, stdin);
     if (shim.refusal !== undefined) {
-      shim.fallBack(`the shim refused: ${shim.refusal}`);
+      shim.fallBack(shim.refusal);
       return "fallback";
     }
     shim.answer(exitCode, stdout);
@@ -154,22 +153,22 @@ export class ResidentServer {
   }
 
   private timed(host: Host): Host {
-    const { watch } = this.options;
-    if (!watch) return host;
+    const { observer } = this.options;
+    if (!observer) return host;
     const execute: Host["execute"] = async (path, options) => {
       const began = performance.now();
       try {
         return await host.execute(path, options);
       } finally {
         const { CNI_COMMAND: verb = "" } = options.env;
-        watch.executed(basename(path), verb, (performance.now() - began) / 1000);
+        observer.executed(basename(path), verb, (performance.now() - began) / 1000);
       }
     };
     return { ...host, execute };
   }
 
   private note(call: Ended): void {
-    this.options.watch?.ended(call);
+    this.options.observer?.ended(call);
   }
 
   private tick(): void {
@@ -177,7 +176,7 @@ export class ResidentServer {
     if (this.shims.size > 0) return;
     const { idle } = this.options;
     const quiet = Date.now() - this.lastCall;
-    if (quiet > QUIET) giveBackMemory();
+    if (quiet > QUIET_MS) giveBackMemory();
     if (idle > 0 && quiet > idle) this.becameIdle?.();
   }
 }

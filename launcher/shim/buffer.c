@@ -1,13 +1,18 @@
 #include "buffer.h"
 
-#include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-static void *must(void *memory) {
-  if (memory != NULL) return memory;
-  fputs("plexus-shim: out of memory\n", stderr);
-  _Exit(1);
+#include "messages.h"
+
+/** How much is read at once. */
+#define READ_SIZE 65536
+
+void *must(void *memory) {
+  if (memory == NULL) fail("out of memory");
+  return memory;
 }
 
 uint8_t *buffer_reserve(Buffer *buffer, size_t count) {
@@ -27,6 +32,17 @@ void buffer_add(Buffer *buffer, const void *bytes, size_t count) {
   buffer->length += count;
 }
 
+int buffer_read(Buffer *buffer, int fd, size_t limit) {
+  for (;;) {
+    ssize_t count = read(fd, buffer_reserve(buffer, READ_SIZE), READ_SIZE);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return errno;
+    if (count == 0) return 0;
+    buffer->length += (size_t)count;
+    if (buffer->length > limit) return EFBIG;
+  }
+}
+
 void buffer_drop(Buffer *buffer, size_t count) {
   if (count == 0) return;
   buffer->length -= count;
@@ -36,6 +52,17 @@ void buffer_drop(Buffer *buffer, size_t count) {
 void buffer_free(Buffer *buffer) {
   free(buffer->data);
   *buffer = (Buffer){0};
+}
+
+int write_all(int fd, const uint8_t *bytes, size_t count) {
+  while (count > 0) {
+    ssize_t written = write(fd, bytes, count);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno;
+    bytes += written;
+    count -= (size_t)written;
+  }
+  return 0;
 }
 
 void put_u32(Buffer *buffer, uint32_t value) {

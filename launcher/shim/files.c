@@ -10,14 +10,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/** A place: an open directory, and a name in it. */
+/** An open directory, and a name in it. */
 typedef struct {
   int dir;
   char name[256];
 } Place;
 
-/** Makes a directory with all above it. */
-static int make_directory(const char *path) {
+/** Makes a directory and its parents. */
+static int make_directory(const char *path, mode_t mode) {
   char part[4096];
   size_t length = strlen(path);
   if (length >= sizeof part) return ENAMETOOLONG;
@@ -26,7 +26,7 @@ static int make_directory(const char *path) {
     if (part[at] != '/' && part[at] != 0) continue;
     char before = part[at];
     part[at] = 0;
-    if (mkdir(part, 0700) < 0 && errno != EEXIST) return errno;
+    if (mkdir(part, mode) < 0 && errno != EEXIST) return errno;
     part[at] = before;
   }
   return 0;
@@ -39,17 +39,16 @@ static int open_directory(int parent, const char *name) {
 /** Goes down from `base` to the last component of `below`, through directories only, never through a link. */
 static int descend(const char *base, const char *below, bool make, Place *place) {
   if (make) {
-    int error = make_directory(base);
+    int error = make_directory(base, 0700);
     if (error != 0) return error;
   }
   int dir = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (dir < 0) return errno;
   for (;;) {
     size_t length = strcspn(below, "/");
-    bool leads_elsewhere = length == 0 || strncmp(below, ".", length) == 0 || (length == 2 && below[0] == '.' && below[1] == '.');
-    if (leads_elsewhere || length >= sizeof place->name) {
+    if (leads_elsewhere(below, length) || length >= sizeof place->name) {
       close(dir);
-      return length >= sizeof place->name ? ENAMETOOLONG : EACCES;
+      return length >= sizeof place->name ? ENAMETOOLONG : NOT_ALLOWED;
     }
     memcpy(place->name, below, length);
     place->name[length] = 0;
@@ -71,29 +70,26 @@ static int descend(const char *base, const char *below, bool make, Place *place)
   }
 }
 
-/** Looks for `path` below one of `dirs`; EACCES where it is below none. */
-static int find_place(const Dirs *dirs, const char *path, bool make, Place *place) {
-  for (char *const *base = dirs->dirs; *base != NULL; base++) {
+/** Finds `path` below one of `bases`; NOT_ALLOWED if it is below none. */
+static int find_place(const Paths *bases, const char *path, bool make, Place *place) {
+  for (char *const *base = bases->items; *base != NULL; base++) {
     size_t length = strlen(*base);
     if (length > 1 && strncmp(*base, path, length) == 0 && path[length] == '/')
       return descend(*base, path + length + 1, make, place);
   }
-  return EACCES;
+  return NOT_ALLOWED;
 }
 
 static int find_readable(const Rights *rights, const char *path, Place *place) {
   int error = find_place(&rights->state, path, false, place);
-  return error == EACCES ? find_place(&rights->read, path, false, place) : error;
+  return error == NOT_ALLOWED ? find_place(&rights->read, path, false, place) : error;
 }
 
-static bool is_base(const Dirs *dirs, const char *path) {
-  for (char *const *base = dirs->dirs; *base != NULL; base++) {
-    if (strcmp(*base, path) == 0) return true;
-  }
-  return false;
+static bool is_readable_base(const Rights *rights, const char *path) {
+  return is_listed(&rights->state, path, strlen(path)) || is_listed(&rights->read, path, strlen(path));
 }
 
-/** In sysfs links lead everywhere: what they lead to has to be in sysfs too. */
+/** Opens a file of sysfs, whose links must not lead out of it. Returns a descriptor or -errno. */
 static int open_sysfs(const char *path, int flags) {
   int fd = open(path, flags | O_CLOEXEC | O_NOCTTY);
   if (fd < 0) return -errno;
@@ -103,59 +99,42 @@ static int open_sysfs(const char *path, int flags) {
   ssize_t length = readlink(self, target, sizeof target - 1);
   if (length < 5 || strncmp(target, "/sys/", 5) != 0) {
     close(fd);
-    return -EACCES;
+    return -NOT_ALLOWED;
   }
   return fd;
 }
 
-static int read_all(int fd, uint32_t limit, Buffer *result) {
-  for (;;) {
-    uint8_t *space = buffer_reserve(result, 65536);
-    ssize_t count = read(fd, space, 65536);
-    if (count < 0) return errno;
-    if (count == 0) return 0;
-    result->length += (size_t)count;
-    if (result->length > limit) return EFBIG;
-  }
+/** Opens a file or directory that may be read. Returns a descriptor or -errno. */
+static int open_readable(const Rights *rights, const char *path, int flags) {
+  if (is_sysfs_readable(path)) return open_sysfs(path, flags);
+  Place place;
+  int error = find_readable(rights, path, &place);
+  if (error != 0) return -error;
+  int fd = openat(place.dir, place.name, flags | O_NOFOLLOW | O_CLOEXEC);
+  error = errno;
+  close(place.dir);
+  return fd < 0 ? -error : fd;
 }
 
 int file_read(const Rights *rights, const char *path, uint32_t limit, Buffer *result) {
-  int fd;
-  if (is_sysfs_readable(path)) {
-    fd = open_sysfs(path, O_RDONLY | O_NONBLOCK);
-    if (fd < 0) return -fd;
-  } else {
-    Place place;
-    int error = find_readable(rights, path, &place);
-    if (error != 0) return error;
-    fd = openat(place.dir, place.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    error = errno;
-    close(place.dir);
-    if (fd < 0) return error;
-  }
+  int fd = open_readable(rights, path, O_RDONLY | O_NONBLOCK);
+  if (fd < 0) return -fd;
   struct stat status;
-  int error = fstat(fd, &status) < 0 ? errno : S_ISREG(status.st_mode) ? 0 : S_ISDIR(status.st_mode) ? EISDIR : EACCES;
-  if (error == 0) error = read_all(fd, limit, result);
+  int error = fstat(fd, &status) < 0 ? errno : S_ISDIR(status.st_mode) ? EISDIR : 0;
+  if (error == 0 && !S_ISREG(status.st_mode)) error = NOT_ALLOWED;
+  if (error == 0) error = buffer_read(result, fd, limit);
   close(fd);
   return error;
 }
 
 int file_list(const Rights *rights, const char *path, Buffer *result) {
   int fd;
-  if (is_sysfs_readable(path)) {
-    fd = open_sysfs(path, O_RDONLY | O_DIRECTORY);
-    if (fd < 0) return -fd;
-  } else if (is_base(&rights->state, path) || is_base(&rights->read, path)) {
+  if (is_readable_base(rights, path)) {
     fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return errno;
   } else {
-    Place place;
-    int error = find_readable(rights, path, &place);
-    if (error != 0) return error;
-    fd = open_directory(place.dir, place.name);
-    error = errno;
-    close(place.dir);
-    if (fd < 0) return error;
+    fd = open_readable(rights, path, O_RDONLY | O_DIRECTORY);
+    if (fd < 0) return -fd;
   }
   DIR *dir = fdopendir(fd);
   if (dir == NULL) {
@@ -166,29 +145,35 @@ int file_list(const Rights *rights, const char *path, Buffer *result) {
   Buffer names = {0};
   uint32_t count = 0;
   struct dirent *entry;
-  while ((entry = readdir(dir)) != NULL) {
+  while (errno = 0, (entry = readdir(dir)) != NULL) {
     if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
     put_string(&names, entry->d_name);
     count++;
   }
+  int error = errno;
   closedir(dir);
   put_u32(result, count);
   buffer_add(result, names.data, names.length);
   buffer_free(&names);
-  return 0;
+  return error;
 }
 
 static void put_kind(Buffer *result, const struct stat *status) {
-  put_u32(result, S_ISREG(status->st_mode) ? 1 : S_ISDIR(status->st_mode) ? 2 : 3);
+  bool is_file = S_ISREG(status->st_mode);
+  uint64_t kib = is_file ? (uint64_t)status->st_size / 1024 : 0;
+  put_u32(result, is_file ? 1 : S_ISDIR(status->st_mode) ? 2 : 3);
+  put_u32(result, kib > UINT32_MAX ? UINT32_MAX : (uint32_t)kib);
 }
 
 int file_kind(const Rights *rights, const char *path, Buffer *result) {
-  struct stat status;
-  Place place;
-  int error = EACCES;
-  if (is_sysfs_readable(path) || may_look_at(path) || is_base(&rights->state, path) || is_base(&rights->read, path)) {
+  struct stat status = {0};
+  int error = 0;
+  if (may_append(rights, path)) {
+    error = lstat(path, &status) < 0 ? errno : 0;
+  } else if (is_sysfs_readable(path) || may_look_at(path) || is_readable_base(rights, path)) {
     error = stat(path, &status) < 0 ? errno : 0;
   } else {
+    Place place;
     error = find_readable(rights, path, &place);
     if (error == 0) {
       error = fstatat(place.dir, place.name, &status, AT_SYMLINK_NOFOLLOW) < 0 ? errno : 0;
@@ -197,20 +182,11 @@ int file_kind(const Rights *rights, const char *path, Buffer *result) {
   }
   if (error == ENOENT || error == ENOTDIR) {
     put_u32(result, 0);
+    put_u32(result, 0);
     return 0;
   }
   if (error == 0) put_kind(result, &status);
   return error;
-}
-
-static int write_all(int fd, const uint8_t *bytes, size_t count) {
-  while (count > 0) {
-    ssize_t written = write(fd, bytes, count);
-    if (written < 0) return errno;
-    bytes += written;
-    count -= (size_t)written;
-  }
-  return 0;
 }
 
 static int put_file(const Rights *rights, const char *path, const uint8_t *bytes, size_t count, bool is_new) {
@@ -230,7 +206,8 @@ static int put_file(const Rights *rights, const char *path, const uint8_t *bytes
   if (error == 0 && fdatasync(fd) < 0) error = errno;
   if (close(fd) < 0 && error == 0) error = errno;
   if (error == 0) {
-    int placed = is_new ? linkat(place.dir, temporary, place.dir, place.name, 0) : renameat(place.dir, temporary, place.dir, place.name);
+    int placed = is_new ? linkat(place.dir, temporary, place.dir, place.name, 0)
+                        : renameat(place.dir, temporary, place.dir, place.name);
     if (placed < 0) error = errno;
   }
   if (error != 0 || is_new) unlinkat(place.dir, temporary, 0);
@@ -246,6 +223,37 @@ int file_create(const Rights *rights, const char *path, const uint8_t *bytes, si
   return put_file(rights, path, bytes, count, true);
 }
 
+/** Opens a log file. It must not wait for a FIFO's reader. Returns a descriptor or -errno. */
+static int open_log(const char *path) {
+  int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
+  return fd < 0 ? -errno : fd;
+}
+
+static int make_parent(const char *path) {
+  char parent[4096];
+  size_t length = (size_t)(strrchr(path, '/') - path);
+  if (length >= sizeof parent) return ENAMETOOLONG;
+  memcpy(parent, path, length);
+  parent[length] = 0;
+  return make_directory(parent, 0755);
+}
+
+int file_append(const Rights *rights, const char *path, const uint8_t *bytes, size_t count) {
+  if (!may_append(rights, path)) return NOT_ALLOWED;
+  int fd = open_log(path);
+  if (fd == -ENOENT) {
+    int error = make_parent(path);
+    if (error != 0) return error;
+    fd = open_log(path);
+  }
+  if (fd < 0) return -fd;
+  struct stat status;
+  int error = fstat(fd, &status) < 0 ? errno : S_ISREG(status.st_mode) ? 0 : ENXIO; // as for a FIFO without a reader
+  if (error == 0) error = write_all(fd, bytes, count);
+  if (close(fd) < 0 && error == 0) error = errno;
+  return error;
+}
+
 int file_remove(const Rights *rights, const char *path) {
   Place place;
   int error = find_place(&rights->state, path, false, &place);
@@ -257,7 +265,7 @@ int file_remove(const Rights *rights, const char *path) {
 }
 
 int file_set(const char *path, const uint8_t *bytes, size_t count) {
-  if (!is_sysfs_writable(path)) return EACCES;
+  if (!is_sysfs_writable(path)) return NOT_ALLOWED;
   int fd = open_sysfs(path, O_WRONLY);
   if (fd < 0) return -fd;
   ssize_t written = write(fd, bytes, count); // sysfs takes a value in one piece
@@ -267,7 +275,7 @@ int file_set(const char *path, const uint8_t *bytes, size_t count) {
 }
 
 int file_readlink(const char *path, Buffer *result) {
-  if (!is_sysfs_readable(path)) return EACCES;
+  if (!is_sysfs_readable(path)) return NOT_ALLOWED;
   char target[4096];
   ssize_t length = readlink(path, target, sizeof target);
   if (length < 0) return errno;
@@ -277,7 +285,7 @@ int file_readlink(const char *path, Buffer *result) {
 
 int file_find(const Rights *rights, const char *name, char *const *dirs, Buffer *result) {
   for (char *const *dir = dirs; *dir != NULL; dir++) {
-    if (!may_find(rights, *dir, name)) return EACCES;
+    if (!may_find(rights, *dir, name)) return NOT_ALLOWED;
     char path[4096];
     int length = snprintf(path, sizeof path, "%s/%s", *dir, name);
     struct stat status;

@@ -9,44 +9,94 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "buffer.h"
+#include "messages.h"
+
+#define STRING_OF(number) STRING_OF_VALUE(number)
+#define STRING_OF_VALUE(value) #value
+
+#define DEFAULT_SOCKET "/run/plexus/plexus.sock"
+static const char *const DEFAULT_STATE[] = {"/var/lib/cni/multus", "/var/run/k8s.cni.cncf.io/devinfo", NULL};
+static const char *const DEFAULT_READ[] = {"/etc/cni/net.d", "/etc/cni/multus/net.d", NULL};
+static const char *const DEFAULT_LOG[] = {"/var/log/plexus.log", "/var/log/multus.log", NULL};
+
 static bool starts_with(const char *text, const char *start) { return strncmp(text, start, strlen(start)) == 0; }
 
-static void add_dir(Dirs *dirs, const char *dir) {
+bool leads_elsewhere(const char *component, size_t length) {
+  return length == 0 || (length <= 2 && strncmp(component, "..", length) == 0);
+}
+
+/** Is it absolute, and without a component that leads elsewhere? */
+static bool is_plain(const char *path) {
+  if (path[0] != '/') return false;
+  for (const char *part = path; *part != 0;) {
+    part++;
+    size_t length = strcspn(part, "/");
+    if (leads_elsewhere(part, length)) return false;
+    part += length;
+  }
+  return true;
+}
+
+/** Returns NULL, or why it is not added. */
+static const char *add_path(Paths *paths, const char *path) {
   size_t count = 0;
-  while (dirs->dirs[count] != NULL) count++;
-  if (count == MAX_DIRS) {
-    fprintf(stderr, "plexus-shim: more than %d directories: %s is left out\n", MAX_DIRS, dir);
-    return;
-  }
-  dirs->dirs[count] = strdup(dir);
+  while (paths->items[count] != NULL) count++;
+  if (count == MAX_PATHS) return "there are more than " STRING_OF(MAX_PATHS);
+  paths->items[count] = must(strdup(path));
+  return NULL;
 }
 
-static void set_line(Rights *rights, const char *path, const char *key, const char *value) {
+static void default_to(Paths *paths, const char *const *defaults) {
+  if (paths->items[0] != NULL) return;
+  for (; *defaults != NULL; defaults++) add_path(paths, *defaults);
+}
+
+/** Returns NULL, or why the line is ignored. */
+static const char *set_line(Rights *rights, const char *key, const char *value) {
   uint32_t milliseconds = (uint32_t)strtoul(value, NULL, 10);
-  if (strcmp(key, "socket") == 0) rights->socket = strdup(value);
-  else if (strcmp(key, "plugins") == 0) add_dir(&rights->plugins, value);
-  else if (strcmp(key, "state") == 0) add_dir(&rights->state, value);
-  else if (strcmp(key, "read") == 0) add_dir(&rights->read, value);
-  else if (strcmp(key, "connect-timeout-ms") == 0) rights->connect_timeout = milliseconds;
-  else if (strcmp(key, "accept-timeout-ms") == 0) rights->accept_timeout = milliseconds;
-  else if (strcmp(key, "silence-timeout-ms") == 0) rights->silence_timeout = milliseconds;
-  else fprintf(stderr, "plexus-shim: %s: there is no key %s\n", path, key);
+  if (strcmp(key, "plugins") == 0) return add_path(&rights->plugins, value);
+  if (strcmp(key, "state") == 0) return add_path(&rights->state, value);
+  if (strcmp(key, "read") == 0) return add_path(&rights->read, value);
+  if (strcmp(key, "log") == 0) return is_plain(value) ? add_path(&rights->log, value) : "the path is not absolute and plain";
+  if (strcmp(key, "socket") == 0) {
+    free(rights->socket);
+    rights->socket = must(strdup(value));
+  } else if (strcmp(key, "connect-timeout-ms") == 0) {
+    rights->connect_timeout_ms = milliseconds;
+  } else if (strcmp(key, "accept-timeout-ms") == 0) {
+    rights->accept_timeout_ms = milliseconds;
+  } else if (strcmp(key, "silence-timeout-ms") == 0) {
+    rights->silence_timeout_ms = milliseconds;
+  } else {
+    return "the key is unknown";
+  }
+  return NULL;
 }
 
-static void load_file(Rights *rights, const char *path) {
+/** Opens the conf if nobody but its owner can have written it. Returns NULL, with a complaint unless it is missing. */
+static FILE *open_conf(const char *path) {
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (fd < 0) return;
+  if (fd < 0) {
+    if (errno != ENOENT) complain("open %s: %s", path, strerror(errno));
+    return NULL;
+  }
   struct stat status;
-  if (fstat(fd, &status) < 0 || status.st_uid != geteuid() || (status.st_mode & 022) != 0) {
-    fprintf(stderr, "plexus-shim: %s is not read: it must belong to root, and nobody else may write it\n", path);
-    close(fd);
-    return;
+  FILE *file = NULL;
+  if (fstat(fd, &status) < 0) {
+    complain("fstat %s: %s", path, strerror(errno));
+  } else if (status.st_uid != geteuid() || (status.st_mode & 022) != 0) {
+    complain("%s is ignored: it must belong to root, and nobody else may write to it", path);
+  } else if ((file = fdopen(fd, "r")) == NULL) {
+    complain("fdopen %s: %s", path, strerror(errno));
   }
-  FILE *file = fdopen(fd, "r");
-  if (file == NULL) {
-    close(fd);
-    return;
-  }
+  if (file == NULL) close(fd);
+  return file;
+}
+
+static void load_conf(Rights *rights, const char *path) {
+  FILE *file = open_conf(path);
+  if (file == NULL) return;
   char line[4096];
   while (fgets(line, sizeof line, file) != NULL) {
     line[strcspn(line, "#\n")] = 0;
@@ -56,30 +106,32 @@ static void load_file(Rights *rights, const char *path) {
     if (*value != 0) *value++ = 0;
     value += strspn(value, " \t");
     for (size_t end = strlen(value); end > 0 && isspace((unsigned char)value[end - 1]); end--) value[end - 1] = 0;
-    set_line(rights, path, key, value);
+    const char *why = set_line(rights, key, value);
+    if (why != NULL) complain("%s: %s %s is ignored: %s", path, key, value, why);
   }
+  if (ferror(file)) complain("read %s: %s", path, strerror(errno));
   fclose(file);
 }
 
 void rights_load(Rights *rights, const char *path) {
-  *rights = (Rights){.connect_timeout = 1000, .accept_timeout = 3000, .silence_timeout = 10000};
-  load_file(rights, path);
-  if (rights->socket == NULL) rights->socket = strdup("/run/plexus/plexus.sock");
-  if (rights->state.dirs[0] == NULL) {
-    add_dir(&rights->state, "/var/lib/cni/multus");
-    add_dir(&rights->state, "/var/run/k8s.cni.cncf.io/devinfo");
-  }
-  if (rights->read.dirs[0] == NULL) {
-    add_dir(&rights->read, "/etc/cni/net.d");
-    add_dir(&rights->read, "/etc/cni/multus/net.d");
-  }
+  *rights = (Rights){.connect_timeout_ms = 1000, .accept_timeout_ms = 3000, .silence_timeout_ms = 10000};
+  load_conf(rights, path);
+  if (rights->socket == NULL) rights->socket = must(strdup(DEFAULT_SOCKET));
+  default_to(&rights->state, DEFAULT_STATE);
+  default_to(&rights->read, DEFAULT_READ);
+  default_to(&rights->log, DEFAULT_LOG);
 }
 
-static bool is_listed(const Dirs *dirs, const char *dir, size_t length) {
-  for (char *const *item = dirs->dirs; *item != NULL; item++) {
-    if (strlen(*item) == length && strncmp(*item, dir, length) == 0) return true;
+/** Is it one of the words, which end with NULL? */
+static bool is_one_of(const char *word, size_t length, const char *const *words) {
+  for (; *words != NULL; words++) {
+    if (strlen(*words) == length && strncmp(*words, word, length) == 0) return true;
   }
   return false;
+}
+
+bool is_listed(const Paths *paths, const char *path, size_t length) {
+  return is_one_of(path, length, (const char *const *)paths->items);
 }
 
 static bool is_plugin_dir(const Rights *rights, const char *dir, size_t length) {
@@ -100,11 +152,8 @@ static bool is_name(const char *name) {
 }
 
 static bool is_system_dir(const char *dir, size_t length) {
-  static const char *const dirs[] = {"/usr/sbin", "/sbin", "/usr/bin", "/bin"};
-  for (size_t index = 0; index < sizeof dirs / sizeof *dirs; index++) {
-    if (strlen(dirs[index]) == length && strncmp(dirs[index], dir, length) == 0) return true;
-  }
-  return false;
+  static const char *const dirs[] = {"/usr/sbin", "/sbin", "/usr/bin", "/bin", NULL};
+  return is_one_of(dir, length, dirs);
 }
 
 bool may_find(const Rights *rights, const char *dir, const char *name) {
@@ -114,18 +163,10 @@ bool may_find(const Rights *rights, const char *dir, const char *name) {
   return is_plugin_dir(rights, dir, length) || (is_system_dir(dir, length) && is_iproute);
 }
 
-/** Is it one of the words, which end with NULL? */
-static bool is_one_of(const char *word, size_t length, const char *const *words) {
-  for (; *words != NULL; words++) {
-    if (strlen(*words) == length && strncmp(*words, word, length) == 0) return true;
-  }
-  return false;
-}
-
 static const char *const OBJECTS[] = {"route", "link", "address", NULL};
 static const char *const ACTIONS[] = {"add", "set", "replace", "del", "delete", "flush", "show", NULL};
 
-/** `ip netns exec`, and what else of ip executes or loads something, is none of these. */
+/** Is it a line that neither executes nor loads anything, as `ip netns exec` and `xdp` do? */
 static bool is_harmless_line(const char *line, size_t length) {
   for (size_t index = 0; index < length; index++) {
     unsigned char byte = (unsigned char)line[index];
@@ -152,66 +193,61 @@ static const char *refuse_ip(char *const *arguments, const uint8_t *input, size_
   if (arguments[at] != NULL && (strcmp(arguments[at], "-4") == 0 || strcmp(arguments[at], "-6") == 0)) at++;
   if (arguments[at] != NULL && strcmp(arguments[at], "-batch") == 0) {
     if (arguments[at + 1] == NULL || strcmp(arguments[at + 1], "-") != 0 || arguments[at + 2] != NULL)
-      return "ip -batch reads from its stdin, and nothing else";
+      return "ip -batch may read its stdin only";
     const char *text = (const char *)input;
     for (size_t from = 0; from < input_length;) {
       const char *end = memchr(text + from, '\n', input_length - from);
       size_t length = end == NULL ? input_length - from : (size_t)(end - text) - from;
-      if (!is_harmless_line(text + from, length)) return "a line of ip -batch is none that Plexus needs";
+      if (!is_harmless_line(text + from, length)) return "a line of ip -batch is not allowed";
       from += length + 1;
     }
     return NULL;
   }
-  if (at != 0 || arguments[0] == NULL || strcmp(arguments[0], "-json") != 0) return "these arguments of ip are none that Plexus needs";
+  if (at != 0 || arguments[0] == NULL || strcmp(arguments[0], "-json") != 0)
+    return "these arguments of ip are not allowed";
   at = 1;
   if (arguments[at] != NULL && strcmp(arguments[at], "-details") == 0) at++;
-  if (arguments[at] == NULL || !is_one_of(arguments[at], strlen(arguments[at]), OBJECTS)) return "ip shows link, route and address only";
+  if (arguments[at] == NULL || !is_one_of(arguments[at], strlen(arguments[at]), OBJECTS))
+    return "ip -json may show links, routes and addresses only";
   at++;
-  if (arguments[at] == NULL || strcmp(arguments[at], "show") != 0) return "ip -json only shows";
+  if (arguments[at] == NULL || strcmp(arguments[at], "show") != 0) return "ip -json may only show";
   at++;
   if (arguments[at] == NULL) return NULL;
-  if (strcmp(arguments[at], "dev") != 0 || arguments[at + 1] == NULL || arguments[at + 1][0] == '-' || arguments[at + 2] != NULL)
-    return "ip shows all, or one device";
+  const char *device = strcmp(arguments[at], "dev") == 0 ? arguments[at + 1] : NULL;
+  if (device == NULL || device[0] == '-' || arguments[at + 2] != NULL)
+    return "ip -json may show all devices or one";
   return NULL;
 }
 
-/** Moving an RDMA device: rdma dev set NAME netns PATH */
+/** Allows moving an RDMA device: rdma dev set NAME netns PATH */
 static const char *refuse_rdma(char *const *arguments) {
   static const char *const words[] = {"dev", "set", "", "netns", "", NULL};
   size_t at = 0;
   for (; words[at] != NULL; at++) {
-    if (arguments[at] == NULL || arguments[at][0] == '-') return "rdma moves a device, and nothing else";
-    if (*words[at] != 0 && strcmp(words[at], arguments[at]) != 0) return "rdma moves a device, and nothing else";
+    if (arguments[at] == NULL || arguments[at][0] == '-') return "rdma may only move a device";
+    if (*words[at] != 0 && strcmp(words[at], arguments[at]) != 0) return "rdma may only move a device";
   }
-  return arguments[at] == NULL ? NULL : "rdma moves a device, and nothing else";
+  return arguments[at] == NULL ? NULL : "rdma may only move a device";
 }
 
 const char *refuse_execution(const Rights *rights, const char *path, char *const *arguments, char *const *environment,
                              const char *netns, const uint8_t *input, size_t input_length) {
   const char *slash = strrchr(path, '/');
-  if (slash == NULL || !is_name(slash + 1)) return "it is no absolute path of a file";
+  if (slash == NULL) return "its path is not absolute";
+  if (!is_name(slash + 1)) return "its path does not end with a name";
   size_t length = (size_t)(slash - path);
   for (; *environment != NULL; environment++) {
-    if (!starts_with(*environment, "CNI_") || strchr(*environment, '=') == NULL) return "only CNI_* may be set";
+    if (!starts_with(*environment, "CNI_") || strchr(*environment, '=') == NULL)
+      return "only CNI_* variables may be set";
   }
   const char *own = getenv("CNI_NETNS");
-  if (*netns != 0 && (own == NULL || strcmp(own, netns) != 0)) return "it is not this call's CNI_NETNS";
+  if (*netns != 0 && (own == NULL || strcmp(own, netns) != 0))
+    return "the network namespace is not this call's CNI_NETNS";
   if (is_system_dir(path, length) && strcmp(slash + 1, "ip") == 0) return refuse_ip(arguments, input, input_length);
   if (is_system_dir(path, length) && strcmp(slash + 1, "rdma") == 0) return refuse_rdma(arguments);
-  if (!is_plugin_dir(rights, path, length)) return "its directory is neither in CNI_PATH nor among the installer's";
+  if (!is_plugin_dir(rights, path, length))
+    return "its directory is neither in CNI_PATH nor among the plugins of plexus-shim.conf";
   return arguments[0] == NULL ? NULL : "a plugin takes no arguments";
-}
-
-/** Absolute, and without a component that leads elsewhere. */
-static bool is_plain(const char *path) {
-  if (path[0] != '/') return false;
-  for (const char *part = path; *part != 0;) {
-    part++;
-    size_t length = strcspn(part, "/");
-    if (length == 0 || (length == 1 && part[0] == '.') || (length == 2 && part[0] == '.' && part[1] == '.')) return false;
-    part += length;
-  }
-  return true;
 }
 
 static bool is_below(const char *path, const char *dir) {
@@ -220,14 +256,14 @@ static bool is_below(const char *path, const char *dir) {
 
 bool is_sysfs_readable(const char *path) {
   static const char *const dirs[] = {"/sys/bus/pci", "/sys/class/net", "/sys/class/infiniband",
-                                     "/sys/kernel/iommu_groups", "/sys/devices", "/sys/module"};
-  for (size_t index = 0; index < sizeof dirs / sizeof *dirs; index++) {
-    if (is_below(path, dirs[index]) || strcmp(path, dirs[index]) == 0) return true;
+                                     "/sys/kernel/iommu_groups", "/sys/devices", "/sys/module", NULL};
+  for (const char *const *dir = dirs; *dir != NULL; dir++) {
+    if (is_below(path, *dir) || strcmp(path, *dir) == 0) return true;
   }
   return false;
 }
 
-/** 0000:3b:02.1 */
+/** Is it like 0000:3b:02.1? */
 static bool is_pci_address(const char *text, size_t length) {
   static const char shape[] = "xxxx:xx:xx.x";
   if (length != sizeof shape - 1) return false;
@@ -259,3 +295,5 @@ bool is_sysfs_writable(const char *path) {
 bool may_look_at(const char *path) {
   return is_below(path, "/run") || is_below(path, "/var/run") || is_below(path, "/etc/cni");
 }
+
+bool may_append(const Rights *rights, const char *path) { return is_listed(&rights->log, path, strlen(path)); }

@@ -3,40 +3,55 @@ import { basename } from "node:path";
 import { Code, Fault } from "../fault.ts";
 import type { Host } from "../host/host.ts";
 
-export const DEVICES = "/sys/bus/pci/devices";
-export const DRIVERS = "/sys/bus/pci/drivers";
+export const DEVICES_DIR = "/sys/bus/pci/devices";
+/** Netdevs in the node's own network namespace. */
+const NETDEVS_DIR = "/sys/class/net";
+/** IFF_UP of the flags of a netdev. Source: Linux include/uapi/linux/if.h. */
+const IFF_UP = 1;
 
-/** Drivers behind which an application in user space has the device: it has no netdev. */
-export const USER_DRIVERS = ["vfio-pci", "uio_pci_generic", "igb_uio"];
+const USER_SPACE_DRIVERS = ["vfio-pci", "uio_pci_generic", "igb_uio"];
 
 interface PhysicalFunction {
   address: string;
-  /** Its netdev, through which VFs are set; "" where it has none, as with a PF that is itself bound to user space. */
+  /** Its netdev, through which its VFs are set; "" if it has none, as a PF with a driver for user space. */
   netdev: string;
 }
 
-export interface Device {
+export interface PciDevice {
   address: string;
-  /** "" where it has none. */
+  /** "" if it has none. */
   driver: string;
-  /** Its netdev in this network namespace; "" where it has none here. */
+  /** The name of its netdev in the node's own network namespace; "" if it has none there. */
   netdev: string;
-  /** Of a VF: the PF, and the VF's number there. */
+  /** Of a VF: its PF, and its number there. */
   pf?: PhysicalFunction;
   vf?: number;
-  /** Its IOMMU group; "" where it is in none. */
+  /** Its IOMMU group; "" if it is not in one. */
   iommuGroup: string;
-  /** RDMA devices of it. */
+  /** The names of its RDMA devices. */
   rdma: string[];
 }
 
-/** The device at a PCI address. Throws a Fault where there is none. */
-export async function readDevice(host: Host, address: string): Promise<Device> {
-  const dir = `${DEVICES}/${address}`;
+/** The state of a netdev. */
+export interface Netdev {
+  name: string;
+  mac: string;
+  mtu: number;
+  up: boolean;
+}
+
+/** Does an application in user space have a device that has this driver? Then the device has no netdev. */
+export function isUserSpaceDriver(driver: string): boolean {
+  return USER_SPACE_DRIVERS.includes(driver);
+}
+
+/** Reads the device at a PCI address. Throws a Fault if there is none. */
+export async function readDevice(host: Host, address: string): Promise<PciDevice> {
+  const dir = `${DEVICES_DIR}/${address}`;
   if (!(await host.exists(dir))) {
     throw new Fault(
       Code.invalidNetworkConfig,
-      `there is no PCI device ${address} on this node: \`plexus sriov list\` shows the VFs that there are`,
+      `there is no PCI device ${address} on this node; use one of those that \`plexus sriov list\` shows`,
     );
   }
   const pf = target(await host.readlink(`${dir}/physfn`));
@@ -52,48 +67,68 @@ export async function readDevice(host: Host, address: string): Promise<Device> {
   };
 }
 
-/** The addresses of the PFs that have VFs, or could have. */
+/** Reads a netdev of the node's own network namespace. */
+export async function readNetdev(host: Host, name: string): Promise<Netdev> {
+  const read = async (file: string) => (await host.read(`${NETDEVS_DIR}/${name}/${file}`))?.trim() ?? "";
+  const up = (Number(await read("flags")) & IFF_UP) !== 0;
+  return { name, mac: await read("address"), mtu: Number(await read("mtu")), up };
+}
+
+/** Does the node's own network namespace have a netdev of this name? */
+export function isNetdev(host: Host, name: string): Promise<boolean> {
+  return host.exists(`${NETDEVS_DIR}/${name}`);
+}
+
+/** Lists the addresses of the PFs that have VFs, or could have. */
 export async function physicalFunctions(host: Host): Promise<string[]> {
   const found: string[] = [];
-  for (const address of await host.list(DEVICES)) {
-    if (await host.exists(`${DEVICES}/${address}/sriov_totalvfs`)) found.push(address);
+  for (const address of await host.list(DEVICES_DIR)) {
+    if (await host.exists(`${DEVICES_DIR}/${address}/sriov_totalvfs`)) found.push(address);
   }
   return found;
 }
 
-/** The addresses of a PF's VFs, by their numbers. */
+/** Lists the addresses of a PF's VFs, by their numbers. */
 export async function virtualFunctions(host: Host, pf: string): Promise<string[]> {
-  const names = (await host.list(`${DEVICES}/${pf}`)).filter((name) => /^virtfn\d+$/.test(name));
+  const names = (await host.list(`${DEVICES_DIR}/${pf}`)).filter((name) => /^virtfn\d+$/.test(name));
   names.sort((one, other) => number(one) - number(other));
-  return Promise.all(names.map(async (name) => target(await host.readlink(`${DEVICES}/${pf}/${name}`))));
+  return Promise.all(names.map(async (name) => target(await host.readlink(`${DEVICES_DIR}/${pf}/${name}`))));
 }
 
-/** The addresses of all devices in an IOMMU group. */
+/** Reads how many VFs a PF could have. */
+export async function possibleVfs(host: Host, pf: string): Promise<number> {
+  return Number(await host.read(`${DEVICES_DIR}/${pf}/sriov_totalvfs`));
+}
+
+/** Lists the addresses of all devices in an IOMMU group. */
 export function groupMembers(host: Host, group: string): Promise<string[]> {
   return host.list(`/sys/kernel/iommu_groups/${group}/devices`);
 }
 
 /**
- * A function's netdev. Where it has several, as in switchdev mode with the representors of its VFs, the one that is a port
- * of its own: without a `phys_port_name`, or with one such as `p0`.
+ * Finds a function's netdev; "" if it has none. If it has several, as a PF in switchdev mode has the representors of its
+ * VFs, its own is the one without a `phys_port_name`, or with one such as `p0`.
  */
 async function netdevOf(host: Host, address: string): Promise<string> {
-  const dir = `${DEVICES}/${address}/net`;
+  const dir = `${DEVICES_DIR}/${address}/net`;
   const names = await host.list(dir);
   if (names.length < 2) return names[0] ?? "";
   for (const name of names) {
-    const port = (await host.read(`${dir}/${name}/phys_port_name`).catch(() => undefined))?.trim() ?? ""; // not all drivers have it
+    const port = (await host.read(`${dir}/${name}/phys_port_name`).catch(() => undefined))?.trim() ?? ""; // reading it fails if the driver has no port names
     if (port === "" || /^p\d+$/.test(port)) return name;
   }
   return names[0] ?? "";
 }
 
 async function indexOf(host: Host, pf: string, address: string): Promise<number> {
-  for (const name of await host.list(`${DEVICES}/${pf}`)) {
+  for (const name of await host.list(`${DEVICES_DIR}/${pf}`)) {
     if (!/^virtfn\d+$/.test(name)) continue;
-    if (target(await host.readlink(`${DEVICES}/${pf}/${name}`)) === address) return number(name);
+    if (target(await host.readlink(`${DEVICES_DIR}/${pf}/${name}`)) === address) return number(name);
   }
-  throw new Fault(Code.internal, `${address} says it is a VF of ${pf}, which does not have it: reset the PF`);
+  throw new Fault(
+    Code.internal,
+    `device ${address} names ${pf} as its PF, but is not among the VFs of that; make the VFs of the PF anew`,
+  );
 }
 
 function number(virtfn: string): number {

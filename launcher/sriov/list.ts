@@ -1,12 +1,14 @@
 // The node's SR-IOV devices, and who has them.
 import type { Host } from "../host/host.ts";
-import { Allocations } from "./allocation.ts";
-import { type Device, physicalFunctions, readDevice, virtualFunctions } from "./device.ts";
+import { type Allocation, Allocations } from "./allocation.ts";
+import { type PciDevice, physicalFunctions, possibleVfs, readDevice, virtualFunctions } from "./device.ts";
 
 /** A PF, with `vfs`, or a VF, with `vf` and `pf`. */
 export interface ListedFunction {
   address: string;
+  /** The PCI address of the PF. */
   pf?: string;
+  /** The number of the VF. */
   vf?: number;
   vfs?: { enabled: number; possible: number };
   netdev: string;
@@ -16,39 +18,34 @@ export interface ListedFunction {
   owner?: { containerId: string; ifname: string; network: string; netns: string };
 }
 
-/** Each PF, followed by its VFs. */
+/**
+ * Lists each PF, followed by its VFs.
+ *
+ * @param cniDir Plexus's state directory
+ */
 export async function listFunctions(host: Host, cniDir: string): Promise<ListedFunction[]> {
   const allocations = new Allocations(host, cniDir);
   const functions: ListedFunction[] = [];
-  for (const address of await physicalFunctions(host)) {
-    const vfs = await virtualFunctions(host, address);
-    const total = Number(await host.read(`/sys/bus/pci/devices/${address}/sriov_totalvfs`));
-    const about = common(await readDevice(host, address));
-    functions.push({ ...about, vfs: { enabled: vfs.length, possible: total } });
-    for (const vf of vfs) {
-      const device = await readDevice(host, vf);
-      const owner = await allocations.of(vf);
+  for (const pf of await physicalFunctions(host)) {
+    const addresses = await virtualFunctions(host, pf);
+    const vfs = { enabled: addresses.length, possible: await possibleVfs(host, pf) };
+    functions.push({ ...shown(await readDevice(host, pf)), vfs });
+    for (const address of addresses) {
+      const device = await readDevice(host, address);
+      const { vf } = device;
+      const owner = await allocations.of(address);
       functions.push({
-        ...common(device),
-        pf: address,
-        ...(device.vf === undefined ? {} : { vf: device.vf }),
-        ...(owner
-          ? {
-              owner: {
-                containerId: owner.containerId,
-                ifname: owner.ifname,
-                network: owner.network,
-                netns: owner.netns,
-              },
-            }
-          : {}),
+        ...shown(device),
+        pf,
+        ...(vf === undefined ? {} : { vf }),
+        ...(owner === undefined ? {} : { owner: ownerOf(owner) }),
       });
     }
   }
   return functions;
 }
 
-/** In columns, for people. */
+/** Makes a table for people: a line a function, below a heading. */
 export function tableOf(functions: ListedFunction[]): string {
   if (functions.length === 0) return "this node has no PCI device with SR-IOV";
   const rows = functions.map(({ address, vf, vfs, netdev, driver, iommuGroup, owner }) => [
@@ -71,6 +68,10 @@ export function tableOf(functions: ListedFunction[]): string {
     .join("\n");
 }
 
-function common({ address, netdev, driver, iommuGroup, rdma }: Device) {
+function shown({ address, netdev, driver, iommuGroup, rdma }: PciDevice) {
   return { address, netdev, driver, iommuGroup, rdma };
+}
+
+function ownerOf({ containerId, ifname, network, netns }: Allocation) {
+  return { containerId, ifname, network, netns };
 }

@@ -1,86 +1,13 @@
-// What `ip` is told, and tells, of VFs. Source: ip-link(8) of iproute2.
+// What a PF sets of its VFs: as `ip` shows it, and as `ip` is told. Source: ip-link(8) of iproute2.
 import { Code, Fault } from "../fault.ts";
-import { type Host, SYSTEM_DIRS } from "../host/host.ts";
-import { type Settings, VLAN_PROTOCOLS } from "./conf.ts";
+import { type VfSettings, VLAN_PROTOCOLS } from "./conf.ts";
+import type { Link } from "./iproute.ts";
 
-const TIMEOUT = 30_000;
-
-/** Executes `ip`; in the network namespace at a path, where one is given. Throws what it says where it fails. */
-export class Ip {
-  private readonly host: Host;
-  private readonly env: Record<string, string>;
-
-  constructor(host: Host, env: Record<string, string>) {
-    this.host = host;
-    this.env = env;
-  }
-
-  /** Executes lines as one batch, which ends at the first that fails. No lines, no execution. */
-  async batch(lines: string[], netns?: string): Promise<void> {
-    if (lines.length === 0) return;
-    await this.run(["-batch", "-"], lines, netns);
-  }
-
-  /** The only link of a name, with all details. */
-  async link(name: string, netns?: string): Promise<Link> {
-    const stdout = await this.run(["-json", "-details", "address", "show", "dev", name], [], netns);
-    const [link] = JSON.parse(stdout) as Link[];
-    if (link) return link;
-    throw new Fault(Code.ioFailure, `ip shows nothing of ${name}`);
-  }
-
-  private async run(args: string[], lines: string[], netns?: string): Promise<string> {
-    const path = await this.host.find("ip", SYSTEM_DIRS);
-    if (path === undefined) {
-      throw new Fault(
-        Code.pluginNotAvailable,
-        "type sriov needs the command ip on the node: install iproute2",
-      );
-    }
-    const stdin = lines.map((line) => `${line}\n`).join("");
-    const where = netns === undefined ? {} : { netns };
-    const options = { args, env: this.env, stdin, timeout: TIMEOUT, ...where };
-    const { exitCode, stdout, stderr } = await this.host.execute(path, options);
-    if (exitCode === 0) return stdout;
-    const at = /^Command failed -:(\d+)/m.exec(stderr)?.[1];
-    const line = at === undefined ? args.join(" ") : lines[Number(at) - 1];
-    const said = stderr.replace(/^Command failed.*$/m, "").trim();
-    throw new Fault(Code.ioFailure, `\`ip ${line}\`${netns === undefined ? "" : ` in ${netns}`}: ${said}`);
-  }
-}
-
-/** Of what `ip -d -j address show` prints, what is read. */
-export interface Link {
-  ifname: string;
-  mtu: number;
-  flags: string[];
-  address: string;
-  addr_info?: { local: string; prefixlen: number }[];
-  vfinfo_list?: VfInfo[];
-}
-
-interface VfInfo {
-  vf: number;
-  address?: string;
-  vlan_list?: { vlan?: number; qos?: number; protocol?: string }[];
-  /** Before iproute2 4.9. */
-  vlan?: number;
-  qos?: number;
-  rate?: { max_tx?: number; min_tx?: number };
-  tx_rate?: number;
-  spoofchk?: boolean;
-  trust?: boolean;
-  link_state?: string;
-}
-
-/** What is set of a VF, as its PF's link says. Throws where the PF does not have it. */
-export function settingsIn(link: Link, vf: number): Required<Settings> {
+/** Reads the settings of a VF from its PF's link. Throws a Fault if the PF does not have the VF. */
+export function settingsIn(link: Link, vf: number): Required<VfSettings> {
   const info = link.vfinfo_list?.find((one) => one.vf === vf);
   if (!info) {
-    throw new Fault(
-      Code.ioFailure,
-      `ip shows no VF ${vf} of ${link.ifname}: reset the PF's driver or its VFs`,
-    );
+    throw new Fault(Code.ioFailure, `PF ${link.ifname} does not show VF ${vf}; make the VFs of the PF anew`);
   }
   const [first] = info.vlan_list ?? [];
   const protocol = first?.protocol?.toLowerCase();
@@ -98,21 +25,21 @@ export function settingsIn(link: Link, vf: number): Required<Settings> {
   };
 }
 
-/** Of what is set, what `wanted` is going to change, or might. */
-export function affectedBy(wanted: Settings, all: Required<Settings>): Settings {
-  return Object.fromEntries(Object.keys(wanted).map((key) => [key, all[key as keyof Settings]]));
+/** Picks the settings that those wanted are going to change, or might. */
+export function affectedBy(wanted: VfSettings, all: Required<VfSettings>): VfSettings {
+  return Object.fromEntries(Object.keys(wanted).map((key) => [key, all[key as keyof VfSettings]]));
 }
 
-/** Of what was `before`, what is not so now. A VLAN's parts belong together. */
-export function changed(before: Settings, now: Required<Settings>): Settings {
-  const keys = (Object.keys(before) as (keyof Settings)[]).filter((key) => before[key] !== now[key]);
+/** Picks the settings from before that are not so now. Those of a VLAN come together, as `ip` sets them at once. */
+export function changed(before: VfSettings, now: Required<VfSettings>): VfSettings {
+  const keys = (Object.keys(before) as (keyof VfSettings)[]).filter((key) => before[key] !== now[key]);
   const isVlan = (key: string) => key.startsWith("vlan");
   const all = keys.some(isVlan) ? [...keys, ...Object.keys(before).filter(isVlan)] : keys;
-  return Object.fromEntries(all.map((key) => [key, before[key as keyof Settings]]));
+  return Object.fromEntries(all.map((key) => [key, before[key as keyof VfSettings]]));
 }
 
-/** The lines for a batch that set a VF. */
-export function settingLines(pf: string, vf: number, settings: Settings): string[] {
+/** Makes the lines of a batch that set a VF. */
+export function settingLines(pf: string, vf: number, settings: VfSettings): string[] {
   const { vlan, vlanQoS, vlanProto, mac, spoofchk, trust, linkState, minTxRate, maxTxRate } = settings;
   const words: string[] = [];
   if (mac !== undefined) words.push(`mac ${mac}`);
@@ -131,10 +58,10 @@ export function settingLines(pf: string, vf: number, settings: Settings): string
   return words.map((word) => `link set dev ${pf} vf ${vf} ${word}`);
 }
 
-/** What of `wanted` is not so, in words; empty where all is. */
-export function differences(wanted: Settings, found: Required<Settings>): string[] {
+/** Says in words which of the settings wanted are not so. */
+export function differences(wanted: VfSettings, found: Required<VfSettings>): string[] {
   return Object.entries(wanted).flatMap(([key, value]) => {
-    const now = found[key as keyof Settings];
+    const now = found[key as keyof VfSettings];
     return now === value ? [] : [`${key} is ${now}, not ${value}`];
   });
 }

@@ -1,5 +1,5 @@
 // Attachments on disk: Multus's scratch file, one a container, and libcni's result cache, one file an attachment.
-// Multus and Plexus read each other's. Either kind of file is enough to undo what was done.
+// Multus and Plexus read each other's. Either kind of file is enough to undo an attachment.
 import { Fault } from "../fault.ts";
 import type { Host } from "../host/host.ts";
 
@@ -10,13 +10,26 @@ export interface ContainerFiles {
   caches: Map<string, string>;
 }
 
+/** What is known of an attachment whose DEL has failed: `failed/<cache file>`. */
+export interface Note {
+  containerId: string;
+  /** Did a plugin answer its ADD with an error? */
+  addFailed: boolean;
+  /** DELs that have failed. */
+  tries: number;
+  /** The last error. */
+  why: string;
+  /** Is it to be taken for detached, by an administrator's word (`plexus forget`)? */
+  forgotten?: boolean;
+}
+
 export class State {
   constructor(
     private readonly host: Host,
     private readonly cniDir: string,
   ) {}
 
-  /** What there is of a container. Of the caches, some may turn out to be another's. */
+  /** The files of a container. Some of the caches may turn out to be another's. */
   async read(containerId: string): Promise<ContainerFiles> {
     const files: ContainerFiles = { caches: new Map() };
     const scratch = await this.host.read(this.scratchPath(containerId));
@@ -45,15 +58,23 @@ export class State {
 
   async writeScratch(containerId: string, text: string): Promise<void> {
     await this.host.write(this.scratchPath(containerId), text).catch((error: unknown) => {
-      throw Fault.of(error).during(`state cannot be kept in ${this.cniDir} (\`cniDir\`)`);
+      throw Fault.of(error).during(`cannot keep state in ${this.cniDir} (\`cniDir\`)`);
     });
   }
 
-  /** Removes a container's scratch file, with what writers that were killed have left of it. */
+  /**
+   * Removes a container's scratch file and notes, and the temporary files of writers that were killed. The scratch file last:
+   * as long as it is there, a later call does the rest.
+   */
   async removeScratch(containerId: string): Promise<void> {
-    await this.host.remove(this.scratchPath(containerId));
     await this.removeTemporaries(this.cniDir, (name) => name.startsWith(`.${containerId}.`));
-    await this.removeTemporaries(this.resultsDir, (name) => name.includes(`-${containerId}-`));
+    const belongs = (name: string) => name.includes(`-${containerId}-`);
+    for (const dir of [this.resultsDir, this.notesDir, this.orphansDir])
+      await this.removeTemporaries(dir, belongs);
+    for (const name of await this.host.list(this.notesDir)) {
+      if (belongs(name) && (await this.note(name))?.containerId === containerId) await this.removeNote(name);
+    }
+    await this.host.remove(this.scratchPath(containerId));
   }
 
   private async removeTemporaries(dir: string, belongs: (name: string) => boolean): Promise<void> {
@@ -62,12 +83,57 @@ export class State {
     }
   }
 
+  /** The note on an attachment; one that is torn counts as none. */
+  async note(name: string): Promise<Note | undefined> {
+    const text = await this.host.read(`${this.notesDir}/${name}`);
+    try {
+      return text === undefined ? undefined : (JSON.parse(text) as Note);
+    } catch {
+      return undefined;
+    }
+  }
+
+  writeNote(name: string, note: Note): Promise<void> {
+    return this.host.write(`${this.notesDir}/${name}`, `${JSON.stringify(note)}\n`);
+  }
+
+  removeNote(name: string): Promise<void> {
+    return this.host.remove(`${this.notesDir}/${name}`);
+  }
+
+  /** The attachments that only GC tries to detach: cache file -> text. */
+  async orphans(): Promise<Map<string, string>> {
+    const orphans = new Map<string, string>();
+    for (const name of await this.host.list(this.orphansDir)) {
+      if (isTemporary(name)) continue;
+      const text = await this.host.read(`${this.orphansDir}/${name}`);
+      if (text !== undefined) orphans.set(name, text);
+    }
+    return orphans;
+  }
+
+  writeOrphan(name: string, text: string): Promise<void> {
+    return this.host.write(`${this.orphansDir}/${name}`, text);
+  }
+
+  removeOrphan(name: string): Promise<void> {
+    return this.host.remove(`${this.orphansDir}/${name}`);
+  }
+
   writeCache(name: string, text: string): Promise<void> {
     return this.host.write(`${this.resultsDir}/${name}`, text);
   }
 
   removeCache(name: string): Promise<void> {
     return this.host.remove(`${this.resultsDir}/${name}`);
+  }
+
+  private get notesDir(): string {
+    return `${this.cniDir}/failed`;
+  }
+
+  private get orphansDir(): string {
+    return `${this.cniDir}/orphans`;
   }
 
   private get resultsDir(): string {
@@ -84,7 +150,7 @@ function isTemporary(name: string): boolean {
   return name.startsWith(".");
 }
 
-/** Is this, whole or torn, what a scratch file holds? Other files in the directory are not ours to touch. */
+/** Is this the content of a scratch file, whole or torn? Other files in the directory are not ours to touch. */
 function isScratch(text: string | undefined): boolean {
   return text !== undefined && (text === "" || /^\[\s*(\{|\]|$)/.test(text));
 }

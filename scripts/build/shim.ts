@@ -26,7 +26,7 @@ export function buildShim(version: string, arch: string, output: string): void {
   const compiler = COMPILERS[arch === process.arch ? "native" : arch];
   if (!compiler) throw new Error(`there is no compiler for ${arch}`);
   ensurePackages(compiler.packages);
-  compile(compiler.command, [...STRICT, "-Os", "-static", "-s", ...define(version)], output);
+  compile(compiler.command, [...STRICT, "-Os", "-flto", "-static", "-s", ...define(version)], output);
 }
 
 /** One that reports every error of memory or arithmetic, for tests. */

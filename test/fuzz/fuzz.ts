@@ -114,7 +114,7 @@ function mutate(documents: Uint8Array[], random: Random): Uint8Array {
           bytes = join(bytes.subarray(0, at), other.subarray(from, from + random(40)), bytes.subarray(end));
         }
         break;
-      default: // bytes that are no UTF-8, or the end too early
+      default: // bytes that are not UTF-8, or the end too early
         bytes =
           random(8) === 0
             ? join(bytes.subarray(0, at), RAW[random(RAW.length)] as Uint8Array, bytes.subarray(at))

@@ -51,8 +51,8 @@ const oldResult = {
   dns: {},
 };
 const results = [JSON.stringify(result), JSON.stringify(oldResult)];
-const caches = planned.delegates.map(
-  (delegate) => core.remember({ delegate, result: results[0] as string, runtime }).text,
+const caches = planned.delegates.map((delegate) =>
+  core.remember({ delegate, result: results[0] as string, runtime }),
 );
 
 const inputs: Record<string, unknown[]> = {
@@ -142,12 +142,6 @@ const inputs: Record<string, unknown[]> = {
       })),
     },
   ],
-  reroute: results.map((text) => ({
-    result: text,
-    dropV4: true,
-    dropV6: true,
-    gateways: ["10.0.0.9", "fd00::9"],
-  })),
 };
 
 /** Operation -> documents, as text. Every operation of the core is here. */

@@ -77,7 +77,7 @@ describe("the conf on stdin", () => {
       "a clusterNetwork that is not there",
       () => conf({ clusterNetwork: "/none/x.conf" }),
       7,
-      "conf file /none/x.conf does not exist",
+      "cannot read conf file /none/x.conf: it does not exist",
     ],
     ["a directory that cannot be written", () => conf({ cniDir: "/proc/none" }), 5, "/proc/none"],
   ])("%s is refused, and the message says what to mend", (_, stdin, code, message) => {
@@ -101,21 +101,21 @@ describe("the conf on stdin", () => {
 
 describe("the environment", () => {
   test.each<[string, Record<string, string>, number, string]>([
-    ["an unknown verb", { CNI_COMMAND: "ATTACH" }, 4, 'CNI_COMMAND "ATTACH" is none of'],
-    ["no container", { CNI_CONTAINERID: "" }, 4, "was not given, CNI_CONTAINERID"],
+    ["an unknown verb", { CNI_COMMAND: "ATTACH" }, 4, 'CNI_COMMAND: "ATTACH" is not a verb'],
+    ["no container", { CNI_CONTAINERID: "" }, 4, "the environment lacks CNI_CONTAINERID"],
     [
       "no netns, interface and path",
       { CNI_NETNS: "", CNI_IFNAME: "", CNI_PATH: "" },
       4,
-      "CNI_PATH CNI_IFNAME CNI_NETNS",
+      "CNI_PATH, CNI_IFNAME, CNI_NETNS",
     ],
     [
       "a container ID that leaves the state directory",
       { CNI_CONTAINERID: "../../etc/x" },
       4,
-      'CNI_CONTAINERID "../../etc/x"',
+      'CNI_CONTAINERID: "../../etc/x"',
     ],
-    ["an interface name with a slash", { CNI_IFNAME: "../x" }, 4, 'CNI_IFNAME "../x"'],
+    ["an interface name with a slash", { CNI_IFNAME: "../x" }, 4, 'CNI_IFNAME: "../x"'],
   ])("%s is refused", (_, more, code, message) => {
     const error = errorOf(execute(environment(more), JSON.stringify(lab.conf([lab.bridge("a", 1)]))));
     expect(error.code).toBe(code);

@@ -3,8 +3,8 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { until } from "../support/until.ts";
+import { STATIC_PODS } from "./config.ts";
 import { startDevicePlugin } from "./fake-device-plugin.ts";
-import { STATIC_PODS } from "./node.ts";
 import { bridge, CONF_DIR, type Mode, NETWORKS, RESOURCE_NAME, Site } from "./site.ts";
 
 describe.each<Mode>(["one-shot", "on-demand", "daemon"])("%s:", (mode) => {

@@ -80,14 +80,18 @@ export class Call {
   }
 }
 
+/** The reason that the shim gives for what its rights do not cover. */
+export const REFUSED = "plexus-shim.conf does not allow it";
+
 /** A directory with the shim, what it may use, and a `plexus` beside it that says what it was executed with. */
 export class Place {
   readonly dir = fs.mkdtempSync(join(tmpdir(), "plexus-shim-"));
+  /** The shim. */
+  readonly shim = join(this.dir, "plexus-shim");
   readonly socket = join(this.dir, "run/s");
   readonly plugins = join(this.dir, "plugins");
   readonly state = join(this.dir, "state");
   readonly confs = join(this.dir, "confs");
-  private readonly shim = join(this.dir, "plexus-shim");
   private server: Server | undefined;
   private readonly sockets = new Set<Socket>();
 
@@ -142,6 +146,27 @@ export class Place {
     });
   }
 
+  /** Runs the shim for a resident process that does `work`, and then answers. Returns what `work` does. */
+  async served<T>(work: (call: Call) => Promise<T>, env: Record<string, string> = {}): Promise<T> {
+    return (await this.servedWith(work, env)).result;
+  }
+
+  /** The same, with what the shim printed on stderr. */
+  async servedWith<T>(
+    work: (call: Call) => Promise<T>,
+    env: Record<string, string> = {},
+  ): Promise<{ result: T; stderr: string }> {
+    const results: T[] = [];
+    await this.resident(async (call) => {
+      results.push(await work(call));
+      call.answer("done");
+    });
+    const { exitCode, stdout, stderr } = await this.run("ADD", "{}", env);
+    if (exitCode !== 0 || stdout !== "done" || results.length === 0)
+      throw new Error(`the shim exited with ${exitCode}: ${stdout}${stderr}`);
+    return { result: results[0] as T, stderr };
+  }
+
   /** Listens on the socket, as only root may. */
   async listen(connected: (socket: Socket) => void, mode = 0o600): Promise<void> {
     const server = createServer((socket) => {
@@ -152,6 +177,15 @@ export class Place {
     this.server = server;
     await new Promise<void>((resolve) => server.listen(this.socket, resolve));
     fs.chmodSync(this.socket, mode);
+  }
+
+  /** Gives up the socket, for another resident process. */
+  async stopListening(): Promise<void> {
+    for (const socket of this.sockets) socket.destroy();
+    this.sockets.clear();
+    const { server } = this;
+    this.server = undefined;
+    if (server) await new Promise((resolve) => server.close(resolve));
   }
 
   /** Executes the shim, as a runtime does. */
@@ -178,8 +212,19 @@ export class Place {
   }
 
   async remove(): Promise<void> {
-    for (const socket of this.sockets) socket.destroy();
-    this.server?.close();
+    await this.stopListening();
     fs.rmSync(this.dir, { recursive: true, force: true });
   }
+}
+
+/** Is a process with this in its command line alive? */
+export function isRunning(mark: string): boolean {
+  return fs.readdirSync("/proc").some((pid) => {
+    if (!/^\d+$/.test(pid)) return false;
+    try {
+      return fs.readFileSync(`/proc/${pid}/cmdline`, "latin1").includes(mark);
+    } catch {
+      return false; // it has ended
+    }
+  });
 }

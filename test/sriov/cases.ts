@@ -1,4 +1,4 @@
-// What is tested in the VM, by name. Each case leaves the node as it has found it: that is checked after each.
+// The tests in the VM, by name. Each case leaves the node as it has found it, which is checked after each.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import * as fs from "node:fs";
@@ -35,7 +35,7 @@ export const cases: Record<string, Case> = {
     }
   },
 
-  "what the conf sets of a VF is set, checked, and put back": (guest) => {
+  "the settings of a VF that the conf has are set, checked, and put back": (guest) => {
     const at = guest.attachment();
     const conf = guest.conf(1, {
       vlan: 100,
@@ -160,7 +160,7 @@ export const cases: Record<string, Case> = {
     guest.removeNetns(at);
   },
 
-  "DEL twice, and DEL of what was never added, are no errors": (guest) => {
+  "DEL twice, and DEL of an attachment that never was, succeed": (guest) => {
     const at = guest.attachment();
     guest.must("sriov", "ADD", at, guest.conf(0));
     for (let time = 0; time < 2; time++) guest.must("sriov", "DEL", at, guest.conf(0));
@@ -231,7 +231,7 @@ export const cases: Record<string, Case> = {
     guest.removeNetns(pod);
   },
 
-  "of two ADDs for one VF at once, one gets it": async (guest) => {
+  "one of two ADDs for one VF at once gets it": async (guest) => {
     const pods = [guest.attachment(), guest.attachment()];
     const ended = await Promise.all(pods.map((pod) => guest.start("sriov", "ADD", pod, guest.conf(0))));
     const statuses = ended.map(({ status }) => status).sort();
@@ -254,7 +254,7 @@ export const cases: Record<string, Case> = {
     guest.removeNetns(pod);
   },
 
-  "what cannot be is refused, with the device, what it is, and what to do": (guest) => {
+  "a conf that cannot be carried out is refused, with the device, the reason, and what to do": (guest) => {
     const pod = guest.attachment();
     const refused = (conf: object, code: number, message: RegExp) => {
       const { status, answer } = guest.run("sriov", "ADD", pod, conf);
@@ -263,14 +263,14 @@ export const cases: Record<string, Case> = {
       assert.equal(answer.code, code);
     };
     refused(guest.conf(0, { deviceID: "0000:77:00.1" }), 7, /no PCI device 0000:77:00.1.*plexus sriov list/);
-    refused(guest.conf(0, { deviceID: guest.pf }), 7, /is no virtual function.*allowDevices/);
+    refused(guest.conf(0, { deviceID: guest.pf }), 7, /is not a virtual function.*allowDevices/);
     refused(guest.conf(0, { deviceID: undefined }), 7, /has no `deviceID`.*resourceName/);
     refused(guest.conf(0, { driver: "igb_uio" }), 50, /cannot be bound to igb_uio.*modprobe igb_uio/);
     refused(guest.conf(0, { ipam: { type: "nowhere" } }), 7, /no IPAM plugin "nowhere"/);
     guest.removeNetns(pod);
   },
 
-  "GC gives back the VFs of attachments that are no more": (guest) => {
+  "GC gives back the VFs of attachments that are not valid": (guest) => {
     const pods = [guest.attachment(), guest.attachment()] as const;
     const newest = { cniVersion: "1.1.0", ipam: {} };
     for (const [vf, pod] of pods.entries()) guest.must("sriov", "ADD", pod, guest.conf(vf, newest));

@@ -1,4 +1,4 @@
-// In the VM: a node with one SR-IOV NIC of four VFs, and what the cases need of it.
+// In the VM: a node with one SR-IOV NIC of four VFs, for the cases.
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { basename, dirname } from "node:path";

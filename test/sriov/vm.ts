@@ -10,7 +10,7 @@ const LIMIT_MS = 20 * 60_000 * SLOWNESS;
  * Boots it, runs a command, and takes every line of its console. One that takes far too long is ended.
  *
  * @param command words without spaces or commas
- * @returns the exit code of the command; undefined where the VM ended otherwise
+ * @returns the exit code of the command; undefined if the VM ended otherwise
  */
 export async function runInVm(command: string[], line: (text: string) => void): Promise<number | undefined> {
   const { firmware, initramfs, kernel, qemu } = ensureVm();

@@ -11,7 +11,7 @@ export function coreBytes(): Uint8Array<ArrayBuffer> {
   return new Uint8Array(readFileSync(new URL("../../build/core.wasm", import.meta.url)));
 }
 
-/** What `action` throws, as a Fault; fails where it throws nothing or anything else. */
+/** Returns the Fault that `action` throws; fails if it throws nothing or anything else. */
 export function faultOf(action: () => unknown): Fault {
   try {
     action();

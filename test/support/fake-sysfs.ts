@@ -1,13 +1,17 @@
-// A node's sysfs and `ip`, for NICs that no VM has: devices with drivers, netdevs and groups, which react to what is
-// written as the kernel does. Everything is in memory.
-import { basename, dirname } from "node:path";
-import type { ExecuteOptions, Execution, Host } from "../../launcher/host/host.ts";
+// A node's PCI devices in memory, as sysfs shows them: drivers, netdevs, IOMMU groups, PFs and VFs. They react to what is
+// written as the kernel does. `fake-iproute.ts` executes `ip` and `rdma` on them.
+// Source: Linux ABI/testing/sysfs-bus-pci, drivers/pci/pci-driver.c, net/core/dev.c (default_device_exit_net).
 
-const DEVICES = "/sys/bus/pci/devices";
+import { type Directory, directory, type Entry, entries, entryAt, file, refused } from "./fake-tree.ts";
 
+/** The node's own network namespace. */
+export const NODE = "";
+
+/** A device as it is at boot. */
 export interface FakeDevice {
+  /** Takes it by its ID. Without one, only a driver that is named in `driver_override` takes it. */
   driver?: string;
-  /** Of its kernel driver; there while it has that driver. */
+  /** The netdev that this driver makes. */
   netdev?: string;
   /** Other netdevs in its directory, with their phys_port_name. */
   representors?: Record<string, string>;
@@ -15,162 +19,327 @@ export interface FakeDevice {
   rdma?: string[];
   /** Of a PF: the addresses of its VFs. */
   vfs?: string[];
+  /** Of a PF: does a VF get its driver without `driver_override`? As is the default. */
+  autoprobe?: boolean;
 }
 
-export interface Ran {
-  args: string[];
-  netns: string | undefined;
-  lines: string[];
+/** What a PF has set of a VF. */
+export interface FakeVf {
+  mac: string;
+  vlan: number;
+  qos: number;
+  protocol: string;
+  spoofchk: boolean;
+  trust: boolean;
+  state: string;
+  /** In Mbit/s. */
+  minTxRate: number;
+  maxTxRate: number;
 }
 
-export class FakeNode {
-  readonly ran: Ran[] = [];
-  /** path -> text */
-  readonly files = new Map<string, string>();
-  /** Netdev -> PCI address, of those in the node's own namespace. */
-  readonly netdevs = new Map<string, string>();
-  readonly vf: Record<string, unknown> = { address: "00:00:00:00:00:00", spoofchk: true, link_state: "auto" };
-  /** A line of a batch that fails. */
-  failing: RegExp | undefined;
-  private readonly devices: Map<string, FakeDevice & { bound: string }>;
+export interface FakeLink {
+  name: string;
+  /** The PCI device that it is of; "" if none. */
+  device: string;
+  /** The path of its network namespace, or NODE. */
+  netns: string;
+  mac: string;
+  mtu: number;
+  isUp: boolean;
+  /** With prefix length. */
+  addresses: string[];
+}
+
+export interface FakeNodeOptions {
+  /** Drivers that are loaded besides those that devices have at boot. */
+  drivers?: string[];
+  /** vfio's no-IOMMU mode. */
+  noIommu?: boolean;
+  /** Is an RDMA device in one network namespace only? */
+  rdmaExclusive?: boolean;
+  /** Does what the kernel does a moment later: a driver's netdev. At once, unless given. */
+  later?: (work: () => void) => void;
+}
+
+interface DeviceState extends FakeDevice {
+  address: string;
+  /** The driver that has it; "" if none. */
+  bound: string;
+  override: string;
+  vf: FakeVf;
+  /** The MAC address of its hardware. */
+  mac: string;
+}
+
+/** Of a VF whose PF has set no MAC address. */
+export const NO_MAC = "00:00:00:00:00:00";
+const UNSET: FakeVf = {
+  mac: NO_MAC,
+  vlan: 0,
+  qos: 0,
+  protocol: "802.1q",
+  spoofchk: true,
+  trust: false,
+  state: "auto",
+  minTxRate: 0,
+  maxTxRate: 0,
+};
+
+/**
+ * What a Host needs of /sys: `read`, `list`, `exists`, `isDirectory`, `readlink` and `set` as in the Host port, but
+ * synchronous. What the kernel refuses is thrown as an Error with `code` and `syscall`.
+ */
+export class FakeSysfs {
+  /** Every netdev, in whichever network namespace. */
+  readonly links: FakeLink[] = [];
+  /** RDMA device -> the path of its network namespace, or NODE. */
+  readonly rdma = new Map<string, string>();
+  private readonly devices = new Map<string, DeviceState>();
+  private readonly namespaces = new Set<string>([NODE]);
   private readonly drivers: Set<string>;
-  private readonly override = new Map<string, string>();
+  private readonly options: FakeNodeOptions;
 
-  constructor(devices: Record<string, FakeDevice>, drivers: string[]) {
-    this.devices = new Map(
-      Object.entries(devices).map(([address, device]) => [
-        address,
-        { ...device, bound: device.driver ?? "" },
-      ]),
-    );
-    this.drivers = new Set(drivers);
-    for (const [address, { netdev }] of this.devices) {
-      if (netdev !== undefined) this.netdevs.set(netdev, address);
+  /** @param devices by their PCI addresses, such as 0000:3b:00.0 */
+  constructor(devices: Record<string, FakeDevice>, options: FakeNodeOptions = {}) {
+    this.options = options;
+    this.drivers = new Set(options.drivers);
+    for (const [address, device] of Object.entries(devices)) {
+      const number = this.devices.size + 1;
+      const mac = `02:00:00:00:00:${number.toString(16).padStart(2, "0")}`;
+      const state: DeviceState = { ...device, address, bound: "", override: "", vf: { ...UNSET }, mac };
+      this.devices.set(address, state);
+      for (const name of device.rdma ?? []) this.rdma.set(name, NODE);
+      if (device.driver === undefined) continue;
+      this.drivers.add(device.driver);
+      state.bound = device.driver;
+      this.makeLink(state);
     }
-    this.files.set("/run/netns/pod", "");
+    for (const link of this.links) link.isUp = true;
   }
 
+  read(path: string): string | undefined {
+    const entry = this.at(path);
+    if (entry?.directory) return undefined; // as the Host port has EISDIR
+    return entry?.read?.();
+  }
+
+  list(path: string): string[] {
+    return Object.keys(this.at(path)?.directory?.() ?? {}).sort();
+  }
+
+  exists(path: string): boolean {
+    return this.at(path) !== undefined;
+  }
+
+  isDirectory(path: string): boolean {
+    return this.at(path)?.directory !== undefined;
+  }
+
+  readlink(path: string): string | undefined {
+    return this.at(path)?.to;
+  }
+
+  set(path: string, value: string): void {
+    const entry = this.at(path);
+    if (entry === undefined) throw refused("ENOENT", "open", path);
+    if (entry.write === undefined) throw refused("EACCES", "open", path);
+    entry.write(value.trim());
+  }
+
+  /** Makes a network namespace. */
+  addNetns(path: string): void {
+    this.namespaces.add(path);
+  }
+
+  /** Removes a network namespace: its physical links and RDMA devices come to the node, the other links are gone. */
+  removeNetns(path: string): void {
+    this.namespaces.delete(path);
+    for (const link of this.links.filter(({ netns }) => netns === path)) {
+      if (link.device === "") this.links.splice(this.links.indexOf(link), 1);
+      else Object.assign(link, { netns: NODE, name: this.freeName(link.name), isUp: false, addresses: [] });
+    }
+    for (const [name, netns] of this.rdma) if (netns === path) this.rdma.set(name, NODE);
+  }
+
+  hasNetns(path: string): boolean {
+    return this.namespaces.has(path);
+  }
+
+  /** Adds a link that is of no PCI device, such as a veth. */
+  addLink(name: string, netns: string): void {
+    this.links.push({ name, device: "", netns, mac: NO_MAC, mtu: 1500, isUp: false, addresses: [] });
+  }
+
+  /** Takes a device out of the node, as when the VFs of a PF are removed. */
+  remove(address: string): void {
+    this.unbind(address, this.driver(address));
+    this.devices.delete(address);
+  }
+
+  link(name: string, netns = NODE): FakeLink | undefined {
+    return this.links.find((link) => link.name === name && link.netns === netns);
+  }
+
+  /** The driver that has a device; "" if none. */
   driver(address: string): string {
     return this.devices.get(address)?.bound ?? "";
   }
 
-  readonly host: Host = {
-    prepare: () => undefined,
-    find: async (name) => (["ip", "rdma"].includes(name) ? `/usr/sbin/${name}` : undefined),
-    execute: async (path, options) => this.execute(path, options),
-    read: async (path) => this.files.get(path) ?? this.sysfsFile(path),
-    list: async (dir) => this.listing(dir).sort(),
-    isDirectory: async (path) => this.drivers.has(basename(path)),
-    exists: async (path) =>
-      this.files.has(path) ||
-      this.devices.has(basename(path)) ||
-      (path.startsWith("/sys/class/net/") && this.netdevs.has(basename(path))) ||
-      (path.endsWith("/sriov_totalvfs") && this.devices.get(basename(dirname(path)))?.vfs !== undefined),
-    write: async (path, text) => void this.files.set(path, text),
-    create: async (path, text) => {
-      if (this.files.has(path)) return false;
-      this.files.set(path, text);
-      return true;
-    },
-    remove: async (path) => void this.files.delete(path),
-    readlink: async (path) => this.link(path),
-    set: async (path, value) => this.set(path, value),
+  /** What the PF has set of the VF at an address. */
+  vf(address: string): FakeVf | undefined {
+    return this.devices.get(address)?.vf;
+  }
+
+  /** The same of all VFs of the PF at an address, by their numbers; undefined if it is not a PF. */
+  vfs(address: string): FakeVf[] | undefined {
+    return this.devices.get(address)?.vfs?.flatMap((vf) => this.vf(vf) ?? []);
+  }
+
+  /** All that an attachment changes of the devices, as JSON: the same before an ADD and after its DEL. */
+  snapshot(): string {
+    const devices = [...this.devices.values()].map(({ address, bound, override, vf }) => {
+      const links = this.links.filter(({ device }) => device === address);
+      return { address, bound, override, vf, links };
+    });
+    return JSON.stringify({ devices, rdma: [...this.rdma] }, null, 1);
+  }
+
+  private readonly root: Directory = () => ({
+    bus: directory({
+      pci: directory({
+        devices: { directory: () => entries([...this.devices.values()], ({ address }) => address, this.pci) },
+        drivers: { directory: () => entries([...this.drivers], (name) => name, this.driverEntry) },
+        drivers_probe: { write: (address) => this.probe(address) },
+      }),
+    }),
+    class: directory({
+      net: { directory: () => entries(this.linksOnNode(), ({ name }) => name, linkEntry) },
+    }),
+    kernel: directory({ iommu_groups: { directory: () => this.groups() } }),
+    module: directory({
+      vfio: parameter("enable_unsafe_noiommu_mode", this.options.noIommu ? "Y" : "N"),
+      ib_core: parameter("netns_mode", this.options.rdmaExclusive ? "N" : "Y"),
+    }),
+  });
+
+  private at(path: string): Entry | undefined {
+    const [, sys, ...names] = path.split("/");
+    return sys === "sys" ? entryAt(this.root, names) : undefined;
+  }
+
+  private linksOnNode(): FakeLink[] {
+    return this.links.filter(({ netns }) => netns === NODE);
+  }
+
+  private readonly pci = (device: DeviceState): Entry => {
+    const { address, bound, iommuGroup, rdma, representors, vfs } = device;
+    const pf = this.pfOf(address);
+    const own = this.linksOnNode().filter((link) => link.device === address);
+    const net = {
+      ...entries(
+        own,
+        ({ name }) => name,
+        () => port(undefined),
+      ),
+      ...Object.fromEntries(Object.entries(representors ?? {}).map(([name, of]) => [name, port(of)])),
+    };
+    const rdmaHere = (rdma ?? []).filter((name) => this.rdma.get(name) === NODE);
+    return directory({
+      driver_override: {
+        read: () => `${device.override || "(null)"}\n`,
+        write: (name) => {
+          device.override = name;
+        },
+      },
+      ...(bound === "" ? {} : { driver: { to: `../../../bus/pci/drivers/${bound}` } }),
+      ...(iommuGroup === undefined ? {} : { iommu_group: { to: `../../kernel/iommu_groups/${iommuGroup}` } }),
+      ...(pf === undefined ? {} : { physfn: { to: `../${pf.address}` } }),
+      ...(vfs === undefined ? {} : { sriov_totalvfs: file("8"), sriov_numvfs: file(`${vfs.length}`) }),
+      ...Object.fromEntries((vfs ?? []).map((vf, index) => [`virtfn${index}`, { to: `../${vf}` }])),
+      ...(Object.keys(net).length === 0 ? {} : { net: directory(net) }),
+      ...(rdmaHere.length === 0
+        ? {}
+        : { infiniband: directory(Object.fromEntries(rdmaHere.map((name) => [name, {}]))) }),
+    });
   };
 
-  private link(path: string): string | undefined {
-    const address = basename(dirname(path));
+  private readonly driverEntry = (name: string): Entry =>
+    directory({ unbind: { write: (address) => this.unbind(address, name) } });
+
+  private groups(): Record<string, Entry> {
+    const groups: Record<string, Record<string, Entry>> = {};
+    for (const { address, iommuGroup } of this.devices.values()) {
+      if (iommuGroup === undefined) continue;
+      groups[iommuGroup] = { ...groups[iommuGroup], [address]: { to: `../../../../devices/${address}` } };
+    }
+    return entries(
+      Object.entries(groups),
+      ([group]) => group,
+      ([, devices]) => directory({ devices: directory(devices) }),
+    );
+  }
+
+  private pfOf(address: string): DeviceState | undefined {
+    return [...this.devices.values()].find(({ vfs }) => vfs?.includes(address));
+  }
+
+  private unbind(address: string, driver: string): void {
     const device = this.devices.get(address);
-    const name = basename(path);
-    if (name === "driver") return device?.bound ? `../drivers/${device.bound}` : undefined;
-    if (name === "iommu_group") return device?.iommuGroup ? `../groups/${device.iommuGroup}` : undefined;
-    if (name === "physfn") {
-      const pf = [...this.devices].find(([, { vfs }]) => vfs?.includes(address));
-      return pf ? `../${pf[0]}` : undefined;
+    if (!device || device.bound !== driver) throw refused("ENODEV", "write", address);
+    device.bound = "";
+    for (const link of this.links.filter((one) => one.device === address)) {
+      this.links.splice(this.links.indexOf(link), 1);
     }
-    return `../${device?.vfs?.[Number(name.slice("virtfn".length))]}`;
+    for (const name of device.rdma ?? []) this.rdma.set(name, NODE);
   }
 
-  private listing(dir: string): string[] {
-    if (dir === DEVICES) return [...this.devices.keys()];
-    const group = /iommu_groups\/(\d+)\/devices$/.exec(dir)?.[1];
-    if (group)
-      return [...this.devices].flatMap(([address, { iommuGroup }]) => (iommuGroup === group ? address : []));
-    const [, address = "", below = ""] = /devices\/([^/]+)(?:\/(.*))?$/.exec(dir) ?? [];
+  /** A device that has a driver keeps it; an overridden one is taken by that driver only. */
+  private probe(address: string): void {
     const device = this.devices.get(address);
-    if (device && below === "net") {
-      const own = [...this.netdevs].flatMap(([name, at]) => (at === address ? name : []));
-      return [...own, ...Object.keys(device.representors ?? {})];
-    }
-    if (device && below === "infiniband") return device.rdma ?? [];
-    if (device && below === "") return (device.vfs ?? []).map((_, index) => `virtfn${index}`);
-    return [...this.files.keys()].flatMap((path) => (dirname(path) === dir ? basename(path) : []));
+    if (!device) throw refused("ENODEV", "write", address);
+    const isAllowed = device.override !== "" || (this.pfOf(address)?.autoprobe ?? true);
+    const driver = device.override || device.driver || "";
+    if (device.bound !== "" || !isAllowed || !this.drivers.has(driver)) return;
+    device.bound = driver;
+    const later = this.options.later ?? ((work) => work());
+    later(() => {
+      if (device.bound === driver) this.makeLink(device);
+    });
   }
 
-  private sysfsFile(path: string): string | undefined {
-    const port = /net\/([^/]+)\/phys_port_name$/.exec(path)?.[1] ?? "";
-    for (const { representors } of this.devices.values()) {
-      if (representors?.[port] !== undefined) return `${representors[port]}\n`;
-    }
-    if (path.startsWith("/sys/class/net/")) {
-      return { address: "02:00:00:00:00:01\n", mtu: "1500\n", flags: "0x1003\n" }[basename(path)];
-    }
-    return undefined;
-  }
-
-  private set(path: string, value: string): void {
-    const name = basename(path);
-    if (name === "driver_override") {
-      this.override.set(basename(dirname(path)), value.trim());
+  private makeLink({ address, bound, driver, mac, netdev, vf }: DeviceState): void {
+    if (netdev === undefined || bound !== driver || this.links.some(({ device }) => device === address))
       return;
-    }
-    const device = this.devices.get(value);
-    if (!device) throw new Error(`ENODEV ${path} ${value}`);
-    if (name === "unbind") {
-      device.bound = "";
-      for (const [netdev, address] of this.netdevs) if (address === value) this.netdevs.delete(netdev);
-    } else {
-      device.bound = this.override.get(value) || device.driver || "";
-      if (device.bound === device.driver && device.netdev) this.netdevs.set(device.netdev, value);
-    }
-  }
-
-  private execute(path: string, { args = [], netns, stdin }: ExecuteOptions): Execution {
-    const lines = stdin.split("\n").filter(Boolean);
-    this.ran.push({ args: [basename(path), ...args], netns, lines });
-    const [at, line] = [...lines.entries()].find(([, text]) => this.failing?.test(text)) ?? [-1, ""];
-    if (at >= 0) {
-      this.failing = undefined;
-      return {
-        exitCode: 1,
-        stdout: "",
-        stderr: `RTNETLINK answers: no ${line}\nCommand failed -:${at + 1}\n`,
-      };
-    }
-    for (const text of lines) this.move(text, netns);
-    const vfs = Array.from({ length: 8 }, (_, vf) => ({ vf, ...this.vf }));
-    const link = {
-      ifname: args.at(-1),
-      flags: ["UP"],
+    this.links.push({
+      name: this.freeName(netdev),
+      device: address,
+      netns: NODE,
+      mac: vf.mac === NO_MAC ? mac : vf.mac,
       mtu: 1500,
-      address: "02:00:00:00:00:01",
-      vfinfo_list: vfs,
-    };
-    return { exitCode: 0, stdout: JSON.stringify([link]), stderr: "" };
+      isUp: false,
+      addresses: [],
+    });
   }
 
-  /** `link set dev X netns Y name Z`, away and back. */
-  private move(line: string, netns: string | undefined): void {
-    const [, from = "", to = "", name = ""] = /^link set dev (\S+) netns (\S+) name (\S+)$/.exec(line) ?? [];
-    if (name === "") return;
-    const key = (where: string | undefined, what: string) =>
-      where === undefined ? what : `${where} ${what}`;
-    const address = this.netdevs.get(from) ?? this.moved.get(key(netns, from));
-    if (address === undefined) throw new Error(`there is no ${from}`);
-    this.netdevs.delete(from);
-    this.moved.delete(key(netns, from));
-    if (to === "1") this.netdevs.set(name, address);
-    else this.moved.set(key(to, name), address);
+  /** A name for a link that comes to the node. */
+  private freeName(wanted: string): string {
+    for (let index = 0, name = wanted; ; name = `dev${index++}`) if (!this.link(name)) return name;
   }
+}
 
-  private readonly moved = new Map<string, string>();
+function parameter(name: string, value: string): Entry {
+  return directory({ parameters: directory({ [name]: file(value) }) });
+}
+
+function linkEntry({ mac, mtu, isUp }: FakeLink): Entry {
+  return directory({ address: file(mac), mtu: file(`${mtu}`), flags: file(isUp ? "0x1003" : "0x1002") });
+}
+
+/** A netdev in a device's directory. Most drivers know no port names. */
+function port(name: string | undefined): Entry {
+  const read = () => {
+    if (name === undefined) throw refused("EOPNOTSUPP", "read", "phys_port_name");
+    return `${name}\n`;
+  };
+  return directory({ phys_port_name: { read } });
 }

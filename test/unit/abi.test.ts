@@ -26,7 +26,7 @@ describe("the ABI", () => {
       json(ptr: number, len: number): number;
       abi_version(): number;
     };
-    expect(abi_version()).toBe(1);
+    expect(abi_version()).toBe(2);
     const input = new TextEncoder().encode('{"a":1}');
     const ptr = alloc(input.length);
     new Uint8Array(memory.buffer).set(input, ptr);
@@ -38,7 +38,7 @@ describe("the ABI", () => {
 
   test("is embedded by @assemblyscript/loader too", () => {
     const { exports } = instantiateSync<{ abi_version(): number; memory: WebAssembly.Memory }>(coreBytes());
-    expect(exports.abi_version()).toBe(1);
+    expect(exports.abi_version()).toBe(2);
     expect(Object.keys(exports)).toEqual(expect.arrayContaining(Object.keys(seeds)));
   });
 

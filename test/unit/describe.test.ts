@@ -20,7 +20,7 @@ describe("describe", () => {
     expect(facts(list)).toMatchObject({ list: true, loadOnlyInlinedPlugins: true, plugins: ["x", "y"] });
   });
 
-  test("appends the plugins of a subdirectory, byte for byte, also where the conflist has none of its own", () => {
+  test("appends the plugins of a subdirectory, byte for byte, also if the conflist has none of its own", () => {
     const plugin = '{ "type":"tuning", "big":9007199254740993 }';
     expect(facts({ name: "l", plugins: [{ type: "x" }] }, [plugin]).conf).toBe(
       `{"name":"l","plugins":[{"type":"x"},${plugin}]}`,
@@ -31,7 +31,7 @@ describe("describe", () => {
     });
   });
 
-  test("refuses to append what is no plugin, or to a conf that is no list", () => {
+  test("refuses to append anything but a plugin, or to a conf that is not a list", () => {
     expect(faultOf(() => facts({ name: "l", plugins: [{ type: "x" }] }, ["{"])).code).toBe(6);
     expect(faultOf(() => facts({ name: "l", plugins: [{ type: "x" }] }, ['{"type":"/bin/sh"}'])).code).toBe(
       7,

@@ -35,8 +35,8 @@ afterEach(() => {
   rmSync(dir, { recursive: true });
 });
 
-function places(timeout = 5_000) {
-  return { socket: join(dir, "kubelet.sock"), checkpoint: join(dir, "checkpoint"), timeout };
+function places(limitMs = 5_000) {
+  return { socket: join(dir, "kubelet.sock"), checkpoint: join(dir, "checkpoint"), limitMs };
 }
 
 async function serve(pods: ListedPod[], how = {}): Promise<void> {
@@ -117,8 +117,12 @@ describe("handing out devices", () => {
       undefined,
       undefined,
     ]);
-    expect(logged.join("\n")).toContain("no device of vendor.com/vf left for network network 1");
-    expect(logged.join("\n")).toContain("no device of vendor.com/other left for network network 2");
+    expect(logged.join("\n")).toContain(
+      "network network 1 gets no device: pod apps/web has none of vendor.com/vf left",
+    );
+    expect(logged.join("\n")).toContain(
+      "network network 2 gets no device: pod apps/web has none of vendor.com/other left",
+    );
   });
 
   test("a pod whose networks name no resource needs no kubelet", async () => {
@@ -179,7 +183,7 @@ describe("the kubelet's pod-resources API", () => {
     await serve([], { mute: true });
     const fault = await refused(handedOut(["vendor.com/vf"], { timeout: 300 }));
     expect(fault.code).toBe(Code.tryAgainLater);
-    expect(fault.message).toMatch(/kubelet\.sock, with a limit of 0.3 s: .*[Dd]eadline/);
+    expect(fault.message).toMatch(/kubelet\.sock within 0.3 s: .*[Dd]eadline/);
   });
 
   test("a kubelet that is just being restarted is waited for", async () => {
@@ -247,7 +251,7 @@ describe("the kubelet's checkpoint", () => {
     ["empty", "", "not whole"],
     ["of another kind", '{"policyName":"none"}', "no `Data`"],
     ["null", "null", "no `Data`"],
-    ["odd in its list", '{"Data":{"PodDeviceEntries":{}}}', "is no list"],
+    ["odd in its list", '{"Data":{"PodDeviceEntries":{}}}', "is not a list"],
     ["odd in an entry", '{"Data":{"PodDeviceEntries":[{"PodUID":1}]}}', "not as the kubelet writes it"],
     [
       "odd in its IDs",

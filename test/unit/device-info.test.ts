@@ -65,7 +65,7 @@ describe("before ADD", () => {
   });
 
   test.each(["", '{"type":"pci"', "[]", "null"])(
-    "what is no JSON object is not offered: %j",
+    "anything but a JSON object is not offered: %j",
     async (text) => {
       writeFileSync(join(dir, "dp/vendor.com-vf-0000:03:02.1-device.json"), text);
       await offerDeviceInfo(planned(DEVICE), ports, join(dir, "dp"));
@@ -126,7 +126,7 @@ describe("after ADD", () => {
 
   test.each([
     ["", "JSON"],
-    ["[]", "no JSON object"],
+    ["[]", "not a JSON object"],
     ['{"type":"usb","version":"1.1.0","usb":{}}', "`type`"],
     ['{"type":"toString","version":"1.1.0"}', "`type`"],
     ['{"version":"1.1.0"}', "`type`"],

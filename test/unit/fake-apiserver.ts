@@ -16,9 +16,10 @@ export interface Arrived {
   url: string;
   headers: http.IncomingHttpHeaders;
   body: string;
+  /** The name that the client has asked for by SNI. */
+  servername: string | undefined;
   /** Of the client's certificate. */
   commonName: string | undefined;
-  at: number;
 }
 
 /** What is done with one request instead of answering it. */
@@ -79,11 +80,11 @@ export class FakeApiserver {
     request.on("data", (chunk) => chunks.push(chunk));
     request.on("end", () => {
       const { method = "", url = "", headers } = request;
-      const commonName = (request.socket as TLSSocket).getPeerCertificate?.()?.subject?.CN as
-        | string
-        | undefined;
+      const socket = request.socket as TLSSocket & { servername?: string | false };
+      const commonName = socket.getPeerCertificate?.()?.subject?.CN as string | undefined;
+      const servername = socket.servername || undefined;
       const body = Buffer.concat(chunks).toString();
-      this.arrived.push({ method, url, headers, body, commonName, at: performance.now() });
+      this.arrived.push({ method, url, headers, body, servername, commonName });
       const misbehave = this.next.shift();
       if (misbehave) return misbehave(response, request.socket);
       this.carryOut(method, url, body, response);
@@ -112,7 +113,7 @@ export function status(code: number, members: object, headers: http.OutgoingHttp
   return say(code, { kind: "Status", apiVersion: "v1", status: "Failure", code, ...members }, headers);
 }
 
-/** Answers with a text that is no JSON. */
+/** Answers with a text that is not JSON. */
 export function text(code: number, body: string, headers: http.OutgoingHttpHeaders = {}) {
   return (response: http.ServerResponse) => {
     response.writeHead(code, headers);

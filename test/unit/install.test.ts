@@ -113,7 +113,7 @@ test("--watch follows the node's first conf: it changes, is half written, goes a
 test.each([
   [["nonsense"], 2, "plexus install"],
   [["daemon"], 1, "NODE_NAME"],
-  [["daemon", "--node-name", "n"], 1, "no API server"],
+  [["daemon", "--node-name", "n"], 1, "cannot follow the cluster"],
   [["daemon", "--node-name", "n", "--metrics", "x"], 1, "HOST:PORT"],
   [["resident", "--idle", "soon"], 1, "--idle soon"],
   [["install", "--nonsense"], 1, "--nonsense"],

@@ -5,11 +5,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { parse } from "yaml";
 import { readInstalled } from "../../launcher/cluster/installed.ts";
 import { readKubeconfig } from "../../launcher/cluster/kubeconfig.ts";
-import { Fault } from "../../launcher/fault.ts";
-
-const CERT = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-const KEY = "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n";
-const base64 = (text: string) => Buffer.from(text).toString("base64");
+import { base64, CERT, KEY, kubeconfig, readNew } from "./fake-kubeconfig.ts";
+import { faultOf } from "./fake-pod.ts";
 
 let dir: string;
 let path: string;
@@ -22,29 +19,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true }));
 
-function read(content: string | object) {
-  const text = typeof content === "string" ? content : JSON.stringify(content);
-  writeFileSync(path, text, { mode: 0o600 });
-  return readKubeconfig(path, (warning) => warnings.push(warning));
-}
-
-/** One context, with that cluster and user. */
-function kubeconfig(cluster: object, user: object = {}) {
-  return {
-    apiVersion: "v1",
-    kind: "Config",
-    "current-context": "x",
-    contexts: [{ name: "x", context: { cluster: "c", user: "u" } }],
-    clusters: [{ name: "c", cluster: { server: "https://10.96.0.1:443", ...cluster } }],
-    users: [{ name: "u", user }],
-  };
-}
-
-async function faultOf(content: string | object): Promise<Fault> {
-  const fault = await read(content).catch((error) => error);
-  expect(fault).toBeInstanceOf(Fault);
-  return fault as Fault;
-}
+const read = (content: string | object) => readNew(path, content, (warning) => warnings.push(warning));
 
 describe("what Multus's own programs write", () => {
   const installer = `# Kubeconfig file for Multus CNI plugin.
@@ -127,7 +102,7 @@ users:
   });
 
   test("is to be tried again where the certificate is not there yet", async () => {
-    const { code, message } = await faultOf(generator(`${dir}/certs`));
+    const { code, message } = await faultOf(read(generator(`${dir}/certs`)));
     expect(code).toBe(11);
     expect(message).toContain(`kubeconfig ${path}`);
     expect(message).toContain(`${dir}/certs/multus-client-current.pem`);
@@ -281,14 +256,14 @@ describe("credentials of a program", () => {
   });
 
   test("that cannot be had are a fault with what the program said", async () => {
-    const failing = await faultOf(kubeconfig({}, program("echo no network >&2; exit 1")));
+    const failing = await faultOf(read(kubeconfig({}, program("echo no network >&2; exit 1"))));
     expect(failing).toMatchObject({
       code: 11,
       message: expect.stringContaining("./plugin, which failed: no network"),
     });
-    const silent = await faultOf(kubeconfig({}, program("echo hello")));
+    const silent = await faultOf(read(kubeconfig({}, program("echo hello"))));
     expect(silent).toMatchObject({ code: 11, message: expect.stringContaining("./plugin, which failed") });
-    const missing = await faultOf(kubeconfig({}, { exec: { command: "no-such-program" } }));
+    const missing = await faultOf(read(kubeconfig({}, { exec: { command: "no-such-program" } })));
     expect(missing).toMatchObject({
       code: 7,
       message: expect.stringContaining("no-such-program, which is not on this node"),
@@ -322,111 +297,4 @@ test("libraries are loaded for nothing but what needs them", async () => {
   await readKubeconfig(path, () => {}).catch(() => {});
   expect(loaded).toEqual(["yaml"]);
   vi.doUnmock("../../launcher/lazy.ts");
-});
-
-describe("a kubeconfig that does not do", () => {
-  const good = kubeconfig({});
-  const cases: [string, string | object, string][] = [
-    ["is empty", "", "is empty"],
-    ["has only spaces", " \n", "is empty"],
-    ["is no YAML", "a: [b", "is neither JSON nor YAML"],
-    ["is broken JSON", '{"a": ', "is neither JSON nor YAML"],
-    ["is a text", "hello", "is no kubeconfig"],
-    ["is a list", "- a\n", "is no kubeconfig"],
-    ["has no contexts", { ...good, contexts: null }, "has no contexts"],
-    [
-      "has no current-context",
-      { ...good, "current-context": "" },
-      'has no current-context: set it to one of "x"',
-    ],
-    [
-      "has a context too few",
-      { ...good, "current-context": "y" },
-      'has no context "y", which its current-context names: it has "x"',
-    ],
-    [
-      "has a cluster too few",
-      { ...good, clusters: [] },
-      'has no cluster "c", which its context "x" names: it has none',
-    ],
-    [
-      "has a user too few",
-      { ...good, users: [] },
-      'has no user "u", which its context "x" names: it has none',
-    ],
-    ["has no server", kubeconfig({ server: "" }), 'has no server in its cluster "c"'],
-    [
-      "has a server that is no URL",
-      kubeconfig({ server: "https://a b" }),
-      'the server "https://a b" is no URL',
-    ],
-    ["has a server of another kind", kubeconfig({ server: "ftp://a" }), 'the server "ftp://a" is no URL'],
-    [
-      "has a CA that is not PEM",
-      kubeconfig({ "certificate-authority-data": base64("hello") }),
-      "the certificate-authority-data of kubeconfig",
-    ],
-    [
-      "has a certificate that is a key",
-      kubeconfig({}, { "client-certificate-data": base64(KEY), "client-key-data": base64(KEY) }),
-      "client-certificate-data of kubeconfig",
-    ],
-    [
-      "has a key that is a certificate",
-      kubeconfig({}, { "client-certificate-data": base64(CERT), "client-key-data": base64(CERT) }),
-      "client-key-data of kubeconfig",
-    ],
-    [
-      "has a certificate without key",
-      kubeconfig({}, { "client-certificate-data": base64(CERT) }),
-      "has a client-certificate, but no client-key",
-    ],
-    [
-      "has a key without certificate",
-      kubeconfig({}, { "client-key-data": base64(KEY) }),
-      "has a client-key, but no client-certificate",
-    ],
-    [
-      "has a CA and wants none",
-      kubeconfig({ "certificate-authority-data": base64(CERT), "insecure-skip-tls-verify": true }),
-      "remove one of the two",
-    ],
-    ["has a token that is a list", kubeconfig({}, { token: ["t"] }), "`users[0].user.token` is not a string"],
-    ["has clusters that are an object", { ...good, clusters: {} }, "`clusters` is not a list of objects"],
-    [
-      "has a user that is a text",
-      { ...good, users: [{ name: "u", user: "jane" }] },
-      "`users[0].user` is not an object",
-    ],
-  ];
-  test.each(cases)("%s", async (_, content, words) => {
-    const { code, message } = await faultOf(content);
-    expect([code, message]).toEqual([7, expect.stringContaining(words)]);
-    expect(message).toContain(path);
-  });
-
-  test("is missing, or no file", async () => {
-    for (const [place, words] of [
-      [`${dir}/none`, "does not exist"],
-      [dir, "cannot be read"],
-    ] as const) {
-      const fault = await readKubeconfig(place, () => {}).catch((error) => error);
-      expect(fault).toMatchObject({
-        code: 7,
-        message: expect.stringContaining(`kubeconfig ${place} ${words}`),
-      });
-    }
-  });
-
-  test.each(["client-certificate", "client-key", "tokenFile"])(
-    "names a %s that is not there yet",
-    async (key) => {
-      writeFileSync(join(dir, "there"), CERT + KEY);
-      const user = { "client-certificate": "there", "client-key": "there", [key]: "missing" };
-      const fault = await read(kubeconfig({}, key === "tokenFile" ? { tokenFile: "missing" } : user))
-        .then(({ authorization }) => authorization())
-        .catch((error) => error);
-      expect(fault).toMatchObject({ code: 11, message: expect.stringContaining(`${dir}/missing`) });
-    },
-  );
 });

@@ -75,7 +75,7 @@ describe("netconf", () => {
     );
     expect(read).toMatchObject({
       ...given,
-      delegates: [], // ignored, as documented, where there is a clusterNetwork
+      delegates: [], // ignored, as documented, if there is a clusterNetwork
       globalNamespaces: ["default", "a", "b"],
       readinessIndicatorFile: "/r",
       logOptions: { maxAge: 1, maxSize: 2, maxBackups: 3, compress: false },
@@ -99,7 +99,7 @@ describe("netconf", () => {
       "of an unknown version",
       { ...minimal, cniVersion: "9.9.9" },
       1,
-      '"9.9.9" is not supported; supported are',
+      'the conf: `cniVersion` "9.9.9" is not supported; use one of 0.1.0,',
     ],
     ["with a number as version", { ...minimal, cniVersion: 1 }, 7, "`cniVersion` must be a string"],
     ["with nothing to attach", { ...minimal, delegates: [] }, 7, "set `clusterNetwork`"],
@@ -157,15 +157,15 @@ describe("environment", () => {
   });
 
   test.each([
-    ["an unknown verb", { CNI_COMMAND: "PATCH" }, 4, '"PATCH" is none of'],
+    ["an unknown verb", { CNI_COMMAND: "PATCH" }, 4, 'CNI_COMMAND: "PATCH" is not a verb; use ADD'],
     [
       "missing variables",
       { CNI_NETNS: "", CNI_PATH: "" },
       4,
-      "ADD needs, but was not given, CNI_PATH CNI_NETNS",
+      "ADD: the environment lacks CNI_PATH, CNI_NETNS; set",
     ],
-    ["a container ID that is a path", { CNI_CONTAINERID: "../x" }, 4, 'CNI_CONTAINERID "../x"'],
-    ["an interface name that is a path", { CNI_IFNAME: "a/b" }, 4, 'CNI_IFNAME "a/b"'],
+    ["a container ID that is a path", { CNI_CONTAINERID: "../x" }, 4, 'CNI_CONTAINERID: "../x" must'],
+    ["an interface name that is a path", { CNI_IFNAME: "a/b" }, 4, 'CNI_IFNAME: "a/b" must'],
     ["an interface name that is too long", { CNI_IFNAME: "a".repeat(16) }, 4, "1 to 15 characters"],
     ["CHECK of a conf before 0.4.0", { CNI_COMMAND: "CHECK", cniVersion: "0.3.1" }, 1, "does not have CHECK"],
     ["GC of a conf before 1.1.0", { CNI_COMMAND: "GC", cniVersion: "1.0.0" }, 1, "does not have GC"],

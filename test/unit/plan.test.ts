@@ -46,7 +46,7 @@ describe("plan", () => {
       plan([bridge("a"), { ...bridge("b"), selection: { interface: "net2" } }, bridge("c")]),
     );
     expect(fault).toMatchObject({ code: 7 });
-    expect(fault.message).toContain('networks "b" and "c" would both be interface "net2"');
+    expect(fault.message).toContain('interface "net2": networks "b" and "c" would both have it');
   });
 
   test("gives MAC and IPs in CNI_ARGS and as capability arguments, and names the device-info file", () => {
@@ -121,7 +121,24 @@ describe("plan", () => {
     const fault = faultOf(() =>
       plan([bridge("a"), { ...bridge("b"), ...ask("10.0.0.1") }, { ...bridge("c"), ...ask("10.0.1.1") }]),
     );
-    expect(fault.message).toContain("names 2 IPv4 and 0 IPv6 gateways");
+    expect(fault.message).toContain("name 2 IPv4 and 0 IPv6 gateways");
+  });
+
+  test("says which verbs a network's plugins may be called with: those of its version that its conf does not disable", () => {
+    const verbs = (more: object) => delegates(bridge("a", more))[0]?.verbs;
+    for (const cniVersion of ["", "0.1.0", "0.2.0", "0.3.0", "0.3.1"])
+      expect(verbs({ cniVersion })).toEqual([]);
+    for (const cniVersion of ["0.4.0", "1.0.0"]) expect(verbs({ cniVersion })).toEqual(["CHECK"]);
+    const cniVersion = "1.1.0";
+    expect(verbs({ cniVersion })).toEqual(["CHECK", "GC", "STATUS"]);
+    expect(verbs({ cniVersion: "0.4.0", cniVersions: ["1.1.0"] })).toEqual(["CHECK", "GC", "STATUS"]);
+    expect(verbs({ cniVersion, disableCheck: true })).toEqual(["GC", "STATUS"]);
+    expect(verbs({ cniVersion, disableGC: "true" })).toEqual(["CHECK", "STATUS"]);
+  });
+
+  test("names each attachment's file in libcni's result cache", () => {
+    const planned = delegates(bridge("a"), { ...bridge("b"), name: "ns/b", selection: { interface: "if0" } });
+    expect(planned.map(({ cacheFile }) => cacheFile)).toEqual(["a-c1-eth0", "b-c1-if0"]);
   });
 
   test("a conf without a name takes the one it is known by", () => {

@@ -55,12 +55,11 @@ const essence = ({ network, ifname, plugins, conf, default: isDefault }: Delegat
 
 describe("recover", () => {
   const { delegates, scratch, caches } = added();
-  const texts = caches.map(({ text }) => text);
   const all = delegates.map(essence);
 
   test("the files are named and laid out as libcni and Multus have them", () => {
-    expect(caches.map(({ name }) => name)).toEqual(["a-c1-eth0", "b-c1-net1", "c-c1-if9"]);
-    expect(JSON.parse(texts[1] ?? "")).toMatchObject({
+    expect(delegates.map(({ cacheFile }) => cacheFile)).toEqual(["a-c1-eth0", "b-c1-net1", "c-c1-if9"]);
+    expect(JSON.parse(caches[1] ?? "")).toMatchObject({
       kind: "cniCacheV1",
       containerId: "c1",
       config: Buffer.from(JSON.stringify(confs[1])).toString("base64"),
@@ -99,8 +98,19 @@ describe("recover", () => {
     ]);
   });
 
+  test("either kind of file says which verbs a network has and how its cache file is named", () => {
+    const facts = ({ verbs, cacheFile }: Delegate) => ({ verbs, cacheFile });
+    const expected = [
+      { verbs: ["CHECK"], cacheFile: "a-c1-eth0" },
+      { verbs: ["CHECK"], cacheFile: "b-c1-net1" },
+      { verbs: ["CHECK", "GC", "STATUS"], cacheFile: "c-c1-if9" },
+    ];
+    expect(recover({ scratch }).delegates.map(facts)).toEqual(expected);
+    expect(recover({ caches }).delegates.map(facts)).toEqual(expected);
+  });
+
   test("both kinds of file give all delegates, with their results", () => {
-    const recovered = recover({ scratch, caches: texts });
+    const recovered = recover({ scratch, caches });
     expect(recovered.delegates.map(essence)).toEqual(all);
     expect(recovered.delegates.map(({ result }) => JSON.parse(result ?? "").from)).toEqual(["a", "b", "c"]);
     expect(recovered.unusable).toEqual([]);
@@ -111,7 +121,7 @@ describe("recover", () => {
   });
 
   test("the cache alone is enough, the default network first, in whatever order its files come", () => {
-    const recovered = recover({ caches: [...texts].reverse() }).delegates.map(essence);
+    const recovered = recover({ caches: [...caches].reverse() }).delegates.map(essence);
     expect(recovered[0]).toEqual(all[0]);
     expect(new Set(recovered.map((one) => JSON.stringify(one)))).toEqual(
       new Set(all.map((one) => JSON.stringify(one))),
@@ -120,14 +130,14 @@ describe("recover", () => {
 
   test("any cut of either file leaves what the other one has", () => {
     for (let length = 0; length < scratch.length; length += 7) {
-      const torn = recover({ scratch: scratch.slice(0, length), caches: texts });
+      const torn = recover({ scratch: scratch.slice(0, length), caches });
       expect(torn.delegates.map(({ network }) => network).sort()).toEqual(["a", "b", "c"]);
       expect(torn.unusable).toHaveLength(1);
     }
-    for (let length = 0; length < (texts[1]?.length ?? 0); length += 7) {
+    for (let length = 0; length < (caches[1]?.length ?? 0); length += 7) {
       const torn = recover({
         scratch,
-        caches: texts.map((text, index) => (index === 1 ? text.slice(0, length) : text)),
+        caches: caches.map((text, index) => (index === 1 ? text.slice(0, length) : text)),
       });
       expect(torn.delegates.map(essence)).toEqual(all);
     }
@@ -135,7 +145,7 @@ describe("recover", () => {
 
   test("attachments that only the cache knows are added to those of the scratch file", () => {
     const two = JSON.stringify((JSON.parse(scratch) as unknown[]).slice(0, 2));
-    expect(recover({ scratch: two, caches: texts }).delegates.map(({ network }) => network)).toEqual([
+    expect(recover({ scratch: two, caches }).delegates.map(({ network }) => network)).toEqual([
       "a",
       "b",
       "c",
@@ -143,20 +153,20 @@ describe("recover", () => {
   });
 
   test("another container's cache files are left alone", () => {
-    const other = (texts[0] ?? "").replace('"containerId":"c1"', '"containerId":"c2"');
+    const other = (caches[0] ?? "").replace('"containerId":"c1"', '"containerId":"c2"');
     expect(recover({ caches: [other] }).delegates).toEqual([]);
   });
 
   test("of two calls for one container, each undoes its own", () => {
     const second = added(scratch, "eth7");
     expect(JSON.parse(second.scratch)).toHaveLength(6);
-    const both = [...texts, ...second.caches.map(({ text }) => text)];
+    const both = [...caches, ...second.caches];
     const first = recover({ scratch: second.scratch, caches: both });
     expect(first.delegates.map(essence)).toEqual(all);
     expect(JSON.parse(first.rest ?? "")).toHaveLength(3);
     const rest = recover({
       scratch: first.rest ?? "",
-      caches: second.caches.map(({ text }) => text),
+      caches: second.caches,
       ifname: "eth7",
     });
     expect(rest.delegates.map(({ ifname }) => ifname)).toEqual(["eth7", "net1", "if9"]);
@@ -165,14 +175,14 @@ describe("recover", () => {
 
   test("hostile files are reported and used for nothing", () => {
     const evil = [
-      { ...JSON.parse(texts[0] ?? ""), networkName: "../../x" },
-      { ...JSON.parse(texts[0] ?? ""), ifName: "../../x" },
-      { ...JSON.parse(texts[0] ?? ""), config: "!" },
+      { ...JSON.parse(caches[0] ?? ""), networkName: "../../x" },
+      { ...JSON.parse(caches[0] ?? ""), ifName: "../../x" },
+      { ...JSON.parse(caches[0] ?? ""), config: "!" },
       {
-        ...JSON.parse(texts[0] ?? ""),
+        ...JSON.parse(caches[0] ?? ""),
         config: Buffer.from('{"name":"a","type":"../sh"}').toString("base64"),
       },
-      { ...JSON.parse(texts[0] ?? ""), kind: "other" },
+      { ...JSON.parse(caches[0] ?? ""), kind: "other" },
     ].map((file) => JSON.stringify(file));
     const recovered = recover({ scratch: '[{"Bytes":"!"},{"Bytes":"e30="},7]', caches: evil });
     expect(recovered.delegates).toEqual([]);

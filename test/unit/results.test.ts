@@ -4,11 +4,9 @@ import type { Delegate } from "../../launcher/core/index.ts";
 import { faultOf, loadCore } from "../support/core.ts";
 
 const core = loadCore();
-const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 const convert = (result: unknown, cniVersion: string) => {
   const text = typeof result === "string" ? result : JSON.stringify(result);
-  const out = core.run("convert", encode({ result: text, cniVersion }));
-  return JSON.parse((JSON.parse(out) as { result: string }).result) as unknown;
+  return JSON.parse(core.convert({ result: text, cniVersion })) as unknown;
 };
 
 const current = {
@@ -77,9 +75,7 @@ describe("convert", () => {
 
   test("to its own version is the identity on bytes", () => {
     const text = '{ "cniVersion":"1.0.0","vendor":1.0, "ips":[ ] }';
-    expect(core.run("convert", encode({ result: text, cniVersion: "1.0.0" }))).toBe(
-      JSON.stringify({ result: text }),
-    );
+    expect(core.convert({ result: text, cniVersion: "1.0.0" })).toBe(text);
   });
 
   test.each([
@@ -120,7 +116,7 @@ describe("outcome", () => {
       ...more,
     });
 
-  test("a result is the plugin's own bytes, with the conf's version where it printed none", () => {
+  test("a result is the plugin's own bytes, with the conf's version if it printed none", () => {
     expect(outcome({ stdout: ' {"cniVersion":"0.4.0", "x":1.0}\n' })).toBe('{"cniVersion":"0.4.0", "x":1.0}');
     expect(outcome({ stdout: '{"ips":[]}' })).toBe('{"ips":[],"cniVersion":"1.0.0"}');
     expect(outcome({ stdout: "{}", cniVersion: "" })).toBe('{"cniVersion":"0.1.0"}');
@@ -175,12 +171,12 @@ describe("status", () => {
     ifname: "eth0",
     default: false,
     cniVersion: "1.0.0",
-    disableCheck: false,
-    disableGC: false,
+    verbs: ["CHECK"],
     plugins: ["x"],
     conf: "{}",
     args: [],
     runtimeIfname: "eth0",
+    cacheFile: `${name}-c1-eth0`,
     ...more,
   });
   const status = (...attachments: { delegate: Delegate; result: string; deviceInfo?: string }[]) => {
@@ -235,7 +231,7 @@ describe("status", () => {
     ]);
   });
 
-  test("results of every version are understood; one without interfaces is no entry", () => {
+  test("results of every version are understood; one without interfaces has no entry", () => {
     const results = ["0.3.1", "0.4.0", "1.0.0", "1.1.0"].map((version) =>
       JSON.stringify(
         convert(
@@ -254,7 +250,9 @@ describe("status", () => {
   });
 
   test("says for each interface which default routes go and which gateways come", () => {
-    const result = JSON.stringify({ cniVersion: "1.0.0", interfaces: [{ name: "eth0", sandbox: "/n" }] });
+    const made = { cniVersion: "1.0.0", interfaces: [{ name: "eth0", sandbox: "/n" }] };
+    const result = JSON.stringify(made);
+    const withRoutes = (routes: object[]) => JSON.stringify({ ...made, routes });
     const asked = delegate("b", {
       ifname: "net1",
       gateways: ["10.0.0.1"],
@@ -262,40 +260,67 @@ describe("status", () => {
     });
     const other = delegate("a", { dropDefaultRoute: { v4: true, v6: true } });
     expect(status({ delegate: other, result }, { delegate: asked, result }).routes).toEqual([
-      { ifname: "eth0", dropV4: true, dropV6: true, gateways: [] },
-      { ifname: "net1", dropV4: true, dropV6: true, gateways: ["10.0.0.1"] },
+      { attachment: 0, ifname: "eth0", dropV4: true, dropV6: true, gateways: [], result: withRoutes([]) },
+      {
+        attachment: 1,
+        ifname: "net1",
+        dropV4: true,
+        dropV6: true,
+        gateways: ["10.0.0.1"],
+        result: withRoutes([{ dst: "0.0.0.0/0", gw: "10.0.0.1" }]),
+      },
     ]);
     // A plugin that made nothing has no routes to change.
     expect(status({ delegate: other, result: '{"cniVersion":"1.0.0"}' }).routes).toEqual([]);
   });
-});
 
-describe("reroute", () => {
-  const reroute = (result: object, more: object) => {
-    const out = core.run("reroute", encode({ result: JSON.stringify(result), ...more }));
-    return JSON.parse((JSON.parse(out) as { result: string }).result) as unknown;
-  };
-
-  test("takes default routes of the named families out and puts the asked ones in", () => {
-    const result = {
-      cniVersion: "1.0.0",
-      routes: [{ dst: "0.0.0.0/0", gw: "10.0.0.1" }, { dst: "::/0" }, { dst: "10.1.0.0/16" }],
+  describe("the result after a change of default routes", () => {
+    const changed = (result: object, more: object) => {
+      const { routes } = status({ delegate: delegate("a", more), result: JSON.stringify(result) });
+      return JSON.parse(routes[0]?.result ?? "") as unknown;
     };
-    expect(reroute(result, { dropV4: true, dropV6: false, gateways: ["10.9.0.1"] })).toEqual({
-      cniVersion: "1.0.0",
-      routes: [{ dst: "::/0" }, { dst: "10.1.0.0/16" }, { dst: "0.0.0.0/0", gw: "10.9.0.1" }],
+    const interfaces = [{ name: "eth0", sandbox: "/n" }];
+
+    test("has no default routes of the named families, and those that were asked for", () => {
+      const result = {
+        cniVersion: "1.0.0",
+        interfaces,
+        routes: [{ dst: "0.0.0.0/0", gw: "10.0.0.1" }, { dst: "::/0" }, { dst: "10.1.0.0/16" }],
+      };
+      expect(changed(result, { gateways: ["10.9.0.1"] })).toEqual({
+        ...result,
+        routes: [{ dst: "::/0" }, { dst: "10.1.0.0/16" }, { dst: "0.0.0.0/0", gw: "10.9.0.1" }],
+      });
     });
-  });
 
-  test("knows where 0.2.0 keeps its routes", () => {
-    const result = {
-      cniVersion: "0.2.0",
-      ip4: { ip: "10.0.0.2/24", routes: [{ dst: "0.0.0.0/0" }] },
-      ip6: { ip: "fd00::2/64" },
-    };
-    expect(reroute(result, { dropV4: true, dropV6: true, gateways: ["fd00::1"] })).toMatchObject({
-      ip4: { routes: [] },
-      ip6: { routes: [{ dst: "::/0", gw: "fd00::1" }] },
+    test("has them where 0.2.0 keeps its routes", () => {
+      const result = {
+        cniVersion: "0.2.0",
+        ip4: { ip: "10.0.0.2/24", routes: [{ dst: "0.0.0.0/0" }] },
+        ip6: { ip: "fd00::2/64" },
+      };
+      expect(
+        changed(result, { gateways: ["fd00::1"], dropDefaultRoute: { v4: true, v6: true } }),
+      ).toMatchObject({
+        ip4: { routes: [] },
+        ip6: { routes: [{ dst: "::/0", gw: "fd00::1" }] },
+      });
+    });
+
+    test("is the one that answer and network-status are made of", () => {
+      const result = { cniVersion: "1.0.0", interfaces, routes: [{ dst: "0.0.0.0/0", gw: "10.0.0.1" }] };
+      const asked = delegate("a", { default: true, gateways: ["10.9.0.1"] });
+      const { answer, entries, routes } = status({ delegate: asked, result: JSON.stringify(result) });
+      expect(answer).toBe(routes[0]?.result);
+      expect(entries).toMatchObject([{ gateway: ["10.9.0.1"] }]);
+    });
+
+    test("a gateway that is not an IP address is refused", () => {
+      const result = JSON.stringify({ cniVersion: "1.0.0", interfaces });
+      const fault = faultOf(() =>
+        status({ delegate: delegate("a", { gateways: ["10.9.0.1; sh"] }), result }),
+      );
+      expect([fault.code, fault.message]).toEqual([7, expect.stringContaining("is not an IP address")]);
     });
   });
 });

@@ -72,7 +72,7 @@ describe("the JSON format", () => {
     ]);
   });
 
-  test("takes `interfaceRequest` where there is no `interface`", () => {
+  test("takes `interfaceRequest` if there is no `interface`", () => {
     expect(select('[{"name":"a","interfaceRequest":"old0"}]')).toMatchObject([{ interface: "old0" }]);
     expect(select('[{"name":"a","interface":"new0","interfaceRequest":"old0"}]')).toMatchObject([
       { interface: "new0" },
@@ -93,31 +93,31 @@ describe("the JSON format", () => {
   test.each([
     ['[{"name":"a"},]', 6, "is not valid JSON: expected a value at byte 14"],
     ['{"name":"a"}', 7, "must be a JSON list"],
-    ['["a"]', 7, "networks[0] must be an object"],
-    ["[{}]", 7, "networks[0].name must be the name of a NetworkAttachmentDefinition"],
+    ['["a"]', 7, "networks[0]: it must be an object"],
+    ["[{}]", 7, "networks[0]: `name` must be the name of a NetworkAttachmentDefinition"],
     ['[{"name":"../../etc"}]', 7, 'not "../../etc"'],
-    ['[{"name":"a"},{"name":"b","namespace":"x/y"}]', 7, "networks[1].namespace must be"],
-    ['[{"name":"a","namespace":"x.y"}]', 7, "networks[0].namespace must be"],
-    ['[{"name":"a","interface":"a/b"}]', 7, "networks[0].interface must have"],
+    ['[{"name":"a"},{"name":"b","namespace":"x/y"}]', 7, "networks[1]: `namespace` must be"],
+    ['[{"name":"a","namespace":"x.y"}]', 7, "networks[0]: `namespace` must be"],
+    ['[{"name":"a","interface":"a/b"}]', 7, "networks[0]: `interface` must have"],
     ['[{"name":"a","ips":"10.0.0.1"}]', 7, "networks[0]: `ips` must be a list of strings"],
     [
       '[{"name":"a","ips":["10.0.0.256"]}]',
       7,
-      'networks[0].ips must hold IP addresses, with or without a prefix length, not "10.0.0.256"',
+      'networks[0]: `ips` must hold IP addresses, with or without a prefix length, not "10.0.0.256"',
     ],
     ['[{"name":"a","ips":["10.0.0.1/33"]}]', 7, 'not "10.0.0.1/33"'],
-    ['[{"name":"a","ips":["1:2:3:4:5:6:7:8:9"]}]', 7, "networks[0].ips"],
-    ['[{"name":"a","mac":"nope"}]', 7, "networks[0].mac must be a hardware address"],
-    ['[{"name":"a","infiniband-guid":"00"}]', 7, "networks[0].infiniband-guid must be"],
-    ['[{"name":"a","default-route":["x"]}]', 7, "networks[0].default-route must hold IP addresses"],
-    ['[{"name":"a","portMappings":{}}]', 7, "networks[0].portMappings must be a list"],
+    ['[{"name":"a","ips":["1:2:3:4:5:6:7:8:9"]}]', 7, "networks[0]: `ips`"],
+    ['[{"name":"a","mac":"nope"}]', 7, "networks[0]: `mac` must be a hardware address"],
+    ['[{"name":"a","infiniband-guid":"00"}]', 7, "networks[0]: `infiniband-guid` must be"],
+    ['[{"name":"a","default-route":["x"]}]', 7, "networks[0]: `default-route` must hold IP addresses"],
+    ['[{"name":"a","portMappings":{}}]', 7, "networks[0]: `portMappings` must be a list"],
     [
       '[{"name":"a","portMappings":[{"hostPort":65536}]}]',
       7,
       "`hostPort` must be a whole number from 0 to 65535",
     ],
     ['[{"name":"a","bandwidth":{"ingressRate":1.5}}]', 7, "`ingressRate` must be a whole number"],
-    ['[{"name":"a","cni-args":[]}]', 7, "networks[0].cni-args must be an object"],
+    ['[{"name":"a","cni-args":[]}]', 7, "networks[0]: `cni-args` must be an object"],
     ['[{"name":7}]', 7, "networks[0]: `name` must be a string"],
   ])("%s is refused, and the message says which and why", (annotation, code, message) => {
     const fault = faultOf(() => select(annotation));

@@ -1,0 +1,108 @@
+// Small files on a disk: read, and written whole or not at all.
+import { basename, dirname } from "node:path";
+import { type Disk, makeDirectories } from "./disk.ts";
+import type { Host } from "./host.ts";
+
+type Files = Omit<Host, "prepare" | "execute" | "grpc" | "rotate">;
+
+/** The part of the Host port that a file system is enough for. */
+export function filesOn(disk: Disk): Files {
+  return {
+    async find(name, dirs) {
+      for (const dir of dirs) {
+        const path = `${dir}/${name}`;
+        if ((await disk.status(path))?.kind === "file") return path;
+      }
+      return undefined;
+    },
+
+    read: (path) => disk.read(path).catch(unlessMissing(undefined)),
+    list: async (dir) => (await disk.list(dir).catch(unlessMissing([]))).toSorted(),
+    isDirectory: async (path) => (await disk.status(path))?.kind === "directory",
+    exists: async (path) => (await disk.status(path)) !== undefined,
+    size: async (path) => (await disk.status(path))?.size ?? 0,
+    write: (path, text) => writeWhole(disk, path, text, (temporary) => disk.rename(temporary, path)),
+
+    async create(path, text) {
+      try {
+        await writeWhole(disk, path, text, async (temporary) => {
+          await disk.link(temporary, path);
+          await disk.unlink(temporary);
+        });
+        return true;
+      } catch (error) {
+        if (codeOf(error) === "EEXIST") return false;
+        throw error;
+      }
+    },
+
+    async append(path, text) {
+      const file = disk.open(path, "append").catch(async (error: unknown) => {
+        if (!isMissing(error)) throw error;
+        await makeDirectories(disk, dirname(path), 0o755);
+        return disk.open(path, "append");
+      });
+      await writeInto(disk, file, text);
+    },
+    readlink: (path) => disk.target(path).catch(unlessMissing(undefined)),
+    set: (path, value) => writeInto(disk, disk.open(path, "existing"), value), // never made: sysfs is the kernel's
+    remove: (path) => disk.unlink(path).catch(unlessMissing(undefined)),
+  };
+}
+
+/**
+ * Writes and syncs a file beside `path`, which `place` then gives its name, and makes that name last too. So after a loss of
+ * power there is all of the file, or the one before.
+ */
+async function writeWhole(
+  disk: Disk,
+  path: string,
+  text: string,
+  place: (temporary: string) => Promise<void>,
+): Promise<void> {
+  const dir = dirname(path);
+  const temporary = `${dir}/.${basename(path)}.${process.pid}`;
+  const file = await disk.open(temporary, "create").catch(async (error: unknown) => {
+    if (!isMissing(error)) throw error;
+    await makeDirectories(disk, dir, 0o700);
+    return disk.open(temporary, "create");
+  });
+  try {
+    try {
+      await disk.write(file, text);
+      await disk.sync(file);
+    } finally {
+      await disk.close(file);
+    }
+    await place(temporary);
+  } catch (error) {
+    await disk.unlink(temporary).catch(unlessMissing(undefined));
+    throw error;
+  }
+  await disk.syncDirectory(dir);
+}
+
+async function writeInto(disk: Disk, opened: Promise<number>, text: string): Promise<void> {
+  const file = await opened;
+  try {
+    await disk.write(file, text);
+  } finally {
+    await disk.close(file);
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return ["ENOENT", "ENOTDIR", "EISDIR"].includes(codeOf(error) ?? "");
+}
+
+/** Replaces the error of a missing file by `value`. */
+function unlessMissing<T>(value: T): (error: unknown) => T {
+  return (error) => {
+    if (isMissing(error)) return value;
+    throw error;
+  };
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code;
+}

@@ -1,0 +1,14 @@
+// The places of Plexus and Multus on a node, unless a conf says otherwise.
+
+/** State: scratch files, the result cache, allocations of VFs. The same as Multus's: assembly/netconf/netconf.ts. */
+export const STATE_DIR = "/var/lib/cni/multus";
+/** The resident process's socket: launcher/shim/rights.c has the same. */
+export const SOCKET = "/run/plexus/plexus.sock";
+/** The runtimes' directories of plugins and of confs. */
+export const PLUGIN_DIR = "/opt/cni/bin";
+export const CONF_DIR = "/etc/cni/net.d";
+export const MULTUS_CONF_DIR = "/etc/cni/multus/net.d";
+/** Device-info files. Source: NPWG device-info spec 1.1.0, section 3.2. */
+export const DEVICE_INFO_DIR = "/var/run/k8s.cni.cncf.io/devinfo";
+/** Files in a conf directory that are confs have one of these. Source: libcni/conf.go, ConfFiles. */
+export const CONF_EXTENSIONS: readonly string[] = [".conf", ".conflist", ".json"];

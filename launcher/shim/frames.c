@@ -1,0 +1,65 @@
+#include "frames.h"
+
+/** Type and ID: the frame without its fields. */
+#define MIN_FRAME 5u
+
+static size_t start_frame(Outgoing *outgoing, enum FromShim type, uint32_t id) {
+  size_t start = outgoing->bytes.length;
+  const uint8_t byte = (uint8_t)type;
+  put_u32(&outgoing->bytes, 0); // the length, once it is known
+  buffer_add(&outgoing->bytes, &byte, 1);
+  put_u32(&outgoing->bytes, id);
+  return start;
+}
+
+static void end_frame(Outgoing *outgoing, size_t start) {
+  size_t length = outgoing->bytes.length - start - 4;
+  if (length > MAX_FRAME) outgoing->too_large = true;
+  for (size_t index = 0; index < 4; index++) outgoing->bytes.data[start + index] = (uint8_t)(length >> (8 * index));
+}
+
+void add_call(Outgoing *outgoing, const char *version, char *const *environment, const Buffer *input) {
+  size_t start = start_frame(outgoing, CALL, 0);
+  put_u32(&outgoing->bytes, PROTOCOL);
+  put_string(&outgoing->bytes, version);
+  put_u32(&outgoing->bytes, (uint32_t)list_length(environment));
+  for (; *environment != NULL; environment++) put_string(&outgoing->bytes, *environment);
+  put_bytes(&outgoing->bytes, input->data, input->length);
+  end_frame(outgoing, start);
+}
+
+void add_executed(Outgoing *outgoing, uint32_t id, enum Outcome outcome, uint32_t value, const Buffer *output,
+                  const Buffer *errors) {
+  size_t start = start_frame(outgoing, EXECUTED, id);
+  put_u32(&outgoing->bytes, outcome);
+  put_u32(&outgoing->bytes, value);
+  put_bytes(&outgoing->bytes, output->data, output->length);
+  put_bytes(&outgoing->bytes, errors->data, errors->length);
+  end_frame(outgoing, start);
+}
+
+void add_done(Outgoing *outgoing, uint32_t id, int error, const Buffer *result) {
+  size_t start = start_frame(outgoing, DONE, id);
+  put_u32(&outgoing->bytes, (uint32_t)error);
+  put_bytes(&outgoing->bytes, result->data, error == 0 ? result->length : 0);
+  end_frame(outgoing, start);
+}
+
+void add_refused(Outgoing *outgoing, uint32_t id, const char *why) {
+  size_t start = start_frame(outgoing, REFUSED, id);
+  put_string(&outgoing->bytes, why);
+  end_frame(outgoing, start);
+}
+
+enum Arrival take_frame(const Buffer *incoming, size_t *at, Frame *frame) {
+  Reader reader = {incoming->data + *at, incoming->length - *at, false};
+  if (reader.left < 4) return INCOMPLETE;
+  uint32_t length = get_u32(&reader);
+  if (length < MIN_FRAME || length > MAX_FRAME) return MALFORMED;
+  if (reader.left < length) return INCOMPLETE;
+  frame->type = reader.at[0];
+  frame->fields = (Reader){reader.at + 1, length - 1, false};
+  frame->id = get_u32(&frame->fields);
+  *at += 4 + length;
+  return WHOLE;
+}

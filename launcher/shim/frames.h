@@ -1,0 +1,65 @@
+// The frames between the shim and the resident process, as docs/protocol.md has them.
+#ifndef FRAMES_H
+#define FRAMES_H
+
+#include "buffer.h"
+
+#define PROTOCOL 2
+/** Bytes of a frame without its length. */
+#define MAX_FRAME (16u << 20)
+
+/** The frames that the shim sends. */
+enum FromShim { CALL = 1, EXECUTED = 2, DONE = 3, REFUSED = 4 };
+
+/** The frames that the resident process sends. */
+enum ToShim {
+  ACCEPT = 16,
+  EXECUTE = 17,
+  FIND = 18,
+  READ = 19,
+  LIST = 20,
+  KIND = 21,
+  WRITE = 22,
+  REMOVE = 23,
+  SET = 24,
+  READLINK = 25,
+  ALIVE = 26,
+  FALLBACK = 27,
+  ANSWER = 28,
+  SAY = 29,
+  CREATE = 30,
+  APPEND = 31,
+};
+
+/** How an execution ended. */
+enum Outcome { EXITED = 0, SIGNALLED = 1, TIMED_OUT = 2, SAID_TOO_MUCH = 3, NOT_EXECUTED = 4 };
+
+/** Frames that are still to be sent. */
+typedef struct {
+  Buffer bytes;
+  /** Set if a frame got larger than MAX_FRAME. */
+  bool too_large;
+} Outgoing;
+
+void add_call(Outgoing *outgoing, const char *version, char *const *environment, const Buffer *input);
+/** `value` is an exit code, a signal or an errno, by the outcome. */
+void add_executed(Outgoing *outgoing, uint32_t id, enum Outcome outcome, uint32_t value, const Buffer *output,
+                  const Buffer *errors);
+/** `error` is 0 or an errno; only with 0 the result is sent. */
+void add_done(Outgoing *outgoing, uint32_t id, int error, const Buffer *result);
+void add_refused(Outgoing *outgoing, uint32_t id, const char *why);
+
+/** A frame from the resident process. */
+typedef struct {
+  uint8_t type;
+  uint32_t id;
+  Reader fields;
+} Frame;
+
+/** What is at the beginning of the bytes that came in. */
+enum Arrival { WHOLE, INCOMPLETE, MALFORMED };
+
+/** Looks for a frame at `*at`; moves `*at` behind one that is whole. `frame` is a view of `incoming`. */
+enum Arrival take_frame(const Buffer *incoming, size_t *at, Frame *frame);
+
+#endif

@@ -1,0 +1,35 @@
+// The requests of the resident process: one table of them, and what the shim does for each.
+#ifndef REQUESTS_H
+#define REQUESTS_H
+
+#include "frames.h"
+#include "rights.h"
+
+/** What the frames that came in have made of the runtime's call. */
+enum Standing {
+  /** It is being served. */
+  OPEN,
+  /** `plexus` has to do it, for `reason`. */
+  LEFT,
+  /** The runtime gets `answer` and `exit_code`. */
+  ANSWERED,
+};
+
+typedef struct {
+  const Rights *rights;
+  Outgoing outgoing;
+  /** Has there been an ACCEPT? */
+  bool accepted;
+  enum Standing standing;
+  /** Empty if it is not worth a word. */
+  char *reason;
+  uint32_t exit_code;
+  /** A view of the frame. */
+  const uint8_t *answer;
+  size_t answer_length;
+} Call;
+
+/** Does what the frame asks for. Its answer, if it is to have one, is in `outgoing`, at once or when a job is over. */
+void handle_frame(Call *call, const Frame *frame);
+
+#endif

@@ -1,0 +1,116 @@
+// A VF comes back as it was: its settings, its driver, and its netdev with name, MAC address, MTU and state. It may be in any
+// state in which an ADD, or a restore that was killed, has left it.
+import { Code, Fault } from "../fault.ts";
+import type { Allocation } from "./allocation.ts";
+import type { SriovCall } from "./call.ts";
+import type { VfSettings } from "./conf.ts";
+import { DEVICES_DIR, isNetdev, type Netdev, type PciDevice, readDevice, readNetdev } from "./device.ts";
+import { needsRebind, rebind, waitForNetdev } from "./driver.ts";
+import { moveRdma, runBatch, showLink } from "./iproute.ts";
+import { changed, settingLines, settingsIn } from "./vf.ts";
+
+/**
+ * Gives devices back, one after the other, past every fault; returns the faults. A device that could not be given back
+ * stays allocated, for the next try. One that the node has no longer is just released.
+ */
+export async function restoreAll(call: SriovCall, allocations: readonly Allocation[]): Promise<Fault[]> {
+  const faults: Fault[] = [];
+  for (const allocation of allocations) {
+    try {
+      await restore(call, allocation);
+    } catch (error) {
+      faults.push(Fault.of(error).during(`device ${allocation.address} cannot be given back`));
+    }
+  }
+  return faults;
+}
+
+async function restore(call: SriovCall, allocation: Allocation): Promise<void> {
+  if (await call.host.exists(`${DEVICES_DIR}/${allocation.address}`)) await restoreDevice(call, allocation);
+  await call.allocations.release(allocation);
+}
+
+async function restoreDevice(call: SriovCall, allocation: Allocation): Promise<void> {
+  const { address, bound, driver, netdev, netns } = allocation;
+  const found = await readDevice(call.host, address);
+  const settings = await settingsToRestore(call, found, allocation);
+  const lines = linesOf(found, settings);
+  const isRebound = bound !== undefined || needsRebind(driver, settings);
+  if (isRebound) await runBatch(call, lines);
+  const device = isRebound ? await takeAnew(call, allocation) : await bringBack(call, allocation);
+  const linesLeft = isRebound ? [] : lines;
+  if (netdev === undefined) return runBatch(call, linesLeft);
+  if (device.netdev === "") {
+    throw new Fault(
+      Code.tryAgainLater,
+      `its netdev came back neither from the network namespace ${netns} nor from driver ${driver}; the next DEL tries again`,
+    );
+  }
+  await runBatch(call, [
+    `link set dev ${device.netdev} down`,
+    ...linesLeft,
+    ...(await netdevLines(call, device.netdev, netdev)),
+  ]);
+}
+
+/** Picks those of the VF's settings from before that are not so any more. */
+async function settingsToRestore(
+  call: SriovCall,
+  { pf, vf }: PciDevice,
+  { before }: Allocation,
+): Promise<VfSettings> {
+  if (Object.keys(before).length === 0) return {};
+  if (pf === undefined || pf.netdev === "" || vf === undefined) return {};
+  return changed(before, settingsIn(await showLink(call, pf.netdev), vf));
+}
+
+function linesOf({ pf, vf }: PciDevice, settings: VfSettings): string[] {
+  return pf === undefined || vf === undefined ? [] : settingLines(pf.netdev, vf, settings);
+}
+
+/** Gets the netdev back to the node, from a driver that still has the device. */
+async function bringBack(call: SriovCall, allocation: Allocation): Promise<PciDevice> {
+  const { clock, host } = call;
+  const { address, netdev, netns } = allocation;
+  const device = await readDevice(host, address);
+  if (netdev === undefined || device.netdev !== "") return device;
+  if (await host.exists(netns)) await moveBack(call, allocation, netdev);
+  // From a namespace that is gone the kernel brings it by itself; if it does not, the driver makes it anew.
+  const back = await waitForNetdev(host, clock, address);
+  return back.netdev === "" ? takeAnew(call, allocation) : back;
+}
+
+/** Lets the driver that the device had take it anew, and waits for its netdev if it had one. */
+async function takeAnew({ clock, host }: SriovCall, allocation: Allocation): Promise<PciDevice> {
+  const { address, driver, netdev } = allocation;
+  await rebind(host, address, driver);
+  return netdev === undefined ? readDevice(host, address) : waitForNetdev(host, clock, address);
+}
+
+/** Moves the netdev out of the network namespace; if it is not there under its name, its driver makes it anew. */
+async function moveBack(call: SriovCall, allocation: Allocation, { name }: Netdev): Promise<void> {
+  const { host, log } = call;
+  const { address, driver, ifname, netns, rdma } = allocation;
+  const goOn = (error: unknown) => {
+    log(`${Fault.of(error).message}; device ${address} is given back another way`);
+    return false;
+  };
+  const free = (await isNetdev(host, name)) ? `plx${address.replaceAll(/[:.]/g, "")}` : name;
+  for (const one of rdma) await moveRdma(call, one, "/proc/1/ns/net", netns).catch(goOn);
+  const lines = [`link set dev ${ifname} down`, `link set dev ${ifname} netns 1 name ${free}`];
+  const isMoved = await runBatch(call, lines, netns).then(() => true, goOn);
+  if (!isMoved) await rebind(host, address, driver);
+}
+
+/** Makes the lines that restore a netdev. Its name is left if another netdev has the one from before. */
+async function netdevLines({ host }: SriovCall, now: string, before: Netdev): Promise<string[]> {
+  const isFree = now === before.name || !(await isNetdev(host, before.name));
+  const name = isFree ? before.name : now;
+  const { mac, mtu } = await readNetdev(host, now);
+  return [
+    ...(name === now ? [] : [`link set dev ${now} name ${name}`]),
+    ...(mac === before.mac ? [] : [`link set dev ${name} address ${before.mac}`]),
+    ...(mtu === before.mtu ? [] : [`link set dev ${name} mtu ${before.mtu}`]),
+    ...(before.up ? [`link set dev ${name} up`] : []),
+  ];
+}

@@ -1,0 +1,135 @@
+// Who may have a VF. Before the VF is touched, its allocation is written, with all that it takes to give the VF back.
+import { Code, Fault } from "../fault.ts";
+import type { Allocation } from "./allocation.ts";
+import type { SriovCall } from "./call.ts";
+import type { SriovConf } from "./conf.ts";
+import { isUserSpaceDriver, type PciDevice, readDevice, readNetdev } from "./device.ts";
+import { requireDriver } from "./driver.ts";
+import { showLink } from "./iproute.ts";
+import { restoreAll } from "./restore.ts";
+import { affectedBy, settingsIn } from "./vf.ts";
+
+/** "N" if an RDMA device is in one network namespace, "Y" if it is in all. */
+const RDMA_SHARED = "/sys/module/ib_core/parameters/netns_mode";
+
+/** A device that is allocated to this attachment. */
+export interface Taken {
+  /** As it was found. */
+  device: PciDevice;
+  /** The driver for the attachment; the device may still have another one. */
+  driver: string;
+  allocation: Allocation;
+}
+
+/**
+ * Gives back what stands in the way of an ADD: devices that an earlier ADD of this attachment has left, and the conf's
+ * device if the network namespace of its owner is gone. Throws a Fault if another container has it.
+ */
+export async function clear(call: SriovCall): Promise<void> {
+  const { allocations, conf, host, log, parameters } = call;
+  const own = await allocations.ofOwner(parameters);
+  const other = await allocations.of(conf.address);
+  const isOther = other !== undefined && !own.some(({ address }) => address === conf.address);
+  if (isOther) {
+    if (await host.exists(other.netns)) throw inUse(other);
+    log(
+      `device ${other.address} is taken back from container ${other.containerId}: the container's network namespace is gone`,
+    );
+  }
+  for (const allocation of isOther ? [...own, other] : own) {
+    const [fault] = await restoreAll(call, [allocation]);
+    if (fault) throw fault.during("an earlier attachment stands in the way");
+  }
+}
+
+/** Takes the conf's device. Throws a Fault if this attachment cannot have it, and then nothing is changed. */
+export async function take(call: SriovCall): Promise<Taken> {
+  const { allocations, conf, host } = call;
+  const device = await readDevice(host, conf.address);
+  requireAllowed(device, conf);
+  const driver = conf.driver ?? device.driver;
+  if (driver !== device.driver) await requireDriver(host, device, driver);
+  requireAttachable(device, driver);
+  const allocation = await describe(call, device, driver);
+  if (await allocations.take(allocation)) return { device, driver, allocation };
+  throw new Fault(
+    Code.tryAgainLater,
+    `device ${device.address} is in use: another ADD has just taken it; use another VF, or try again later`,
+  );
+}
+
+/** Describes who is going to have the device, and how the device is now. */
+async function describe(call: SriovCall, device: PciDevice, driver: string): Promise<Allocation> {
+  const { conf, host, parameters } = call;
+  const { containerId, ifname, netns } = parameters;
+  const isRdmaMoved = !isUserSpaceDriver(driver) && (await host.read(RDMA_SHARED))?.trim() === "N";
+  return {
+    address: device.address,
+    containerId,
+    ifname,
+    netns,
+    network: conf.name,
+    driver: device.driver,
+    ...(driver === device.driver ? {} : { bound: driver }),
+    ...(device.netdev === "" ? {} : { netdev: await readNetdev(host, device.netdev) }),
+    wanted: conf.settings,
+    ...(await settingsBefore(call, device)),
+    rdma: isRdmaMoved ? device.rdma : [],
+  };
+}
+
+/** Reads those settings of the VF that the conf is going to change. Throws a Fault if the VF cannot be set. */
+async function settingsBefore(
+  call: SriovCall,
+  { address, pf, vf }: PciDevice,
+): Promise<Pick<Allocation, "pf" | "vf" | "before">> {
+  const { settings } = call.conf;
+  if (Object.keys(settings).length === 0) return { before: {} };
+  const what = `device ${address} cannot be given vlan, mac, spoofchk, trust, link_state and rates`;
+  if (pf === undefined || vf === undefined) {
+    throw new Fault(
+      Code.invalidNetworkConfig,
+      `${what}: it is not a VF; leave them out, or use the address of a VF`,
+    );
+  }
+  if (pf.netdev === "") {
+    throw new Fault(
+      Code.invalidNetworkConfig,
+      `${what}: its PF ${pf.address} has no netdev; leave them out, or give the PF its kernel driver`,
+    );
+  }
+  const before = affectedBy(settings, settingsIn(await showLink(call, pf.netdev), vf));
+  return { pf: pf.netdev, vf, before };
+}
+
+function requireAllowed({ address, pf }: PciDevice, { allowDevices }: SriovConf): void {
+  if (pf !== undefined || allowDevices.includes(address)) return;
+  throw new Fault(
+    Code.invalidNetworkConfig,
+    `device ${address} is not a virtual function; use the address of a VF (\`plexus sriov list\` shows them), or name it ` +
+      "in `allowDevices` if the container is to have the whole device",
+  );
+}
+
+function requireAttachable({ address, driver: now, netdev }: PciDevice, driver: string): void {
+  if (driver === "") {
+    throw new Fault(
+      Code.invalidNetworkConfig,
+      `device ${address} has no driver; load the driver of the NIC's VFs, or set \`driver\` to the one to bind it to`,
+    );
+  }
+  if (netdev !== "" || driver !== now || isUserSpaceDriver(driver)) return;
+  throw new Fault(
+    Code.tryAgainLater,
+    `device ${address} has driver ${now} but no netdev in the node's network namespace: something else has it; ` +
+      "use another VF, or free this one",
+  );
+}
+
+function inUse({ address, containerId, ifname, network }: Allocation): Fault {
+  return new Fault(
+    Code.tryAgainLater,
+    `device ${address} is in use: container ${containerId} has it as ${ifname} in network ${network}; ` +
+      "it becomes free when that container is deleted",
+  );
+}

@@ -1,0 +1,116 @@
+// Without a resident process, or with one that fails, the shim becomes `plexus`.
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { frame, PROTOCOL, ToShim } from "../../launcher/host/frames.ts";
+import { until } from "../support/until.ts";
+import { type Call, isRunning, Place } from "./fake-resident.ts";
+import { SHIMS } from "./shims.ts";
+
+let place: Place;
+
+describe.each(SHIMS)("%s, it becomes plexus, with the same stdin,", (_, shim) => {
+  beforeEach(() => {
+    place = new Place(shim);
+  });
+  afterEach(() => place.remove());
+
+  const fallen = (verb = "ADD") => `fake ${verb} ${place.socket} {"a":1}`;
+  const run = (env: Record<string, string> = {}) => place.run("ADD", '{"a":1}', env);
+
+  test("where there is no socket, without a word", async () => {
+    expect(await run()).toMatchObject({ exitCode: 0, stdout: fallen(), stderr: "" });
+  });
+
+  test("where the socket or its directory is open to others", async () => {
+    await place.listen(() => undefined, 0o666);
+    expect(await run()).toMatchObject({
+      stdout: fallen(),
+      stderr: expect.stringContaining("closed to others"),
+    });
+    fs.chmodSync(place.socket, 0o600);
+    fs.chmodSync(join(place.dir, "run"), 0o777);
+    expect(await run()).toMatchObject({ stdout: fallen(), stderr: expect.stringContaining("nobody else") });
+  });
+
+  test("where a file is in the socket's place, or a link", async () => {
+    fs.writeFileSync(place.socket, "", { mode: 0o600 });
+    expect(await run()).toMatchObject({
+      stdout: fallen(),
+      stderr: expect.stringContaining("must be a socket"),
+    });
+    fs.unlinkSync(place.socket);
+    fs.symlinkSync("/dev/null", place.socket);
+    expect(await run()).toMatchObject({
+      stdout: fallen(),
+      stderr: expect.stringContaining("must be a socket"),
+    });
+  });
+
+  test.each<[string, (call: Call) => void, string]>([
+    ["says so", (call) => call.socket.write(frame(ToShim.fallBack, 0, "reason")), "reason"],
+    ["goes away", (call) => call.socket.destroy(), "is gone"],
+    ["sends no frame", (call) => call.socket.write("GET / HTTP/1.1\r\n\r\n"), "malformed reply"],
+    [
+      "sends a frame that is cut off",
+      (call) => call.socket.write(frame(ToShim.execute, 1, "x")),
+      "malformed reply",
+    ],
+    [
+      "sends more than the frame has",
+      (call) => call.socket.write(frame(ToShim.alive, 0, 1)),
+      "malformed reply",
+    ],
+    ["sends what there is not", (call) => call.socket.write(frame(99, 0)), "malformed reply"],
+    ["falls silent", () => undefined, "says nothing any more"],
+  ])("when the resident process %s", async (_, misbehave, why) => {
+    const mark = `8${randomBytes(4).readUInt32LE()}`;
+    const path = place.plugin("slow", `sleep ${mark}`);
+    await place.resident(async (call) => {
+      void call.execute(path);
+      await until("it is executed", () => isRunning(mark));
+      misbehave(call);
+    });
+    expect(await run()).toMatchObject({
+      exitCode: 0,
+      stdout: fallen(),
+      stderr: expect.stringContaining(why),
+    });
+    expect(isRunning(mark)).toBe(false);
+  });
+
+  test("where the socket has as many as it takes, and nobody takes them off", async () => {
+    const script =
+      "import os, socket, sys, time\n" +
+      "server = socket.socket(socket.AF_UNIX); server.bind(sys.argv[1]); os.chmod(sys.argv[1], 0o600)\n" +
+      "server.listen(0); first = socket.socket(socket.AF_UNIX); first.connect(sys.argv[1])\n" +
+      "print('full', flush=True); time.sleep(60)";
+    const server = spawn("/usr/bin/python3", ["-c", script, place.socket]);
+    try {
+      await new Promise((resolve) => server.stdout.once("data", resolve));
+      expect(await run()).toMatchObject({
+        stdout: fallen(),
+        stderr: expect.stringContaining("takes no more calls"),
+      });
+    } finally {
+      server.kill("SIGKILL");
+    }
+  });
+
+  test("when the resident process does not accept, or is of another version", async () => {
+    let connected = 0;
+    await place.listen((socket) => {
+      if (++connected > 1) socket.write(frame(ToShim.accept, 0, PROTOCOL + 1, "new"));
+    });
+    expect(await run()).toMatchObject({
+      stdout: fallen(),
+      stderr: expect.stringContaining("does not answer"),
+    });
+    expect(await run()).toMatchObject({
+      stdout: fallen(),
+      stderr: expect.stringContaining(`speaks protocol version ${PROTOCOL + 1}, not ${PROTOCOL}`),
+    });
+  });
+});

@@ -1,0 +1,173 @@
+// A node for tests of the built-in plugin `sriov`: a FakeSysfs, files and a clock, behind the ports Host and Clock.
+import { basename, dirname } from "node:path";
+import type { Clock } from "../../launcher/clock.ts";
+import type { PluginCall } from "../../launcher/cni/builtin.ts";
+import { parametersOf, variablesOf } from "../../launcher/cni/parameters.ts";
+import type { ExecuteOptions, Execution, Host } from "../../launcher/host/host.ts";
+import { sriov } from "../../launcher/sriov/plugin.ts";
+import { loadCore } from "./core.ts";
+import { executeIproute } from "./fake-iproute.ts";
+import { type FakeDevice, type FakeNodeOptions, FakeSysfs } from "./fake-sysfs.ts";
+
+const core = loadCore();
+
+export const POD = "/run/netns/pod";
+
+interface Ran {
+  args: string[];
+  netns: string | undefined;
+  lines: string[];
+}
+
+export class SriovNode {
+  readonly sysfs: FakeSysfs;
+  /** What was executed, in order. */
+  readonly ran: Ran[] = [];
+  /** Path -> text. */
+  readonly files = new Map<string, string>();
+  /** IPAM plugins: name -> what it answers to an ADD, or an error of each verb. */
+  readonly ipam = new Map<string, { result?: object; error?: object }>();
+  /** A line of a batch that fails, once. */
+  failing: RegExp | undefined;
+  /** How many changes of the host the process makes before it dies: each line of a batch is one. */
+  changesLeft = Number.POSITIVE_INFINITY;
+  readonly logged: string[] = [];
+  readonly clock: Clock;
+  private nowMs = 0;
+  private due: { atMs: number; work: () => void }[] = [];
+
+  /** @param netdevAfterMs how long after its driver a netdev comes */
+  constructor(devices: Record<string, FakeDevice>, options: FakeNodeOptions = {}, netdevAfterMs = 0) {
+    const later = (work: () => void) => void this.due.push({ atMs: this.nowMs + netdevAfterMs, work });
+    this.sysfs = new FakeSysfs(devices, netdevAfterMs === 0 ? options : { ...options, later });
+    this.sysfs.addNetns(POD);
+    this.clock = {
+      now: () => this.nowMs,
+      sleep: async (ms) => {
+        this.nowMs += ms;
+        const due = this.due.filter(({ atMs }) => atMs <= this.nowMs);
+        this.due = this.due.filter(({ atMs }) => atMs > this.nowMs);
+        for (const { work } of due) work();
+      },
+    };
+  }
+
+  readonly host: Host = {
+    prepare: () => undefined,
+    size: async () => 0,
+    append: async () => undefined,
+    rotate: async () => undefined,
+    grpc: async () => new Uint8Array(),
+    find: async (name) => {
+      if (["ip", "rdma"].includes(name)) return `/usr/sbin/${name}`;
+      return this.ipam.has(name) ? `/opt/cni/bin/${name}` : undefined;
+    },
+    execute: async (path, options) => this.execute(basename(path), options),
+    read: async (path) => this.files.get(path) ?? this.sysfs.read(path),
+    list: async (dir) => [...this.sysfs.list(dir), ...this.filesIn(dir)],
+    isDirectory: async (path) => this.sysfs.isDirectory(path),
+    exists: async (path) => this.files.has(path) || this.sysfs.hasNetns(path) || this.sysfs.exists(path),
+    write: async (path, text) => {
+      this.change();
+      this.files.set(path, text);
+    },
+    create: async (path, text) => {
+      this.change();
+      if (this.files.has(path)) return false;
+      this.files.set(path, text);
+      return true;
+    },
+    remove: async (path) => {
+      this.change();
+      this.files.delete(path);
+    },
+    readlink: async (path) => this.sysfs.readlink(path),
+    set: async (path, value) => {
+      this.change();
+      this.sysfs.set(path, value);
+    },
+  };
+
+  /** Once dead, a process does nothing more. */
+  private change(): void {
+    if (this.changesLeft <= 0) throw new Error("killed");
+    this.changesLeft--;
+  }
+
+  private execute(name: string, { args = [], env, netns, stdin }: ExecuteOptions): Execution {
+    if (this.changesLeft <= 0) this.change();
+    const ipam = this.ipam.get(name);
+    if (ipam) {
+      this.ran.push({ args: [name, env.CNI_COMMAND ?? ""], netns, lines: [] });
+      if (ipam.error) return { exitCode: 1, stdout: JSON.stringify(ipam.error), stderr: "" };
+      return {
+        exitCode: 0,
+        stdout: env.CNI_COMMAND === "ADD" ? JSON.stringify(ipam.result) : "",
+        stderr: "",
+      };
+    }
+    this.ran.push({ args: [name, ...args], netns, lines: stdin.split("\n").filter(Boolean) });
+    const options = { args, stdin, ...(netns === undefined ? {} : { netns }) };
+    return executeIproute(this.sysfs, name as "ip" | "rdma", options, (line) => {
+      if (this.changesLeft <= 0) return true;
+      this.changesLeft--;
+      if (!this.failing?.test(line)) return false;
+      this.failing = undefined;
+      return true;
+    });
+  }
+
+  private filesIn(dir: string): string[] {
+    return [...this.files.keys()].flatMap((path) => (dirname(path) === dir ? basename(path) : [])).sort();
+  }
+}
+
+/**
+ * A call of the plugin for the container c1.
+ *
+ * @param conf without `type`
+ * @param more CNI variables that are other than usual
+ */
+export function pluginCall(
+  node: SriovNode,
+  verb: string,
+  conf: object,
+  more: Record<string, string> = {},
+): PluginCall {
+  const variables = {
+    CNI_COMMAND: verb,
+    CNI_CONTAINERID: "c1",
+    CNI_NETNS: POD,
+    CNI_IFNAME: "net1",
+    CNI_PATH: "/opt/cni/bin",
+    ...more,
+  };
+  const parameters = parametersOf(variables);
+  return {
+    parameters,
+    stdin: JSON.stringify({ cniVersion: "1.0.0", name: "vfs", type: "sriov", ...conf }),
+    env: variablesOf(parameters),
+    pluginDirs: ["/opt/cni/bin"],
+    cniDir: "/state",
+    timeoutMs: 0,
+    core,
+    host: node.host,
+    clock: node.clock,
+    log: (message: string) => void node.logged.push(message),
+  };
+}
+
+/** Carries out a verb; the result of ADD, as JSON. */
+export function run(node: SriovNode, verb: string, conf: object, more: Record<string, string> = {}) {
+  return sriov.run(pluginCall(node, verb, conf, more));
+}
+
+/** Carries out an ADD; its result. */
+export async function added(node: SriovNode, conf: object, more: Record<string, string> = {}) {
+  return JSON.parse((await run(node, "ADD", conf, more)) ?? "");
+}
+
+/** The paths of all allocations. */
+export function allocations(node: SriovNode): string[] {
+  return [...node.files.keys()].filter((path) => path.startsWith("/state/sriov/"));
+}

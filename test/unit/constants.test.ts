@@ -1,0 +1,221 @@
+// Constants that are written down in two languages, and in a document, are the same in each: read from the sources.
+import * as fs from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { FromShim, MAX_FRAME, PROTOCOL, ToShim } from "../../launcher/host/frames.ts";
+import { MAX_OUTPUT } from "../../launcher/host/host.ts";
+import { CONF_DIR, DEVICE_INFO_DIR, MULTUS_CONF_DIR, SOCKET, STATE_DIR } from "../../launcher/paths.ts";
+
+const shim = source("launcher/shim/shim.c");
+const frames = source("launcher/shim/frames.h");
+const senders = source("launcher/shim/frames.c");
+const requests = source("launcher/shim/requests.c");
+const rights = source("launcher/shim/rights.c");
+const netconf = source("assembly/netconf/netconf.ts");
+const versions = source("assembly/cni/version.ts");
+const protocol = source("docs/protocol.md");
+const security = source("docs/security.md");
+
+function source(path: string): string {
+  return fs.readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), "utf8");
+}
+
+/** What the pattern's first group matches; a constant that is not found has been renamed, and this test with it. */
+function found(text: string, pattern: RegExp): string {
+  const match = pattern.exec(text)?.[1];
+  if (match === undefined) throw new Error(`nothing matches ${pattern}`);
+  return match;
+}
+
+/** `16u << 20`, `(8 << 20)` or `2`. */
+function numberOf(text: string): number {
+  const [, value, shift = "0"] = /^\(?(\d+)u?(?: << (\d+))?\)?$/.exec(text) ?? [];
+  if (value === undefined) throw new Error(`${text} is not a number`);
+  return Number(value) * 2 ** Number(shift);
+}
+
+const defined = (text: string, name: string) =>
+  numberOf(found(text, new RegExp(`^#define ${name} (.+)$`, "m")));
+const constant = (path: string, name: string) =>
+  numberOf(found(source(path), new RegExp(`^(?:export )?const ${name} = (.+);$`, "m")));
+
+/** The string literals in a text. */
+const strings = (text: string) => [...text.matchAll(/"([^"]*)"/g)].map(([, value]) => value);
+/** The string literals of a C array. */
+const array = (name: string) => strings(found(rights, new RegExp(`const ${name}\\[\\] = \\{([^}]*)\\}`)));
+
+/** Name -> number of a C enum whose numbers are all explicit. */
+function enumeration(name: string): Record<string, number> {
+  const entries = found(frames, new RegExp(`enum ${name} \\{([^}]*)\\}`))
+    .split(",")
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== "");
+  return Object.fromEntries(
+    entries.map((entry) => [found(entry, /^(\w+) = \d+$/), Number(found(entry, /= (\d+)$/))]),
+  );
+}
+
+/** The rows of the document's table with this header, as cells. */
+function table(header: string): string[][] {
+  const start = protocol.indexOf(`| ${header} |`);
+  expect(start, header).toBeGreaterThanOrEqual(0);
+  const [rows = ""] = protocol.slice(start).split("\n\n");
+  return rows
+    .split("\n")
+    .slice(2)
+    .filter((row) => row.startsWith("|"))
+    .map((row) =>
+      row
+        .split("|")
+        .map((cell) => cell.trim())
+        .slice(1, -1),
+    );
+}
+
+const TABLES = { FromShim: "type | from the shim", ToShim: "type | to the shim" };
+
+/** Name -> number, as the document has them. */
+function documented(header: string): Record<string, number> {
+  return Object.fromEntries(
+    table(header).map(([number, what = ""]) => [found(what, /^([A-Z]+)/), Number(number)]),
+  );
+}
+
+/** Name -> types of the fields, as the document has them. */
+function documentedFields(header: string): Record<string, string[]> {
+  return Object.fromEntries(
+    table(header).map(([, what = "", fields = ""]) => {
+      const plain = fields.replace(/\([^)]*\)/g, "");
+      const types = plain === "" ? [] : plain.split(",").map((field) => found(field.trim(), /^(\w+) \w/));
+      return [found(what, /^([A-Z]+)/), types];
+    }),
+  );
+}
+
+const upperCase = (types: Record<string, number>) =>
+  Object.fromEntries(Object.entries(types).map(([name, number]) => [name.toUpperCase(), number]));
+
+describe("the protocol", () => {
+  test("has one version", () => {
+    expect(defined(frames, "PROTOCOL")).toBe(PROTOCOL);
+    expect(Number(found(protocol, /This is version (\d+)\./))).toBe(PROTOCOL);
+  });
+
+  test.each([
+    ["FromShim" as const, FromShim],
+    ["ToShim" as const, ToShim],
+  ])("has the same types in both languages and in the document: %s", (name, types) => {
+    expect(enumeration(name)).toEqual(upperCase(types));
+    expect(documented(TABLES[name])).toEqual(upperCase(types));
+    expect(new Set(Object.values(types)).size).toBe(Object.keys(types).length);
+  });
+
+  test("has a row of the shim's table for each request, with the fields of the document", () => {
+    const words: Record<string, string> = { U32: "u32", STRING: "string", STRINGS: "list", BYTES: "bytes" };
+    const rows = [...requests.matchAll(/^ {4}\{(\w+), "(\w+)", \{([^}]*)\}, \w+\},$/gm)];
+    const fields = rows.map(([, type = "", name, list = ""]) => {
+      expect(name).toBe(type);
+      return [type, list === "0" ? [] : list.split(", ").map((field) => words[field])];
+    });
+    expect(rows.map(([, type]) => type)).toEqual(Object.keys(enumeration("ToShim")));
+    expect(Object.fromEntries(fields)).toEqual(documentedFields(TABLES.ToShim));
+  });
+
+  test("has the document's fields in what the shim sends", () => {
+    const sent = Object.keys(FromShim).map((name) => {
+      const body = found(senders, new RegExp(`^void add_${name}\\([^{]*\\{\\n([^}]*)\\}`, "m"));
+      const puts = [...body.matchAll(/^ {2}put_(u32|string|bytes)\(&outgoing->bytes, (.*)\);/gm)];
+      // A list: its count, and then a loop.
+      const types = puts.map(([, type, value = ""]) => (value.includes("list_length") ? "list" : type));
+      return [name.toUpperCase(), types];
+    });
+    expect(Object.fromEntries(sent)).toEqual(documentedFields(TABLES.FromShim));
+  });
+
+  test("has the document's outcomes", () => {
+    const numbers = table("outcome | an execution").map(([number]) => Number(number));
+    expect(Object.values(enumeration("Outcome"))).toEqual(numbers);
+  });
+
+  test("has the document's time limits", () => {
+    const rows = table("if | after").flatMap(([, after = ""]) => [
+      ...after.matchAll(/^(\d+) s \(`([\w-]+)`\)$/g),
+    ]);
+    const limits = rows.map(([, seconds, key = ""]) => [
+      key.replaceAll("-", "_").replace(/_ms$/, ""),
+      Number(seconds),
+    ]);
+    const defaults = [...rights.matchAll(/\.(\w+_timeout)_ms = (\d+)/g)].map(([, key, ms]) => [
+      key,
+      Number(ms) / 1000,
+    ]);
+    expect(defaults).toHaveLength(3);
+    expect(limits).toEqual(defaults);
+  });
+});
+
+describe("a frame", () => {
+  test("is as large in both languages and in the document", () => {
+    expect(defined(frames, "MAX_FRAME")).toBe(MAX_FRAME);
+    expect(Number(found(protocol, /more than (\d+) bytes/))).toBe(MAX_FRAME);
+  });
+
+  test("has room for the largest file, the largest outputs and the largest call", () => {
+    const environment = 6 << 20; // Linux takes no more: 3/4 of _STK_LIM, execve(2)
+    const read = defined(source("launcher/shim/jobs.c"), "READ_SIZE"); // an output is noticed to be too long after it
+    expect(constant("launcher/host/remote.ts", "MAX_FILE")).toBeLessThan(MAX_FRAME - 1024);
+    expect(2 * (MAX_OUTPUT + read)).toBeLessThan(MAX_FRAME - 1024);
+    expect(defined(shim, "MAX_INPUT") + environment).toBeLessThan(MAX_FRAME - 1024);
+  });
+});
+
+test("a conf may be as large for the shim as for plexus", () => {
+  expect(defined(shim, "MAX_INPUT")).toBe(constant("launcher/plugin.ts", "MAX_CONF"));
+});
+
+test("shim, plexus and core support the same versions of the CNI spec", () => {
+  const supported = strings(found(source("launcher/main.ts"), /^const SUPPORTED = \[([^\]]*)\]/m));
+  expect(supported.at(-1)).toBe("1.1.0");
+  expect(strings(found(shim, /^#define SUPPORTED "(.*)"$/m).replaceAll('\\"', '"'))).toEqual(supported);
+  expect(found(shim, /\\"cniVersion\\":\\"([\d.]+)\\",\\"supportedVersions/)).toBe(supported.at(-1));
+  expect(found(versions, /use one of ([\d., ]+)"/).split(", ")).toEqual(supported);
+  const ranks = [...versions.matchAll(/^ +case (\d+):$/gm)].map(([, rank]) => Number(rank));
+  const versionOf = (rank: number) => [
+    Math.floor(rank / 1_000_000),
+    Math.floor(rank / 1000) % 1000,
+    rank % 1000,
+  ];
+  expect(ranks.map((rank) => versionOf(rank).join("."))).toEqual(supported);
+});
+
+describe("a default", () => {
+  test("of the socket is the same for the shim, plexus and the document", () => {
+    expect(found(rights, /^#define DEFAULT_SOCKET "(.*)"$/m)).toBe(SOCKET);
+    expect(found(protocol, /unix\s+socket, `([^`]*)`/)).toBe(SOCKET);
+  });
+
+  test("of the state directories is the same for the shim, plexus and the core", () => {
+    expect(array("DEFAULT_STATE")).toEqual([STATE_DIR, DEVICE_INFO_DIR]);
+    expect(found(netconf, /"cniDir", "([^"]*)"/)).toBe(STATE_DIR);
+    expect(found(source("assembly/delegate/delegate.ts"), /^const DEVICE_INFO_DIR = "([^"]*)"/m)).toBe(
+      `${DEVICE_INFO_DIR}/cni/`,
+    );
+  });
+
+  test("of the directories to read is the same for the shim, plexus and the core", () => {
+    expect(array("DEFAULT_READ")).toEqual([CONF_DIR, MULTUS_CONF_DIR]);
+    expect(found(netconf, /"confDir", "([^"]*)"/)).toBe(MULTUS_CONF_DIR);
+  });
+
+  test.each(["DEFAULT_READ", "DEFAULT_LOG", "DEFAULT_STATE"])(
+    "of the shim is in docs/security.md: %s",
+    (name) => {
+      expect(array(name).length).toBeGreaterThan(0);
+      for (const path of array(name)) expect(security).toContain(path);
+    },
+  );
+
+  test("of the log files is in docs/protocol.md", () => {
+    for (const path of array("DEFAULT_LOG")) expect(protocol).toContain(`\`${path}\``);
+  });
+});
