@@ -152,7 +152,10 @@ export class Node {
     );
   }
 
-  /** Deletes pods, and waits until neither the API nor the runtime has anything of them left. */
+  /**
+   * Deletes pods, and waits until the runtime has let go of their networks. The kubelet tells the API so at its next
+   * round, which are ten seconds apart: see `gone`.
+   */
   async remove(names: string[], { namespace = "default" } = {}): Promise<void> {
     // The runtime removes the namespace last, after it has asked the plugins for DEL.
     const networks = this.sandboxes()
@@ -160,14 +163,25 @@ export class Node {
       .map(({ netns }) => this.machine.path(netns));
     await Promise.all(names.map((name) => this.api.core.deleteNamespacedPod({ name, namespace })));
     await until(
+      `the node has nothing of these pods: ${names.join(", ")}`,
+      (tell) => {
+        const left = networks.filter((path) => fs.existsSync(path)).length;
+        tell(`${left} of ${networks.length} have networks`);
+        return left === 0;
+      },
+      WAIT_SECONDS,
+    );
+  }
+
+  /** Waits until the API knows that pods are gone. */
+  async gone(names: string[], { namespace = "default" } = {}): Promise<void> {
+    await until(
       `these pods are gone: ${names.join(", ")}`,
       async (tell) => {
-        const pods = (await this.pods(namespace)).filter(({ metadata }) =>
-          names.includes(metadata?.name ?? ""),
-        );
-        const left = networks.filter((path) => fs.existsSync(path));
-        tell(`${pods.length} are in the API, networks of ${left.length} on the node`);
-        return pods.length + left.length === 0;
+        const pods = await this.pods(namespace);
+        const left = pods.filter(({ metadata }) => names.includes(metadata?.name ?? "")).length;
+        tell(`${left} of ${names.length} are there`);
+        return left === 0;
       },
       WAIT_SECONDS,
     );

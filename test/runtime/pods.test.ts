@@ -78,7 +78,7 @@ describe.each<Mode>(["one-shot", "on-demand", "daemon"])("%s:", (mode) => {
         { name: "default/second", interface: "net1" },
       ]);
       await site.node.run("rm", manifest);
-      await until("the static pod is gone", () => site.node.networks().length === 0, 120);
+      await until("the static pod is gone", () => site.node.networks().length === 0);
       await site.expectNothingLeft();
     });
 
@@ -186,7 +186,7 @@ describe.each<Mode>(["one-shot", "on-demand", "daemon"])("%s:", (mode) => {
         );
       });
       await site.api.down();
-      await until("its network is gone", () => !fs.existsSync(path), 120);
+      await until("its network is gone", () => !fs.existsSync(path));
       await site.expectNothingLeft();
       await site.api.up();
 
@@ -204,6 +204,7 @@ describe.each<Mode>(["one-shot", "on-demand", "daemon"])("%s:", (mode) => {
     expect(new Set(pods.map(({ status }) => status?.podIP)).size).toBe(100);
     await site.node.remove(names);
     await site.expectNothingLeft();
+    await site.node.gone(names);
   });
 
   it("is what carried the pods' calls out", async () => {
