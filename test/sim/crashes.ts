@@ -4,7 +4,6 @@ import type { Action, History } from "./history.ts";
 import type { Setup } from "./setup.ts";
 
 const NETWORKS: Setup["networks"] = [
-  { name: "a", kind: "bridge", cniVersion: "1.0.0" },
   { name: "b", kind: "macvlan", cniVersion: "1.1.0" },
   { name: "c", kind: "chain", cniVersion: "1.0.0" },
 ];
@@ -41,7 +40,7 @@ export async function enumerate(
     attach,
     delegateTimeoutSeconds: 0,
     kubernetes: false,
-    networks: sequel === "DEL, DEL" ? NETWORKS : NETWORKS.slice(1),
+    networks: NETWORKS,
     containers: [{ id: "c1", netns: "/run/netns/n1", ifname: "eth0", selects: [] }],
   };
   const historyOf = (seed: number, actions: Action[]): History => ({

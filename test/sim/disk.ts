@@ -227,9 +227,8 @@ export class Disk {
   }
 
   private directory(path: string, call: string): Directory {
-    const found = this.lookUp(path);
-    if (found === undefined) throw systemError("ENOENT", call, path);
-    if (!(found instanceof Directory)) throw systemError("ENOTDIR", call, path);
+    const found = this.directoryAt(path);
+    if (found === undefined) throw systemError(this.exists(path) ? "ENOTDIR" : "ENOENT", call, path);
     return found;
   }
 

@@ -107,13 +107,13 @@ function randomAction(random: Random, setup: Setup): Action {
   if (kind < 66) return { do: "CHECK", container };
   if (kind < 72) return { do: "GC", ...randomEnding(random) };
   if (kind < 74) return { do: "STATUS" };
-  if (kind < 75) {
+  if (kind < 77) {
     const type = random.pick(["bridge", "macvlan", "portmap"]);
     return { do: "remove plugin", type, forMs: random.pick([50, 500, 5_000]) };
   }
-  if (kind < 79) return { do: "end namespace", container };
-  if (kind < 84) return { do: "reboot", powerLoss: random.chance(0.7) };
-  if (kind < 95) {
+  if (kind < 81) return { do: "end namespace", container };
+  if (kind < 86) return { do: "reboot", powerLoss: random.chance(0.7) };
+  if (kind < 96) {
     return {
       do: "plugin",
       verb: random.pick(setup.nic ? ["ADD", "DEL", "GC", "ip"] : ["ADD", "ADD", "DEL", "GC"]),

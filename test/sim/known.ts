@@ -50,9 +50,9 @@ export const KNOWN: Known[] = [
   {
     name: "names that are parts of each other",
     matches:
-      /^foreign-touch: .*\/results\/\.[^/]*$|^fails-needlessly: ADD .*ENOENT: (rename|unlink|link) '[^']*\/results\/\./,
+      /^foreign-touch: .*\/(results|failed|orphans)\/\.[^/]*$|^fails-needlessly: ADD .*ENOENT: (rename|unlink|link) '[^']*\/(results|failed|orphans)\/\./,
     why:
-      "the last DEL of a container removes temporary files in results/ that have `-<containerId>-` in their names, and so " +
+      "the last DEL of a container removes temporary files that have `-<containerId>-` in their names, and so " +
       "one that another container's ADD is just writing, if the network's name or that container's ID has it: that ADD fails",
   },
   {

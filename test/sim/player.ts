@@ -190,7 +190,9 @@ export class Player {
     machine.heal();
     invariants.filesAreWhole();
     let isDeleted = true;
-    for (const container of runtime.containers) isDeleted = (await this.delete(container)) && isDeleted;
+    for (const container of runtime.containers) {
+      if (container.known !== "nothing") isDeleted = (await this.delete(container)) && isDeleted;
+    }
     for (const { netns } of runtime.containers) machine.removeNamespace(netns);
     await runtime.call("GC", this.container(0));
     if (isDeleted) invariants.nothingAtAll();

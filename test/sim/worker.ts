@@ -1,7 +1,7 @@
 // A thread that plays histories. It is given which, and says what was violated.
 import { readFileSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
-import { Core } from "../../launcher/core/index.ts";
+import { RememberingCore } from "./core.ts";
 import { type Crashes, enumerate } from "./crashes.ts";
 import { type History, historyOf } from "./history.ts";
 import { knownClass } from "./known.ts";
@@ -29,7 +29,7 @@ export type Report =
 const LANES = 16;
 
 const { wasm, order } = workerData as { wasm: string; order: Order };
-const core = new Core(new Uint8Array(readFileSync(wasm)));
+const core = new RememberingCore(new Uint8Array(readFileSync(wasm)));
 const totals = { histories: 0, calls: 0, events: 0 };
 const say = (report: Report) => parentPort?.postMessage(report);
 
