@@ -1,0 +1,40 @@
+// Histories that were violated once, by defects that have been mended since.
+import type { History } from "./history.ts";
+import type { Setup } from "./setup.ts";
+
+interface Case {
+  /** What went wrong. */
+  what: string;
+  history: History;
+}
+
+const SETUP: Setup = {
+  mode: "one-shot",
+  attach: "sequential",
+  delegateTimeoutSeconds: 0,
+  kubernetes: false,
+  networks: [
+    { name: "b", kind: "macvlan", cniVersion: "1.1.0" },
+    { name: "c", kind: "chain", cniVersion: "1.0.0" },
+  ],
+  containers: [{ id: "c1", netns: "/run/netns/n1", ifname: "eth0", selects: [] }],
+};
+
+export const CASES: Case[] = [
+  {
+    what: "the state directory that an ADD had made was lost with the power",
+    history: {
+      seed: 5,
+      setup: SETUP,
+      steps: [{ waitMs: 0, do: "ADD", container: 0, dieAt: 18, losesPower: true }],
+    },
+  },
+  {
+    what: "a chain whose last plugin refuses its conf could not be deleted, and kept its address",
+    history: {
+      seed: 1,
+      setup: { ...SETUP, networks: [{ name: "a", kind: "refused chain", cniVersion: "1.0.0" }] },
+      steps: [{ waitMs: 0, do: "ADD", container: 0 }],
+    },
+  },
+];
