@@ -4,7 +4,7 @@ import { CNI_DIR, type Machine } from "./machine.ts";
 import type { Link, RuntimeCall } from "./network.ts";
 import type { Pods } from "./pods.ts";
 import type { Container } from "./runtime.ts";
-import { isOfVfs, type Setup, vfOf, type Wanted, wantedOf } from "./setup.ts";
+import { isOfVfs, isVfShared, type Setup, vfOf, type Wanted, wantedOf } from "./setup.ts";
 
 export interface Known {
   machine: Machine;
@@ -36,7 +36,8 @@ export function checkAttached(
   const wanted = possible.find((one) => setOf(one.map(nameOf)) === found);
   if (wanted === undefined) {
     const asked = possible.map((one) => `[${one.map(nameOf).join(", ")}]`).join(" or ");
-    machine.violated("add-differs", `${what}: [${found}], not ${asked}`);
+    const kind = isVfShared(setup) ? "add-differs, wanted by several" : "add-differs";
+    machine.violated(kind, `${what}: [${found}], not ${asked}`);
     return [];
   }
   if (wanted.length === 0) return [];

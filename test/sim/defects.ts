@@ -105,8 +105,8 @@ export const DEFECTS: Defect[] = [
     patches: [
       {
         file: DEL,
-        from: "await state.removeCache(`",
-        to: "await state.removeCache(`other-",
+        from: "await state.removeCache(delegate.cacheFile)",
+        to: "await state.removeCache(`other-${delegate.cacheFile}`)",
       },
     ],
     by: "seeds",

@@ -69,7 +69,10 @@ export async function execute(
       void parent.step(`reap ${what}`, 0.5, then);
     };
     ended.then(
-      (execution) => reap(() => resolve(execution)),
+      (execution) => {
+        if (verb === "DEL" && execution.exitCode !== 0) call.hasFailedDel = true;
+        reap(() => resolve(execution));
+      },
       (error) => reap(() => reject(error)),
     );
   });

@@ -12,7 +12,7 @@ export type Action =
   | { do: "end namespace"; container: number }
   | { do: "reboot"; powerLoss: boolean }
   | { do: "plugin"; verb: string; how: Misbehaviour; acts: number; times: number }
-  | { do: "remove plugin"; type: string }
+  | { do: "remove plugin"; type: string; forMs: number }
   | { do: "disk"; fault: DiskFault; forMs: number }
   | { do: "resident process"; what: "dies" | "starts" | "is refused" }
   | { do: "API server"; outage: Outage; times?: number; forMs?: number }
@@ -107,7 +107,10 @@ function randomAction(random: Random, setup: Setup): Action {
   if (kind < 66) return { do: "CHECK", container };
   if (kind < 72) return { do: "GC", ...randomEnding(random) };
   if (kind < 74) return { do: "STATUS" };
-  if (kind < 75) return { do: "remove plugin", type: random.pick(["bridge", "macvlan", "portmap"]) };
+  if (kind < 75) {
+    const type = random.pick(["bridge", "macvlan", "portmap"]);
+    return { do: "remove plugin", type, forMs: random.pick([50, 500, 5_000]) };
+  }
   if (kind < 79) return { do: "end namespace", container };
   if (kind < 84) return { do: "reboot", powerLoss: random.chance(0.7) };
   if (kind < 95) {

@@ -1,7 +1,7 @@
 // What must hold, whatever happens: asked after each call that was answered, and at the end of a history.
 import type { Answer } from "../../launcher/attach/verbs.ts";
 import { checkAttached } from "./attached.ts";
-import { report, reportFiles, resources } from "./leftovers.ts";
+import { ORPHANS_DIR, report, reportFiles, resources } from "./leftovers.ts";
 import { CNI_DIR, type Machine } from "./machine.ts";
 import type { RuntimeCall } from "./network.ts";
 import type { Ownership } from "./ownership.ts";
@@ -61,12 +61,10 @@ export class Invariants {
     const isDone = answer.exitCode === 0;
     const since = this.begun.get(call.id)?.ms ?? 0;
     if (verb === "DEL" && isDone) {
-      const files = this.ownership.filesOf(containerId, ifname);
-      const left = files.map((what) => ({ what, isOrphan: false }));
-      report(this.machine, "left-after-del", when, [
-        ...resources(this.machine, containerId, ifname),
-        ...left,
-      ]);
+      const left = resources(this.machine, containerId, ifname);
+      if (call.hasFailedDel && left.some(({ isKept }) => !isKept)) this.machine.hasGivenUp = true;
+      report(this.machine, "left-after-del", when, left);
+      reportFiles(this.machine, "left-after-del", when, this.ownership.filesOf(containerId, ifname));
     }
     if (verb === "ADD" && isDone)
       this.taken(call, container, checkAttached(this.own(), call, container, since));
@@ -97,7 +95,10 @@ export class Invariants {
   /** When all containers are deleted, nothing is left of any. */
   nothingAtAll(): void {
     report(this.machine, "left-at-the-end", "at the end", resources(this.machine));
-    reportFiles(this.machine, "left-at-the-end", "at the end", this.machine.disk.files(CNI_DIR));
+    // An attachment whose plugin refuses to delete it stays an orphan.
+    const files = this.machine.disk.files(CNI_DIR);
+    const left = files.filter((path) => !path.startsWith(ORPHANS_DIR) || !this.machine.hasRefused);
+    reportFiles(this.machine, "left-at-the-end", "at the end", left);
     for (const address of this.machine.devices?.changed() ?? []) this.checkRestored("at the end", address);
     for (const name of this.pods.strangersWithStatus()) {
       this.machine.violated(

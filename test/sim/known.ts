@@ -18,11 +18,27 @@ export const KNOWN: Known[] = [
       "out: what it makes afterwards nobody undoes; through the shim it dies too (PR_SET_PDEATHSIG)",
   },
   {
-    name: "a refused conf",
-    matches: /, a conf was refused: /,
+    name: "orphans that begin anew",
+    matches: /^del-fails: .*the conf is refused/,
     why:
-      "a delegate whose plugin refuses its conf, for DEL too, keeps its container from being deleted for ever, with what the " +
-      "plugins before it in its chain have attached: delDelegate() ends at the first plugin that fails",
+      "an attachment that becomes an orphan stays in the scratch file as long as another one of the container fails, and its " +
+      "count of tries begins anew (launcher/attach/del.ts): two that are not orphaned by the same DEL keep each other from " +
+      "ever being done, and their pod from being deleted",
+  },
+  {
+    name: "given up",
+    matches: /, an attachment was given up: /,
+    why:
+      "an ADD that a plugin has answered with an error counts as nothing attached, so a DEL that fails too gives it up " +
+      "(launcher/attach/undeletable.ts): but plugins leave links and addresses when they fail halfway, and a DEL may fail " +
+      "for a moment only, as on a full disk",
+  },
+  {
+    name: "a note without an attachment",
+    matches: /^left-(after-del|at-the-end)[^:]*: [^:]*: (\S*\/failed\/[^. ]\S*(, )?)+$/,
+    why:
+      "of an attachment that a DEL has only expected, as files were lost, a failure leaves nothing but its note in `failed`: " +
+      "the next DEL finds no file, and leaves the note",
   },
   {
     name: "the state directory of a process that was killed",
@@ -40,9 +56,11 @@ export const KNOWN: Known[] = [
       "one that another container's ADD is just writing, if the network's name or that container's ID has it: that ADD fails",
   },
   {
-    name: "a temporary allocation",
-    matches: /^left-(after-del|at-the-end): [^:]*: (\S*\/sriov\/\.\S+(, )?)+$/,
-    why: "a process that is killed while it allocates a VF leaves `<cniDir>/sriov/.<address>.<pid>`, which nobody removes",
+    name: "a temporary file beside the state",
+    matches: /^left-(after-del|at-the-end): [^:]*: (\S*\/(sriov|failed|orphans)\/\.\S+(, )?)+$/,
+    why:
+      "a process that is killed while it writes into `sriov`, `failed` or `orphans` of `cniDir` leaves `.<name>.<pid>` there: " +
+      "DEL removes such files from `cniDir` and `results` only",
   },
   {
     name: "driver_override stays",
@@ -54,7 +72,7 @@ export const KNOWN: Known[] = [
   {
     name: "no lock of a VF",
     matches:
-      /^fails-needlessly: (DEL .*cannot be given back|CHECK .*has no VF attached)|^vf-shared: |, wanted by several: |^foreign-touch: .* VF /,
+      /^fails-needlessly: (DEL .*cannot be given back|CHECK .*has no VF attached)|^vf-shared: |, wanted by several[^:]*: |^foreign-touch: .* VF /,
     why:
       "two processes give one VF back at the same time, a call for its container, whose network namespace is gone, and the " +
       "ADD of another one, which takes it back: they disturb each other, and the first can remove the allocation that the " +

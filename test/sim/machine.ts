@@ -43,6 +43,8 @@ export class Machine implements Ground {
   hasRefused = false;
   /** Has a loss of power taken the state directory away? */
   hasLostState = false;
+  /** Has a DEL succeeded, although a plugin has failed, and something is left that is not on record? */
+  hasGivenUp = false;
   /** Is a plugin missing? */
   isIncomplete = false;
   /** Is told of each change of a VF, and of each execution of a plugin. */
@@ -108,13 +110,16 @@ export class Machine implements Ground {
     return [...this.plugins.values()].some((one) => one.containerId === containerId && !one.parent.alive);
   }
 
-  /** A plugin's executable goes, until the end of the history. */
-  uninstall(plugin: string): void {
+  /** A plugin's executable goes, for a time. */
+  uninstall(plugin: string, forMs: number): void {
     this.trace?.(`${plugin} is removed`);
     this.troubles.node();
-    this.troubles.isLasting = true;
     this.isIncomplete = true;
     if (this.disk.exists(`${BIN_DIR}/${plugin}`)) this.disk.remove(`${BIN_DIR}/${plugin}`);
+    this.timeline.after(forMs, () => {
+      this.troubles.node();
+      this.install();
+    });
   }
 
   endAll(): void {
@@ -184,8 +189,8 @@ export class Machine implements Ground {
 
   violated(what: string, text: string): void {
     const context = [
-      ...(this.hasRefused ? [", a conf was refused"] : []),
       ...(this.hasLostState ? [", the state directory was lost"] : []),
+      ...(this.hasGivenUp ? [", an attachment was given up"] : []),
     ];
     const kind = what + context.join("");
     this.trace?.(`VIOLATED ${kind}: ${text}`);

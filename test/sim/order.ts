@@ -17,7 +17,8 @@ export class Order {
 
   /** A plugin is executed. */
   started(call: RuntimeCall, started: PluginStart): void {
-    if (started.verb !== "ADD" && started.verb !== "DEL") return;
+    // GC detaches orphans as it finds them.
+    if (call.verb === "GC" || (started.verb !== "ADD" && started.verb !== "DEL")) return;
     const key = `${call.id} ${call.isBegunAnew} ${started.containerId}`;
     const last = this.series.get(key) ?? [];
     const isAgain = last.some(({ type, ifname }) => type === started.type && ifname === started.ifname);

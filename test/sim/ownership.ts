@@ -1,6 +1,7 @@
 // Whose each file in the state directory is: the container's whose call has written it. Nobody else may touch it.
 import { basename } from "node:path";
 import type { Disk } from "./disk.ts";
+import { ORPHANS_DIR } from "./leftovers.ts";
 import { CNI_DIR, type Machine } from "./machine.ts";
 import type { RuntimeCall } from "./network.ts";
 import type { Process } from "./process.ts";
@@ -32,6 +33,7 @@ export class Ownership {
   filesOf(containerId: string, ifname: string): string[] {
     return [...this.owners].flatMap(([path, owner]) => {
       if (owner.containerId !== containerId || !this.machine.disk.exists(path)) return [];
+      if (path.startsWith(ORPHANS_DIR)) return []; // they stay until a GC has detached them
       const scratch = `${CNI_DIR}/${containerId}`;
       if (path === scratch) return this.scratch(path, ifname);
       // What a writer that was killed has left goes with the container's last attachment.

@@ -16,8 +16,8 @@ import { type ContainerSetup, confOf, everyonesNetworks, isVfShared } from "./se
 
 /** Where the kubelet keeps it: launcher/device/kubelet.ts. */
 const CHECKPOINT = "/var/lib/kubelet/device-plugins/kubelet_internal_checkpoint";
-/** How often the runtime sends a DEL at the end, when nothing is wrong any more. */
-const LAST_DELS = 2;
+/** How often the runtime sends a DEL at the end, when nothing is wrong any more but confs that are refused. */
+const LAST_DELS = 21;
 
 export class Player {
   hasEnded = false;
@@ -123,7 +123,7 @@ export class Player {
         machine.mischief.push({ ...action });
         return;
       case "remove plugin":
-        machine.uninstall(action.type);
+        machine.uninstall(action.type, action.forMs);
         return;
       case "disk":
         machine.breakDisk(action.fault, action.forMs);
@@ -189,15 +189,22 @@ export class Player {
     machine.trace?.("nothing goes wrong from here on");
     machine.heal();
     invariants.filesAreWhole();
-    for (const container of runtime.containers) {
-      for (let tries = 1; tries <= LAST_DELS; tries++) {
-        const answer = await runtime.call("DEL", container);
-        if (answer?.exitCode === 0) break;
-        if (tries === LAST_DELS)
-          machine.violated("del-fails", `DEL ${container.id}: ${answer?.stdout.trim() ?? "killed"}`);
-      }
-    }
+    let isDeleted = true;
+    for (const container of runtime.containers) isDeleted = (await this.delete(container)) && isDeleted;
     for (const { netns } of runtime.containers) machine.removeNamespace(netns);
-    invariants.nothingAtAll();
+    await runtime.call("GC", this.container(0));
+    if (isDeleted) invariants.nothingAtAll();
+  }
+
+  /** Deletes a container; false if that does not succeed, however often it is tried. */
+  private async delete(container: Container): Promise<boolean> {
+    let said = "";
+    for (let tries = 0; tries < LAST_DELS; tries++) {
+      const answer = await this.runtime.call("DEL", container);
+      if (answer?.exitCode === 0) return true;
+      said = answer?.stdout.trim() ?? "killed";
+    }
+    this.machine.violated("del-fails", `DEL ${container.id}: ${said}`);
+    return false;
   }
 }

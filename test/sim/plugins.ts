@@ -69,6 +69,7 @@ async function refuse(run: Run): Promise<void> {
   await run.act("refuse the conf", () => {
     run.machine.hasRefused = true;
     run.machine.troubles.isLasting = true;
+    run.machine.troubles.node();
     throw new PluginError(7, "the conf is refused");
   });
 }

@@ -82,7 +82,8 @@ export class Lab {
   async reside(): Promise<Resident> {
     if (this.resident) return this.resident;
     const devices = "/var/run/k8s.cni.cncf.io/devinfo";
-    const rights = [`state ${this.cniDir}`, `state ${devices}`, `read ${this.dir}`];
+    const logs = ["plexus.log", "log/plexus.log"].map((name) => `log ${join(this.dir, name)}`);
+    const rights = [`state ${this.cniDir}`, `state ${devices}`, `read ${this.dir}`, ...logs];
     this.resident = new Resident(join(this.dir, "resident"), rights);
     await this.resident.start();
     this.plexus = this.resident.shim;
