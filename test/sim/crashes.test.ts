@@ -12,7 +12,7 @@ test.concurrent.each(ALL_CRASHES)(
   async (crashes: Crashes) => {
     const found: string[] = [];
     const totals = await inThread(await script, { play: "crashes", crashes, limit: 5 }, (report) => {
-      if (report.is !== "violated") return;
+      if (report.is !== "violated") return undefined;
       for (const violation of report.violations) {
         if (!knownClass(violation))
           found.push(`${violation.kind}: ${violation.text}; ${JSON.stringify(report.history)}`);

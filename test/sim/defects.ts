@@ -8,8 +8,8 @@ export interface Defect {
   patches: Patch[];
   /** What finds it: histories by their seeds, from 1 on, or cutting off at every step. */
   by: "seeds" | Crashes;
-  /** Do violations that are known anyway count too? */
-  evenKnown?: boolean;
+  /** Violations, as `kind: text`, that show it although they are of a kind that is known anyway. */
+  shownBy?: RegExp;
 }
 
 const POWER_LOSS: Crashes = { mode: "one-shot", attach: "sequential", sequel: "power loss, DEL" };
@@ -34,7 +34,7 @@ export const DEFECTS: Defect[] = [
   },
   {
     what: "a directory that was made is not synced",
-    evenKnown: true,
+    shownBy: /, the state directory was lost/,
     patches: [
       { file: "launcher/host/disk.ts", from: "    await disk.syncDirectory(dirname(dir));\n", to: "" },
     ],
@@ -106,15 +106,45 @@ export const DEFECTS: Defect[] = [
       {
         file: DEL,
         from: "await state.removeCache(delegate.cacheFile)",
-        to: "await state.removeCache(`other-${delegate.cacheFile}`)",
+        to: "await state.removeCache('other-' + delegate.cacheFile)",
       },
     ],
     by: "seeds",
   },
   {
     what: "the scratch file goes although a delegate could not be deleted",
-    patches: [{ file: DEL, from: "  if (any && faults[0]) {", to: "  if (any && faults[99]) {" }],
+    patches: [
+      {
+        file: DEL,
+        from: "const fault = Fault.all(await undo(call, delegates, { isKnown: any }));",
+        to: "await undo(call, delegates, { isKnown: any }); const fault = Fault.all([]);",
+      },
+    ],
     by: "seeds",
+  },
+  {
+    what: "an attachment that cannot be deleted is forgotten, not kept as an orphan",
+    patches: [
+      {
+        file: DEL,
+        from: 'if (verdict === "orphan") await orphan(',
+        to: 'if (verdict === "retry") await orphan(',
+      },
+    ],
+    by: "seeds",
+    shownBy: /^left-after-del.*(address|link) /,
+  },
+  {
+    what: "an attachment that cannot be deleted is tried for ever",
+    patches: [
+      {
+        file: "launcher/attach/undeletable.ts",
+        from: 'if (tries >= TRIES[trouble]) return "orphan";',
+        to: 'if (tries >= TRIES[trouble] * 99) return "orphan";',
+      },
+    ],
+    by: "seeds",
+    shownBy: /^del-fails/,
   },
   {
     what: "a chain is deleted first plugin first",
@@ -150,12 +180,12 @@ export const DEFECTS: Defect[] = [
     by: "seeds",
   },
   {
-    what: "GC of the built-in plugin sriov takes the VFs of other networks' attachments too",
+    what: "GC of the built-in plugin sriov takes the VFs of containers that live",
     patches: [
       {
         file: "launcher/sriov/plugin.ts",
         from: "network === name && !valid.has",
-        to: "network !== name || !valid.has",
+        to: "network === name && valid.has",
       },
     ],
     by: "seeds",
@@ -165,8 +195,13 @@ export const DEFECTS: Defect[] = [
     patches: [
       {
         file: "launcher/sriov/allocation.ts",
-        from: "return this.host.create(this.path(allocation.address), `${JSON.stringify(allocation)}\n`);",
-        to: "return this.host.write(this.path(allocation.address), JSON.stringify(allocation)).then(() => true);",
+        from: "return this.host.create(",
+        to: "return overwrite(this.host, ",
+      },
+      {
+        file: "launcher/sriov/allocation.ts",
+        from: "export class Allocations {",
+        to: "const overwrite = (host, path, text) => host.write(path, text).then(() => true);\n\nexport class Allocations {",
       },
       {
         file: "launcher/sriov/take.ts",
@@ -175,7 +210,7 @@ export const DEFECTS: Defect[] = [
       },
     ],
     by: "seeds",
-    evenKnown: true,
+    shownBy: /^vf-shared/,
   },
   {
     what: "a VF keeps the VLAN of its last container",
@@ -193,8 +228,8 @@ export const DEFECTS: Defect[] = [
     patches: [
       {
         file: "launcher/sriov/restore.ts",
-        from: "  if (await call.host.exists(`${DEVICES_DIR}/${allocation.address}`)) await restoreDevice(call, allocation);\n",
-        to: "  await call.allocations.release(allocation);\n  await restoreDevice(call, allocation);\n",
+        from: "await restoreDevice(call, allocation);",
+        to: "{ await call.allocations.release(allocation); await restoreDevice(call, allocation); }",
       },
     ],
     by: "seeds",
@@ -206,17 +241,6 @@ export const DEFECTS: Defect[] = [
         file: "launcher/cluster/retry.ts",
         from: '{ kind: "unsent", next: "again later"',
         to: '{ kind: "unsent", next: "take"',
-      },
-    ],
-    by: "seeds",
-  },
-  {
-    what: "calls of one container run side by side in the resident process",
-    patches: [
-      {
-        file: "launcher/resident/admission.ts",
-        from: "await before?.catch(() => undefined);",
-        to: "void before;",
       },
     ],
     by: "seeds",

@@ -12,7 +12,7 @@ test(`${HISTORIES} histories, from seed ${FIRST_SEED} on`, async () => {
   const known = new Map<string, number>();
   const script = await bundle("histories");
   const totals = await playSeeds(script, { first: FIRST_SEED, count: HISTORIES, limit: 5 }, (report) => {
-    if (report.is !== "violated") return;
+    if (report.is !== "violated") return undefined;
     for (const violation of report.violations) {
       const { kind, text } = violation;
       const name = knownClass(violation)?.name;

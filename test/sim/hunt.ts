@@ -21,10 +21,12 @@ export async function hunt(defect: Defect, limit: number): Promise<Found | undef
       : { play: "crashes", crashes: defect.by, limit: 1 };
   let first: { seed: number; violation: Violation } | undefined;
   await inThread(script, order, (report) => {
-    if (report.is !== "violated") return;
-    const violation = report.violations.find((one) => defect.evenKnown || knownClass(one) === undefined);
-    const { seed } = report.history;
-    if (violation && (first === undefined || seed < first.seed)) first = { seed, violation };
+    if (report.is !== "violated") return undefined;
+    const shows = ({ kind, text }: Violation) => defect.shownBy?.test(`${kind}: ${text}`);
+    const violation = report.violations.find((one) => knownClass(one) === undefined || shows(one));
+    if (violation === undefined) return undefined;
+    first = { seed: report.history.seed, violation };
+    return "enough";
   });
   return first;
 }

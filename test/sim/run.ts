@@ -70,7 +70,7 @@ async function playMany(count: number): Promise<void> {
   const began = performance.now();
   const kinds = new Map<string, { times: number; seed: number; text: string }>();
   const totals = await playSeeds(script, { first: seed, count, limit: LIMIT }, (report) => {
-    if (report.is !== "violated") return;
+    if (report.is !== "violated") return undefined;
     const first = report.violations.find((violation) => knownClass(violation) === undefined);
     for (const violation of [first ?? report.violations[0]].flatMap((one) => one ?? [])) {
       const known = knownClass(violation);

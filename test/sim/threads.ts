@@ -10,14 +10,22 @@ export interface Totals {
   events: number;
 }
 
-/** Carries out an order in a thread. Rejects with what the thread throws. */
-export function inThread(script: string, order: Order, report: (report: Report) => void): Promise<Totals> {
+/**
+ * Carries out an order in a thread. Rejects with what the thread throws.
+ *
+ * @param report takes what the thread says; the word that it is enough ends it
+ */
+export function inThread(
+  script: string,
+  order: Order,
+  report: (report: Report) => "enough" | undefined,
+): Promise<Totals> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(script, { workerData: { wasm: WASM, order } });
     let totals: Totals = { histories: 0, calls: 0, events: 0 };
     worker.on("message", (message: Report) => {
       if (message.is === "done") totals = message;
-      else report(message);
+      else if (report(message) === "enough") void worker.terminate();
     });
     worker.on("error", reject);
     worker.on("exit", () => resolve(totals));
@@ -28,7 +36,7 @@ export function inThread(script: string, order: Order, report: (report: Report) 
 export async function playSeeds(
   script: string,
   { first, count, limit }: { first: number; count: number; limit: number },
-  report: (report: Report) => void,
+  report: (report: Report) => undefined,
 ): Promise<Totals> {
   const threads = Math.min(availableParallelism(), count);
   const shares = Array.from({ length: threads }, (_, thread) => {
