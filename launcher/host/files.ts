@@ -1,9 +1,13 @@
 // Small files on a disk: read, and written whole or not at all.
-import { basename, dirname } from "node:path";
-import { type Disk, makeDirectories } from "./disk.ts";
+import { dirname } from "node:path";
+import { type Disk, makeDirectories, type ProcessName } from "./disk.ts";
 import type { Host } from "./host.ts";
 
-type Files = Omit<Host, "prepare" | "execute" | "grpc" | "rotate">;
+type Files = Omit<Host, "prepare" | "execute" | "configure" | "showLink" | "moveRdma" | "grpc" | "rotate">;
+
+/** How a file is called until it is whole: by its writer, so that anyone can tell when that is gone. The shim has the same. */
+const TEMPORARY = /^\.plexus-(\d+-\d+)-\d+\.tmp$/;
+let written = 0;
 
 /** The part of the Host port that a file system is enough for. */
 export function filesOn(disk: Disk): Files {
@@ -46,7 +50,20 @@ export function filesOn(disk: Disk): Files {
     },
     readlink: (path) => disk.target(path).catch(unlessMissing(undefined)),
     set: (path, value) => writeInto(disk, disk.open(path, "existing"), value), // never made: sysfs is the kernel's
-    remove: (path) => disk.unlink(path).catch(unlessMissing(undefined)),
+
+    async remove(path) {
+      await disk.unlink(path).catch((error: unknown) => {
+        if (!["ENOENT", "ENOTDIR"].includes(codeOf(error) ?? "")) throw error;
+      });
+    },
+
+    async clearTemporaries(dir) {
+      for (const name of await disk.list(dir).catch(unlessMissing([]))) {
+        const writer = TEMPORARY.exec(name)?.[1] as ProcessName | undefined;
+        if (writer === undefined || (await disk.isRunning(writer))) continue;
+        await disk.unlink(`${dir}/${name}`).catch(unlessMissing(undefined));
+      }
+    },
   };
 }
 
@@ -61,7 +78,7 @@ async function writeWhole(
   place: (temporary: string) => Promise<void>,
 ): Promise<void> {
   const dir = dirname(path);
-  const temporary = `${dir}/.${basename(path)}.${process.pid}`;
+  const temporary = `${dir}/.plexus-${await disk.process()}-${++written}.tmp`;
   const file = await disk.open(temporary, "create").catch(async (error: unknown) => {
     if (!isMissing(error)) throw error;
     await makeDirectories(disk, dir, 0o700);

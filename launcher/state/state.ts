@@ -49,17 +49,11 @@ export class State {
     });
   }
 
-  /** Removes a container's scratch file, with what writers that were killed have left of it. */
+  /** Removes a container's scratch file, and what writers that were killed have left unfinished. */
   async removeScratch(containerId: string): Promise<void> {
     await this.host.remove(this.scratchPath(containerId));
-    await this.removeTemporaries(this.cniDir, (name) => name.startsWith(`.${containerId}.`));
-    await this.removeTemporaries(this.resultsDir, (name) => name.includes(`-${containerId}-`));
-  }
-
-  private async removeTemporaries(dir: string, belongs: (name: string) => boolean): Promise<void> {
-    for (const name of await this.host.list(dir)) {
-      if (isTemporary(name) && belongs(name)) await this.host.remove(`${dir}/${name}`);
-    }
+    await this.host.clearTemporaries(this.cniDir);
+    await this.host.clearTemporaries(this.resultsDir);
   }
 
   writeCache(name: string, text: string): Promise<void> {

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import {
+  encode,
   type Frame,
   FrameReader,
   FromShim,
@@ -18,6 +19,13 @@ import {
 export interface Outcome {
   exitCode: number | null;
   signal: string | null;
+  stdout: string;
+  stderr: string;
+}
+
+interface Ended {
+  outcome: number;
+  value: number;
   stdout: string;
   stderr: string;
 }
@@ -59,18 +67,20 @@ export class Call {
   /** What came of an execution; or why it is refused. */
   async execute(
     path: string,
-    {
-      args = [] as string[],
-      env = [] as string[],
-      netns = "",
-      timeout = 0,
-      limit = 1 << 20,
-      stdin = "",
-    } = {},
-  ): Promise<{ outcome: number; value: number; stdout: string; stderr: string } | string> {
-    const given = [path, args, env, netns, timeout, limit, Buffer.from(stdin)];
-    const { type, fields } = await this.ask(ToShim.execute, ...given);
-    if (type === FromShim.refused) return fields.text();
+    { env = [] as string[], timeout = 0, limit = 1 << 20, stdin = "{}" } = {},
+  ): Promise<Ended | string> {
+    return this.ended(ToShim.execute, path, env, timeout, limit, Buffer.from(stdin));
+  }
+
+  /** What came of network requests, each as its words; or why they are refused. */
+  configure(netns: string, requests: string[][], family = 0): Promise<Ended | string> {
+    return this.ended(ToShim.configure, netns, family, encode(...requests));
+  }
+
+  /** What came of a request that executes something; or why it is refused. */
+  async ended(type: number, ...parts: Part[]): Promise<Ended | string> {
+    const { type: answer, fields } = await this.ask(type, ...parts);
+    if (answer === FromShim.refused) return fields.text();
     const [outcome, value] = [fields.u32(), fields.u32()];
     return { outcome, value, stdout: fields.text(), stderr: fields.text() };
   }
