@@ -74,7 +74,9 @@ static void accept_call(Asked *asked) {
 
 static void fall_back(Asked *asked) {
   const Field *why = &asked->fields[0];
-  leave(asked->call, "%.*s", (int)why->count, (const char *)why->bytes);
+  char *text = must(strndup((const char *)why->bytes, why->count));
+  leave(asked->call, "%s%s", text, strlen(text) < why->count ? " ..." : ""); // what follows a NUL
+  free(text);
 }
 
 static void answer(Asked *asked) {

@@ -127,7 +127,7 @@ static bool is_left_over(const char *name) {
   unsigned number = *end == '-' ? (unsigned)strtoul(end + 1, &end, 10) : 0;
   char same[80];
   snprintf(same, sizeof same, TEMPORARY, pid, start, number);
-  if (strcmp(name, same) != 0) return false;
+  if (pid <= 0 || strcmp(name, same) != 0) return false;
   unsigned long long found;
   int error = start_of(pid, &found);
   return error == ENOENT || error == ESRCH || (error == 0 && found != start);

@@ -208,17 +208,39 @@ export class Place {
     stdin = "{}",
     env: Record<string, string> = {},
   ): { pid: number; outcome: Promise<Outcome> } {
-    const given = { PATH: process.env.PATH ?? "", CNI_COMMAND: verb, CNI_PATH: this.plugins, ...env };
-    const child = spawn(this.shim, { env: given });
-    child.stdin.on("error", () => undefined);
+    const { child, outcome } = this.launch([this.shim], verb, env);
     child.stdin.end(stdin);
+    return { pid: child.pid ?? 0, outcome };
+  }
+
+  /** Executes a command that executes the shim, for an ADD. */
+  runBy(command: string[]): Promise<Outcome> {
+    const { child, outcome } = this.launch(command, "ADD", {});
+    child.stdin.end("{}");
+    return outcome;
+  }
+
+  /** Executes the shim for an ADD, and installs another one in its place before it has read its conf. */
+  runReplaced(alsoDone: () => void = () => undefined): Promise<Outcome> {
+    const { child, outcome } = this.launch([this.shim], "ADD", {});
+    fs.copyFileSync(this.shim, `${this.shim}.new`);
+    fs.renameSync(`${this.shim}.new`, this.shim);
+    alsoDone();
+    child.stdin.end("{}"); // it reads that first
+    return outcome;
+  }
+
+  private launch([command = "", ...args]: string[], verb: string, env: Record<string, string>) {
+    const given = { PATH: process.env.PATH ?? "", CNI_COMMAND: verb, CNI_PATH: this.plugins, ...env };
+    const child = spawn(command, args, { env: given });
+    child.stdin.on("error", () => undefined);
     const ended = new Promise<[number | null, string | null]>((resolve) =>
       child.on("close", (code, signal) => resolve([code, signal])),
     );
     const outcome = Promise.all([ended, text(child.stdout), text(child.stderr)]).then(
       ([[exitCode, signal], stdout, stderr]) => ({ exitCode, signal, stdout, stderr }),
     );
-    return { pid: child.pid ?? 0, outcome };
+    return { child, outcome };
   }
 
   async remove(): Promise<void> {
