@@ -214,8 +214,8 @@ export class Place {
   }
 
   /** Executes a command that executes the shim, for an ADD. */
-  runBy(command: string[]): Promise<Outcome> {
-    const { child, outcome } = this.launch(command, "ADD", {});
+  runBy(command: string[], env: Record<string, string> = {}): Promise<Outcome> {
+    const { child, outcome } = this.launch(command, "ADD", env);
     child.stdin.end("{}");
     return outcome;
   }
