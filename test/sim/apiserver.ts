@@ -28,7 +28,7 @@ export interface Response {
   body: string;
 }
 
-export const COLLECTIONS = {
+const COLLECTIONS = {
   pods: { apiVersion: "v1", kind: "Pod" },
   "network-attachment-definitions": {
     apiVersion: "k8s.cni.cncf.io/v1",

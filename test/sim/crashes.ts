@@ -12,7 +12,7 @@ const NETWORKS: Setup["networks"] = [
 const LOSSES = 8;
 
 /** What follows a first ADD that was cut off. */
-export type Sequel = "DEL, DEL" | "ADD, DEL" | "power loss, DEL";
+type Sequel = "DEL, DEL" | "ADD, DEL" | "power loss, DEL";
 
 export interface Crashes {
   mode: Setup["mode"];

@@ -22,7 +22,7 @@ export type Action =
   | { do: "delete NAD"; network: number };
 
 /** An action, and how long after the one before it begins, in milliseconds. */
-export type Step = { waitMs: number } & Action;
+type Step = { waitMs: number } & Action;
 
 export interface History {
   /** Decides how long everything takes, and what of a fault is met. */

@@ -13,7 +13,7 @@ import {
 import type { Timeline } from "./timeline.ts";
 
 const NETWORKS = "k8s.v1.cni.cncf.io/networks";
-export const NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status";
+const NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status";
 
 const RESOURCE_NAME = "k8s.v1.cni.cncf.io/resourceName";
 const RESOURCE = "example.com/vf";

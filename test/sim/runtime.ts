@@ -16,7 +16,7 @@ export interface Ending {
 }
 
 /** What the runtime knows of a container: what its last ADD or DEL has answered. */
-export type Known = "nothing" | "attached" | "unsure" | "detached";
+type Known = "nothing" | "attached" | "unsure" | "detached";
 
 export interface Container extends ContainerSetup {
   known: Known;
@@ -26,7 +26,7 @@ export interface Container extends ContainerSetup {
 const PATIENCE_MS = 240_000;
 
 /** Is told of calls. */
-export interface Observer {
+interface Observer {
   began(call: RuntimeCall, container: Container): void;
   answered(call: RuntimeCall, container: Container, answer: Answer): void;
   /** The runtime has waited in vain. */

@@ -7,7 +7,7 @@ import { NICS, type Nic } from "./nics.ts";
  * What kind of network: one plugin, or a chain of plugins; VFs, in the container or behind a
  * driver for user space; with a plugin that refuses its conf, for ADD and DEL alike.
  */
-export const KINDS = ["bridge", "macvlan", "chain", "vf", "dpdk", "refused", "refused chain"] as const;
+const KINDS = ["bridge", "macvlan", "chain", "vf", "dpdk", "refused", "refused chain"] as const;
 export type Kind = (typeof KINDS)[number];
 
 export interface NetworkSetup {
