@@ -8,6 +8,7 @@ import { parametersOf, variablesOf } from "./cni/parameters.ts";
 import { Core, type Settings } from "./core/index.ts";
 import { wasm } from "./core/wasm.ts";
 import { Code, Fault } from "./fault.ts";
+import { DELEGATE_VARIABLE } from "./host/host.ts";
 import { localHost, parallelHost } from "./host/local.ts";
 import { STATE_DIR } from "./paths.ts";
 import { readConf } from "./sriov/conf.ts";
@@ -37,6 +38,8 @@ export function startResident(
 
 /** Carries out the call that this process was executed for. Never throws: a failure is an answer too. */
 export async function runPlugin(env: NodeJS.ProcessEnv): Promise<Answer> {
+  const { CNI_COMMAND: verb, [DELEGATE_VARIABLE]: delegate } = env;
+  if (delegate !== undefined) return answerToItself(delegate, verb);
   try {
     const core = new Core(wasm());
     const stdin = readStdin();
@@ -45,6 +48,20 @@ export async function runPlugin(env: NodeJS.ProcessEnv): Promise<Answer> {
   } catch (error) {
     return failed(error, undefined);
   }
+}
+
+/**
+ * Answers a call that Plexus itself has made, because a conf leads back to it: each call would make another one, without
+ * end. There is never an attachment to undo.
+ *
+ * @param delegate the path of the plugin that Plexus has executed: itself, or one that has executed Plexus
+ */
+function answerToItself(delegate: string, verb: string | undefined): Answer {
+  if (verb === "DEL" || verb === "GC") return { exitCode: 0, stdout: "" };
+  const why = `a conf leads back to Plexus: Plexus has executed ${delegate}, which is, or executes, Plexus`;
+  const remedy =
+    "correct the `type` of that conf or NetworkAttachmentDefinition, or `clusterNetwork` if it names Plexus's own conf";
+  return failed(new Fault(Code.invalidNetworkConfig, `${why}; ${remedy}`), undefined);
 }
 
 /** Carries out the call of a binary that was executed as the plugin `sriov`. */

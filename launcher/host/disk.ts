@@ -17,6 +17,9 @@ export interface FileStatus {
  */
 export type OpenMode = "create" | "append" | "existing";
 
+/** The name of a process among all that run between two boots: its PID, and when it has started, in ticks since the boot. */
+export type ProcessName = `${number}-${number}`;
+
 /** Each method rejects with an error that has the `code` of the system's, such as ENOENT. */
 export interface Disk {
   read(path: string): Promise<string>;
@@ -37,6 +40,10 @@ export interface Disk {
   makeDirectory(dir: string, mode: number): Promise<void>;
   /** Resolves when the names in the directory survive a loss of power. */
   syncDirectory(dir: string): Promise<void>;
+  /** The name of the process that makes these calls. */
+  process(): Promise<ProcessName>;
+  /** Does the process still run? So far as it can be told. */
+  isRunning(process: ProcessName): Promise<boolean>;
 }
 
 const FLAGS: Record<OpenMode, number> = {
@@ -78,7 +85,24 @@ export const machineDisk: Disk = {
       fs.closeSync(directory);
     }
   },
+
+  process: async () => `${process.pid}-${startOf(process.pid)}`,
+
+  async isRunning(name) {
+    const [pid = 0, start] = name.split("-").map(Number);
+    try {
+      return startOf(pid) === start;
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code !== "ENOENT";
+    }
+  },
 };
+
+/** Reads when a process has started. Source: proc_pid_stat(5), field 22; the second may have spaces and parentheses in it. */
+function startOf(pid: number): number {
+  const stat = fs.readFileSync(`/proc/${pid}/stat`, "latin1");
+  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
+}
 
 /** Makes a directory and its parents, all of which survive a loss of power. (Node's own `recursive` never ends where a parent can have none, as in /proc.) */
 export async function makeDirectories(disk: Disk, dir: string, mode: number): Promise<void> {

@@ -4,7 +4,14 @@ import { Code, Fault } from "../fault.ts";
 import { machineDisk } from "./disk.ts";
 import { endedBy, saidTooMuch, tookTooLong } from "./endings.ts";
 import { filesOn } from "./files.ts";
-import { type ExecuteOptions, type Execution, MAX_OUTPUT, SYSTEM_DIRS } from "./host.ts";
+import { DELEGATE_VARIABLE, type ExecuteOptions, type Execution, MAX_OUTPUT, SYSTEM_DIRS } from "./host.ts";
+
+/** A command of the system, which unlike a plugin has arguments, and may run in a network namespace. */
+export interface CommandOptions extends ExecuteOptions {
+  args: readonly string[];
+  /** The path of the network namespace; "" for this machine's own. */
+  netns: string;
+}
 
 /** Loading it takes 3 ms, which a pod's ADD has while it waits for the API server. */
 export function childProcess(): typeof import("node:child_process") {
@@ -15,7 +22,7 @@ export function childProcess(): typeof import("node:child_process") {
  * Synchronously: there is nothing to do meanwhile, and not setting up streams saves 1.5 ms a plugin. With a time limit the
  * plugin leads a process group of its own, so that the limit ends it with all that it started.
  */
-export async function execute(path: string, options: ExecuteOptions): Promise<Execution> {
+export async function execute(path: string, options: ExecuteOptions | CommandOptions): Promise<Execution> {
   const [command, args, more] = await commandOf(path, options);
   const ended = childProcess().spawnSync(command, args, {
     ...more,
@@ -34,7 +41,10 @@ export async function execute(path: string, options: ExecuteOptions): Promise<Ex
 }
 
 /** While others are executed. */
-export async function executeBeside(path: string, options: ExecuteOptions): Promise<Execution> {
+export async function executeBeside(
+  path: string,
+  options: ExecuteOptions | CommandOptions,
+): Promise<Execution> {
   const [command, args, more] = await commandOf(path, options);
   return new Promise((resolve, reject) => {
     const { timeout: _, ...spawned } = more;
@@ -74,11 +84,16 @@ export async function executeBeside(path: string, options: ExecuteOptions): Prom
   });
 }
 
-async function commandOf(path: string, options: ExecuteOptions) {
-  const { args = [], netns, env, timeout } = options;
-  const [command, all] = netns === undefined ? [path, args] : await entering(netns, path, options);
+async function commandOf(path: string, options: ExecuteOptions | CommandOptions) {
+  const { timeout } = options;
+  const { args, netns } = "args" in options ? options : PLUGIN;
+  const [command, all] = netns === "" ? [path, args] : await entering(netns, path, args);
+  const env = { ...options.env, [DELEGATE_VARIABLE]: path };
   return [command, all, { env, ...(timeout > 0 ? { timeout, detached: true } : {}) }] as const;
 }
+
+/** A plugin has no arguments, and runs where its caller does. */
+const PLUGIN = { args: [], netns: "" };
 
 interface End {
   status: number | null;
@@ -101,8 +116,8 @@ function notExecuted(path: string, error: Error): Fault {
 async function entering(
   netns: string,
   path: string,
-  { args = [] }: ExecuteOptions,
-): Promise<[string, string[]]> {
+  args: readonly string[],
+): Promise<[string, readonly string[]]> {
   const nsenter = await filesOn(machineDisk).find("nsenter", SYSTEM_DIRS);
   if (nsenter !== undefined) return [nsenter, [`--net=${netns}`, path, ...args]];
   throw new Fault(

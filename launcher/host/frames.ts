@@ -1,6 +1,7 @@
 // The frames between the shim and the resident process, as bytes. docs/protocol.md says what they mean.
+import { Code, Fault } from "../fault.ts";
 
-export const PROTOCOL = 2;
+export const PROTOCOL = 3;
 /** Bytes of a frame without its length. */
 export const MAX_FRAME = 16 << 20;
 
@@ -24,6 +25,10 @@ export const ToShim = {
   say: 29,
   create: 30,
   append: 31,
+  configure: 32,
+  show: 33,
+  rdma: 34,
+  clear: 35,
 } as const;
 
 /** A field: a u32, a string or bytes, a list of strings. */
@@ -35,14 +40,22 @@ export interface Frame {
   fields: Fields;
 }
 
-/** Makes the bytes of a frame. */
+/** Makes the bytes of a frame. Throws if a string has a NUL in it, which no string of the protocol may have. */
 export function frame(type: number, id: number, ...parts: Part[]): Buffer {
+  const fields = encode(...parts);
+  const head = Buffer.allocUnsafe(9);
+  head.writeUInt32LE(fields.length + 5, 0);
+  head.writeUInt8(type, 4);
+  head.writeUInt32LE(id, 5);
+  return Buffer.concat([head, fields]);
+}
+
+/** Makes the bytes of fields. Throws as `frame` does. */
+export function encode(...parts: Part[]): Buffer {
   const flat = parts.flatMap((part) => (isList(part) ? [part.length, ...part] : [part]));
-  const size = flat.reduce<number>((sum, part) => sum + sizeOf(part), 9);
+  const size = flat.reduce<number>((sum, part) => sum + sizeOf(part), 0);
   const bytes = Buffer.allocUnsafe(size);
-  bytes.writeUInt32LE(size - 4, 0);
-  bytes.writeUInt8(type, 4);
-  let at = bytes.writeUInt32LE(id, 5);
+  let at = 0;
   for (const part of flat) {
     if (typeof part === "number") {
       at = bytes.writeUInt32LE(part, at);
@@ -61,6 +74,12 @@ function isList(part: Part): part is readonly string[] {
 
 function sizeOf(part: number | string | Uint8Array): number {
   if (typeof part === "number") return 4;
+  if (typeof part === "string" && part.includes("\0")) {
+    throw new Fault(
+      Code.internal,
+      `${JSON.stringify(part)} has a NUL in it, and cannot be given to the shim`,
+    );
+  }
   return 4 + (typeof part === "string" ? Buffer.byteLength(part) : part.length);
 }
 

@@ -1,12 +1,18 @@
-// What Plexus does to the machine it serves: execute plugins, keep small files. Every verb is written against this,
-// so that the same code runs where the runtime called it, elsewhere for it, and in the simulator.
+// What Plexus does to the machine it serves: execute plugins, configure networks, keep small files. Every verb is written
+// against this, so that the same code runs where the runtime called it, elsewhere for it, and in the simulator.
 import { Code, Fault } from "../fault.ts";
+import type { Link, NetworkBatch } from "./network.ts";
+
+export type { Link, NetworkRequest, VfChange } from "./network.ts";
 
 /** Where the system's own commands are: a runtime's PATH may lack some of these. */
 export const SYSTEM_DIRS = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
 /** Bytes that an execution may print on stdout and stderr together. The largest results in use have a few kilobytes. */
 export const MAX_OUTPUT = 4 << 20;
+
+/** The variable in which all that Plexus executes finds the path of the delegate: launcher/shim/jobs.c has the same. */
+export const DELEGATE_VARIABLE = "PLEXUS_DELEGATE";
 
 export interface Execution {
   exitCode: number;
@@ -15,9 +21,6 @@ export interface Execution {
 }
 
 export interface ExecuteOptions {
-  args?: string[];
-  /** The path of the network namespace to run in; this machine's own unless given. */
-  netns?: string;
   env: Record<string, string>;
   stdin: string;
   /** Milliseconds after which the process and its children are killed; 0 for never. */
@@ -42,13 +45,31 @@ export class LeftToNode extends Fault {
 export interface Host {
   /** Makes the first execution quick: for a moment when there is nothing else to do. */
   prepare(): void;
-  /** The path of the executable file `name` in the first of `dirs` that has it. */
+  /** The path of the executable file `name` in the first of `dirs` that has it. `ip` and `rdma` are in SYSTEM_DIRS. */
   find(name: string, dirs: string[]): Promise<string | undefined>;
   /**
-   * Runs an executable. Rejects with a Fault if it cannot be run, prints too much or bytes that are not UTF-8, or takes too
-   * long.
+   * Runs a plugin, which finds in PLEXUS_DELEGATE that Plexus has executed it. Rejects with a Fault if it cannot be run,
+   * prints too much or bytes that are not UTF-8, or takes too long.
    */
   execute(path: string, options: ExecuteOptions): Promise<Execution>;
+  /**
+   * Changes links, VFs, addresses and routes, one after the other; nothing for no requests. The first that fails ends it:
+   * those before it stay done. Rejects with a Fault that has that request and the kernel's words.
+   */
+  configure(batch: NetworkBatch): Promise<void>;
+  /**
+   * Reads the link of a name with its addresses and VFs.
+   *
+   * @param netns the path of its network namespace; the node's own unless given
+   */
+  showLink(name: string, netns?: string): Promise<Link>;
+  /**
+   * Moves an RDMA device into another network namespace.
+   *
+   * @param to the path of a network namespace; "" for the node's own
+   * @param netns the path of the one that it is in; the node's own unless given
+   */
+  moveRdma(name: string, to: string, netns?: string): Promise<void>;
   /** A file's text, or undefined if there is no file. */
   read(path: string): Promise<string | undefined>;
   /** The names in a directory, sorted; none if it is not there. */
@@ -59,7 +80,7 @@ export interface Host {
   size(path: string): Promise<number>;
   /**
    * Writes a file of mode 0600, whole or not at all; with its directory (0700) if that is missing. It survives a loss of
-   * power once this has resolved. Until it is whole its name starts with a dot.
+   * power once this has resolved. Until it is whole its name starts with a dot: `clearTemporaries`.
    */
   write(path: string, text: string): Promise<void>;
   /** The same, if there is no such file yet: false, and nothing is changed, if there is one. */
@@ -72,8 +93,10 @@ export interface Host {
   readlink(path: string): Promise<string | undefined>;
   /** Writes a value into a file of sysfs. */
   set(path: string, value: string): Promise<void>;
-  /** Removes a file; one that is not there is not an error. */
+  /** Removes a file; one that is not there is not an error, a directory is. */
   remove(path: string): Promise<void>;
+  /** Removes the files in a directory that their writers, killed or without power, have left unfinished. */
+  clearTemporaries(dir: string): Promise<void>;
   /**
    * Calls a method without arguments of a gRPC server on a unix socket of this machine: its answer, undecoded. Waits for a
    * server that is restarting or busy.

@@ -4,9 +4,13 @@ import { machineDisk } from "./disk.ts";
 import { childProcess, execute, executeBeside } from "./execute.ts";
 import { filesOn } from "./files.ts";
 import type { Host } from "./host.ts";
+import { networkBy } from "./iproute.ts";
+
+const files = filesOn(machineDisk);
 
 export const localHost: Host = {
-  ...filesOn(machineDisk),
+  ...files,
+  ...networkBy({ find: files.find, execute }),
   prepare: childProcess,
   execute,
   rotate: async (path, options) => (await import("./rotate.ts")).rotate(path, options), // it loads zlib
@@ -14,4 +18,8 @@ export const localHost: Host = {
 };
 
 /** The same, with delegates that are executed beside each other. */
-export const parallelHost: Host = { ...localHost, execute: executeBeside };
+export const parallelHost: Host = {
+  ...localHost,
+  ...networkBy({ find: files.find, execute: executeBeside }),
+  execute: executeBeside,
+};

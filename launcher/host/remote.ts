@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { Code, Fault } from "../fault.ts";
 import { endedBy, saidTooMuch, tookTooLong } from "./endings.ts";
 import {
+  encode,
   type Fields,
   type Frame,
   FrameReader,
@@ -14,14 +15,18 @@ import {
   ToShim,
 } from "./frames.ts";
 import { type ExecuteOptions, type Execution, type Host, LeftToNode, MAX_OUTPUT } from "./host.ts";
+import { linkIn, requireConfigured, requireMoved } from "./iproute.ts";
+import { wordsOf } from "./network.ts";
 
 /** The largest file that is read here: a conf or a device checkpoint. */
 const MAX_FILE = 8 << 20;
 const [ENOENT, EEXIST, ENOTDIR, EISDIR] = [2, 17, 20, 21];
 const DIRECTORY = 2;
+/** The variables of the CNI spec, section 2 "Parameters": the shim sets no others for a plugin. */
+const VARIABLES = ["CNI_COMMAND", "CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_ARGS", "CNI_PATH"];
 const ALREADY_ENDED = "the runtime's call has ended before it was answered";
 
-/** The environment and stdin that the runtime gave to the shim. */
+/** The CNI_* variables and the stdin that the runtime gave to the shim. */
 export interface Received {
   env: Record<string, string>;
   stdin: Buffer;
@@ -77,7 +82,7 @@ export class Shim {
 
   /** Writes to the shim's stderr, which the runtime keeps. */
   say(text: string): void {
-    if (!this.socket.destroyed) this.socket.write(frame(ToShim.say, 0, text));
+    if (!this.socket.destroyed) this.socket.write(frame(ToShim.say, 0, Buffer.from(text)));
   }
 
   answer(exitCode: number, stdout: string): void {
@@ -86,7 +91,7 @@ export class Shim {
 
   /** Leaves the call to `plexus` beside the shim. */
   fallBack(why: string): void {
-    this.socket.end(frame(ToShim.fallBack, 0, why));
+    this.socket.end(frame(ToShim.fallBack, 0, Buffer.from(why)));
   }
 
   /** The host of the call. What it cannot do rejects with LeftToNode, and `refusal` says so. */
@@ -94,6 +99,17 @@ export class Shim {
     prepare: () => undefined,
     find: async (name, dirs) => (await this.file(ToShim.find, name, dirs)).text() || undefined,
     execute: (path, options) => this.execute(path, options),
+    configure: async (batch) => {
+      const { family = 0, netns, requests } = batch;
+      if (requests.length === 0) return;
+      const words = encode(...requests.map(wordsOf));
+      const ended = await this.ask(ToShim.configure, netns, family, words);
+      requireConfigured(batch, executionOf(ended, "ip"));
+    },
+    showLink: async (name, netns = "") =>
+      linkIn(executionOf(await this.ask(ToShim.show, netns, name), "ip"), name, netns),
+    moveRdma: async (name, to, netns = "") =>
+      requireMoved(executionOf(await this.ask(ToShim.rdma, netns, name, to), "rdma"), name, netns),
     read: async (path) => {
       const content = await this.file(ToShim.read, path, MAX_FILE).catch(unlessMissing);
       return content?.rest().toString();
@@ -118,6 +134,7 @@ export class Shim {
       (await this.file(ToShim.readlink, path).catch(unlessMissing))?.data().toString(),
     set: async (path, value) => void (await this.file(ToShim.set, path, Buffer.from(value))),
     remove: async (path) => void (await this.file(ToShim.remove, path)),
+    clearTemporaries: async (dir) => void (await this.file(ToShim.clear, dir)),
   };
 
   private take({ type, id, fields }: Frame, called: (received: Received) => void): void {
@@ -157,8 +174,9 @@ export class Shim {
         reject(new Fault(Code.tryAgainLater, ALREADY_ENDED));
         return;
       }
+      const bytes = frame(type, id, ...parts);
       this.waiting.set(id, { resolve, reject });
-      this.socket.write(frame(type, id, ...parts));
+      this.socket.write(bytes);
     });
   }
 
@@ -173,36 +191,34 @@ export class Shim {
     throw new Fault(Code.ioFailure, `${path}: ${answer.fields.text()}`);
   }
 
-  private async execute(path: string, options: ExecuteOptions): Promise<Execution> {
-    const { args = [], env, netns = "", stdin, timeout } = options;
-    const variables = Object.entries(env).flatMap(([key, value]) =>
-      key.startsWith("CNI_") ? [`${key}=${value}`] : [],
-    );
-    const fields = await this.ask(
-      ToShim.execute,
-      path,
-      args,
-      variables,
-      netns,
-      timeout,
-      MAX_OUTPUT,
-      Buffer.from(stdin),
-    );
-    const [outcome, value] = [fields.u32(), fields.u32()];
-    const [stdout, stderr] = [fields.data(), fields.text()];
-    switch (outcome) {
-      case 0:
-        if (!isUtf8(stdout)) throw new Fault(Code.decodeFailure, `${path} printed bytes that are not UTF-8`);
-        return { exitCode: value, stdout: stdout.toString(), stderr };
-      case 1:
-        throw endedBy(path, signalName(value), stderr);
-      case 2:
-        throw tookTooLong(path, timeout);
-      case 3:
-        throw saidTooMuch(path, MAX_OUTPUT);
-      default:
-        throw new Fault(Code.ioFailure, `${path} cannot be executed: ${errorName(value)}`);
-    }
+  private async execute(path: string, { env, stdin, timeout }: ExecuteOptions): Promise<Execution> {
+    const variables = VARIABLES.flatMap((name) => (env[name] === undefined ? [] : `${name}=${env[name]}`));
+    const asked = [path, variables, timeout, MAX_OUTPUT, Buffer.from(stdin)];
+    return executionOf(await this.ask(ToShim.execute, ...asked), path, timeout);
+  }
+}
+
+/**
+ * Reads how an execution ended.
+ *
+ * @param timeout its limit, in milliseconds; 0 if it was the shim's own
+ */
+function executionOf(fields: Fields, path: string, timeout = 0): Execution {
+  const [outcome, value] = [fields.u32(), fields.u32()];
+  const [stdout, stderr] = [fields.data(), fields.text()];
+  switch (outcome) {
+    case 0:
+      if (!isUtf8(stdout)) throw new Fault(Code.decodeFailure, `${path} printed bytes that are not UTF-8`);
+      return { exitCode: value, stdout: stdout.toString(), stderr };
+    case 1:
+      throw endedBy(path, signalName(value), stderr);
+    case 2:
+      if (timeout > 0) throw tookTooLong(path, timeout);
+      throw new Fault(Code.tryAgainLater, `${path} took longer than the shim waits for it, and was ended`);
+    case 3:
+      throw saidTooMuch(path, MAX_OUTPUT);
+    default:
+      throw new Fault(Code.ioFailure, `${path} cannot be executed: ${errorName(value)}`);
   }
 }
 

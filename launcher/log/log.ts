@@ -62,7 +62,7 @@ export class CallLog implements Log {
 
   write(level: Level, message: string): void {
     if (LEVELS.indexOf(level) > this.level) return;
-    const line = `${timestamp(new Date())} [${level}] ${message.replaceAll("\n", " ")}\n`;
+    const line = `${timestamp(new Date())} [${level}] ${visible(message)}\n`;
     if (this.settings.logToStderr) this.say(line);
     const written = this.file?.append(this.settings.logFile, line).catch((error: unknown) => {
       if (this.file === undefined) return; // it was told before
@@ -84,6 +84,13 @@ export class CallLog implements Log {
       // A closed stderr must not keep a pod from its network.
     }
   }
+}
+
+/** Makes one line of a message. Plugins, and so tenants, choose parts of it, and a terminal obeys control characters. */
+function visible(message: string): string {
+  return message
+    .replaceAll("\n", " ")
+    .replaceAll(/(?!\t)\p{Cc}/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }
 
 /** RFC 3339 with seconds and the local offset, as Go's time.RFC3339. */

@@ -10,14 +10,29 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/** An open directory, and a name in it. */
-typedef struct {
-  int dir;
-  char name[256];
-} Place;
+#include "devices.h"
+#include "frames.h"
+#include "plugins.h"
 
-/** Makes a directory and its parents. */
-static int make_directory(const char *path, mode_t mode) {
+int sync_directory(int dir) {
+  if (fsync(dir) == 0) return 0;
+  return errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP ? 0 : errno; // some file systems have no such thing
+}
+
+static int sync_parent(const char *path) {
+  char parent[4096];
+  size_t length = (size_t)(strrchr(path, '/') - path);
+  if (length >= sizeof parent) return ENAMETOOLONG;
+  memcpy(parent, path, length);
+  parent[length] = 0;
+  int dir = open(length == 0 ? "/" : parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (dir < 0) return errno;
+  int error = sync_directory(dir);
+  close(dir);
+  return error;
+}
+
+int make_directory(const char *path, mode_t mode) {
   char part[4096];
   size_t length = strlen(path);
   if (length >= sizeof part) return ENAMETOOLONG;
@@ -26,7 +41,8 @@ static int make_directory(const char *path, mode_t mode) {
     if (part[at] != '/' && part[at] != 0) continue;
     char before = part[at];
     part[at] = 0;
-    if (mkdir(part, mode) < 0 && errno != EEXIST) return errno;
+    int error = mkdir(part, mode) == 0 ? sync_parent(part) : errno == EEXIST ? 0 : errno;
+    if (error != 0) return error;
     part[at] = before;
   }
   return 0;
@@ -34,6 +50,18 @@ static int make_directory(const char *path, mode_t mode) {
 
 static int open_directory(int parent, const char *name) {
   return openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/** Opens a directory in another; makes it if need be. Returns a descriptor or -errno. */
+static int enter(int parent, const char *name, bool make) {
+  if (make && mkdirat(parent, name, 0700) == 0) {
+    int error = sync_directory(parent);
+    if (error != 0) return -error;
+  } else if (make && errno != EEXIST) {
+    return -errno;
+  }
+  int dir = open_directory(parent, name);
+  return dir < 0 ? -errno : dir;
 }
 
 /** Goes down from `base` to the last component of `below`, through directories only, never through a link. */
@@ -56,22 +84,15 @@ static int descend(const char *base, const char *below, bool make, Place *place)
       place->dir = dir;
       return 0;
     }
-    if (make && mkdirat(dir, place->name, 0700) < 0 && errno != EEXIST) {
-      int error = errno;
-      close(dir);
-      return error;
-    }
-    int next = open_directory(dir, place->name);
-    int error = errno;
+    int next = enter(dir, place->name, make);
     close(dir);
-    if (next < 0) return error;
+    if (next < 0) return -next;
     dir = next;
     below += length + 1;
   }
 }
 
-/** Finds `path` below one of `bases`; NOT_ALLOWED if it is below none. */
-static int find_place(const Paths *bases, const char *path, bool make, Place *place) {
+int find_place(const Words *bases, const char *path, bool make, Place *place) {
   for (char *const *base = bases->items; *base != NULL; base++) {
     size_t length = strlen(*base);
     if (length > 1 && strncmp(*base, path, length) == 0 && path[length] == '/')
@@ -80,13 +101,25 @@ static int find_place(const Paths *bases, const char *path, bool make, Place *pl
   return NOT_ALLOWED;
 }
 
-static int find_readable(const Rights *rights, const char *path, Place *place) {
-  int error = find_place(&rights->state, path, false, place);
-  return error == NOT_ALLOWED ? find_place(&rights->read, path, false, place) : error;
+int open_below(const Words *bases, const char *path) {
+  if (is_listed(bases, path, strlen(path))) {
+    int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return dir < 0 ? -errno : dir;
+  }
+  Place place;
+  int error = find_place(bases, path, false, &place);
+  if (error != 0) return -error;
+  int dir = open_directory(place.dir, place.name);
+  error = errno;
+  close(place.dir);
+  return dir < 0 ? -error : dir;
 }
 
-static bool is_readable_base(const Rights *rights, const char *path) {
-  return is_listed(&rights->state, path, strlen(path)) || is_listed(&rights->read, path, strlen(path));
+/** Is it the name of a conf? Other files beside confs, such as kubeconfigs, are not for the resident process. */
+static bool is_conf(const char *name) {
+  static const char *const ends[] = {".conf", ".conflist", ".json", NULL};
+  const char *dot = strrchr(name, '.');
+  return dot != NULL && is_one_of(dot, strlen(dot), ends);
 }
 
 /** Opens a file of sysfs, whose links must not lead out of it. Returns a descriptor or -errno. */
@@ -104,38 +137,57 @@ static int open_sysfs(const char *path, int flags) {
   return fd;
 }
 
-/** Opens a file or directory that may be read. Returns a descriptor or -errno. */
-static int open_readable(const Rights *rights, const char *path, int flags) {
-  if (is_sysfs_readable(path)) return open_sysfs(path, flags);
+/** Finds a file of the state, or a conf. */
+static int find_readable(const Rights *rights, const char *path, Place *place) {
+  int error = find_place(&rights->state, path, false, place);
+  return error == NOT_ALLOWED ? find_place(&rights->read, path, false, place) : error;
+}
+
+/** Opens a file that may be read. Returns a descriptor or -errno. */
+static int open_readable(const Rights *rights, const char *path) {
+  const int flags = O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC;
+  if (is_sysfs_readable(path)) return open_sysfs(path, O_RDONLY | O_NONBLOCK);
   Place place;
-  int error = find_readable(rights, path, &place);
+  int error = find_place(&rights->state, path, false, &place);
+  if (error == NOT_ALLOWED) {
+    error = find_place(&rights->read, path, false, &place);
+    if (error == 0 && !is_conf(place.name)) {
+      close(place.dir);
+      error = NOT_ALLOWED;
+    }
+  }
   if (error != 0) return -error;
-  int fd = openat(place.dir, place.name, flags | O_NOFOLLOW | O_CLOEXEC);
+  int fd = openat(place.dir, place.name, flags);
   error = errno;
   close(place.dir);
   return fd < 0 ? -error : fd;
 }
 
 int file_read(const Rights *rights, const char *path, uint32_t limit, Buffer *result) {
-  int fd = open_readable(rights, path, O_RDONLY | O_NONBLOCK);
+  int fd = open_readable(rights, path);
   if (fd < 0) return -fd;
   struct stat status;
   int error = fstat(fd, &status) < 0 ? errno : S_ISDIR(status.st_mode) ? EISDIR : 0;
   if (error == 0 && !S_ISREG(status.st_mode)) error = NOT_ALLOWED;
-  if (error == 0) error = buffer_read(result, fd, limit);
+  if (error == 0) error = buffer_read(result, fd, limit < MAX_FRAME ? limit : MAX_FRAME);
   close(fd);
   return error;
 }
 
+/** Opens a directory that may be listed. Returns a descriptor or -errno; `confs_only` says of which files it shows the names. */
+static int open_listable(const Rights *rights, const char *path, bool *confs_only) {
+  *confs_only = false;
+  if (is_sysfs_readable(path)) return open_sysfs(path, O_RDONLY | O_DIRECTORY);
+  int dir = open_below(&rights->state, path);
+  if (dir != -NOT_ALLOWED) return dir;
+  *confs_only = true;
+  return open_below(&rights->read, path);
+}
+
 int file_list(const Rights *rights, const char *path, Buffer *result) {
-  int fd;
-  if (is_readable_base(rights, path)) {
-    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return errno;
-  } else {
-    fd = open_readable(rights, path, O_RDONLY | O_DIRECTORY);
-    if (fd < 0) return -fd;
-  }
+  bool confs_only;
+  int fd = open_listable(rights, path, &confs_only);
+  if (fd < 0) return -fd;
   DIR *dir = fdopendir(fd);
   if (dir == NULL) {
     int error = errno;
@@ -147,6 +199,7 @@ int file_list(const Rights *rights, const char *path, Buffer *result) {
   struct dirent *entry;
   while (errno = 0, (entry = readdir(dir)) != NULL) {
     if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
+    if (confs_only && !is_conf(entry->d_name)) continue;
     put_string(&names, entry->d_name);
     count++;
   }
@@ -165,12 +218,22 @@ static void put_kind(Buffer *result, const struct stat *status) {
   put_u32(result, kib > UINT32_MAX ? UINT32_MAX : (uint32_t)kib);
 }
 
+/** May anybody see that it is there? Network namespaces, and the files that say that a network is ready. */
+static bool may_look_at(const Rights *rights, const char *path) {
+  static const char *const dirs[] = {"/run", "/var/run", "/etc/cni", NULL};
+  for (const char *const *dir = dirs; *dir != NULL; dir++) {
+    if (is_below(path, *dir)) return true;
+  }
+  size_t length = strlen(path);
+  return is_sysfs_readable(path) || is_listed(&rights->state, path, length) || is_listed(&rights->read, path, length);
+}
+
 int file_kind(const Rights *rights, const char *path, Buffer *result) {
   struct stat status = {0};
   int error = 0;
-  if (may_append(rights, path)) {
+  if (is_listed(&rights->log, path, strlen(path))) {
     error = lstat(path, &status) < 0 ? errno : 0;
-  } else if (is_sysfs_readable(path) || may_look_at(path) || is_readable_base(rights, path)) {
+  } else if (may_look_at(rights, path)) {
     error = stat(path, &status) < 0 ? errno : 0;
   } else {
     Place place;
@@ -189,71 +252,6 @@ int file_kind(const Rights *rights, const char *path, Buffer *result) {
   return error;
 }
 
-static int put_file(const Rights *rights, const char *path, const uint8_t *bytes, size_t count, bool is_new) {
-  Place place;
-  int error = find_place(&rights->state, path, true, &place);
-  if (error != 0) return error;
-  char temporary[300];
-  snprintf(temporary, sizeof temporary, ".%s.%ld", place.name, (long)getpid());
-  unlinkat(place.dir, temporary, 0);
-  int fd = openat(place.dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-  if (fd < 0) {
-    error = errno;
-    close(place.dir);
-    return error;
-  }
-  error = write_all(fd, bytes, count);
-  if (error == 0 && fdatasync(fd) < 0) error = errno;
-  if (close(fd) < 0 && error == 0) error = errno;
-  if (error == 0) {
-    int placed = is_new ? linkat(place.dir, temporary, place.dir, place.name, 0)
-                        : renameat(place.dir, temporary, place.dir, place.name);
-    if (placed < 0) error = errno;
-  }
-  if (error != 0 || is_new) unlinkat(place.dir, temporary, 0);
-  close(place.dir);
-  return error;
-}
-
-int file_write(const Rights *rights, const char *path, const uint8_t *bytes, size_t count) {
-  return put_file(rights, path, bytes, count, false);
-}
-
-int file_create(const Rights *rights, const char *path, const uint8_t *bytes, size_t count) {
-  return put_file(rights, path, bytes, count, true);
-}
-
-/** Opens a log file. It must not wait for a FIFO's reader. Returns a descriptor or -errno. */
-static int open_log(const char *path) {
-  int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
-  return fd < 0 ? -errno : fd;
-}
-
-static int make_parent(const char *path) {
-  char parent[4096];
-  size_t length = (size_t)(strrchr(path, '/') - path);
-  if (length >= sizeof parent) return ENAMETOOLONG;
-  memcpy(parent, path, length);
-  parent[length] = 0;
-  return make_directory(parent, 0755);
-}
-
-int file_append(const Rights *rights, const char *path, const uint8_t *bytes, size_t count) {
-  if (!may_append(rights, path)) return NOT_ALLOWED;
-  int fd = open_log(path);
-  if (fd == -ENOENT) {
-    int error = make_parent(path);
-    if (error != 0) return error;
-    fd = open_log(path);
-  }
-  if (fd < 0) return -fd;
-  struct stat status;
-  int error = fstat(fd, &status) < 0 ? errno : S_ISREG(status.st_mode) ? 0 : ENXIO; // as for a FIFO without a reader
-  if (error == 0) error = write_all(fd, bytes, count);
-  if (close(fd) < 0 && error == 0) error = errno;
-  return error;
-}
-
 int file_remove(const Rights *rights, const char *path) {
   Place place;
   int error = find_place(&rights->state, path, false, &place);
@@ -261,11 +259,11 @@ int file_remove(const Rights *rights, const char *path) {
     error = unlinkat(place.dir, place.name, 0) < 0 ? errno : 0;
     close(place.dir);
   }
-  return error == ENOENT || error == ENOTDIR || error == EISDIR ? 0 : error;
+  return error == ENOENT || error == ENOTDIR ? 0 : error;
 }
 
-int file_set(const char *path, const uint8_t *bytes, size_t count) {
-  if (!is_sysfs_writable(path)) return NOT_ALLOWED;
+int file_set(const Rights *rights, const char *path, const uint8_t *bytes, size_t count) {
+  if (!may_set(rights, path, bytes, count)) return NOT_ALLOWED;
   int fd = open_sysfs(path, O_WRONLY);
   if (fd < 0) return -fd;
   ssize_t written = write(fd, bytes, count); // sysfs takes a value in one piece

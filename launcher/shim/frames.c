@@ -1,5 +1,8 @@
 #include "frames.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 /** Type and ID: the frame without its fields. */
 #define MIN_FRAME 5u
 
@@ -14,18 +17,34 @@ static size_t start_frame(Outgoing *outgoing, enum FromShim type, uint32_t id) {
 
 static void end_frame(Outgoing *outgoing, size_t start) {
   size_t length = outgoing->bytes.length - start - 4;
-  if (length > MAX_FRAME) outgoing->too_large = true;
+  if (length > MAX_FRAME || outgoing->bytes.length > MAX_OUTGOING) outgoing->too_large = true;
   for (size_t index = 0; index < 4; index++) outgoing->bytes.data[start + index] = (uint8_t)(length >> (8 * index));
 }
 
+/** Picks the variables that are the parameters of a call. Only the list is new, not the strings. */
+static char **parameters_in(char *const *environment) {
+  static const char *const names[] = {"CNI_COMMAND=", "CNI_CONTAINERID=", "CNI_NETNS=",
+                                      "CNI_IFNAME=",  "CNI_ARGS=",        "CNI_PATH="};
+  char **found = must(calloc(list_length(environment) + 1, sizeof *found));
+  size_t count = 0;
+  for (; *environment != NULL; environment++) {
+    for (size_t index = 0; index < sizeof names / sizeof *names; index++) {
+      if (strncmp(*environment, names[index], strlen(names[index])) == 0) found[count++] = *environment;
+    }
+  }
+  return found;
+}
+
 void add_call(Outgoing *outgoing, const char *version, char *const *environment, const Buffer *input) {
+  char **parameters = parameters_in(environment);
   size_t start = start_frame(outgoing, CALL, 0);
   put_u32(&outgoing->bytes, PROTOCOL);
   put_string(&outgoing->bytes, version);
-  put_u32(&outgoing->bytes, (uint32_t)list_length(environment));
-  for (; *environment != NULL; environment++) put_string(&outgoing->bytes, *environment);
+  put_u32(&outgoing->bytes, (uint32_t)list_length(parameters));
+  for (char **each = parameters; *each != NULL; each++) put_string(&outgoing->bytes, *each);
   put_bytes(&outgoing->bytes, input->data, input->length);
   end_frame(outgoing, start);
+  free(parameters);
 }
 
 void add_executed(Outgoing *outgoing, uint32_t id, enum Outcome outcome, uint32_t value, const Buffer *output,

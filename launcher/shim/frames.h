@@ -4,9 +4,11 @@
 
 #include "buffer.h"
 
-#define PROTOCOL 2
+#define PROTOCOL 3
 /** Bytes of a frame without its length. */
 #define MAX_FRAME (16u << 20)
+/** Bytes that wait until the resident process reads them. */
+#define MAX_OUTGOING (4 * MAX_FRAME)
 
 /** The frames that the shim sends. */
 enum FromShim { CALL = 1, EXECUTED = 2, DONE = 3, REFUSED = 4 };
@@ -29,6 +31,10 @@ enum ToShim {
   SAY = 29,
   CREATE = 30,
   APPEND = 31,
+  CONFIGURE = 32,
+  SHOW = 33,
+  RDMA = 34,
+  CLEAR = 35,
 };
 
 /** How an execution ended. */
@@ -37,10 +43,11 @@ enum Outcome { EXITED = 0, SIGNALLED = 1, TIMED_OUT = 2, SAID_TOO_MUCH = 3, NOT_
 /** Frames that are still to be sent. */
 typedef struct {
   Buffer bytes;
-  /** Set if a frame got larger than MAX_FRAME. */
+  /** Set if a frame got larger than MAX_FRAME, or all of them larger than MAX_OUTGOING. */
   bool too_large;
 } Outgoing;
 
+/** Of the environment only the CNI_* variables of the spec go out, section 2 "Parameters". */
 void add_call(Outgoing *outgoing, const char *version, char *const *environment, const Buffer *input);
 /** `value` is an exit code, a signal or an errno, by the outcome. */
 void add_executed(Outgoing *outgoing, uint32_t id, enum Outcome outcome, uint32_t value, const Buffer *output,

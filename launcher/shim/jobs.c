@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -58,6 +59,7 @@ static void await(Job *job) {
   job->ended = true;
 }
 
+/** Ends a job with all that it has started; while it is not reaped, no other group can have its number. */
 static void kill_job(Job *job) {
   if (job->ended) return;
   kill(-job->pid, SIGKILL);
@@ -99,16 +101,18 @@ static bool open_pipes(Job *job, int ends[3]) {
 }
 
 /** Overlays this process's environment. Only the list is new, not the strings. */
-static char **overlaid(char *const *more) {
+static char **overlaid(char *const *more, char *delegate) {
   size_t own = list_length(environ);
   size_t count = list_length(more);
-  char **all = must(calloc(own + count + 1, sizeof *all));
+  char **all = must(calloc(own + count + 2, sizeof *all));
   size_t used = 0;
   for (size_t index = 0; index < count; index++) all[used++] = more[index];
+  all[used++] = delegate;
+  size_t set = used;
   for (size_t index = 0; index < own; index++) {
     size_t key = strcspn(environ[index], "=") + 1;
     bool is_set = false;
-    for (size_t other = 0; other < count; other++) is_set |= strncmp(environ[index], more[other], key) == 0;
+    for (size_t other = 0; other < set; other++) is_set |= strncmp(environ[index], all[other], key) == 0;
     if (!is_set) all[used++] = environ[index];
   }
   return all;
@@ -145,13 +149,16 @@ static Failure fork_job(Job *job, const Execution *execution, int netns, const i
   int told[2]; // closed by execve, else it says why there was none
   if (pipe2(told, O_CLOEXEC) < 0) return (Failure){"pipe2", execution->path, errno};
   char **arguments = with_path(execution);
-  char **environment = overlaid(execution->environment);
+  char *delegate;
+  if (asprintf(&delegate, DELEGATE_VARIABLE "=%s", execution->path) < 0) must(NULL);
+  char **environment = overlaid(execution->environment, delegate);
   Failure failure = {"fork", execution->path, 0};
   job->pid = fork();
   if (job->pid == 0) become(execution, arguments, environment, netns, ends, told[1]);
   if (job->pid < 0) failure.error = errno;
   free(arguments);
   free(environment);
+  free(delegate);
   close(told[1]);
   if (job->pid > 0) {
     setpgid(job->pid, job->pid); // the child does so too: whoever comes first
@@ -163,7 +170,8 @@ static Failure fork_job(Job *job, const Execution *execution, int netns, const i
 
 Failure jobs_start(const Execution *execution) {
   Job *job = must(calloc(1, sizeof *job));
-  *job = (Job){.id = execution->id, .in = -1, .out = -1, .err = -1, .max_output = execution->max_output};
+  *job = (Job){.id = execution->id, .in = -1, .out = -1, .err = -1,
+               .max_output = execution->max_output < MAX_JOB_OUTPUT ? execution->max_output : MAX_JOB_OUTPUT};
   job->deadline_ms = execution->timeout_ms == 0 ? 0 : now_ms() + execution->timeout_ms;
   buffer_add(&job->input, execution->input, execution->input_length);
 
@@ -236,7 +244,9 @@ void jobs_exchange(const struct pollfd *polled) {
 void jobs_reap(void) {
   for (size_t index = 0; index < job_count; index++) {
     Job *job = jobs[index];
-    if (!job->ended && waitpid(job->pid, &job->status, WNOHANG) == job->pid) job->ended = true;
+    siginfo_t info = {0};
+    if (job->ended || waitid(P_PID, (id_t)job->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0) continue;
+    if (info.si_pid == job->pid) kill_job(job); // its own end stands
   }
 }
 
@@ -259,7 +269,6 @@ void jobs_settle(Outgoing *outgoing) {
     if (job->outcome == EXITED && job->deadline_ms != 0 && time >= job->deadline_ms) {
       job->outcome = TIMED_OUT;
       kill_job(job);
-      kill(-job->pid, SIGKILL); // processes that it started and did not wait for
     }
     bool is_over = job->ended && ((job->out < 0 && job->err < 0) || job->outcome != EXITED);
     if (is_over) {

@@ -7,6 +7,9 @@
 #include "frames.h"
 
 #define MAX_JOBS 64
+#define MAX_JOB_OUTPUT (4u << 20)
+/** In it, all that is executed finds the path of the delegate: Plexus refuses to be one. launcher/host/host.ts has the same. */
+#define DELEGATE_VARIABLE "PLEXUS_DELEGATE"
 /** A job is polled for its stdin, its stdout and its stderr. */
 #define MAX_POLLED (3 * MAX_JOBS)
 
@@ -17,13 +20,13 @@ typedef struct {
   const char *path;
   /** Without the path; ends with NULL. */
   char *const *arguments;
-  /** Overlays this process's own; ends with NULL. */
+  /** Overlays this process's own, with the path as PLEXUS_DELEGATE; ends with NULL. */
   char *const *environment;
   /** The path of the network namespace to execute it in; empty for this process's own. */
   const char *netns;
   /** 0 for no limit. */
   uint32_t timeout_ms;
-  /** Bytes, for stdout and stderr each. */
+  /** Bytes, for stdout and stderr each; MAX_JOB_OUTPUT at most. */
   uint32_t max_output;
   const uint8_t *input;
   size_t input_length;
@@ -43,6 +46,7 @@ Failure jobs_start(const Execution *execution);
 nfds_t jobs_poll(struct pollfd *polled);
 /** Feeds and hears the jobs that are ready. `polled` is what `jobs_poll` filled in; no job was started since. */
 void jobs_exchange(const struct pollfd *polled);
+/** Reaps what has ended, and ends what that has started and left behind in its process group. */
 void jobs_reap(void);
 /** Ends the jobs that ran out of time, and reports all that are over with EXECUTED. */
 void jobs_settle(Outgoing *outgoing);

@@ -1,17 +1,36 @@
 #include "messages.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
+/** A path has at most 4096 bytes, a message at most two of them, and there may be no memory left. */
+#define MAX_MESSAGE 12288
+
+/** A terminal obeys control characters, and a log has one message a line. */
+static void print_visible(const uint8_t *text, size_t length, const char *kept) {
+  for (size_t index = 0; index < length; index++) {
+    uint8_t byte = text[index];
+    bool is_control = (byte < ' ' || byte == 0x7f) && (byte == 0 || strchr(kept, byte) == NULL);
+    if (is_control) fprintf(stderr, "\\x%02x", byte);
+    else putc(byte, stderr);
+  }
+}
+
 void complain(const char *format, ...) {
+  char message[MAX_MESSAGE];
   va_list values;
   va_start(values, format);
-  fputs("plexus-shim: ", stderr);
-  vfprintf(stderr, format, values);
-  fputc('\n', stderr);
+  vsnprintf(message, sizeof message, format, values);
   va_end(values);
+  fputs("plexus-shim: ", stderr);
+  print_visible((const uint8_t *)message, strlen(message), "");
+  putc('\n', stderr);
 }
+
+void say(const uint8_t *text, size_t length) { print_visible(text, length, "\n\t"); }
 
 /** A path need not be UTF-8, and JSON has to be: bytes outside of ASCII go as the code points of their numbers. */
 static void print_escaped(const char *text) {
@@ -23,13 +42,13 @@ static void print_escaped(const char *text) {
   }
 }
 
-void fail(const char *format, ...) {
-  char message[8192]; // a path has at most 4096 bytes, and there may be no memory left
+void fail_with(enum Code code, const char *format, ...) {
+  char message[MAX_MESSAGE];
   va_list values;
   va_start(values, format);
   vsnprintf(message, sizeof message, format, values);
   va_end(values);
-  fputs("{\"cniVersion\":\"0.1.0\",\"code\":5,\"msg\":\"plexus-shim: ", stdout);
+  printf("{\"cniVersion\":\"0.1.0\",\"code\":%d,\"msg\":\"plexus-shim: ", (int)code);
   print_escaped(message);
   fputs("\"}\n", stdout);
   fflush(stdout);

@@ -2,10 +2,22 @@
 #ifndef MESSAGES_H
 #define MESSAGES_H
 
-/** Prints `plexus-shim: <message>` on stderr. */
+#include <stddef.h>
+#include <stdint.h>
+
+/** Codes of a CNI error. Source: CNI spec 1.1.0, section 5 "Error". */
+enum Code { IO_FAILURE = 5, INVALID_NETWORK_CONFIG = 7 };
+
+/** Prints `plexus-shim: <message>` on stderr. Control characters are escaped: others choose parts of it. */
 __attribute__((format(printf, 1, 2))) void complain(const char *format, ...);
 
-/** Prints a CNI error (code 5: I/O failure) and exits with 1: for what not even `plexus` can answer. */
-__attribute__((format(printf, 1, 2))) _Noreturn void fail(const char *format, ...);
+/** Prints text of others on stderr: its lines, with other control characters escaped. */
+void say(const uint8_t *text, size_t length);
+
+/** Prints a CNI error and exits with 1: for what not even `plexus` is to answer. */
+__attribute__((format(printf, 2, 3))) _Noreturn void fail_with(enum Code code, const char *format, ...);
+
+/** The same for what not even `plexus` can answer. */
+#define fail(...) fail_with(IO_FAILURE, __VA_ARGS__)
 
 #endif

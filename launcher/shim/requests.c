@@ -9,8 +9,11 @@
 #include "files.h"
 #include "jobs.h"
 #include "messages.h"
+#include "network.h"
+#include "plugins.h"
+#include "writing.h"
 
-#define MAX_FIELDS 7
+#define MAX_FIELDS 5
 
 enum FieldType { U32 = 1, STRING, STRINGS, BYTES };
 
@@ -56,7 +59,8 @@ __attribute__((format(printf, 2, 3))) static void leave(Call *call, const char *
 }
 
 static void refuse(const Asked *asked, const char *why) {
-  complain("refused %s of %s: %s", asked->request->name, asked->fields[0].string, why);
+  const char *what = asked->fields[0].string;
+  complain("refused %s of %s: %s", asked->request->name, *what == 0 ? "the node" : what, why);
   add_refused(&asked->call->outgoing, asked->id, why);
 }
 
@@ -68,7 +72,12 @@ static void accept_call(Asked *asked) {
   asked->call->accepted = true;
 }
 
-static void fall_back(Asked *asked) { leave(asked->call, "%s", asked->fields[0].string); }
+static void fall_back(Asked *asked) {
+  const Field *why = &asked->fields[0];
+  char *text = must(strndup((const char *)why->bytes, why->count));
+  leave(asked->call, "%s%s", text, strlen(text) < why->count ? " ..." : ""); // what follows a NUL
+  free(text);
+}
 
 static void answer(Asked *asked) {
   Call *call = asked->call;
@@ -78,38 +87,98 @@ static void answer(Asked *asked) {
   call->standing = ANSWERED;
 }
 
-static void say(Asked *asked) { fputs(asked->fields[0].string, stderr); }
+static void say_it(Asked *asked) { say(asked->fields[0].bytes, asked->fields[0].count); }
 
-static void execute(Asked *asked) {
-  const Field *fields = asked->fields;
-  const Execution execution = {
-      .id = asked->id,
-      .path = fields[0].string,
-      .arguments = fields[1].strings,
-      .environment = fields[2].strings,
-      .netns = fields[3].string,
-      .timeout_ms = fields[4].number,
-      .max_output = fields[5].number,
-      .input = fields[6].bytes,
-      .input_length = fields[6].count,
-  };
-  const char *why = refuse_execution(asked->call->rights, execution.path, execution.arguments, execution.environment,
-                                     execution.netns, execution.input, execution.input_length);
+/** Starts what is not refused: its end is reported later. */
+static void start(Asked *asked, const Execution *execution, const char *why) {
   if (why == NULL && jobs_are_full()) why = "too many others are being executed";
   if (why != NULL) {
     refuse(asked, why);
     return;
   }
-  Failure failure = jobs_start(&execution);
+  Failure failure = jobs_start(execution);
   if (failure.error == 0) return;
   const Buffer nothing = {0};
-  complain("cannot execute %s: %s %s: %s", execution.path, failure.call, failure.object, strerror(failure.error));
+  complain("cannot execute %s: %s %s: %s", execution->path, failure.call, failure.object, strerror(failure.error));
   add_executed(&asked->call->outgoing, asked->id, NOT_EXECUTED, (uint32_t)failure.error, &nothing, &nothing);
+}
+
+static void execute(Asked *asked) {
+  const Field *fields = asked->fields;
+  char *none[] = {NULL};
+  const Execution execution = {
+      .id = asked->id,
+      .path = fields[0].string,
+      .arguments = none,
+      .environment = fields[1].strings,
+      .netns = "",
+      .timeout_ms = fields[2].number,
+      .max_output = fields[3].number,
+      .input = fields[4].bytes,
+      .input_length = fields[4].count,
+  };
+  start(asked, &execution,
+        refuse_execution(asked->call->rights, execution.path, execution.environment, execution.input,
+                         execution.input_length));
+}
+
+/** Executes a command of the system in the network namespace that the first field names, for a request that is not refused. */
+static void command(Asked *asked, const char *name, char *const *arguments, const Buffer *input, const char *why) {
+  char *path = why == NULL ? find_command(name) : NULL;
+  char *none[] = {NULL};
+  const Execution execution = {
+      .id = asked->id,
+      .path = path,
+      .arguments = arguments,
+      .environment = none,
+      .netns = asked->fields[0].string,
+      .timeout_ms = NETWORK_TIMEOUT_MS,
+      .max_output = MAX_JOB_OUTPUT,
+      .input = input->data,
+      .input_length = input->length,
+  };
+  if (why == NULL && path == NULL) why = "iproute2 is not on this node";
+  start(asked, &execution, why);
+  free(path);
+}
+
+static void configure(Asked *asked) {
+  const Field *fields = asked->fields;
+  Reader requests = {fields[2].bytes, fields[2].count, false};
+  Buffer lines = {0};
+  const char *why = render_requests(asked->call->rights, &requests, fields[0].string, &lines);
+  if (requests.broken) why = "the requests are malformed";
+  char *arguments[] = {"-batch", "-", NULL, NULL};
+  if (fields[1].number != 0) {
+    if (fields[1].number != 4 && fields[1].number != 6) why = "there is no such family";
+    arguments[2] = fields[1].number == 4 ? "-4" : "-6";
+  }
+  command(asked, "ip", arguments, &lines, why);
+  buffer_free(&lines);
+}
+
+static void show(Asked *asked) {
+  const Field *fields = asked->fields;
+  char *arguments[] = {"-json", "-details", "address", "show", "dev", fields[1].string, NULL};
+  const char *why = refuse_namespace(fields[0].string);
+  if (!is_link_name(fields[1].string)) why = "it is not the name of a link";
+  const Buffer nothing = {0};
+  command(asked, "ip", arguments, &nothing, why);
+}
+
+static void rdma(Asked *asked) {
+  const Field *fields = asked->fields;
+  char *to = *fields[2].string == 0 ? "/proc/1/ns/net" : fields[2].string;
+  char *arguments[] = {"dev", "set", fields[1].string, "netns", to, NULL};
+  const char *why = refuse_rdma(asked->call->rights, fields[1].string, fields[0].string, fields[2].string);
+  const Buffer nothing = {0};
+  command(asked, "rdma", arguments, &nothing, why);
 }
 
 /** Answers a file operation, which all begin with a path, or a name. */
 static void done(Asked *asked, int error) {
   if (error == NOT_ALLOWED) refuse(asked, "plexus-shim.conf does not allow it");
+  else if (error == BUDGET_SPENT) refuse(asked, "the call has written as much as a call may");
   else add_done(&asked->call->outgoing, asked->id, error, &asked->result);
 }
 
@@ -150,14 +219,16 @@ static void remove_file(Asked *asked) { done(asked, file_remove(asked->call->rig
 
 static void set(Asked *asked) {
   const Field *fields = asked->fields;
-  done(asked, file_set(fields[0].string, fields[1].bytes, fields[1].count));
+  done(asked, file_set(asked->call->rights, fields[0].string, fields[1].bytes, fields[1].count));
 }
 
 static void read_link(Asked *asked) { done(asked, file_readlink(asked->fields[0].string, &asked->result)); }
 
+static void clear(Asked *asked) { done(asked, files_clear(asked->call->rights, asked->fields[0].string)); }
+
 static const Request REQUESTS[] = {
     {ACCEPT, "ACCEPT", {U32, STRING}, accept_call},
-    {EXECUTE, "EXECUTE", {STRING, STRINGS, STRINGS, STRING, U32, U32, BYTES}, execute},
+    {EXECUTE, "EXECUTE", {STRING, STRINGS, U32, U32, BYTES}, execute},
     {FIND, "FIND", {STRING, STRINGS}, find},
     {READ, "READ", {STRING, U32}, read_file},
     {LIST, "LIST", {STRING}, list},
@@ -167,11 +238,15 @@ static const Request REQUESTS[] = {
     {SET, "SET", {STRING, BYTES}, set},
     {READLINK, "READLINK", {STRING}, read_link},
     {ALIVE, "ALIVE", {0}, NULL},
-    {FALLBACK, "FALLBACK", {STRING}, fall_back},
+    {FALLBACK, "FALLBACK", {BYTES}, fall_back},
     {ANSWER, "ANSWER", {U32, BYTES}, answer},
-    {SAY, "SAY", {STRING}, say},
+    {SAY, "SAY", {BYTES}, say_it},
     {CREATE, "CREATE", {STRING, BYTES}, create},
     {APPEND, "APPEND", {STRING, BYTES}, append},
+    {CONFIGURE, "CONFIGURE", {STRING, U32, BYTES}, configure},
+    {SHOW, "SHOW", {STRING, STRING}, show},
+    {RDMA, "RDMA", {STRING, STRING, STRING}, rdma},
+    {CLEAR, "CLEAR", {STRING}, clear},
 };
 
 static const Request *find_request(uint8_t type) {

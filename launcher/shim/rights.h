@@ -1,4 +1,4 @@
-// What the shim's installer allows the resident process, and where that is. See docs/security.md.
+// What the shim's installer allows the resident process. See docs/security.md.
 #ifndef RIGHTS_H
 #define RIGHTS_H
 
@@ -6,42 +6,49 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MAX_PATHS 32
+#define MAX_WORDS 64
 
-/** Ends with NULL. */
+/** Paths, names or addresses. Ends with NULL. */
 typedef struct {
-  char *items[MAX_PATHS + 1];
-} Paths;
+  char *items[MAX_WORDS + 1];
+} Words;
 
 typedef struct {
+  /** The directory that the shim lies in, or did before it was replaced. */
+  char *directory;
   char *socket;
   /** Directories to execute plugins from, besides those of CNI_PATH. */
-  Paths plugins;
+  Words plugin_dirs;
+  /** Names of the plugins that may be executed; all if there is none. */
+  Words plugins;
   /** Directories below which files may be read, listed, written and removed. */
-  Paths state;
-  /** Directories below which files may be read and listed. */
-  Paths read;
+  Words state;
+  /** Directories below which confs may be read and listed. */
+  Words read;
   /** Files that may be appended to. */
-  Paths log;
+  Words log;
+  /** PCI addresses of devices that may be bound and moved although they are not VFs. */
+  Words devices;
   uint32_t connect_timeout_ms;
   uint32_t accept_timeout_ms;
   uint32_t silence_timeout_ms;
 } Rights;
 
-/** Takes the defaults, and what the conf at `path` says; complains if others than its owner can write to that. */
-void rights_load(Rights *rights, const char *path);
+/**
+ * Takes the defaults, and what the conf says that lies beside the shim, whose own path is `path`; complains if others than
+ * its owner can write to it. A shim that was replaced complains also if it has no conf: its rights may have been wider.
+ */
+void rights_load(Rights *rights, const char *path, bool is_replaced);
 
-/** Returns NULL if it may be executed, else why not. `arguments` and `environment` end with NULL. */
-const char *refuse_execution(const Rights *rights, const char *path, char *const *arguments, char *const *environment,
-                             const char *netns, const uint8_t *input, size_t input_length);
-/** Is it one of the paths? */
-bool is_listed(const Paths *paths, const char *path, size_t length);
+bool is_one_of(const char *word, size_t length, const char *const *words);
+/** Is it one of the words? */
+bool is_listed(const Words *words, const char *word, size_t length);
 /** Is the component of a path empty, `.` or `..`? */
 bool leads_elsewhere(const char *component, size_t length);
-bool may_find(const Rights *rights, const char *dir, const char *name);
-bool may_append(const Rights *rights, const char *path);
-bool may_look_at(const char *path);
-bool is_sysfs_readable(const char *path);
-bool is_sysfs_writable(const char *path);
+/** Is the path absolute, and without a component that leads elsewhere? */
+bool is_plain(const char *path);
+/** Is the path plain, and below the directory? */
+bool is_below(const char *path, const char *dir);
+bool is_pci_address(const char *text, size_t length);
 
 #endif

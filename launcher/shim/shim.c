@@ -67,12 +67,12 @@ static _Noreturn void become_plexus(void) {
 
 /** Becomes `plexus`, and says why. */
 __attribute__((format(printf, 1, 2))) static _Noreturn void fall_back(const char *format, ...) {
+  char *why;
   va_list values;
   va_start(values, format);
-  fputs("plexus-shim: executing plexus: ", stderr);
-  vfprintf(stderr, format, values);
-  fputc('\n', stderr);
+  if (vasprintf(&why, format, values) < 0) must(NULL);
   va_end(values);
+  complain("executing plexus: %s", why);
   become_plexus();
 }
 
@@ -84,8 +84,8 @@ static _Noreturn void answer_runtime(void) {
   _exit((int)(call.exit_code & 0xff));
 }
 
-/** Does what the frames ask for that have come in whole. */
-static void handle_frames(void) {
+/** Does what the frames ask for that have come in whole. Returns whether there was any. */
+static bool handle_frames(void) {
   size_t at = 0;
   Frame frame;
   enum Arrival arrival;
@@ -97,22 +97,26 @@ static void handle_frames(void) {
   }
   if (arrival == MALFORMED) fall_back("malformed reply from the resident process: the length of a frame is out of range");
   buffer_drop(&incoming, at);
+  return at > 0;
 }
 
-static void receive(void) {
-  for (;;) {
+/** Returns whether there was a frame that is whole now. Parts of one are no sign of life: they could drip for ever. */
+static bool receive(void) {
+  for (bool any = false;;) {
     ssize_t count = recv(server, buffer_reserve(&incoming, RECEIVE_SIZE), RECEIVE_SIZE, MSG_DONTWAIT);
-    if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (count < 0 && (errno == EAGAIN || errno == EINTR)) return any;
     if (count < 0) fall_back("the resident process is gone: recv: %s", strerror(errno));
     if (count == 0) fall_back("the resident process is gone: it closed the connection");
     incoming.length += (size_t)count;
-    handle_frames();
-    if (count < RECEIVE_SIZE) return;
+    any |= handle_frames();
+    if (count < RECEIVE_SIZE) return any;
   }
 }
 
 static void transmit(void) {
-  if (call.outgoing.too_large) fall_back("a frame for the resident process is larger than %u MiB", MAX_FRAME >> 20);
+  if (call.outgoing.too_large)
+    fall_back("a frame for the resident process is larger than %u MiB, or all that it has not read than %u MiB",
+              MAX_FRAME >> 20, MAX_OUTGOING >> 20);
   Buffer *bytes = &call.outgoing.bytes;
   if (bytes->length == 0) return;
   ssize_t count = send(server, bytes->data, bytes->length, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -159,10 +163,7 @@ static _Noreturn void serve(void) {
     jobs_exchange(polled + 2);
     if (polled[1].revents != 0) take_signals();
     jobs_settle(&call.outgoing);
-    if (polled[0].revents & (POLLIN | POLLHUP | POLLERR)) {
-      heard = now_ms();
-      receive();
-    }
+    if (polled[0].revents & (POLLIN | POLLHUP | POLLERR) && receive()) heard = now_ms();
     transmit();
   }
 }
@@ -220,14 +221,25 @@ static void read_input(void) {
   if (error != 0) fail("read stdin: %s", strerror(error));
 }
 
-/** Finds the shim's own path, and loads the conf beside it. */
+/** Finds the shim's own path, and loads the conf beside it. It may have been replaced since it was executed. */
 static void load_rights(void) {
+  static const char mark[] = " (deleted)"; // the kernel adds it to the path that there was
   ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
   if (length < 0) fail("readlink /proc/self/exe: %s; mount /proc", strerror(errno));
   self[length] = 0;
-  char conf[sizeof self + sizeof ".conf"];
-  snprintf(conf, sizeof conf, "%s.conf", self);
-  rights_load(&rights, conf);
+  char *end = self + length - (sizeof mark - 1);
+  bool is_replaced = end > self && strcmp(end, mark) == 0 && access(self, F_OK) < 0;
+  if (is_replaced) *end = 0;
+  rights_load(&rights, self, is_replaced);
+}
+
+/** Answers a call that Plexus itself has made: see launcher/plugin.ts, which has the same words. */
+static _Noreturn void answer_itself(const char *command, const char *delegate) {
+  if (strcmp(command, "DEL") == 0 || strcmp(command, "GC") == 0) exit(0);
+  fail_with(INVALID_NETWORK_CONFIG,
+            "a conf leads back to Plexus: Plexus has executed %s, which is, or executes, Plexus; correct the `type` of that "
+            "conf or NetworkAttachmentDefinition, or `clusterNetwork` if it names Plexus's own conf",
+            delegate);
 }
 
 /** Makes `poll` notice children that end and signals of the runtime. */
@@ -238,6 +250,7 @@ static void catch_signals(void) {
   for (size_t index = 0; index < sizeof numbers / sizeof *numbers; index++) sigaddset(&caught, numbers[index]);
   sigprocmask(SIG_BLOCK, &caught, NULL);
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGCHLD, SIG_DFL); // a runtime that ignores it hands that down, and then no child could be reaped
   signals = signalfd(-1, &caught, SFD_CLOEXEC | SFD_NONBLOCK);
   if (signals < 0) fail("signalfd: %s", strerror(errno));
 }
@@ -255,6 +268,10 @@ int main(void) {
     fputs("{\"cniVersion\":\"1.1.0\",\"supportedVersions\":[" SUPPORTED "]}\n", stdout);
     return 0;
   }
+
+  // A conf that leads back to Plexus would have it executed without end.
+  const char *delegate = getenv(DELEGATE_VARIABLE);
+  if (delegate != NULL) answer_itself(command, delegate);
 
   // Read all of the conf: the resident process needs it, and if it fails, `plexus`.
   read_input();

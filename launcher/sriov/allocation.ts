@@ -64,8 +64,9 @@ export class Allocations {
     );
   }
 
-  /** Reads all, by address. */
+  /** Reads all, by address; those that were not written whole by an ADD that was killed are cleared. */
   async all(): Promise<Allocation[]> {
+    await this.host.clearTemporaries(this.dir);
     const names = (await this.host.list(this.dir)).filter((name) => !name.startsWith("."));
     const all = await Promise.all(names.map((name) => this.of(name)));
     return all.flatMap((one) => one ?? []);

@@ -1,13 +1,13 @@
 // An allocated VF goes to its container: behind a driver for user space, or as a netdev with addresses into the network
 // namespace.
 import { Code, Fault } from "../fault.ts";
+import type { NetworkRequest } from "../host/host.ts";
 import type { SriovCall } from "./call.ts";
 import { isUserSpaceDriver, type PciDevice, readNetdev } from "./device.ts";
 import { bind, NETDEV_WITHIN_MS, needsRebind, rebind, waitForNetdev } from "./driver.ts";
 import type { IpamResult } from "./ipam.ts";
-import { moveRdma, runBatch } from "./iproute.ts";
 import type { Taken } from "./take.ts";
-import { settingLines } from "./vf.ts";
+import { settingRequests } from "./vf.ts";
 
 /**
  * Sets the VF, binds it to its driver, and moves its netdev, which is down then, into the network namespace.
@@ -18,9 +18,9 @@ export async function attachDevice(call: SriovCall, taken: Taken): Promise<strin
   const { device, driver } = taken;
   const { pf, vf } = device;
   const settings =
-    pf === undefined || vf === undefined ? [] : settingLines(pf.netdev, vf, call.conf.settings);
+    pf === undefined || vf === undefined ? [] : settingRequests(pf.netdev, vf, call.conf.settings);
   if (!isUserSpaceDriver(driver)) return attachNetdev(call, taken, settings);
-  await runBatch(call, settings);
+  await call.host.configure({ netns: "", requests: settings });
   await bindIfOther(call, taken);
   return "";
 }
@@ -28,9 +28,9 @@ export async function attachDevice(call: SriovCall, taken: Taken): Promise<strin
 /**
  * Moves the netdev of a VF.
  *
- * @param settings the lines that set the VF
+ * @param settings the requests that set the VF
  */
-async function attachNetdev(call: SriovCall, taken: Taken, settings: string[]): Promise<string> {
+async function attachNetdev(call: SriovCall, taken: Taken, settings: NetworkRequest[]): Promise<string> {
   const { conf, host, parameters } = call;
   const { allocation, device, driver } = taken;
   const { ifname, netns } = parameters;
@@ -38,17 +38,20 @@ async function attachNetdev(call: SriovCall, taken: Taken, settings: string[]): 
   let netdev = await netdevOf(call, taken);
   const isRebound = needsRebind(driver, conf.settings);
   if (isRebound) {
-    await runBatch(call, [`link set dev ${netdev} down`, ...settings]);
+    await host.configure({ netns: "", requests: [down(netdev), ...settings] });
     await rebind(host, device.address, driver);
     netdev = await netdevOf(call, taken);
   }
   const { mac } = await readNetdev(host, netdev);
-  await runBatch(call, [
-    `link set dev ${netdev} down`,
-    ...(isRebound ? [] : settings),
-    `link set dev ${netdev} netns ${netns} name ${ifname}`,
-  ]);
-  for (const name of allocation.rdma) await moveRdma(call, name, netns);
+  await host.configure({
+    netns: "",
+    requests: [
+      down(netdev),
+      ...(isRebound ? [] : settings),
+      { change: "move", link: netdev, to: netns, name: ifname },
+    ],
+  });
+  for (const name of allocation.rdma) await host.moveRdma(name, netns);
   return mac;
 }
 
@@ -82,13 +85,13 @@ export async function configureNetdev(
   const { mtu, settings } = call.conf;
   const { ifname, netns } = call.parameters;
   const isMacSet = settings.mac === undefined || settings.mac === mac;
-  const lines = [
-    ...(isMacSet ? [] : [`link set dev ${ifname} address ${settings.mac}`]),
-    ...(mtu === undefined ? [] : [`link set dev ${ifname} mtu ${mtu}`]),
-    `link set dev ${ifname} up`,
-    ...addressLines(ipam, ifname),
+  const sets = [
+    ...(isMacSet || settings.mac === undefined ? [] : [{ address: settings.mac }]),
+    ...(mtu === undefined ? [] : [{ mtu }]),
+    { up: true },
   ];
-  await runBatch(call, lines, netns);
+  const requests = sets.map((set): NetworkRequest => ({ change: "link", link: ifname, set }));
+  await call.host.configure({ netns, requests: [...requests, ...addressRequests(ipam, ifname)] });
 }
 
 /** Writes the device-info, unless the device plugin has written it. Source: NPWG device-info spec 1.1.0. */
@@ -106,20 +109,22 @@ export async function writeDeviceInfo(
   await host.write(path, JSON.stringify({ type: "pci", version: "1.1.0", pci }));
 }
 
-function addressLines({ ips = [], routes = [] }: IpamResult, ifname: string): string[] {
+function down(link: string): NetworkRequest {
+  return { change: "link", link, set: { up: false } };
+}
+
+function addressRequests({ ips = [], routes = [] }: IpamResult, link: string): NetworkRequest[] {
   const gatewayOf = (destination: string) => {
     const isV6 = destination.includes(":");
     return ips.find(({ address, gateway }) => gateway && address.includes(":") === isV6)?.gateway;
   };
   return [
     ...ips.map(
-      ({ address }) => `address add ${address} dev ${ifname}${address.includes(":") ? " nodad" : ""}`,
+      ({ address }): NetworkRequest => ({ change: "address", link, address, nodad: address.includes(":") }),
     ),
-    ...routes.map(({ dst, gw, mtu, advmss, priority, table, scope }) => {
-      const via = gw ?? gatewayOf(dst);
-      const words = Object.entries({ via, mtu, advmss, metric: priority, table, scope });
-      const more = words.flatMap(([word, value]) => (value === undefined ? [] : ` ${word} ${value}`));
-      return `route add ${dst} dev ${ifname}${more.join("")}`;
+    ...routes.map(({ dst, gw, mtu, advmss, priority, table, scope }): NetworkRequest => {
+      const options = { via: gw ?? gatewayOf(dst), mtu, advmss, metric: priority, table, scope };
+      return { change: "route", how: "add", link, destination: dst, options };
     }),
   ];
 }

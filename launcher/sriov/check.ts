@@ -4,7 +4,6 @@ import type { Allocation } from "./allocation.ts";
 import type { SriovCall } from "./call.ts";
 import { isUserSpaceDriver, type PciDevice, readDevice } from "./device.ts";
 import { delegateToIpam } from "./ipam.ts";
-import { showLink } from "./iproute.ts";
 import { addressesIn } from "./result.ts";
 import { differences, settingsIn } from "./vf.ts";
 
@@ -40,14 +39,14 @@ async function settingDifferences(
   { wanted }: Allocation,
 ): Promise<string[]> {
   if (pf === undefined || vf === undefined || Object.keys(wanted).length === 0) return [];
-  return differences(wanted, settingsIn(await showLink(call, pf.netdev), vf));
+  return differences(wanted, settingsIn(await call.host.showLink(pf.netdev), vf));
 }
 
 async function netdevDifferences(call: SriovCall): Promise<string[]> {
   const { conf, parameters, stdin } = call;
   const { ifname, netns } = parameters;
   const { mtu, settings } = conf;
-  const link = await showLink(call, ifname, netns);
+  const link = await call.host.showLink(ifname, netns);
   const has = new Set(link.addr_info?.map(({ local, prefixlen }) => `${local}/${prefixlen}`));
   const missing = addressesIn(stdin, ifname).filter((address) => !has.has(address));
   return [

@@ -13,13 +13,13 @@
 // after a rename in the pod, the driver makes it anew.
 import type { BuiltIn, PluginCall } from "../cni/builtin.ts";
 import { Code, Fault } from "../fault.ts";
+import { SYSTEM_DIRS } from "../host/host.ts";
 import { Allocations } from "./allocation.ts";
 import { attachDevice, configureNetdev, writeDeviceInfo } from "./attach.ts";
 import { readCall, type SriovCall } from "./call.ts";
 import { check } from "./check.ts";
 import { requireComplete } from "./conf.ts";
 import { delegateToIpam } from "./ipam.ts";
-import { requireIp } from "./iproute.ts";
 import { restoreAll } from "./restore.ts";
 import { resultText } from "./result.ts";
 import { clear, type Taken, take } from "./take.ts";
@@ -48,7 +48,7 @@ async function run(plugin: PluginCall): Promise<string | undefined> {
       await gc(call);
       return undefined;
     default: // STATUS: the plugin is ready if `ip` is there
-      await requireIp(call.host);
+      await requireIp(call);
       return undefined;
   }
 }
@@ -106,6 +106,14 @@ async function releaseAddresses(call: SriovCall, verb: "DEL" | "GC"): Promise<Fa
 /** Throws the first of the faults, with the messages of all. */
 function requireNone(faults: Fault[]): void {
   if (faults[0]) throw new Fault(faults[0].code, faults.map(({ message }) => message).join("; "));
+}
+
+async function requireIp({ host }: SriovCall): Promise<void> {
+  if ((await host.find("ip", SYSTEM_DIRS)) !== undefined) return;
+  throw new Fault(
+    Code.pluginNotAvailable,
+    "type sriov needs the command `ip`, which is not on this node; install iproute2",
+  );
 }
 
 /** The path becomes a word of a line for `ip`. */

@@ -1,13 +1,13 @@
 // A VF comes back as it was: its settings, its driver, and its netdev with name, MAC address, MTU and state. It may be in any
 // state in which an ADD, or a restore that was killed, has left it.
 import { Code, Fault } from "../fault.ts";
+import type { NetworkRequest } from "../host/host.ts";
 import type { Allocation } from "./allocation.ts";
 import type { SriovCall } from "./call.ts";
 import type { VfSettings } from "./conf.ts";
 import { DEVICES_DIR, isNetdev, type Netdev, type PciDevice, readDevice, readNetdev } from "./device.ts";
 import { needsRebind, rebind, waitForNetdev } from "./driver.ts";
-import { moveRdma, runBatch, showLink } from "./iproute.ts";
-import { changed, settingLines, settingsIn } from "./vf.ts";
+import { changed, settingRequests, settingsIn } from "./vf.ts";
 
 /**
  * Gives devices back, one after the other, past every fault; returns the faults. A device that could not be given back
@@ -34,23 +34,26 @@ async function restoreDevice(call: SriovCall, allocation: Allocation): Promise<v
   const { address, bound, driver, netdev, netns } = allocation;
   const found = await readDevice(call.host, address);
   const settings = await settingsToRestore(call, found, allocation);
-  const lines = linesOf(found, settings);
+  const requests = requestsOf(found, settings);
   const isRebound = bound !== undefined || needsRebind(driver, settings);
-  if (isRebound) await runBatch(call, lines);
+  if (isRebound) await call.host.configure({ netns: "", requests });
   const device = isRebound ? await takeAnew(call, allocation) : await bringBack(call, allocation);
-  const linesLeft = isRebound ? [] : lines;
-  if (netdev === undefined) return runBatch(call, linesLeft);
+  const left = isRebound ? [] : requests;
+  if (netdev === undefined) return call.host.configure({ netns: "", requests: left });
   if (device.netdev === "") {
     throw new Fault(
       Code.tryAgainLater,
       `its netdev came back neither from the network namespace ${netns} nor from driver ${driver}; the next DEL tries again`,
     );
   }
-  await runBatch(call, [
-    `link set dev ${device.netdev} down`,
-    ...linesLeft,
-    ...(await netdevLines(call, device.netdev, netdev)),
-  ]);
+  await call.host.configure({
+    netns: "",
+    requests: [
+      { change: "link", link: device.netdev, set: { up: false } },
+      ...left,
+      ...(await netdevRequests(call, device.netdev, netdev)),
+    ],
+  });
 }
 
 /** Picks those of the VF's settings from before that are not so any more. */
@@ -61,11 +64,11 @@ async function settingsToRestore(
 ): Promise<VfSettings> {
   if (Object.keys(before).length === 0) return {};
   if (pf === undefined || pf.netdev === "" || vf === undefined) return {};
-  return changed(before, settingsIn(await showLink(call, pf.netdev), vf));
+  return changed(before, settingsIn(await call.host.showLink(pf.netdev), vf));
 }
 
-function linesOf({ pf, vf }: PciDevice, settings: VfSettings): string[] {
-  return pf === undefined || vf === undefined ? [] : settingLines(pf.netdev, vf, settings);
+function requestsOf({ pf, vf }: PciDevice, settings: VfSettings): NetworkRequest[] {
+  return pf === undefined || vf === undefined ? [] : settingRequests(pf.netdev, vf, settings);
 }
 
 /** Gets the netdev back to the node, from a driver that still has the device. */
@@ -96,21 +99,27 @@ async function moveBack(call: SriovCall, allocation: Allocation, { name }: Netde
     return false;
   };
   const free = (await isNetdev(host, name)) ? `plx${address.replaceAll(/[:.]/g, "")}` : name;
-  for (const one of rdma) await moveRdma(call, one, "/proc/1/ns/net", netns).catch(goOn);
-  const lines = [`link set dev ${ifname} down`, `link set dev ${ifname} netns 1 name ${free}`];
-  const isMoved = await runBatch(call, lines, netns).then(() => true, goOn);
+  for (const one of rdma) await host.moveRdma(one, "", netns).catch(goOn);
+  const requests: NetworkRequest[] = [
+    { change: "link", link: ifname, set: { up: false } },
+    { change: "move", link: ifname, to: "", name: free },
+  ];
+  const isMoved = await host.configure({ netns, requests }).then(() => true, goOn);
   if (!isMoved) await rebind(host, address, driver);
 }
 
-/** Makes the lines that restore a netdev. Its name is left if another netdev has the one from before. */
-async function netdevLines({ host }: SriovCall, now: string, before: Netdev): Promise<string[]> {
+/** Makes the requests that restore a netdev. Its name is left if another netdev has the one from before. */
+async function netdevRequests({ host }: SriovCall, now: string, before: Netdev): Promise<NetworkRequest[]> {
   const isFree = now === before.name || !(await isNetdev(host, before.name));
   const name = isFree ? before.name : now;
   const { mac, mtu } = await readNetdev(host, now);
+  const sets = [
+    ...(mac === before.mac ? [] : [{ address: before.mac }]),
+    ...(mtu === before.mtu ? [] : [{ mtu: before.mtu }]),
+    ...(before.up ? [{ up: true }] : []),
+  ];
   return [
-    ...(name === now ? [] : [`link set dev ${now} name ${name}`]),
-    ...(mac === before.mac ? [] : [`link set dev ${name} address ${before.mac}`]),
-    ...(mtu === before.mtu ? [] : [`link set dev ${name} mtu ${before.mtu}`]),
-    ...(before.up ? [`link set dev ${name} up`] : []),
+    ...(name === now ? [] : [{ change: "link", link: now, set: { name } } as const]),
+    ...sets.map((set): NetworkRequest => ({ change: "link", link: name, set })),
   ];
 }

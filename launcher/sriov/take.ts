@@ -5,7 +5,6 @@ import type { SriovCall } from "./call.ts";
 import type { SriovConf } from "./conf.ts";
 import { isUserSpaceDriver, type PciDevice, readDevice, readNetdev } from "./device.ts";
 import { requireDriver } from "./driver.ts";
-import { showLink } from "./iproute.ts";
 import { restoreAll } from "./restore.ts";
 import { affectedBy, settingsIn } from "./vf.ts";
 
@@ -98,7 +97,7 @@ async function settingsBefore(
       `${what}: its PF ${pf.address} has no netdev; leave them out, or give the PF its kernel driver`,
     );
   }
-  const before = affectedBy(settings, settingsIn(await showLink(call, pf.netdev), vf));
+  const before = affectedBy(settings, settingsIn(await call.host.showLink(pf.netdev), vf));
   return { pf: pf.netdev, vf, before };
 }
 

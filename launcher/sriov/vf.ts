@@ -1,7 +1,7 @@
 // What a PF sets of its VFs: as `ip` shows it, and as `ip` is told. Source: ip-link(8) of iproute2.
 import { Code, Fault } from "../fault.ts";
+import type { Link, NetworkRequest, VfChange } from "../host/host.ts";
 import { type VfSettings, VLAN_PROTOCOLS } from "./conf.ts";
-import type { Link } from "./iproute.ts";
 
 /** Reads the settings of a VF from its PF's link. Throws a Fault if the PF does not have the VF. */
 export function settingsIn(link: Link, vf: number): Required<VfSettings> {
@@ -38,24 +38,24 @@ export function changed(before: VfSettings, now: Required<VfSettings>): VfSettin
   return Object.fromEntries(all.map((key) => [key, before[key as keyof VfSettings]]));
 }
 
-/** Makes the lines of a batch that set a VF. */
-export function settingLines(pf: string, vf: number, settings: VfSettings): string[] {
+/** Makes the requests that set a VF. */
+export function settingRequests(pf: string, vf: number, settings: VfSettings): NetworkRequest[] {
   const { vlan, vlanQoS, vlanProto, mac, spoofchk, trust, linkState, minTxRate, maxTxRate } = settings;
-  const words: string[] = [];
-  if (mac !== undefined) words.push(`mac ${mac}`);
+  const sets: VfChange[] = [];
+  if (mac !== undefined) sets.push({ mac });
   if (vlan !== undefined) {
-    const protocol = vlanProto === "802.1ad" ? " proto 802.1ad" : "";
-    words.push(`vlan ${vlan}${vlan > 0 ? ` qos ${vlanQoS ?? 0}${protocol}` : ""}`);
+    const proto = vlanProto === "802.1ad" ? { proto: vlanProto } : {};
+    sets.push({ vlan, ...(vlan > 0 ? { qos: vlanQoS ?? 0, ...proto } : {}) });
   }
-  if (spoofchk !== undefined) words.push(`spoofchk ${spoofchk}`);
-  if (trust !== undefined) words.push(`trust ${trust}`);
-  if (linkState !== undefined) words.push(`state ${linkState}`);
-  const rates = [
-    ...(maxTxRate === undefined ? [] : [`max_tx_rate ${maxTxRate}`]),
-    ...(minTxRate === undefined ? [] : [`min_tx_rate ${minTxRate}`]),
-  ];
-  if (rates.length > 0) words.push(rates.join(" "));
-  return words.map((word) => `link set dev ${pf} vf ${vf} ${word}`);
+  if (spoofchk !== undefined) sets.push({ spoofchk });
+  if (trust !== undefined) sets.push({ trust });
+  if (linkState !== undefined) sets.push({ state: linkState });
+  const rates = {
+    ...(maxTxRate === undefined ? {} : { max_tx_rate: maxTxRate }),
+    ...(minTxRate === undefined ? {} : { min_tx_rate: minTxRate }),
+  };
+  if (Object.keys(rates).length > 0) sets.push(rates);
+  return sets.map((set) => ({ change: "vf", pf, vf, set }));
 }
 
 /** Says in words which of the settings wanted are not so. */

@@ -63,24 +63,18 @@ export class State {
   }
 
   /**
-   * Removes a container's scratch file and notes, and the temporary files of writers that were killed. The scratch file last:
+   * Removes a container's scratch file and notes, and the temporary files of writers that are gone. The scratch file last:
    * as long as it is there, a later call does the rest.
    */
   async removeScratch(containerId: string): Promise<void> {
-    await this.removeTemporaries(this.cniDir, (name) => name.startsWith(`.${containerId}.`));
-    const belongs = (name: string) => name.includes(`-${containerId}-`);
-    for (const dir of [this.resultsDir, this.notesDir, this.orphansDir])
-      await this.removeTemporaries(dir, belongs);
+    for (const dir of [this.cniDir, this.resultsDir, this.notesDir, this.orphansDir]) {
+      await this.host.clearTemporaries(dir);
+    }
     for (const name of await this.host.list(this.notesDir)) {
-      if (belongs(name) && (await this.note(name))?.containerId === containerId) await this.removeNote(name);
+      const isOwn = name.includes(`-${containerId}-`) && (await this.note(name))?.containerId === containerId;
+      if (isOwn) await this.removeNote(name);
     }
     await this.host.remove(this.scratchPath(containerId));
-  }
-
-  private async removeTemporaries(dir: string, belongs: (name: string) => boolean): Promise<void> {
-    for (const name of await this.host.list(dir)) {
-      if (isTemporary(name) && belongs(name)) await this.host.remove(`${dir}/${name}`);
-    }
   }
 
   /** The note on an attachment; one that is torn counts as none. */

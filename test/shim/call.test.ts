@@ -25,13 +25,13 @@ describe.each(SHIMS)("%s", (_, shim) => {
     let seen: Call | undefined;
     await place.resident((call) => {
       seen = call;
-      call.socket.write(frame(ToShim.say, 0, "a line\n"));
+      call.socket.write(frame(ToShim.say, 0, Buffer.from("a line\n")));
       call.answer("y".repeat(300_000), 7);
     });
-    const { exitCode, stdout, stderr } = await place.run("DEL", stdin, { OTHER: "a=b" });
+    const { exitCode, stdout, stderr } = await place.run("DEL", stdin, { CNI_ARGS: "A=b" });
     expect([exitCode, stdout.length, stderr]).toEqual([7, 300_000, "a line\n"]);
     expect(seen?.stdin).toBe(stdin);
-    expect(seen?.env).toEqual(expect.arrayContaining(["CNI_COMMAND=DEL", "OTHER=a=b"]));
+    expect(seen?.env).toEqual(["CNI_COMMAND=DEL", `CNI_PATH=${place.plugins}`, "CNI_ARGS=A=b"]);
   });
 
   test("SIGTERM ends it, with all that it executes", async () => {

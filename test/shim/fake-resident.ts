@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import {
+  encode,
   type Frame,
   FrameReader,
   FromShim,
@@ -18,6 +19,13 @@ import {
 export interface Outcome {
   exitCode: number | null;
   signal: string | null;
+  stdout: string;
+  stderr: string;
+}
+
+interface Ended {
+  outcome: number;
+  value: number;
   stdout: string;
   stderr: string;
 }
@@ -59,18 +67,20 @@ export class Call {
   /** What came of an execution; or why it is refused. */
   async execute(
     path: string,
-    {
-      args = [] as string[],
-      env = [] as string[],
-      netns = "",
-      timeout = 0,
-      limit = 1 << 20,
-      stdin = "",
-    } = {},
-  ): Promise<{ outcome: number; value: number; stdout: string; stderr: string } | string> {
-    const given = [path, args, env, netns, timeout, limit, Buffer.from(stdin)];
-    const { type, fields } = await this.ask(ToShim.execute, ...given);
-    if (type === FromShim.refused) return fields.text();
+    { env = [] as string[], timeout = 0, limit = 1 << 20, stdin = "{}" } = {},
+  ): Promise<Ended | string> {
+    return this.ended(ToShim.execute, path, env, timeout, limit, Buffer.from(stdin));
+  }
+
+  /** What came of network requests, each as its words; or why they are refused. */
+  configure(netns: string, requests: string[][], family = 0): Promise<Ended | string> {
+    return this.ended(ToShim.configure, netns, family, encode(...requests));
+  }
+
+  /** What came of a request that executes something; or why it is refused. */
+  async ended(type: number, ...parts: Part[]): Promise<Ended | string> {
+    const { type: answer, fields } = await this.ask(type, ...parts);
+    if (answer === FromShim.refused) return fields.text();
     const [outcome, value] = [fields.u32(), fields.u32()];
     return { outcome, value, stdout: fields.text(), stderr: fields.text() };
   }
@@ -198,17 +208,39 @@ export class Place {
     stdin = "{}",
     env: Record<string, string> = {},
   ): { pid: number; outcome: Promise<Outcome> } {
-    const given = { PATH: process.env.PATH ?? "", CNI_COMMAND: verb, CNI_PATH: this.plugins, ...env };
-    const child = spawn(this.shim, { env: given });
-    child.stdin.on("error", () => undefined);
+    const { child, outcome } = this.launch([this.shim], verb, env);
     child.stdin.end(stdin);
+    return { pid: child.pid ?? 0, outcome };
+  }
+
+  /** Executes a command that executes the shim, for an ADD. */
+  runBy(command: string[], env: Record<string, string> = {}): Promise<Outcome> {
+    const { child, outcome } = this.launch(command, "ADD", env);
+    child.stdin.end("{}");
+    return outcome;
+  }
+
+  /** Executes the shim for an ADD, and installs another one in its place before it has read its conf. */
+  runReplaced(alsoDone: () => void = () => undefined): Promise<Outcome> {
+    const { child, outcome } = this.launch([this.shim], "ADD", {});
+    fs.copyFileSync(this.shim, `${this.shim}.new`);
+    fs.renameSync(`${this.shim}.new`, this.shim);
+    alsoDone();
+    child.stdin.end("{}"); // it reads that first
+    return outcome;
+  }
+
+  private launch([command = "", ...args]: string[], verb: string, env: Record<string, string>) {
+    const given = { PATH: process.env.PATH ?? "", CNI_COMMAND: verb, CNI_PATH: this.plugins, ...env };
+    const child = spawn(command, args, { env: given });
+    child.stdin.on("error", () => undefined);
     const ended = new Promise<[number | null, string | null]>((resolve) =>
       child.on("close", (code, signal) => resolve([code, signal])),
     );
     const outcome = Promise.all([ended, text(child.stdout), text(child.stderr)]).then(
       ([[exitCode, signal], stdout, stderr]) => ({ exitCode, signal, stdout, stderr }),
     );
-    return { pid: child.pid ?? 0, outcome };
+    return { child, outcome };
   }
 
   async remove(): Promise<void> {

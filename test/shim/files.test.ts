@@ -36,7 +36,7 @@ describe.each(SHIMS)("%s, files", (_, shim) => {
   });
 
   test("of confs are read, and not written", async () => {
-    const path = join(place.confs, "conf");
+    const path = join(place.confs, "a.conf");
     fs.writeFileSync(path, "text");
     const results = await place.served(async (call) => [
       `${await call.file(read, path, 100)}`,
@@ -86,10 +86,10 @@ describe.each(SHIMS)("%s, files", (_, shim) => {
   });
 
   test("have a kind, and a size in KiB", async () => {
-    const path = join(place.confs, "conf");
+    const path = join(place.confs, "a.conf");
     fs.writeFileSync(path, "x".repeat(5 * 1024 + 1023));
-    fs.symlinkSync(path, join(place.confs, "link"));
-    const paths = [path, place.confs, join(place.confs, "link"), join(place.confs, "none")];
+    fs.symlinkSync(path, join(place.confs, "link.conf"));
+    const paths = [path, place.confs, join(place.confs, "link.conf"), join(place.confs, "none")];
     const results = await place.served(async (call) => {
       const kinds: unknown[] = [];
       for (const one of paths) kinds.push(await call.file(kind, one));

@@ -2,9 +2,21 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { frame, MAX_FRAME, PROTOCOL, ToShim } from "../../launcher/host/frames.ts";
+import { encode, frame, MAX_FRAME, PROTOCOL, ToShim } from "../../launcher/host/frames.ts";
 import { Place } from "./fake-resident.ts";
 import { SHIMS, sanitized } from "./shims.ts";
+
+/** A network namespace that is not there. */
+const NETNS = "/run/netns/plexus-none";
+/** One of each form. None changes anything on a node without VFs. */
+const REQUESTS = [
+  ["vf", "lo", "0", "vlan", "4", "qos", "1", "proto", "802.1ad"],
+  ["link", "plexus-none", "mtu", "1500", "up"],
+  ["move", "plexus-none", NETNS, "net1"],
+  ["address", "net1", "10.0.0.1/24"],
+  ["route add", "net1", "fd00::/64", "via", "fd00::1", "metric", "5", "onlink"],
+  ["flush", "net1", "default"],
+];
 
 let place: Place;
 afterEach(() => place.remove());
@@ -45,7 +57,7 @@ describe.each(SHIMS)("%s", (_, shim) => {
 
   test("a type without a row in the table is named by its number", async () => {
     expect(await complaint(accept, frame(Math.max(...Object.values(ToShim)) + 1, 1))).toBe(
-      malformed("type 32 is unknown"),
+      malformed("type 36 is unknown"),
     );
     await place.stopListening();
     expect(await complaint(accept, frame(Math.min(...Object.values(ToShim)) - 1, 1))).toBe(
@@ -60,14 +72,15 @@ describe.each(SHIMS)("%s", (_, shim) => {
   });
 
   test("FALLBACK needs no ACCEPT, and no reason", async () => {
-    expect(await complaint(frame(ToShim.fallBack, 0, ""))).toBe("");
+    expect(await complaint(frame(ToShim.fallBack, 0, Buffer.alloc(0)))).toBe("");
   });
 
   test("an answer that is larger than a frame may be leaves the call to plexus", async () => {
-    const path = join(place.confs, "conf");
+    const path = join(place.confs, "a.conf");
     fs.writeFileSync(path, Buffer.alloc(MAX_FRAME));
     expect(await complaint(accept, frame(ToShim.read, 1, path, 0xffff_ffff))).toBe(
-      "plexus-shim: executing plexus: a frame for the resident process is larger than 16 MiB\n",
+      "plexus-shim: executing plexus: a frame for the resident process is larger than 16 MiB, " +
+        "or all that it has not read than 64 MiB\n",
     );
   });
 });
@@ -78,7 +91,7 @@ test("no frames, whatever is in them, do harm", { timeout: 120_000 }, async () =
   const log = join(place.dir, "log");
   place.configure([`log ${log}`]);
   const samples = [
-    frame(ToShim.execute, 1, path, [], ["CNI_A=b"], "", 50, 1000, Buffer.from("in")),
+    frame(ToShim.execute, 1, path, ["CNI_IFNAME=b"], 50, 1000, Buffer.from('{"ipam":{"type":"p"}}')),
     frame(ToShim.find, 2, "p", [place.plugins]),
     frame(ToShim.read, 3, join(place.state, "a"), 100),
     frame(ToShim.write, 4, join(place.state, "a"), Buffer.from("text")),
@@ -88,8 +101,13 @@ test("no frames, whatever is in them, do harm", { timeout: 120_000 }, async () =
     frame(ToShim.readlink, 8, "/sys/class/net/lo"),
     frame(ToShim.append, 9, log, Buffer.from("line\n")),
     frame(ToShim.create, 10, join(place.state, "b"), Buffer.from("text")),
-    frame(ToShim.say, 0, "x"),
-    frame(ToShim.fallBack, 0, "enough"),
+    frame(ToShim.say, 0, Buffer.from("x")),
+    frame(ToShim.fallBack, 0, Buffer.from("enough")),
+    frame(ToShim.configure, 11, "", 6, encode(...REQUESTS)),
+    frame(ToShim.configure, 12, NETNS, 0, encode(...REQUESTS)),
+    frame(ToShim.show, 13, "", "lo"),
+    frame(ToShim.rdma, 14, "", "mlx5_0", NETNS),
+    frame(ToShim.clear, 15, place.state),
   ];
   let seed = 1;
   const random = (below: number) => {
@@ -99,7 +117,7 @@ test("no frames, whatever is in them, do harm", { timeout: 120_000 }, async () =
   await place.listen((socket) => {
     socket.on("data", () => undefined);
     const bytes = Buffer.concat(
-      Array.from({ length: 1 + random(6) }, () => samples[random(samples.length)] ?? Buffer.alloc(0)),
+      Array.from({ length: 1 + random(12) }, () => samples[random(samples.length)] ?? Buffer.alloc(0)),
     );
     for (let count = random(4); count > 0; count--) bytes[random(bytes.length)] = random(256);
     const end = random(3) === 0 ? random(bytes.length) : bytes.length;
@@ -107,7 +125,8 @@ test("no frames, whatever is in them, do harm", { timeout: 120_000 }, async () =
     socket.end(bytes.subarray(0, end));
   });
   for (let round = 0; round < 60; round++) {
-    const outcomes = await Promise.all(Array.from({ length: 20 }, () => place.run()));
+    const runs = Array.from({ length: 20 }, () => place.run("ADD", "{}", { CNI_NETNS: NETNS }));
+    const outcomes = await Promise.all(runs);
     for (const { exitCode, stderr } of outcomes) {
       expect(stderr).not.toMatch(/Sanitizer|runtime error/);
       expect([0, 1]).toContain(exitCode ?? -1);

@@ -147,9 +147,9 @@ describe.each(SHIMS)("%s", (_, shim) => {
     );
 
     test("it has more paths of a kind than there is room for", async () => {
-      place.configure(Array.from({ length: 33 }, (_, index) => `log /var/log/${index}`));
+      place.configure(Array.from({ length: 65 }, (_, index) => `log /var/log/${index}`));
       expect(await said()).toBe(
-        `plexus-shim: ${place.shim}.conf: log /var/log/32 is ignored: there are more than 32\n`,
+        `plexus-shim: ${place.shim}.conf: log /var/log/64 is ignored: there are more than 64\n`,
       );
     });
   });

@@ -45,8 +45,8 @@ export const DEFECTS: Defect[] = [
     patches: [
       {
         file: FILES,
-        from: "const temporary =",
-        to: "const temporary = true ? path :",
+        from: "await nameTemporary(dirname(path))",
+        to: "(await nameTemporary(dirname(path)), path)",
       },
     ],
     by: CUT_OFF_TWICE,
@@ -56,8 +56,8 @@ export const DEFECTS: Defect[] = [
     patches: [
       {
         file: STATE,
-        from: "await this.removeTemporaries(this.cniDir,",
-        to: "if (this.cniDir === undefined) await this.removeTemporaries(this.cniDir,",
+        from: "await this.host.clearTemporaries(dir);",
+        to: "if (dir === undefined) await this.host.clearTemporaries(dir);",
       },
     ],
     by: CUT_OFF_TWICE,

@@ -1,6 +1,7 @@
 // The node's NICs with their VFs: sysfs and the links of VFs, as they are after each boot; and who has which VF.
 
-import type { ExecuteOptions, Execution } from "../../launcher/host/host.ts";
+import type { CommandOptions } from "../../launcher/host/execute.ts";
+import type { Execution } from "../../launcher/host/host.ts";
 import { executeIproute } from "../support/fake-iproute.ts";
 import { type FakeLink, FakeSysfs } from "../support/fake-sysfs.ts";
 import { DRIVERS } from "../support/sriov-nics.ts";
@@ -48,16 +49,16 @@ export class Devices {
   }
 
   /** The PCI address of the VF that a line for `ip` is about; "" if it is about another link. */
-  addressIn(line: string, netns: string | undefined): string {
+  addressIn(line: string, netns: string): string {
     const words = line.split(" ");
-    const link = this.sysfs.link(words[words.indexOf("dev") + 1] ?? "", netns ?? "");
+    const link = this.sysfs.link(words[words.indexOf("dev") + 1] ?? "", netns);
     const number = words.indexOf("vf");
     if (link === undefined || number < 0) return link?.device ?? "";
     return NICS[this.nic].devices[link.device]?.vfs?.[Number(words[number + 1])] ?? "";
   }
 
   /** Executes `ip` or `rdma`. */
-  execute(command: "ip" | "rdma", options: Pick<ExecuteOptions, "args" | "netns" | "stdin">): Execution {
+  execute(command: "ip" | "rdma", options: Pick<CommandOptions, "args" | "netns" | "stdin">): Execution {
     return executeIproute(this.sysfs, command, options);
   }
 

@@ -2,6 +2,7 @@
 import { basename } from "node:path";
 import { Code, Fault } from "../../launcher/fault.ts";
 import { endedBy, saidTooMuch, tookTooLong } from "../../launcher/host/endings.ts";
+import type { CommandOptions } from "../../launcher/host/execute.ts";
 import type { ExecuteOptions, Execution } from "../../launcher/host/host.ts";
 import { runCommand } from "./commands.ts";
 import type { Machine } from "./machine.ts";
@@ -28,14 +29,14 @@ export interface Executor {
 export async function execute(
   { machine, parent, call, diesWithParent, started }: Executor,
   path: string,
-  options: ExecuteOptions,
+  options: ExecuteOptions | CommandOptions,
 ): Promise<Execution> {
   const { CNI_COMMAND: verb = "" } = options.env;
   const type = basename(path);
   const isPlugin = type in PLUGINS;
   const what = isPlugin
     ? `${type} ${verb} ${options.env.CNI_IFNAME}`
-    : `${type} ${(options.args ?? []).join(" ")}`;
+    : `${type} ${"args" in options ? options.args.join(" ") : ""}`;
   const child = await parent.step(`execute ${what}`, 1, () => {
     if (!machine.disk.exists(path)) throw new Fault(Code.ioFailure, `${path} cannot be executed: ENOENT`);
     return machine.start(`  [${call.verb} ${call.containerId}] ${what}`);
@@ -51,7 +52,14 @@ export async function execute(
   const mischief = machine.mischiefFor(isPlugin ? verb : "ip");
   const ended = isPlugin
     ? runProcess(machine, child, { call, type, path, parent, options, mischief })
-    : runCommand({ machine, process: child, call, name: type as "ip" | "rdma", options, mischief });
+    : runCommand({
+        machine,
+        process: child,
+        call,
+        name: type as "ip" | "rdma",
+        options: options as CommandOptions,
+        mischief,
+      });
   return new Promise((resolve, reject) => {
     const { timeout } = options;
     const limit =

@@ -48,21 +48,6 @@ export const KNOWN: Known[] = [
       "find it there and do not sync that; then the node loses its power, and their state is gone with it",
   },
   {
-    name: "names that are parts of each other",
-    matches:
-      /^foreign-touch: .*\/(results|failed|orphans)\/\.[^/]*$|^fails-needlessly: ADD .*ENOENT: (rename|unlink|link) '[^']*\/(results|failed|orphans)\/\./,
-    why:
-      "the last DEL of a container removes temporary files that have `-<containerId>-` in their names, and so " +
-      "one that another container's ADD is just writing, if the network's name or that container's ID has it: that ADD fails",
-  },
-  {
-    name: "a temporary file beside the state",
-    matches: /^left-(after-del|at-the-end): [^:]*: (\S*\/(sriov|failed|orphans)\/\.\S+(, )?)+$/,
-    why:
-      "a process that is killed while it writes into `sriov`, `failed` or `orphans` of `cniDir` leaves `.<name>.<pid>` there: " +
-      "DEL removes such files from `cniDir` and `results` only",
-  },
-  {
     name: "driver_override stays",
     matches: /^vf-not-restored[^:]*: .*"override":"[a-z-]+".* and was /,
     why:

@@ -77,6 +77,8 @@ export class Machine implements Ground {
     for (const name of PLUGINS) this.disk.put(`${BIN_DIR}/${name}`, "");
   }
 
+  readonly running = new Set<number>();
+
   nextPid(): number {
     return ++this.lastPid;
   }

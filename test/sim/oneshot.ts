@@ -5,6 +5,7 @@ import { restCluster } from "../../launcher/cluster/rest.ts";
 import type { Core } from "../../launcher/core/index.ts";
 import { filesOn } from "../../launcher/host/files.ts";
 import type { Host } from "../../launcher/host/host.ts";
+import { networkBy } from "../../launcher/host/iproute.ts";
 import { execute } from "./execute.ts";
 import type { Machine } from "./machine.ts";
 import type { RuntimeCall } from "./network.ts";
@@ -24,15 +25,17 @@ export interface Program {
 
 /** The node as the process that the runtime has executed sees it. */
 function hostOf(machine: Machine, process: Process, call: RuntimeCall): Host {
+  const files = filesOn(new ProcessDisk(machine, process, call));
+  const executor = { machine, parent: process, call, diesWithParent: false };
   return {
-    ...filesOn(new ProcessDisk(machine, process, call)),
+    ...files,
+    ...networkBy({ find: files.find, execute: (path, options) => execute(executor, path, options) }),
     prepare: () => undefined,
     rotate: async () => undefined, // no history has a log file
     grpc: async () => {
       throw new Error("no history has a kubelet's socket");
     },
-    execute: (path, options) =>
-      execute({ machine, parent: process, call, diesWithParent: false }, path, options),
+    execute: (path, options) => execute(executor, path, options),
   };
 }
 

@@ -58,6 +58,10 @@ export class Ownership {
     if (call === undefined || !path.startsWith(`${CNI_DIR}/`)) return;
     // GC takes out of a scratch file what it has undone.
     if (call.verb === "GC" && this.machine.disk.exists(path)) return;
+    if (isOfNobody(path, this.machine.running)) {
+      this.owners.delete(path);
+      return;
+    }
     const before = this.owners.get(path);
     // A VF whose owner is gone may be taken back: who has it is another question (Invariants.deviceTouched).
     const isAllocation = path.startsWith(`${CNI_DIR}/sriov/`);
@@ -73,6 +77,12 @@ export class Ownership {
   private ifnameFor(call: RuntimeCall, path: string, { ifname }: FileOwner): string {
     return path.startsWith(`${CNI_DIR}/results/`) && !isTemporary(path) ? ifname : call.ifname;
   }
+}
+
+/** Whoever meets a temporary file removes it, if its writer is gone: its name says who that is. */
+function isOfNobody(path: string, running: ReadonlySet<number>): boolean {
+  const writer = /^\.plexus-(\d+)-/.exec(basename(path))?.[1];
+  return writer !== undefined && !running.has(Number(writer));
 }
 
 function isTemporary(path: string): boolean {

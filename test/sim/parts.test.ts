@@ -26,7 +26,7 @@ test("events happen in the order of their times, and what waits for one runs bef
 
 test("a process that is killed at a step does neither that nor any other, and its code never runs on", async () => {
   const timeline = new Timeline();
-  const ground = { timeline, random: new Random(1), nextPid: () => 1 };
+  const ground = { timeline, random: new Random(1), nextPid: () => 1, running: new Set<number>() };
   const process = new Process(ground, "process", 1);
   const done: string[] = [];
   void (async () => {

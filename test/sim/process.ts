@@ -11,6 +11,8 @@ export interface Ground {
   trace?: ((line: string) => void) | undefined;
   /** The next process's number. */
   nextPid(): number;
+  /** The numbers of those that are alive. */
+  running: Set<number>;
 }
 
 /** Dead code waits for this: it never runs on. */
@@ -35,6 +37,7 @@ export class Process {
     private readonly cut?: () => void,
   ) {
     this.pid = ground.nextPid();
+    ground.running.add(this.pid);
   }
 
   get alive(): boolean {
@@ -45,6 +48,7 @@ export class Process {
   end(): void {
     if (this.isDead) return;
     this.isDead = true;
+    this.ground.running.delete(this.pid);
     for (const ending of this.endings) ending();
     this.endings.clear();
   }

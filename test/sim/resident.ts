@@ -5,8 +5,10 @@ import type { Cluster } from "../../launcher/cluster/cluster.ts";
 import { restCluster } from "../../launcher/cluster/rest.ts";
 import { WatchedCluster } from "../../launcher/cluster/watch.ts";
 import { Code, Fault } from "../../launcher/fault.ts";
+import type { CommandOptions } from "../../launcher/host/execute.ts";
 import { filesOn } from "../../launcher/host/files.ts";
 import { type ExecuteOptions, type Host, LeftToNode } from "../../launcher/host/host.ts";
+import { networkBy } from "../../launcher/host/iproute.ts";
 import { Admission } from "../../launcher/resident/admission.ts";
 import { execute } from "./execute.ts";
 import type { RuntimeCall } from "./network.ts";
@@ -150,9 +152,24 @@ class ShimHost {
     readlink: (...given) => this.file("readlink", () => this.own.readlink(...given)),
     set: (...given) => this.file("set", () => this.own.set(...given)),
     remove: (...given) => this.file("remove", () => this.own.remove(...given)),
+    clearTemporaries: (...given) => this.file("clear", () => this.own.clearTemporaries(...given)),
+    ...this.network(),
   };
 
-  private execute(path: string, options: ExecuteOptions) {
+  /** The shim renders and executes what it is asked for: one request each. */
+  private network() {
+    const find = (name: string, dirs: string[]) => this.own.find(name, dirs);
+    const own = networkBy({ find, execute: (path, options) => this.execute(path, options) });
+    return {
+      configure: (...given: Parameters<Host["configure"]>) =>
+        this.ask("configure", () => own.configure(...given)),
+      showLink: (...given: Parameters<Host["showLink"]>) => this.ask("show", () => own.showLink(...given)),
+      moveRdma: (...given: Parameters<Host["moveRdma"]>) =>
+        this.ask("move rdma", () => own.moveRdma(...given)),
+    };
+  }
+
+  private execute(path: string, options: ExecuteOptions | CommandOptions) {
     const { machine } = this.program;
     const started = (child: Process) => {
       if (this.hasEnded) child.end();

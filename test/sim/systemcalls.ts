@@ -18,7 +18,7 @@ export class ProcessDisk implements DiskPort {
 
   constructor(
     private readonly machine: Machine,
-    private readonly process: Process,
+    private readonly owner: Process,
     private readonly call: RuntimeCall,
   ) {
     this.disk = machine.disk;
@@ -52,8 +52,7 @@ export class ProcessDisk implements DiskPort {
     });
   }
 
-  open(name: string, mode: OpenMode): Promise<number> {
-    const path = this.own(name);
+  open(path: string, mode: OpenMode): Promise<number> {
     return this.step("open", path, () => {
       const file = isInSysfs(path) ? undefined : this.disk.open(path, mode);
       this.opened.set(++this.last, { file, path });
@@ -82,8 +81,7 @@ export class ProcessDisk implements DiskPort {
     return this.step("close", this.of(file).path, () => void this.opened.delete(file));
   }
 
-  rename(name: string, to: string): Promise<void> {
-    const from = this.own(name);
+  rename(from: string, to: string): Promise<void> {
     return this.step("rename", `${from} ${basename(to)}`, () => {
       this.disk.rename(from, to);
       this.touched(to, from);
@@ -92,13 +90,12 @@ export class ProcessDisk implements DiskPort {
 
   link(existing: string, path: string): Promise<void> {
     return this.step("link", path, () => {
-      this.disk.link(this.own(existing), path);
+      this.disk.link(existing, path);
       this.touched(path);
     });
   }
 
-  unlink(name: string): Promise<void> {
-    const path = this.own(name);
+  unlink(path: string): Promise<void> {
     return this.step("unlink", path, () => {
       this.disk.remove(path);
       this.touched(path);
@@ -113,8 +110,18 @@ export class ProcessDisk implements DiskPort {
     return this.step("fsync", dir, () => this.disk.syncDirectory(dir), SYNC_MS);
   }
 
+  /** Numbers are not given twice here, so the start need not be told. */
+  async process(): Promise<`${number}-${number}`> {
+    return `${this.owner.pid}-0`;
+  }
+
+  isRunning(name: `${number}-${number}`): Promise<boolean> {
+    const [pid] = name.split("-").map(Number);
+    return this.step("stat", `/proc/${pid}`, () => this.owner.ground.running.has(pid ?? 0));
+  }
+
   private step<T>(what: string, path: string, work: () => T, withinMs = CALL_MS): Promise<T> {
-    return this.process.step(`${what} ${path}`, withinMs, () => {
+    return this.owner.step(`${what} ${path}`, withinMs, () => {
       if (!isInSysfs(path)) this.disk.obstruct(what, path);
       return work();
     });
@@ -140,13 +147,7 @@ export class ProcessDisk implements DiskPort {
   }
 
   private touched(path: string, from?: string): void {
-    this.disk.touched?.(this.process, path, from);
-  }
-
-  /** Temporary names have the process's number in them: here it is that of the process in memory. */
-  private own(path: string): string {
-    const real = `.${process.pid}`;
-    return path.endsWith(real) ? `${path.slice(0, -real.length)}.${this.process.pid}` : path;
+    this.disk.touched?.(this.owner, path, from);
   }
 }
 

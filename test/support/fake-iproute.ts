@@ -1,5 +1,6 @@
 // `ip` and `rdma` of iproute2, as far as SR-IOV needs them, on the devices of a FakeSysfs. Source: ip-link(8), rdma-dev(8).
-import type { ExecuteOptions, Execution } from "../../launcher/host/host.ts";
+import type { CommandOptions } from "../../launcher/host/execute.ts";
+import type { Execution } from "../../launcher/host/host.ts";
 import { type FakeLink, type FakeSysfs, type FakeVf, NO_MAC, NODE } from "./fake-sysfs.ts";
 
 /** Names of the node's own network namespace, for `netns`. */
@@ -14,7 +15,7 @@ const NODE_NAMES = ["1", "/proc/1/ns/net"];
 export function executeIproute(
   sysfs: FakeSysfs,
   command: "ip" | "rdma",
-  { args = [], netns = NODE, stdin }: Pick<ExecuteOptions, "args" | "netns" | "stdin">,
+  { args, netns, stdin }: Pick<CommandOptions, "args" | "netns" | "stdin">,
   refuses: (line: string) => boolean = () => false,
 ): Execution {
   if (command === "rdma") return ended(setRdma(sysfs, args));
@@ -137,7 +138,7 @@ function shownLink(sysfs: FakeSysfs, link: FakeLink): object {
 }
 
 /** `rdma dev set NAME netns PATH`. */
-function setRdma(sysfs: FakeSysfs, args: string[]): string {
+function setRdma(sysfs: FakeSysfs, args: readonly string[]): string {
   const [dev, set, name = "", , path = ""] = args;
   const to = NODE_NAMES.includes(path) ? NODE : path;
   if (dev !== "dev" || set !== "set" || !sysfs.rdma.has(name) || !sysfs.hasNetns(to)) {

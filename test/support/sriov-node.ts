@@ -3,7 +3,9 @@ import { basename, dirname } from "node:path";
 import type { Clock } from "../../launcher/clock.ts";
 import type { PluginCall } from "../../launcher/cni/builtin.ts";
 import { parametersOf, variablesOf } from "../../launcher/cni/parameters.ts";
+import type { CommandOptions } from "../../launcher/host/execute.ts";
 import type { ExecuteOptions, Execution, Host } from "../../launcher/host/host.ts";
+import { type Commands, networkBy } from "../../launcher/host/iproute.ts";
 import { sriov } from "../../launcher/sriov/plugin.ts";
 import { loadCore } from "./core.ts";
 import { executeIproute } from "./fake-iproute.ts";
@@ -52,7 +54,13 @@ export class SriovNode {
     };
   }
 
+  private readonly commands: Commands = {
+    find: async (name) => `/usr/sbin/${name}`,
+    execute: async (path, options) => this.command(basename(path), options),
+  };
+
   readonly host: Host = {
+    ...networkBy(this.commands),
     prepare: () => undefined,
     size: async () => 0,
     append: async () => undefined,
@@ -62,7 +70,7 @@ export class SriovNode {
       if (["ip", "rdma"].includes(name)) return `/usr/sbin/${name}`;
       return this.ipam.has(name) ? `/opt/cni/bin/${name}` : undefined;
     },
-    execute: async (path, options) => this.execute(basename(path), options),
+    execute: async (path, options) => this.plugin(basename(path), options),
     read: async (path) => this.files.get(path) ?? this.sysfs.read(path),
     list: async (dir) => [...this.sysfs.list(dir), ...this.filesIn(dir)],
     isDirectory: async (path) => this.sysfs.isDirectory(path),
@@ -86,6 +94,7 @@ export class SriovNode {
       this.change();
       this.sysfs.set(path, value);
     },
+    clearTemporaries: async () => undefined,
   };
 
   /** Once dead, a process does nothing more. */
@@ -94,20 +103,23 @@ export class SriovNode {
     this.changesLeft--;
   }
 
-  private execute(name: string, { args = [], env, netns, stdin }: ExecuteOptions): Execution {
+  /** Executes an IPAM plugin. */
+  private plugin(name: string, { env }: ExecuteOptions): Execution {
     if (this.changesLeft <= 0) this.change();
     const ipam = this.ipam.get(name);
-    if (ipam) {
-      this.ran.push({ args: [name, env.CNI_COMMAND ?? ""], netns, lines: [] });
-      if (ipam.error) return { exitCode: 1, stdout: JSON.stringify(ipam.error), stderr: "" };
-      return {
-        exitCode: 0,
-        stdout: env.CNI_COMMAND === "ADD" ? JSON.stringify(ipam.result) : "",
-        stderr: "",
-      };
-    }
-    this.ran.push({ args: [name, ...args], netns, lines: stdin.split("\n").filter(Boolean) });
-    const options = { args, stdin, ...(netns === undefined ? {} : { netns }) };
+    if (!ipam) throw new Error(`there is no plugin ${name}`);
+    this.ran.push({ args: [name, env.CNI_COMMAND ?? ""], netns: undefined, lines: [] });
+    if (ipam.error) return { exitCode: 1, stdout: JSON.stringify(ipam.error), stderr: "" };
+    const stdout = env.CNI_COMMAND === "ADD" ? JSON.stringify(ipam.result) : "";
+    return { exitCode: 0, stdout, stderr: "" };
+  }
+
+  /** Executes `ip` or `rdma`. */
+  private command(name: string, options: CommandOptions): Execution {
+    if (this.changesLeft <= 0) this.change();
+    const { args, netns, stdin } = options;
+    const lines = stdin.split("\n").filter(Boolean);
+    this.ran.push({ args: [name, ...args], netns: netns === "" ? undefined : netns, lines });
     return executeIproute(this.sysfs, name as "ip" | "rdma", options, (line) => {
       if (this.changesLeft <= 0) return true;
       this.changesLeft--;

@@ -3,7 +3,8 @@ import * as fs from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { FromShim, MAX_FRAME, PROTOCOL, ToShim } from "../../launcher/host/frames.ts";
-import { MAX_OUTPUT } from "../../launcher/host/host.ts";
+import { DELEGATE_VARIABLE, MAX_OUTPUT } from "../../launcher/host/host.ts";
+import { FORMS } from "../../launcher/host/network.ts";
 import { CONF_DIR, DEVICE_INFO_DIR, MULTUS_CONF_DIR, SOCKET, STATE_DIR } from "../../launcher/paths.ts";
 
 const shim = source("launcher/shim/shim.c");
@@ -11,6 +12,8 @@ const frames = source("launcher/shim/frames.h");
 const senders = source("launcher/shim/frames.c");
 const requests = source("launcher/shim/requests.c");
 const rights = source("launcher/shim/rights.c");
+const jobs = source("launcher/shim/jobs.h");
+const network = source("launcher/shim/network.c");
 const netconf = source("assembly/netconf/netconf.ts");
 const versions = source("assembly/cni/version.ts");
 const protocol = source("docs/protocol.md");
@@ -130,6 +133,63 @@ describe("the protocol", () => {
       return [name.toUpperCase(), types];
     });
     expect(Object.fromEntries(sent)).toEqual(documentedFields(TABLES.FromShim));
+  });
+
+  test("has the same network requests in both languages and in the document", () => {
+    const rows = [...network.matchAll(/^ {4}\{"([a-z ]+)", "([^"]+)",/gm)].map(([, name, line]) => [
+      name,
+      line,
+    ]);
+    expect(Object.fromEntries(rows)).toEqual(FORMS);
+    const named = table("form | values").flatMap(([forms = ""]) => [...forms.matchAll(/`([a-z ]+)`/g)]);
+    expect(named.map(([, name]) => name)).toEqual(Object.keys(FORMS));
+  });
+
+  test("has the document's keys in the shim's table of network requests", () => {
+    const body = found(network, /^(static const Form FORMS\[\] = [^;]*;)/m);
+    const keysIn = (text: string) => [...text.matchAll(/\{"([a-z_]+)", [A-Z]/g)].map(([, key]) => key);
+    const route = keysIn(found(network, /^#define ROUTE_KEYS([^#]*?)\n\n/m));
+    const inShim = body
+      .split(/^ {4}\{(?=")/m)
+      .slice(1)
+      .map((row) => (row.includes("ROUTE_KEYS") ? route : keysIn(row)));
+    const inDocument = table("form | values").flatMap(([forms = "", , keys = ""]) =>
+      [...forms.matchAll(/`/g)].length === 0
+        ? []
+        : Array.from({ length: [...forms.matchAll(/`/g)].length / 2 }, () =>
+            [...keys.matchAll(/`([a-z_]+)`/g)].map(([, key]) => key),
+          ),
+    );
+    expect(inShim).toEqual(inDocument);
+  });
+
+  test("has the same time limit for `ip` and `rdma` in both languages", () => {
+    const limit = found(source("launcher/shim/network.h"), /^#define NETWORK_TIMEOUT_MS (\d+)$/m);
+    expect(Number(limit)).toBe(
+      Number(found(source("launcher/host/iproute.ts"), /^const TIMEOUT_MS = ([\d_]+);$/m).replace("_", "")),
+    );
+  });
+
+  test("has the same variables of a call in both languages", () => {
+    const names = strings(found(source("launcher/host/remote.ts"), /^const VARIABLES = \[([^\]]*)\]/m));
+    expect(
+      strings(found(senders, /const names\[\] = \{([^}]*)\}/)).map((name) => name?.slice(0, -1)),
+    ).toEqual(names);
+    for (const name of names) expect(protocol).toContain(name);
+  });
+
+  test("has one variable by which Plexus knows that Plexus has executed it, and one message", () => {
+    expect(found(jobs, /^#define DELEGATE_VARIABLE "(.*)"$/m)).toBe(DELEGATE_VARIABLE);
+    expect(protocol).toContain(DELEGATE_VARIABLE);
+    const words = strings(found(shim, /fail_with\(INVALID_NETWORK_CONFIG,([\s\S]*?)delegate\);/)).join("");
+    const inPlexus = found(source("launcher/plugin.ts"), /^function answerToItself\(([\s\S]*?)^\}/m);
+    for (const part of words.split(/%s|; /)) expect(inPlexus).toContain(part);
+  });
+
+  test("has the same name for a file that is not whole yet", () => {
+    const inShim = found(source("launcher/shim/writing.c"), /^#define TEMPORARY "(.*)"$/m);
+    const pattern = found(source("launcher/host/files.ts"), /^const TEMPORARY = \/\^(.*)\$\/;$/m);
+    expect(inShim.replace(/%l?l?[du]/g, "1")).toMatch(new RegExp(`^${pattern}$`));
   });
 
   test("has the document's outcomes", () => {

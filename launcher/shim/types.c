@@ -1,0 +1,71 @@
+#include "types.h"
+
+#include <stdbool.h>
+#include <string.h>
+#include <strings.h>
+
+/** Longer than any file name. */
+#define MAX_TYPE 300
+
+typedef struct {
+  const uint8_t *at;
+  const uint8_t *end;
+} Text;
+
+/** Reads the four digits of \\uXXXX. Returns 0 for what is not of ASCII, and for what is cut off: no name has such. */
+static char read_escape(Text *text) {
+  unsigned code = 0;
+  for (int digit = 0; digit < 4; digit++, text->at++) {
+    if (text->at == text->end) return 0;
+    uint8_t byte = *text->at | 0x20;
+    unsigned value = byte >= 'a' && byte <= 'f' ? byte - 'a' + 10u : byte - (unsigned)'0';
+    if (value > 15) return 0;
+    code = code << 4 | value;
+  }
+  return code < 0x80 ? (char)code : '?';
+}
+
+/**
+ * Reads a string whose quote has been read, and the quote at its end; as much of it as there is room for in `value`. NULs
+ * are left out: a shell, too, would not see them.
+ */
+static void read_string(Text *text, char value[MAX_TYPE]) {
+  size_t length = 0;
+  while (text->at < text->end && *text->at != '"') {
+    char byte = (char)*text->at++;
+    if (byte == '\\' && text->at < text->end) {
+      byte = (char)*text->at++;
+      if (byte == 'u') byte = read_escape(text);
+    }
+    if (byte != 0 && length < MAX_TYPE - 1) value[length++] = byte;
+  }
+  if (text->at < text->end) text->at++;
+  value[length] = 0;
+}
+
+static void skip_spaces(Text *text) {
+  while (text->at < text->end && strchr(" \t\r\n", *text->at) != NULL && *text->at != 0) text->at++;
+}
+
+const char *refuse_types(const uint8_t *conf, size_t length, RefuseType *refuse, const void *context) {
+  Text text = {conf, conf + length};
+  int depth = 0;
+  bool is_type = false; // is it the value of such a key that comes next?
+  while (text.at < text.end) {
+    uint8_t byte = *text.at++;
+    if (byte == '{' || byte == '[') depth++;
+    if (byte == '}' || byte == ']') depth--;
+    if (byte != '"') {
+      if (strchr(" \t\r\n:", byte) == NULL) is_type = false;
+      continue;
+    }
+    char value[MAX_TYPE];
+    read_string(&text, value);
+    skip_spaces(&text);
+    bool is_key = text.at < text.end && *text.at == ':';
+    const char *why = is_type && !is_key ? refuse(value, context) : NULL;
+    if (why != NULL) return why;
+    is_type = is_key && depth > 1 && strcasecmp(value, "type") == 0;
+  }
+  return NULL;
+}

@@ -1,0 +1,18 @@
+// The plugins that a conf names for a plugin to execute: `ipam.type`, and whatever else has a `type`.
+#ifndef TYPES_H
+#define TYPES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** Returns NULL, or why a plugin of this type is not to be executed. */
+typedef const char *RefuseType(const char *type, const void *context);
+
+/**
+ * Asks for each string under a key `type`, in capitals or not, but the conf's own. Returns the first reason, or NULL.
+ *
+ * It knows where strings begin and end, and how deep they are, and no more of JSON: a conf that is none a plugin refuses.
+ */
+const char *refuse_types(const uint8_t *conf, size_t length, RefuseType *refuse, const void *context);
+
+#endif

@@ -1,0 +1,155 @@
+#define _GNU_SOURCE
+#include "writing.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/** How a file is called until it is whole: by its writer, whose PID and start anyone can look up. launcher/host/files.ts. */
+#define TEMPORARY ".plexus-%ld-%llu-%u.tmp"
+
+static size_t written;
+static unsigned writes;
+
+static bool is_within_budget(size_t count) {
+  if (writes >= MAX_WRITES || count > MAX_WRITTEN - written) return false;
+  writes++;
+  written += count;
+  return true;
+}
+
+/** Reads when a process has started, in ticks since the boot. Returns 0 or an errno. Source: proc_pid_stat(5), field 22. */
+static int start_of(long pid, unsigned long long *start) {
+  char path[64];
+  char stat[1024];
+  snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return errno;
+  ssize_t length = read(fd, stat, sizeof stat - 1);
+  int error = length < 0 ? errno : 0;
+  close(fd);
+  if (error != 0) return error;
+  stat[length] = 0;
+  const char *field = strrchr(stat, ')'); // the end of the second; a name may have spaces and parentheses in it
+  for (int number = 2; field != NULL && number < 22; number++) field = strchr(field + 1, ' ');
+  if (field == NULL) return EIO;
+  *start = strtoull(field, NULL, 10);
+  return 0;
+}
+
+/** Writes and syncs a new file. Returns 0 or an errno, and then there may be a part of it. */
+static int write_new(int dir, const char *name, const uint8_t *bytes, size_t count) {
+  int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd < 0) return errno;
+  int error = write_all(fd, bytes, count);
+  if (error == 0 && fdatasync(fd) < 0) error = errno;
+  if (close(fd) < 0 && error == 0) error = errno;
+  return error;
+}
+
+static int put_file(const Rights *rights, const char *path, const uint8_t *bytes, size_t count, bool is_new) {
+  unsigned long long start;
+  int error = start_of(getpid(), &start);
+  if (error != 0) return error;
+  Place place;
+  error = find_place(&rights->state, path, true, &place);
+  if (error != 0) return error;
+  if (!is_within_budget(count)) {
+    close(place.dir);
+    return BUDGET_SPENT;
+  }
+  char temporary[80];
+  snprintf(temporary, sizeof temporary, TEMPORARY, (long)getpid(), start, writes);
+  error = write_new(place.dir, temporary, bytes, count);
+  if (error == 0) {
+    int placed = is_new ? linkat(place.dir, temporary, place.dir, place.name, 0)
+                        : renameat(place.dir, temporary, place.dir, place.name);
+    if (placed < 0) error = errno;
+  }
+  if (error != 0 || is_new) unlinkat(place.dir, temporary, 0);
+  if (error == 0) error = sync_directory(place.dir);
+  close(place.dir);
+  return error;
+}
+
+int file_write(const Rights *rights, const char *path, const uint8_t *bytes, size_t count) {
+  return put_file(rights, path, bytes, count, false);
+}
+
+int file_create(const Rights *rights, const char *path, const uint8_t *bytes, size_t count) {
+  return put_file(rights, path, bytes, count, true);
+}
+
+/** Opens a log file. It must not wait for a FIFO's reader. Returns a descriptor or -errno. */
+static int open_log(const char *path) {
+  int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
+  return fd < 0 ? -errno : fd;
+}
+
+static int make_parent(const char *path) {
+  char parent[4096];
+  size_t length = (size_t)(strrchr(path, '/') - path);
+  if (length >= sizeof parent) return ENAMETOOLONG;
+  memcpy(parent, path, length);
+  parent[length] = 0;
+  return make_directory(parent, 0755);
+}
+
+int file_append(const Rights *rights, const char *path, const uint8_t *bytes, size_t count) {
+  if (!is_listed(&rights->log, path, strlen(path))) return NOT_ALLOWED;
+  if (!is_within_budget(count)) return BUDGET_SPENT;
+  int fd = open_log(path);
+  if (fd == -ENOENT) {
+    int error = make_parent(path);
+    if (error != 0) return error;
+    fd = open_log(path);
+  }
+  if (fd < 0) return -fd;
+  struct stat status;
+  int error = fstat(fd, &status) < 0 ? errno : S_ISREG(status.st_mode) ? 0 : ENXIO; // as for a FIFO without a reader
+  if (error == 0) error = write_all(fd, bytes, count);
+  if (close(fd) < 0 && error == 0) error = errno;
+  return error;
+}
+
+/** Is it a temporary file of a writer that does not run any more? */
+static bool is_left_over(const char *name) {
+  static const char before[] = ".plexus-";
+  if (strncmp(name, before, sizeof before - 1) != 0) return false;
+  char *end;
+  long pid = strtol(name + sizeof before - 1, &end, 10);
+  unsigned long long start = *end == '-' ? strtoull(end + 1, &end, 10) : 0;
+  unsigned number = *end == '-' ? (unsigned)strtoul(end + 1, &end, 10) : 0;
+  char same[80];
+  snprintf(same, sizeof same, TEMPORARY, pid, start, number);
+  if (pid <= 0 || strcmp(name, same) != 0) return false;
+  unsigned long long found;
+  int error = start_of(pid, &found);
+  return error == ENOENT || error == ESRCH || (error == 0 && found != start);
+}
+
+int files_clear(const Rights *rights, const char *path) {
+  int fd = open_below(&rights->state, path);
+  if (fd == -ENOENT) return 0;
+  if (fd < 0) return -fd;
+  DIR *dir = fdopendir(fd);
+  if (dir == NULL) {
+    int error = errno;
+    close(fd);
+    return error;
+  }
+  int error = 0;
+  struct dirent *entry;
+  while (errno = 0, (entry = readdir(dir)) != NULL) {
+    if (!is_left_over(entry->d_name)) continue;
+    if (unlinkat(dirfd(dir), entry->d_name, 0) < 0 && errno != ENOENT) error = errno;
+  }
+  if (error == 0) error = errno;
+  closedir(dir);
+  return error;
+}
