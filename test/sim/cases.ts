@@ -1,6 +1,6 @@
 // Histories that were violated once, by defects that have been mended since.
 import type { History } from "./history.ts";
-import type { Setup } from "./setup.ts";
+import { PLAIN, type Setup } from "./setup.ts";
 
 interface Case {
   /** What went wrong. */
@@ -9,15 +9,11 @@ interface Case {
 }
 
 const SETUP: Setup = {
-  mode: "one-shot",
-  attach: "sequential",
-  delegateTimeoutSeconds: 0,
-  kubernetes: false,
+  ...PLAIN,
   networks: [
     { name: "b", kind: "macvlan", cniVersion: "1.1.0" },
     { name: "c", kind: "chain", cniVersion: "1.0.0" },
   ],
-  containers: [{ id: "c1", netns: "/run/netns/n1", ifname: "eth0", selects: [] }],
 };
 
 export const CASES: Case[] = [

@@ -1,12 +1,15 @@
-// Violations that are known: each with why it is not mended (yet). A run says which occurred; one that does not occur any
-// more fails the test, and has to go from here.
+// Violations that are known: each with why it is not mended (yet), and a history that shows it. One that is not shown any more
+// fails a test, and has to go from here.
+import type { History } from "./history.ts";
 import type { Violation } from "./machine.ts";
+import { PLAIN } from "./setup.ts";
 
 export interface Known {
   name: string;
   /** Violations of the class, as `kind: text`; those that follow from others too. */
   matches: RegExp;
   why: string;
+  history: History;
 }
 
 export const KNOWN: Known[] = [
@@ -16,14 +19,34 @@ export const KNOWN: Known[] = [
     why:
       "a delegate outlives a one-shot plexus that is killed with SIGKILL, and goes on while the DEL that follows is carried " +
       "out: what it makes afterwards nobody undoes; through the shim it dies too (PR_SET_PDEATHSIG)",
+    history: {
+      seed: 2,
+      setup: PLAIN,
+      steps: [
+        { waitMs: 0, do: "ADD", container: 0, killAfterMs: 17 },
+        { waitMs: 0, do: "DEL", container: 0 },
+      ],
+    },
   },
   {
     name: "orphans that begin anew",
     matches: /^del-fails: .*the conf is refused/,
     why:
-      "an attachment that becomes an orphan stays in the scratch file as long as another one of the container fails, and its " +
-      "count of tries begins anew (launcher/attach/del.ts): two that are not orphaned by the same DEL keep each other from " +
-      "ever being done, and their pod from being deleted",
+      "an attachment that is given up, or becomes an orphan, stays in the scratch file as long as another one of the " +
+      "container fails, and its count of tries begins anew (launcher/attach/del.ts): two that are not done with by the same " +
+      "DEL keep each other from ever being done with, and their pod from being deleted",
+    history: {
+      seed: 1,
+      setup: {
+        ...PLAIN,
+        networks: [
+          { name: "a", kind: "bridge", cniVersion: "1.1.0" },
+          { name: "b", kind: "refused", cniVersion: "1.1.0" },
+          { name: "c", kind: "refused", cniVersion: "1.1.0" },
+        ],
+      },
+      steps: [{ waitMs: 0, do: "ADD", container: 0 }],
+    },
   },
   {
     name: "given up",
@@ -32,13 +55,16 @@ export const KNOWN: Known[] = [
       "an ADD that a plugin has answered with an error counts as nothing attached, so a DEL that fails too gives it up " +
       "(launcher/attach/undeletable.ts): but plugins leave links and addresses when they fail halfway, and a DEL may fail " +
       "for a moment only, as on a full disk",
-  },
-  {
-    name: "a note without an attachment",
-    matches: /^left-(after-del|at-the-end)[^:]*: [^:]*: (\S*\/failed\/[^. ]\S*(, )?)+$/,
-    why:
-      "of an attachment that a DEL has only expected, as files were lost, a failure leaves nothing but its note in `failed`: " +
-      "the next DEL finds no file, and leaves the note",
+    history: {
+      seed: 0,
+      setup: PLAIN,
+      steps: [
+        { waitMs: 0, do: "plugin", verb: "DEL", how: "fail", acts: 0, times: 2 },
+        { waitMs: 0, do: "plugin", verb: "ADD", how: "fail", acts: 2, times: 1 },
+        { waitMs: 0, do: "ADD", container: 0 },
+        { waitMs: 0, do: "DEL", container: 0 },
+      ],
+    },
   },
   {
     name: "the state directory of a process that was killed",
@@ -46,6 +72,15 @@ export const KNOWN: Known[] = [
     why:
       "the process that has made `cniDir` is killed before it has synced the directory above (launcher/host/disk.ts); others " +
       "find it there and do not sync that; then the node loses its power, and their state is gone with it",
+    history: {
+      seed: 126,
+      setup: PLAIN,
+      steps: [
+        { waitMs: 0, do: "ADD", container: 0, dieAt: 5 },
+        { waitMs: 0, do: "ADD", container: 1 },
+        { waitMs: 60, do: "reboot", powerLoss: true },
+      ],
+    },
   },
   {
     name: "driver_override stays",
@@ -53,6 +88,15 @@ export const KNOWN: Known[] = [
     why:
       "a restore that is killed after the driver has taken the VF, and before driver_override is reset, is not finished by " +
       "the next one, which finds the driver there and rebinds nothing (launcher/sriov/restore.ts)",
+    history: {
+      seed: 656,
+      setup: { ...PLAIN, nic: "igb", networks: [{ name: "a", kind: "vf", cniVersion: "1.0.0" }] },
+      steps: [
+        { waitMs: 0, do: "ADD", container: 0 },
+        { waitMs: 0, do: "DEL", container: 0, dieAt: 49 },
+        { waitMs: 0, do: "ADD", container: 0, dieAt: 53 },
+      ],
+    },
   },
   {
     name: "no lock of a VF",
@@ -62,6 +106,16 @@ export const KNOWN: Known[] = [
       "two processes give one VF back at the same time, a call for its container, whose network namespace is gone, and the " +
       "ADD of another one, which takes it back: they disturb each other, and the first can remove the allocation that the " +
       "other has just made, so that a third gets the VF too",
+    history: {
+      seed: 2,
+      setup: { ...PLAIN, nic: "ixgbe", networks: [{ name: "a", kind: "dpdk", cniVersion: "1.1.0" }] },
+      steps: [
+        { waitMs: 0, do: "ADD", container: 0 },
+        { waitMs: 300, do: "reboot", powerLoss: false },
+        { waitMs: 0, do: "DEL", container: 0 },
+        { waitMs: 2, do: "ADD", container: 1 },
+      ],
+    },
   },
   {
     name: "a removal that is lost",
@@ -69,6 +123,15 @@ export const KNOWN: Known[] = [
     why:
       "the removal of a file is not synced, so a loss of power can bring it back: that of a VF's allocation, which the next " +
       "ADD that wants the VF removes, and which says until then that somebody has it",
+    history: {
+      seed: 6,
+      setup: { ...PLAIN, nic: "ixgbe", networks: [{ name: "a", kind: "dpdk", cniVersion: "1.0.0" }] },
+      steps: [
+        { waitMs: 0, do: "ADD", container: 0 },
+        { waitMs: 0, do: "DEL", container: 0 },
+        { waitMs: 500, do: "reboot", powerLoss: true },
+      ],
+    },
   },
   {
     name: "a DEL behind ADDs",
@@ -76,6 +139,26 @@ export const KNOWN: Known[] = [
     why:
       "in the resident process, calls that wait for an API server that is down keep their turns (launcher/resident/" +
       "admission.ts): a DEL, which does not need it, waits until one of them gives up, half a minute",
+    history: {
+      seed: 1,
+      setup: {
+        ...PLAIN,
+        mode: "resident",
+        kubernetes: true,
+        containers: ["c1", "c2", "c3"].map((id) => ({
+          id,
+          netns: `/run/netns/${id}`,
+          ifname: "eth0",
+          selects: [],
+        })),
+      },
+      steps: [
+        { waitMs: 0, do: "API server", outage: "down", forMs: 60_000 },
+        { waitMs: 0, do: "ADD", container: 0 },
+        { waitMs: 0, do: "ADD", container: 1 },
+        { waitMs: 100, do: "DEL", container: 2 },
+      ],
+    },
   },
 ];
 

@@ -109,3 +109,16 @@ export function wantedOf(setup: Setup, { ifname }: ContainerSetup, annotation: s
 export function podName({ id }: ContainerSetup): string {
   return `pod-${id}`;
 }
+
+/** Two containers with one network: for histories that are written by hand. */
+export const PLAIN: Setup = {
+  mode: "one-shot",
+  attach: "sequential",
+  delegateTimeoutSeconds: 0,
+  kubernetes: false,
+  networks: [{ name: "a", kind: "bridge", cniVersion: "1.1.0" }],
+  containers: [
+    { id: "c1", netns: "/run/netns/n1", ifname: "eth0", selects: [] },
+    { id: "c2", netns: "/run/netns/n2", ifname: "eth0", selects: [] },
+  ],
+};
