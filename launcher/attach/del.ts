@@ -1,6 +1,6 @@
 // DEL: detaches a container from all its networks, whatever is left of it.
-import { dirname } from "node:path";
 import type { Delegate } from "../core/index.ts";
+import { removeDeviceInfo } from "../device/deviceinfo.ts";
 import { Fault } from "../fault.ts";
 import { type Call, subjectOf } from "./call.ts";
 import { delDelegate } from "./execute.ts";
@@ -49,10 +49,7 @@ async function forget(call: Call, delegate: Delegate): Promise<Fault | undefined
   const { host, log, runtime, state } = call;
   try {
     await delDelegate(call, delegate);
-    if (delegate.deviceInfoFile !== undefined) {
-      await host.remove(delegate.deviceInfoFile);
-      await host.clearTemporaries(dirname(delegate.deviceInfoFile));
-    }
+    await removeDeviceInfo(delegate, host);
     await state.removeCache(delegate.cacheFile);
     log.write("verbose", `DEL ${subjectOf(runtime)} ${delegate.name} ${delegate.ifname}`);
     return undefined;

@@ -186,6 +186,16 @@ describe("the protocol", () => {
     for (const part of words.split(/%s|; /)) expect(inPlexus).toContain(part);
   });
 
+  test("leaves a call to a `plexus` that executes no more plugins than the shim", () => {
+    const inPlexus = source("launcher/host/plugins.ts");
+    const inShim = source("launcher/shim/plugins.c");
+    const names = strings(found(inPlexus, /^const META_PLUGINS = \[([^\]]*)\]/m));
+    expect(names).toContain("multus");
+    expect(strings(found(inShim, /META_PLUGINS\[\] = \{([^}]*)\}/))).toEqual(names);
+    const variable = found(inPlexus, /^const ALLOWED_VARIABLE = "(.*)";$/m);
+    expect(found(shim, /set_variable\("(\w+)", joined\(&rights\.plugins\)\)/)).toBe(variable);
+  });
+
   test("has the same name for a file that is not whole yet", () => {
     const inShim = found(source("launcher/shim/writing.c"), /^#define TEMPORARY "(.*)"$/m);
     const pattern = found(source("launcher/host/files.ts"), /^const TEMPORARY = \/\^(.*)\$\/;$/m);
