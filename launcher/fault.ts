@@ -22,6 +22,8 @@ export class Fault extends Error {
     message: string,
     /** The reason of its event, if it has one of its own. */
     readonly reason?: string,
+    /** The kind of trouble, if the caller goes on by it. */
+    override readonly cause?: string,
   ) {
     super(message);
   }
@@ -35,6 +37,13 @@ export class Fault extends Error {
 
   /** The same fault, with the failed action in front. */
   during(what: string): Fault {
-    return new Fault(this.code, `${what}: ${this.message}`, this.reason);
+    return new Fault(this.code, `${what}: ${this.message}`, this.reason, this.cause);
+  }
+
+  /** The faults of several actions as one, with the code of the first; undefined if there are none. */
+  static all(faults: readonly Fault[]): Fault | undefined {
+    const [first, ...rest] = faults;
+    if (first === undefined || rest.length === 0) return first;
+    return new Fault(first.code, faults.map(({ message }) => message).join("; "), first.reason, first.cause);
   }
 }

@@ -19,6 +19,7 @@ import { waitUntilReady } from "./readiness.ts";
 import { recover } from "./recover.ts";
 import { remember, rememberRoutes } from "./remember.ts";
 import { changeRoutes } from "./routes.ts";
+import type { Trouble } from "./undeletable.ts";
 
 /** The annotation in which the pod's user reads the result. Source: NPWG NAD spec v1.3, section 5. */
 const NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status";
@@ -71,11 +72,14 @@ async function attach(call: Call, networks: Network[], scratch: string | undefin
 
   const begun = new Set<Delegate>();
   const attached = new Map<Delegate, Attachment>();
+  const refused = new Set<string>();
   const written: Promise<void>[] = [];
   const begin = async (delegate: Delegate) => {
     begun.add(delegate);
     const attachment = await attachOne(call, delegate).catch((error: unknown) => {
-      throw Fault.of(error).during(`network ${delegate.name} on ${delegate.ifname}`);
+      const fault = Fault.of(error);
+      if (fault.cause !== ("no answer" satisfies Trouble)) refused.add(delegate.cacheFile);
+      throw fault.during(`network ${delegate.name} on ${delegate.ifname}`);
     });
     attached.set(delegate, attachment);
     // The disk works while the next delegate does; the reply waits for both.
@@ -99,6 +103,7 @@ async function attach(call: Call, networks: Network[], scratch: string | undefin
     await undo(
       call,
       undone.map((delegate) => ({ ...delegate, result: attached.get(delegate)?.result })),
+      { isKnown: true, refused },
     );
     throw error;
   }
@@ -136,7 +141,7 @@ async function clearLeftovers(call: Call): Promise<string | undefined> {
       "error",
       `${subjectOf(runtime)} was attached before, by an ADD that did not end: it is undone`,
     );
-    const [fault] = await undo(call, delegates);
+    const [fault] = await undo(call, delegates, { isKnown: true });
     if (fault) throw fault.during("undoing an earlier ADD");
   }
   return (await state.read(runtime.containerId)).scratch;

@@ -2,37 +2,43 @@
 import type { Delegate } from "../core/index.ts";
 import { removeDeviceInfo } from "../device/deviceinfo.ts";
 import { Fault } from "../fault.ts";
+import type { Note } from "../state/state.ts";
 import { type Call, subjectOf } from "./call.ts";
 import { delDelegate } from "./execute.ts";
+import { orphan } from "./orphans.ts";
 import { recover, recoverFromPod } from "./recover.ts";
+import { mildest, type Trouble, verdictOn } from "./undeletable.ts";
 
-/** Goes on past every error; what could not be undone stays on disk, for the runtime's next DEL. */
+/** Goes on past every error; an attachment that could not be undone stays on disk, for the runtime's next DEL. */
 export async function del(call: Call): Promise<void> {
   const { runtime, state, log } = call;
   const { any, rest, unusable, complaints, ...found } = await recover(call);
   const delegates = any ? found.delegates : await recoverFromPod(call);
   for (const why of complaints) log.write("error", `DEL ${subjectOf(runtime)}: ${why}`);
 
-  const faults = await undo(call, delegates);
-  // Without any file nothing says that it was attached at all: then a failure is not a reason to keep the sandbox.
-  if (any && faults[0]) {
-    const message = faults.map((fault) => fault.message).join("; ");
-    throw new Fault(faults[0].code, `DEL ${subjectOf(runtime)}: ${message}`);
-  }
+  const fault = Fault.all(await undo(call, delegates, { isKnown: any }));
+  if (fault) throw fault.during(`DEL ${subjectOf(runtime)}`);
   // Unreadable caches are of no more use. The attachments of another call for this container stay.
   for (const name of unusable) await state.removeCache(name);
   if (rest === undefined) await state.removeScratch(runtime.containerId);
   else await state.writeScratch(runtime.containerId, rest);
 }
 
+export interface Undoing {
+  /** Does a file say that they are attached? Without one, a failure is not a reason to keep the sandbox. */
+  isKnown: boolean;
+  /** In an ADD that has failed: the cache files of the delegates whose plugins have answered with an error. */
+  refused?: ReadonlySet<string>;
+}
+
 /**
  * DELs delegates in reverse order, and removes the files of each one that succeeds; if the conf asks for it, the secondary
- * networks' at the same time. Returns the failures, in that order.
+ * networks' at the same time. Returns the failures that another DEL may mend, in that order.
  */
-export async function undo(call: Call, delegates: Delegate[]): Promise<Fault[]> {
+export async function undo(call: Call, delegates: Delegate[], undoing: Undoing): Promise<Fault[]> {
   const faults = new Map<Delegate, Fault>();
   const undoOne = async (delegate: Delegate) => {
-    const fault = await forget(call, delegate);
+    const fault = await detach(call, delegate, undoing);
     if (fault) faults.set(delegate, fault);
   };
   const reversed = [...delegates].reverse();
@@ -45,17 +51,58 @@ export async function undo(call: Call, delegates: Delegate[]): Promise<Fault[]> 
   return reversed.flatMap((delegate) => faults.get(delegate) ?? []);
 }
 
-async function forget(call: Call, delegate: Delegate): Promise<Fault | undefined> {
-  const { host, log, runtime, state } = call;
+async function detach(call: Call, delegate: Delegate, undoing: Undoing): Promise<Fault | undefined> {
+  const { log, runtime, state } = call;
   try {
-    await delDelegate(call, delegate);
-    await removeDeviceInfo(delegate, host);
-    await state.removeCache(delegate.cacheFile);
+    const note = await state.note(delegate.cacheFile);
+    const faults = note?.forgotten ? [] : await delDelegate(call, delegate);
+    if (faults.length > 0) return await settle(call, delegate, faults, note, undoing);
+    await forget(call, delegate, note);
     log.write("verbose", `DEL ${subjectOf(runtime)} ${delegate.name} ${delegate.ifname}`);
     return undefined;
   } catch (error) {
-    const fault = Fault.of(error).during(`network ${delegate.name} on ${delegate.ifname}`);
-    log.write("error", `DEL ${subjectOf(runtime)}: ${fault.message}`);
+    return failure(call, delegate, Fault.of(error));
+  }
+}
+
+/** Decides on an attachment that could not be detached. Returns the fault, if another DEL may mend it. */
+async function settle(
+  call: Call,
+  delegate: Delegate,
+  faults: readonly Fault[],
+  note: Note | undefined,
+  { isKnown, refused }: Undoing,
+): Promise<Fault | undefined> {
+  const { host, log, runtime, state } = call;
+  const fault = failure(call, delegate, Fault.all(faults) as Fault);
+  if (!isKnown) return undefined;
+  const addFailed = refused?.has(delegate.cacheFile) ?? note?.addFailed ?? false;
+  const tries = (note?.tries ?? 0) + (refused ? 0 : 1); // a failed ADD's own is not the runtime's
+  const isNamespaceGone = runtime.netns === "" || !(await host.exists(runtime.netns));
+  const trouble = mildest(faults.map(({ cause }) => cause as Trouble | undefined));
+  const verdict = refused ? "retry" : verdictOn({ trouble, addFailed, isNamespaceGone, tries });
+  if (verdict === "retry") {
+    const { containerId } = runtime;
+    await state.writeNote(delegate.cacheFile, { containerId, addFailed, tries, why: fault.message });
     return fault;
   }
+  if (verdict === "orphan") await orphan(call, delegate, fault.message);
+  const fate =
+    verdict === "orphan" ? "it is left to GC, as an orphan" : "it was never attached, and is given up";
+  log.write("error", `DEL ${subjectOf(runtime)}: network ${delegate.name} on ${delegate.ifname}: ${fate}`);
+  await forget(call, delegate, note);
+  return undefined;
+}
+
+function failure({ log, runtime }: Call, { name, ifname }: Delegate, error: Fault): Fault {
+  const fault = error.during(`network ${name} on ${ifname}`);
+  log.write("error", `DEL ${subjectOf(runtime)}: ${fault.message}`);
+  return fault;
+}
+
+/** Removes the files of an attachment. */
+async function forget({ host, state }: Call, delegate: Delegate, note: Note | undefined): Promise<void> {
+  await removeDeviceInfo(delegate, host);
+  await state.removeCache(delegate.cacheFile);
+  if (note) await state.removeNote(delegate.cacheFile);
 }

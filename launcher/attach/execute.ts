@@ -4,7 +4,9 @@ import type { BuiltIn, PluginCall } from "../cni/builtin.ts";
 import { parametersOf } from "../cni/parameters.ts";
 import type { Delegate, Invocation } from "../core/index.ts";
 import { Code, Fault } from "../fault.ts";
+import type { Execution } from "../host/host.ts";
 import type { Call } from "./call.ts";
+import type { Trouble } from "./undeletable.ts";
 
 /**
  * Does `work` for each delegate, the default network's first; if the conf asks for it, for all others at the same time.
@@ -35,11 +37,20 @@ export async function addDelegate(call: Call, delegate: Delegate): Promise<strin
   return result;
 }
 
-/** DEL through the chain, last plugin first. The first failure ends it, as libcni has it; a later DEL repeats all. */
-export async function delDelegate(call: Call, delegate: Delegate): Promise<void> {
+/**
+ * DEL through the chain, last plugin first. Goes on past a plugin that fails, so that the others release what they have;
+ * returns the failures, each with its `Trouble` as cause.
+ */
+export async function delDelegate(call: Call, delegate: Delegate): Promise<Fault[]> {
+  const faults: Fault[] = [];
   for (const plugin of [...delegate.plugins.keys()].reverse()) {
-    await execute(call, "DEL", delegate, plugin, { prevResult: delegate.result });
+    try {
+      await execute(call, "DEL", delegate, plugin, { prevResult: delegate.result });
+    } catch (error) {
+      faults.push(Fault.of(error));
+    }
   }
+  return faults;
 }
 
 /** CHECK through the chain, against the cached result. */
@@ -83,6 +94,9 @@ export async function requirePlugins(
   }
 }
 
+/** Plugins that call other plugins by a conf of their own: with one of these as a delegate, a conf could lead back to us. */
+const META_PLUGINS = ["plexus", "plexus-shim", "multus", "multus-shim"];
+
 /** What one execution is given beside the conf. */
 interface Given {
   prevResult?: string | undefined;
@@ -96,8 +110,10 @@ async function execute(
   plugin: number,
   given: Given,
 ): Promise<string | undefined> {
-  const { core, host, log, runtime, settings } = call;
-  const invocation = core.invoke({ verb, plugin, delegate, runtime, ...given });
+  const { core, log, runtime } = call;
+  const invocation = await blaming("refused conf", async () =>
+    core.invoke({ verb, plugin, delegate, runtime, ...given }),
+  );
   const what = `${verb} ${delegate.name} ${delegate.ifname}`;
   const path = await find(call, invocation.plugin);
   const ours = builtIn(call, invocation.plugin);
@@ -105,25 +121,43 @@ async function execute(
     const request = pluginCall(call, invocation, delegate, given.prevResult);
     if (path === undefined || (await ours.replaces(invocation.plugin, request))) {
       log.write("debug", `${what}: built-in ${invocation.plugin} ${invocation.stdin}`);
-      return ours.run(request);
+      return blaming("plugin's error", () => ours.run(request));
     }
   }
   if (path === undefined) throw notFound(call, delegate, invocation.plugin, Code.invalidNetworkConfig);
   log.write("debug", `${what}: ${path} ${invocation.stdin}`);
-  const { exitCode, stdout, stderr } = await host.execute(path, {
+  const { exitCode, stdout, stderr } = await answerOf(call, path, invocation);
+  log.write("debug", `${what}: exit ${exitCode}, ${stdout} ${stderr}`);
+  return blaming("plugin's error", async () =>
+    core.outcome({
+      plugin: invocation.plugin,
+      cniVersion: delegate.cniVersion,
+      exitCode,
+      stdout,
+      stderr,
+      expectsResult: verb === "ADD",
+    }),
+  );
+}
+
+function answerOf(call: Call, path: string, invocation: Invocation): Promise<Execution> {
+  const { host, settings } = call;
+  const options = {
     env: environment(call, invocation),
     stdin: invocation.stdin,
     timeout: settings.delegateTimeoutSeconds * 1000,
-  });
-  log.write("debug", `${what}: exit ${exitCode}, ${stdout} ${stderr}`);
-  return core.outcome({
-    plugin: invocation.plugin,
-    cniVersion: delegate.cniVersion,
-    exitCode,
-    stdout,
-    stderr,
-    expectsResult: verb === "ADD",
-  });
+  };
+  return blaming("no answer", () => host.execute(path, options));
+}
+
+/** Gives a failure its cause; one that a plugin itself calls passing is like no answer. */
+async function blaming<T>(trouble: Trouble, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const { code, message, reason } = Fault.of(error);
+    throw new Fault(code, message, reason, code === Code.tryAgainLater ? "no answer" : trouble);
+  }
 }
 
 function builtIn({ builtIns }: Call, type: string): BuiltIn | undefined {
@@ -159,8 +193,15 @@ function environment({ env, pluginDirs }: Call, invocation: Invocation): Record<
   return { ...env, ...invocation.env, CNI_PATH: pluginDirs.join(":") };
 }
 
-function find({ host, pluginDirs }: Call, name: string): Promise<string | undefined> {
-  return host.find(name, pluginDirs);
+async function find({ host, pluginDirs }: Call, name: string): Promise<string | undefined> {
+  if (!META_PLUGINS.includes(name)) return host.find(name, pluginDirs);
+  throw new Fault(
+    Code.invalidNetworkConfig,
+    `cannot execute ${name} as a delegate: a conf that names it would lead back to Plexus; name the conf of the network ` +
+      "itself, not the runtime's conf of the meta-plugin",
+    undefined,
+    "refused conf" satisfies Trouble,
+  );
 }
 
 function notFound({ pluginDirs }: Call, delegate: Delegate, name: string, code: number): Fault {
@@ -168,5 +209,7 @@ function notFound({ pluginDirs }: Call, delegate: Delegate, name: string, code: 
     code,
     `network ${delegate.name}: there is no plugin ${JSON.stringify(name)} in ${pluginDirs.join(", ")}; ` +
       "install it there, or correct `type`",
+    undefined,
+    "missing plugin" satisfies Trouble,
   );
 }

@@ -6,6 +6,7 @@ import type { Call } from "./call.ts";
 import { del } from "./del.ts";
 import { gcDelegate } from "./execute.ts";
 import { confNetworks } from "./networks.ts";
+import { clearOrphans } from "./orphans.ts";
 
 /** A member of `cni.dev/valid-attachments`. */
 interface ValidAttachment {
@@ -40,6 +41,7 @@ export async function gc(call: Call): Promise<void> {
     }
     faults.push(...(await clearStale(call, containerID, delegates, valid)));
   }
+  await clearOrphans(call);
   for (const delegate of await confDelegates(call)) networks.set(identity(delegate), delegate);
 
   for (const delegate of networks.values()) {
@@ -49,7 +51,8 @@ export async function gc(call: Call): Promise<void> {
     const failed = await gcDelegate(call, delegate, attachments);
     faults.push(...failed.map((fault) => fault.during(`network ${delegate.network}`)));
   }
-  if (faults[0]) throw new Fault(faults[0].code, `GC: ${faults.map(({ message }) => message).join("; ")}`);
+  const fault = Fault.all(faults);
+  if (fault) throw fault.during("GC");
 }
 
 /** DELs the attachments under interface names that the runtime no longer lists. */

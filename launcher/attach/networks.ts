@@ -42,7 +42,12 @@ function defaultSelection({ core, settings }: Call, pod: Pod): Selection | undef
   const [selection, ...rest] = during(DEFAULT_NETWORK, () =>
     core.selection({ annotation, namespace: settings.multusNamespace }),
   );
-  if (selection && rest.length === 0) return selection;
+  if (selection && rest.length === 0) {
+    // Networks of the administrator's namespace are there to be chosen.
+    if (selection.namespace !== settings.multusNamespace)
+      requireAllowed(settings, pod, selection, DEFAULT_NETWORK);
+    return selection;
+  }
   throw new Fault(
     Code.invalidNetworkConfig,
     `annotation ${DEFAULT_NETWORK}: it must name one network; further ones belong in ${NETWORKS}`,
@@ -56,17 +61,22 @@ function selected({ core, settings }: Call, pod: Pod): Selection[] {
   const selections = during(NETWORKS, () =>
     core.selection({ annotation, namespace: pod.namespace, maxNetworks }),
   );
-  for (const selection of selections) requireAllowed(settings, pod, selection);
+  for (const selection of selections) requireAllowed(settings, pod, selection, NETWORKS);
   return selections;
 }
 
 /** Throws if a pod may not use another namespace's networks (`namespaceIsolation`). */
-function requireAllowed(settings: Call["settings"], pod: Pod, { name, namespace }: Selection): void {
+function requireAllowed(
+  settings: Call["settings"],
+  pod: Pod,
+  { name, namespace }: Selection,
+  annotation: string,
+): void {
   const { namespaceIsolation, globalNamespaces } = settings;
   if (!namespaceIsolation || namespace === pod.namespace || globalNamespaces.includes(namespace)) return;
   throw new Fault(
     Code.invalidNetworkConfig,
-    `annotation ${NETWORKS}: network ${namespace}/${name} is not for pods of namespace ${pod.namespace} ` +
+    `annotation ${annotation}: network ${namespace}/${name} is not for pods of namespace ${pod.namespace} ` +
       `(\`namespaceIsolation\`); those of ${[pod.namespace, ...globalNamespaces].join(", ")} are`,
   );
 }

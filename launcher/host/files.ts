@@ -7,10 +7,13 @@ type Files = Omit<Host, "prepare" | "execute" | "configure" | "showLink" | "move
 
 /** How a file is called until it is whole: by its writer, so that anyone can tell when that is gone. The shim has the same. */
 const TEMPORARY = /^\.plexus-(\d+-\d+)-\d+\.tmp$/;
-let written = 0;
 
 /** The part of the Host port that a file system is enough for. */
 export function filesOn(disk: Disk): Files {
+  let written = 0;
+  const nameTemporary = async (dir: string) => `${dir}/.plexus-${await disk.process()}-${++written}.tmp`;
+  const writeWhole = async (path: string, text: string, place: (temporary: string) => Promise<void>) =>
+    writeAs(disk, await nameTemporary(dirname(path)), path, text, place);
   return {
     async find(name, dirs) {
       for (const dir of dirs) {
@@ -25,11 +28,11 @@ export function filesOn(disk: Disk): Files {
     isDirectory: async (path) => (await disk.status(path))?.kind === "directory",
     exists: async (path) => (await disk.status(path)) !== undefined,
     size: async (path) => (await disk.status(path))?.size ?? 0,
-    write: (path, text) => writeWhole(disk, path, text, (temporary) => disk.rename(temporary, path)),
+    write: (path, text) => writeWhole(path, text, (temporary) => disk.rename(temporary, path)),
 
     async create(path, text) {
       try {
-        await writeWhole(disk, path, text, async (temporary) => {
+        await writeWhole(path, text, async (temporary) => {
           await disk.link(temporary, path);
           await disk.unlink(temporary);
         });
@@ -71,14 +74,14 @@ export function filesOn(disk: Disk): Files {
  * Writes and syncs a file beside `path`, which `place` then gives its name, and makes that name last too. So after a loss of
  * power there is all of the file, or the one before.
  */
-async function writeWhole(
+async function writeAs(
   disk: Disk,
+  temporary: string,
   path: string,
   text: string,
   place: (temporary: string) => Promise<void>,
 ): Promise<void> {
   const dir = dirname(path);
-  const temporary = `${dir}/.plexus-${await disk.process()}-${++written}.tmp`;
   const file = await disk.open(temporary, "create").catch(async (error: unknown) => {
     if (!isMissing(error)) throw error;
     await makeDirectories(disk, dir, 0o700);

@@ -12,6 +12,7 @@ import { WatchedCluster } from "../cluster/watch.ts";
 import { Core } from "../core/index.ts";
 import { wasm } from "../core/wasm.ts";
 import { lazy } from "../lazy.ts";
+import type { Log } from "../log/log.ts";
 import { type Observer, ResidentServer } from "./server.ts";
 
 interface Common {
@@ -120,13 +121,17 @@ function asked(): Promise<void> {
 
 /** One connection to each cluster, for all calls; anew if its kubeconfig, or who may read it, has changed. */
 function clusters(): Ports["cluster"] {
-  const open = new Map<string, { cluster: Cluster | undefined; changed: number }>();
+  const open = new Map<string, { cluster: Cluster | undefined; changed: number; calls: { log: Log } }>();
   return ({ kubeconfig }, _env, log) => {
     const changed = kubeconfig === "" ? 0 : (statSync(kubeconfig, { throwIfNoEntry: false })?.ctimeMs ?? 0);
     const before = open.get(kubeconfig);
-    if (before?.changed === changed) return before.cluster;
-    const cluster = openCluster(kubeconfig, process.env, (message) => log.write("error", message));
-    open.set(kubeconfig, { cluster, changed });
+    if (before?.changed === changed) {
+      before.calls.log = log; // the log of an earlier call ended with it
+      return before.cluster;
+    }
+    const calls = { log };
+    const cluster = openCluster(kubeconfig, process.env, (message) => calls.log.write("error", message));
+    open.set(kubeconfig, { cluster, changed, calls });
     return cluster;
   };
 }

@@ -12,6 +12,8 @@ import { giveBackMemory } from "./memory.ts";
 
 /** How often a shim is told that its call is not forgotten; it waits for ten times as long. */
 const ALIVE_EVERY_MS = 1000;
+/** How long connections are still accepted that were made while the socket was this process's: closing it resets them. */
+const BACKLOG_MS = 100;
 /** How long calls may still run after SIGTERM. */
 const DRAIN_MS = 20_000;
 /** After this long without a call, memory is given back. */
@@ -88,6 +90,7 @@ export class ResidentServer {
     // Only its own: another process may have taken over.
     if (fs.statSync(socket, { throwIfNoEntry: false, bigint: true })?.ino === this.inode)
       fs.unlinkSync(socket);
+    await this.options.ports.clock.sleep(BACKLOG_MS);
     const closed = new Promise<void>((resolve) => {
       this.server.close(() => resolve());
     });

@@ -10,6 +10,19 @@ export interface ContainerFiles {
   caches: Map<string, string>;
 }
 
+/** What is known of an attachment whose DEL has failed: `failed/<cache file>`. */
+export interface Note {
+  containerId: string;
+  /** Did a plugin answer its ADD with an error? */
+  addFailed: boolean;
+  /** DELs that have failed. */
+  tries: number;
+  /** The last error. */
+  why: string;
+  /** Is it to be taken for detached, by an administrator's word (`plexus forget`)? */
+  forgotten?: boolean;
+}
+
 export class State {
   constructor(
     private readonly host: Host,
@@ -49,11 +62,56 @@ export class State {
     });
   }
 
-  /** Removes a container's scratch file, and what writers that were killed have left unfinished. */
+  /**
+   * Removes a container's scratch file and notes, and the temporary files of writers that are gone. The scratch file last:
+   * as long as it is there, a later call does the rest.
+   */
   async removeScratch(containerId: string): Promise<void> {
+    for (const dir of [this.cniDir, this.resultsDir, this.notesDir, this.orphansDir]) {
+      await this.host.clearTemporaries(dir);
+    }
+    for (const name of await this.host.list(this.notesDir)) {
+      const isOwn = name.includes(`-${containerId}-`) && (await this.note(name))?.containerId === containerId;
+      if (isOwn) await this.removeNote(name);
+    }
     await this.host.remove(this.scratchPath(containerId));
-    await this.host.clearTemporaries(this.cniDir);
-    await this.host.clearTemporaries(this.resultsDir);
+  }
+
+  /** The note on an attachment; one that is torn counts as none. */
+  async note(name: string): Promise<Note | undefined> {
+    const text = await this.host.read(`${this.notesDir}/${name}`);
+    try {
+      return text === undefined ? undefined : (JSON.parse(text) as Note);
+    } catch {
+      return undefined;
+    }
+  }
+
+  writeNote(name: string, note: Note): Promise<void> {
+    return this.host.write(`${this.notesDir}/${name}`, `${JSON.stringify(note)}\n`);
+  }
+
+  removeNote(name: string): Promise<void> {
+    return this.host.remove(`${this.notesDir}/${name}`);
+  }
+
+  /** The attachments that only GC tries to detach: cache file -> text. */
+  async orphans(): Promise<Map<string, string>> {
+    const orphans = new Map<string, string>();
+    for (const name of await this.host.list(this.orphansDir)) {
+      if (isTemporary(name)) continue;
+      const text = await this.host.read(`${this.orphansDir}/${name}`);
+      if (text !== undefined) orphans.set(name, text);
+    }
+    return orphans;
+  }
+
+  writeOrphan(name: string, text: string): Promise<void> {
+    return this.host.write(`${this.orphansDir}/${name}`, text);
+  }
+
+  removeOrphan(name: string): Promise<void> {
+    return this.host.remove(`${this.orphansDir}/${name}`);
   }
 
   writeCache(name: string, text: string): Promise<void> {
@@ -62,6 +120,14 @@ export class State {
 
   removeCache(name: string): Promise<void> {
     return this.host.remove(`${this.resultsDir}/${name}`);
+  }
+
+  private get notesDir(): string {
+    return `${this.cniDir}/failed`;
+  }
+
+  private get orphansDir(): string {
+    return `${this.cniDir}/orphans`;
   }
 
   private get resultsDir(): string {

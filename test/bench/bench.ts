@@ -1,8 +1,9 @@
 // npm run bench: what Plexus costs, beside what it cannot do without and beside other meta-plugins. Needs root.
 //
-//   npm run bench -- [--peer NAME=PATH]... [--runs N] [--only start|ADD 1|ADD 3|ADD 5|pods|daemon|core|sriov] [--json FILE]
+//   npm run bench -- [--peer NAME=PATH]... [--runs N] [--only PART[,PART]...] [--json FILE]
 //
-// A peer is any CNI binary that reads Multus's configuration. Nothing here fails for being slow: the tables tell.
+// The parts are start, ADD 1, ADD 3, ADD 5, pods, daemon, core and sriov. A peer is any CNI binary that reads Multus's
+// configuration. Nothing here fails for being slow: the tables tell.
 // On a machine that has other work, give it the precedence that figures need: chrt --rr 1 npm run bench
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -49,10 +50,14 @@ const parts: Record<string, () => Promise<Table[]>> = {
   core: coreOperations,
   sriov: async () => (await import("./sriov.ts")).sriovTables(binary, plugins, runs),
 };
-const chosen = Object.entries(parts).filter(([name]) => values.only === "" || name === values.only);
-if (chosen.length === 0) {
-  throw new Error(`--only ${values.only}: there is ${Object.keys(parts).join(", ")}`);
+const wanted = values.only === "" ? Object.keys(parts) : values.only.split(",");
+const unknown = wanted.filter((name) => !Object.hasOwn(parts, name));
+if (unknown.length > 0) {
+  throw new Error(
+    `--only ${values.only}: no part is named ${unknown[0]}; there is ${Object.keys(parts).join(", ")}`,
+  );
 }
+const chosen = Object.entries(parts).filter(([name]) => wanted.includes(name));
 
 const interrupt = new AbortController();
 for (const name of ["SIGINT", "SIGTERM"] as const) {

@@ -4,8 +4,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { KubernetesObject } from "@kubernetes/client-node";
 import { Resident } from "../support/resident.ts";
 import { delegates } from "./attach.ts";
-import { type Command, type Cost, together, unaccounted } from "./measure.ts";
-import { KubernetesNode, NETWORK_COUNT } from "./pods.ts";
+import { burst } from "./bursts.ts";
+import { KubernetesNode, NETWORK_COUNT } from "./kubernetes-node.ts";
+import { type Cost, unaccounted } from "./measure.ts";
 import type { Row, Table } from "./report.ts";
 
 interface Options {
@@ -29,21 +30,18 @@ export async function daemonTables({ plugins, dir, runs, signal }: Options): Pro
     const { token } = await node.kubeconfigs();
     const admin = node.api.kubeconfig("admin");
     await unaccounted(() => daemon.start(["daemon", "--node-name", "node", "--kubeconfig", admin]));
-    const command = (verb: string, sandbox: Parameters<KubernetesNode["command"]>[2]) =>
-      node.command(verb, { name: "daemon", path: daemon.shim, kubeconfig: token }, sandbox);
-    const burst = async (count: number) => {
+    const plugin = { name: "daemon", path: daemon.shim, kubeconfig: token };
+    const atOnce = async (count: number) => {
       signal.throwIfAborted();
       const sandboxes = await node.sandboxes(count);
       await sleep(200); // until it has seen them
-      const run = (verb: string): Command[] => sandboxes.map((sandbox) => command(verb, sandbox));
-      const added = await together(run("ADD"));
-      const deleted = await together(run("DEL"));
+      const made = await burst(node, plugin, sandboxes);
       await node.remove();
-      return { ...added, failures: [...added.failures, ...deleted.failures] };
+      return made;
     };
     const single = async (): Promise<Cost[]> => {
       const costs: Cost[] = [];
-      for (let run = 0; run < runs; run++) costs.push(...(await burst(1)).each);
+      for (let run = 0; run < runs; run++) costs.push(...(await atOnce(1)).each);
       return costs;
     };
 
@@ -64,12 +62,15 @@ export async function daemonTables({ plugins, dir, runs, signal }: Options): Pro
     writeFileSync(`/proc/${daemon.pid}/clear_refs`, "5"); // the peak is measured from here on
     const bursts: Row[] = [];
     for (const count of BURSTS) {
-      const { each, failures } = await burst(count);
-      for (const text of new Set(failures.map((text) => text.slice(0, 300)))) console.error(text);
+      const { each, failed, fallbacks } = await atOnce(count);
       bursts.push({
         name: `${count} at once`,
         samples: each,
-        more: { "p99 ms": percentile(each, 0.99).toFixed(1), failed: `${failures.length}` },
+        more: {
+          "p99 ms": percentile(each, 0.99).toFixed(1),
+          failed: `${failed}`,
+          fallbacks: `${fallbacks}`,
+        },
       });
     }
     const peak = memoryOf(daemon.pid).peak;

@@ -65,35 +65,41 @@ export function whole(name: string, command: Command): Candidate {
   return { name, run: () => ({ run: timed(() => execute(command)).cost }) };
 }
 
-/** Runs commands at once, to the end of the last. `failures` has what those printed that failed. */
+/**
+ * Runs commands at once, to the end of the last. `failures` has what those printed that failed; `stderrs` what each
+ * said there.
+ */
 export async function together(
   commands: Command[],
-): Promise<{ all: Cost; each: Cost[]; failures: string[] }> {
+): Promise<{ all: Cost; each: Cost[]; failures: string[]; stderrs: string[] }> {
   const cpuBefore = childrenCpu();
   const before = process.hrtime.bigint();
   const since = (start: bigint) => Number(process.hrtime.bigint() - start) / 1e6;
   const failures: string[] = [];
+  const stderrs: string[] = [];
   const run = ({ path, args = [], env = {}, stdin = "" }: Command): Promise<Cost> =>
     new Promise((resolve, reject) => {
       const start = process.hrtime.bigint();
       const child = spawn(path, args, { env });
-      let printed = "";
-      for (const stream of [child.stdout, child.stderr]) {
-        stream.setEncoding("utf8").on("data", (text) => {
-          printed += text;
-        });
-      }
+      let [stdout, stderr] = ["", ""];
+      child.stdout.setEncoding("utf8").on("data", (text) => {
+        stdout += text;
+      });
+      child.stderr.setEncoding("utf8").on("data", (text) => {
+        stderr += text;
+      });
       child.stdin.on("error", () => undefined); // it may end before it has read all
       child.stdin.end(stdin);
       child.on("error", reject);
       child.on("close", (status) => {
-        if (status !== 0) failures.push(printed);
+        if (status !== 0) failures.push(stdout + stderr);
+        stderrs.push(stderr);
         resolve({ wall: since(start) });
       });
     });
   const each = await Promise.all(commands.map(run));
   const wall = since(before);
-  return { all: { wall, ...cpuSince(cpuBefore) }, each, failures };
+  return { all: { wall, ...cpuSince(cpuBefore) }, each, failures, stderrs };
 }
 
 /** What `action`, which starts processes and waits for them, takes. */

@@ -247,7 +247,10 @@ describe("logs", () => {
     for (let round = 0; round < 4; round++) {
       fs.appendFileSync(logFile, "x".repeat(1_100_000));
       const container = await lab.container();
-      expect(await lab.run("ADD", conf, { container })).toMatchObject({ exitCode: 0, stderr: "" });
+      // A shim leaves the call to plexus, which rotates the file.
+      const added = await lab.run("ADD", conf, { container });
+      expect(added.exitCode).toBe(0);
+      expect(added.stderr).toMatch(/^(plexus-shim: executing plexus: the log file \S+ is to be rotated\n)?$/);
       expect(fs.readFileSync(logFile, "utf8")).toMatch(
         /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S+ \[debug\] ADD a eth0: /m,
       );

@@ -2,7 +2,8 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Conf, type Container, Lab, type Outcome } from "../support/lab.ts";
+import { type Conf, type Container, Lab } from "../support/lab.ts";
+import type { Outcome } from "../support/outcome.ts";
 import { until } from "../support/until.ts";
 
 const OK = { exitCode: 0, stdout: "", stderr: "" };

@@ -3,7 +3,9 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Answer, type Conf, type Container, Lab, provideLab } from "../support/lab.ts";
+import { ensureLab } from "../../scripts/provide/lab.ts";
+import { type Conf, type Container, Lab } from "../support/lab.ts";
+import type { Answer } from "../support/outcome.ts";
 import { until } from "../support/until.ts";
 
 /** A container that has been attached to the network. */
@@ -373,5 +375,5 @@ describe.each(Object.entries(TRIALS))("%s", (_, trial) => {
 
 it("tries every plugin of the package", () => {
   const tried = new Set(Object.keys(TRIALS).map((title) => title.split(" ")[0]));
-  expect(readdirSync(provideLab()).filter((name) => !tried.has(name))).toEqual([]);
+  expect(readdirSync(ensureLab()).filter((name) => !tried.has(name))).toEqual([]);
 });

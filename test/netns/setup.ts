@@ -1,5 +1,5 @@
 // Makes the parts of tier netns.
-import { provideLab } from "../support/lab.ts";
+import { ensureLab } from "../../scripts/provide/lab.ts";
 import { setUp } from "../support/parts.ts";
 
-export default setUp(provideLab);
+export default setUp(ensureLab);

@@ -9,6 +9,16 @@ import { childrenOf, Daemon } from "../support/daemon.ts";
 
 const execute = promisify(execFile);
 
+/** Directories that are the node's alone: path -> name in the directory for its files. */
+const OWN = {
+  "/etc/cni": "confs",
+  "/etc/kubernetes": "kubernetes",
+  "/opt/cni": "plugins",
+  "/var/lib/cni": "networks",
+  "/var/lib/containerd": "containerd",
+  "/var/lib/kubelet": "kubelet",
+};
+
 export class Machine {
   private readonly init: Daemon;
   private readonly dir: string;
@@ -73,10 +83,11 @@ function boot(dir: string): string {
     const options = `lowerdir=/${name},upperdir=${layer}/upper,workdir=${layer}/work`;
     return [`mkdir -p ${layer}/upper ${layer}/work`, `mount -t overlay overlay -o ${options} /${name}`];
   });
-  // What overlayfs cannot be made of: containers' layers and kubelet's volumes.
-  for (const name of ["containerd", "kubelet"]) {
+  // What overlayfs cannot be made of (containers' layers, kubelet's volumes), and where this machine may have a runtime,
+  // a node and networks of its own.
+  for (const [path, name] of Object.entries(OWN)) {
     const source = join(dir, name);
-    lines.push(`mkdir -p ${source} /var/lib/${name}`, `mount --bind ${source} /var/lib/${name}`);
+    lines.push(`mkdir -p ${source} ${path}`, `mount --bind ${source} ${path}`);
   }
   lines.push(
     "mount -t tmpfs tmpfs /run",

@@ -4,15 +4,17 @@ import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import type { V1Pod, V1PodSpec } from "@kubernetes/client-node";
-import { stringify } from "yaml";
 import { ensureContainerd } from "../../scripts/provide/containerd.ts";
 import { ensurePackages, ensurePlugins } from "../../scripts/provide/debian.ts";
 import { ensureKubernetes } from "../../scripts/provide/kubernetes.ts";
 import type { ApiServer } from "../support/apiserver.ts";
 import type { Daemon } from "../support/daemon.ts";
 import { until } from "../support/until.ts";
+import { makeCgroups, removeCgroups } from "./cgroups.ts";
+import { BIN_DIR, CONF_DIR, containerdConfig, kubeletConfig, SOCKET, STATIC_PODS } from "./config.ts";
 import { IMAGE, makeImage } from "./image.ts";
 import { Machine } from "./machine.ts";
+import { BUNDLES, readSandboxes, type Sandbox } from "./sandboxes.ts";
 
 /** What a test says about a pod that differs from "one container that sleeps". */
 export interface PodOptions {
@@ -22,31 +24,8 @@ export interface PodOptions {
   spec?: Partial<V1PodSpec>;
 }
 
-/** A pod's sandbox, in CNI's words. */
-export interface Sandbox {
-  /** CNI_CONTAINERID */
-  id: string;
-  /** The pod's name and namespace. */
-  name: string;
-  namespace: string;
-  /** CNI_NETNS */
-  netns: string;
-}
-
-/** The part of an OCI runtime spec that is read here. */
-interface Bundle {
-  annotations?: Record<string, string>;
-  linux?: { namespaces?: { type: string; path?: string }[] };
-}
-
-const BIN_DIR = "/opt/cni/bin";
-const CONF_DIR = "/etc/cni/net.d";
 /** For the next pod of several to start, or to go. */
 const WAIT_SECONDS = 120;
-export const STATIC_PODS = "/etc/kubernetes/manifests";
-const SOCKET = "/run/containerd/containerd.sock";
-/** The hierarchies of control groups, or the only one. */
-const CGROUPS = "/sys/fs/cgroup";
 
 export class Node {
   readonly name = `node-${randomBytes(4).toString("hex")}`;
@@ -96,7 +75,7 @@ export class Node {
   async stop(): Promise<void> {
     await this.machine.shutDown();
     await Promise.all([this.kubelet?.stop("SIGKILL"), this.containerd?.stop("SIGKILL")]);
-    this.removeCgroups();
+    removeCgroups(this.name);
     fs.rmSync(this.dir, { recursive: true, force: true });
   }
 
@@ -173,7 +152,10 @@ export class Node {
     );
   }
 
-  /** Deletes pods, and waits until neither the API nor the runtime has anything of them left. */
+  /**
+   * Deletes pods, and waits until the runtime has let go of their networks. The kubelet tells the API so at its next
+   * round, which are ten seconds apart: see `gone`.
+   */
   async remove(names: string[], { namespace = "default" } = {}): Promise<void> {
     // The runtime removes the namespace last, after it has asked the plugins for DEL.
     const networks = this.sandboxes()
@@ -181,14 +163,25 @@ export class Node {
       .map(({ netns }) => this.machine.path(netns));
     await Promise.all(names.map((name) => this.api.core.deleteNamespacedPod({ name, namespace })));
     await until(
+      `the node has nothing of these pods: ${names.join(", ")}`,
+      (tell) => {
+        const left = networks.filter((path) => fs.existsSync(path)).length;
+        tell(`${left} of ${networks.length} have networks`);
+        return left === 0;
+      },
+      WAIT_SECONDS,
+    );
+  }
+
+  /** Waits until the API knows that pods are gone. */
+  async gone(names: string[], { namespace = "default" } = {}): Promise<void> {
+    await until(
       `these pods are gone: ${names.join(", ")}`,
       async (tell) => {
-        const pods = (await this.pods(namespace)).filter(({ metadata }) =>
-          names.includes(metadata?.name ?? ""),
-        );
-        const left = networks.filter((path) => fs.existsSync(path));
-        tell(`${pods.length} are in the API, networks of ${left.length} on the node`);
-        return pods.length + left.length === 0;
+        const pods = await this.pods(namespace);
+        const left = pods.filter(({ metadata }) => names.includes(metadata?.name ?? "")).length;
+        tell(`${left} of ${names.length} are there`);
+        return left === 0;
       },
       WAIT_SECONDS,
     );
@@ -209,19 +202,12 @@ export class Node {
 
   /** The sandboxes that run. */
   sandboxes(): Sandbox[] {
-    const bundles = this.machine.path("/run/containerd/io.containerd.runtime.v2.task/k8s.io");
-    return readdir(bundles).flatMap((id) => {
-      const spec = readBundle(join(bundles, id));
-      const about = (name: string) => spec?.annotations?.[`io.kubernetes.cri.${name}`] ?? "";
-      if (about("container-type") !== "sandbox") return [];
-      const netns = spec?.linux?.namespaces?.find(({ type }) => type === "network")?.path ?? "";
-      return [{ id, name: about("sandbox-name"), namespace: about("sandbox-namespace"), netns }];
-    });
+    return readSandboxes(this.machine.path(BUNDLES));
   }
 
   /** The network namespaces that the runtime has made and not removed, as paths on the node. */
   networks(): string[] {
-    return readdir(this.machine.path("/run/netns")).map((name) => `/run/netns/${name}`);
+    return this.files("/run/netns").map((name) => `/run/netns/${name}`);
   }
 
   /** Ends kubelet at once and starts it again. */
@@ -249,13 +235,13 @@ export class Node {
     const user = { name: `system:node:${this.name}`, groups: ["system:nodes"] };
     this.copy(this.api.kubeconfig(user, { url: this.apiUrl }), "/etc/kubernetes/kubelet.kubeconfig");
     this.copy(this.api.authority.cert, "/etc/kubernetes/ca.crt");
-    this.write("/etc/kubernetes/kubelet.yaml", stringify(this.kubeletConfig()));
+    this.write("/etc/kubernetes/kubelet.yaml", kubeletConfig(this.name));
     this.write("/etc/containerd/config.toml", containerdConfig(this.tools));
     // kubelet asks for its own name, and whether it is in one of the clouds: both are to be answered at once.
     this.write("/etc/hosts", `127.0.0.1 localhost ${this.name}\n`);
     this.write("/etc/resolv.conf", "nameserver 127.0.0.1\n");
     await this.run("ip", "route", "add", "unreachable", "169.254.0.0/16");
-    for (const cgroup of this.cgroups()) fs.mkdirSync(cgroup, { recursive: true });
+    makeCgroups(this.name);
   }
 
   private async startContainerd(): Promise<void> {
@@ -288,43 +274,6 @@ export class Node {
     });
   }
 
-  private kubeletConfig(): object {
-    return {
-      apiVersion: "kubelet.config.k8s.io/v1beta1",
-      kind: "KubeletConfiguration",
-      authentication: {
-        anonymous: { enabled: false },
-        webhook: { enabled: false },
-        x509: { clientCAFile: "/etc/kubernetes/ca.crt" },
-      },
-      authorization: { mode: "AlwaysAllow" },
-      staticPodPath: STATIC_PODS,
-      cgroupDriver: "cgroupfs",
-      cgroupRoot: `/${this.name}`,
-      enforceNodeAllocatable: ["pods"],
-      clusterDNS: ["10.96.0.10"],
-      clusterDomain: "cluster.local",
-      failSwapOn: false,
-      maxPods: 250,
-      serializeImagePulls: false,
-      // A test disk that is nearly full is no reason to evict anything.
-      evictionHard: {
-        "memory.available": "0%",
-        "nodefs.available": "0%",
-        "nodefs.inodesFree": "0%",
-        "imagefs.available": "0%",
-      },
-      imageGCHighThresholdPercent: 100,
-      nodeStatusUpdateFrequency: "1s", // or it is minutes until the node says that it is ready
-      // 100 pods at once are not to wait for the client's own limits.
-      kubeAPIQPS: 500,
-      kubeAPIBurst: 1000,
-      eventRecordQPS: 0,
-      configMapAndSecretChangeDetectionStrategy: "Watch",
-      volumePluginDir: "/var/lib/kubelet/volume-plugins",
-    };
-  }
-
   private ctr(...args: string[]): Promise<string> {
     return this.run(join(this.tools, "ctr"), "--address", SOCKET, "--namespace", "k8s.io", ...args);
   }
@@ -332,50 +281,4 @@ export class Node {
   private async pods(namespace: string): Promise<V1Pod[]> {
     return (await this.api.core.listNamespacedPod({ namespace })).items;
   }
-
-  /** The node's own control group, in each hierarchy. */
-  private cgroups(): string[] {
-    const single = fs.existsSync(join(CGROUPS, "cgroup.controllers"));
-    return (single ? ["."] : fs.readdirSync(CGROUPS)).map((name) => join(CGROUPS, name, this.name));
-  }
-
-  private removeCgroups(): void {
-    for (const cgroup of this.cgroups().filter((path) => fs.existsSync(path))) {
-      const below = fs.readdirSync(cgroup, { recursive: true, withFileTypes: true });
-      const groups = below
-        .filter((entry) => entry.isDirectory())
-        .map((entry) => join(entry.parentPath, entry.name));
-      for (const group of [cgroup, ...groups].sort().reverse()) fs.rmdirSync(group); // the innermost first
-    }
-  }
-}
-
-/** containerd as a distribution sets it up, but for the image, and for what it may not do without CAP_SYS_RESOURCE. */
-function containerdConfig(tools: string): string {
-  return `version = 2
-[plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "${IMAGE}"
-  restrict_oom_score_adj = true
-[plugins."io.containerd.grpc.v1.cri".cni]
-  bin_dir = "${BIN_DIR}"
-  conf_dir = "${CONF_DIR}"
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
-  runtime_type = "io.containerd.runc.v2"
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
-  BinaryName = "${join(tools, "runc")}"
-  SystemdCgroup = false
-`;
-}
-
-/** What a sandbox is executed from; nothing where it has ended in the meantime. */
-function readBundle(dir: string): Bundle | undefined {
-  try {
-    return JSON.parse(fs.readFileSync(join(dir, "config.json"), "utf8")) as Bundle;
-  } catch {
-    return undefined;
-  }
-}
-
-function readdir(dir: string): string[] {
-  return fs.existsSync(dir) ? fs.readdirSync(dir) : [];
 }

@@ -3,8 +3,8 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { until } from "../support/until.ts";
+import { STATIC_PODS } from "./config.ts";
 import { startDevicePlugin } from "./fake-device-plugin.ts";
-import { STATIC_PODS } from "./node.ts";
 import { bridge, CONF_DIR, type Mode, NETWORKS, RESOURCE_NAME, Site } from "./site.ts";
 
 describe.each<Mode>(["one-shot", "on-demand", "daemon"])("%s:", (mode) => {
@@ -78,7 +78,7 @@ describe.each<Mode>(["one-shot", "on-demand", "daemon"])("%s:", (mode) => {
         { name: "default/second", interface: "net1" },
       ]);
       await site.node.run("rm", manifest);
-      await until("the static pod is gone", () => site.node.networks().length === 0, 120);
+      await until("the static pod is gone", () => site.node.networks().length === 0);
       await site.expectNothingLeft();
     });
 
@@ -186,7 +186,7 @@ describe.each<Mode>(["one-shot", "on-demand", "daemon"])("%s:", (mode) => {
         );
       });
       await site.api.down();
-      await until("its network is gone", () => !fs.existsSync(path), 120);
+      await until("its network is gone", () => !fs.existsSync(path));
       await site.expectNothingLeft();
       await site.api.up();
 
@@ -204,6 +204,7 @@ describe.each<Mode>(["one-shot", "on-demand", "daemon"])("%s:", (mode) => {
     expect(new Set(pods.map(({ status }) => status?.podIP)).size).toBe(100);
     await site.node.remove(names);
     await site.expectNothingLeft();
+    await site.node.gone(names);
   });
 
   it("is what carried the pods' calls out", async () => {

@@ -102,8 +102,12 @@ export class Site {
   /** No state, no address, no veth but those of pods that are still there: a test has removed all of its own. */
   async expectNothingLeft(): Promise<void> {
     // The last namespace's removal ends a moment after the runtime has let go of it.
-    const veths = () => this.node.run("ip", "-brief", "link", "show", "type", "veth");
-    await until("no veth is left", async () => !/^veth/m.test(await veths()), 30);
+    await until("no pod's veth is left", async (tell) => {
+      const links = await this.node.run("ip", "-brief", "link", "show", "type", "veth");
+      const left = links.match(/^veth\S*/gm) ?? [];
+      tell(`there are ${left.join(", ")}`);
+      return left.length === 0;
+    });
     expect(this.node.files(STATE)).toEqual([]);
     expect(
       this.node.files("/var/lib/cni/networks").filter((name) => /\/\d+\.\d+\.\d+\.\d+$/.test(name)),

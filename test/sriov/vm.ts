@@ -1,9 +1,13 @@
 // A VM with an SR-IOV NIC behind an IOMMU, which runs one program on this machine's files.
 import { spawn } from "node:child_process";
 import { ensureVm } from "../../scripts/provide/vm.ts";
+import { SLOWNESS } from "../support/pace.ts";
+
+/** For all that is done in it, its emulated boot included. */
+const LIMIT_MS = 20 * 60_000 * SLOWNESS;
 
 /**
- * Boots it, runs a command, and takes every line of its console.
+ * Boots it, runs a command, and takes every line of its console. One that takes far too long is ended.
  *
  * @param command words without spaces or commas
  * @returns the exit code of the command; undefined if the VM ended otherwise
@@ -41,12 +45,14 @@ export async function runInVm(command: string[], line: (text: string) => void): 
   child.stderr.on("data", take);
   const kill = () => void child.kill("SIGKILL");
   process.once("exit", kill);
+  const timer = setTimeout(kill, LIMIT_MS);
   try {
     await new Promise<void>((resolve, reject) => {
       child.once("error", reject);
       child.once("close", () => resolve());
     });
   } finally {
+    clearTimeout(timer);
     process.off("exit", kill);
   }
   return exitCode;

@@ -18,8 +18,6 @@ export interface Subject {
   groups?: string[];
   /** A server's names and addresses, as openssl writes them: `IP:127.0.0.1`, `DNS:localhost`. */
   server?: string[];
-  /** The certificate's lifetime from now on; negative for one that has expired. */
-  days?: number;
 }
 
 const RSA = ["-newkey", "rsa:2048", "-nodes"];
@@ -53,7 +51,7 @@ export class Authority {
   }
 
   /** A key, and a certificate for it. */
-  issue({ name, groups = [], server, days = 2 }: Subject): Pair {
+  issue({ name, groups = [], server }: Subject): Pair {
     const base = join(this.dir, `${this.issued++}`);
     const [cert, key, request, extensions] = [`${base}.crt`, `${base}.key`, `${base}.csr`, `${base}.ext`];
     const subject = [...groups.map((group) => `/O=${group}`), `/CN=${name}`].join("");
@@ -64,16 +62,7 @@ export class Authority {
         ? "extendedKeyUsage=clientAuth\n"
         : `extendedKeyUsage=serverAuth\nsubjectAltName=${server.join(",")}\n`,
     );
-    const signed = [
-      "-CA",
-      this.cert,
-      "-CAkey",
-      this.key,
-      "-set_serial",
-      `${this.issued}`,
-      "-days",
-      `${days}`,
-    ];
+    const signed = ["-CA", this.cert, "-CAkey", this.key, "-set_serial", `${this.issued}`, "-days", "2"];
     openssl("x509", "-req", "-in", request, "-out", cert, "-extfile", extensions, ...signed);
     return { cert, key };
   }

@@ -3,7 +3,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { until } from "./until.ts";
+import { SLOWNESS } from "./pace.ts";
+import { type Tell, until } from "./until.ts";
 
 export class Daemon {
   readonly name: string;
@@ -38,10 +39,10 @@ export class Daemon {
     return this.pid > 0 && this.child.exitCode === null && this.child.signalCode === null;
   }
 
-  /** Waits until the server answers. Throws with the end of its log where it ends, or takes longer. */
-  async until(what: string, ask: () => Promise<boolean> | boolean, seconds = 60): Promise<void> {
+  /** Waits until the server answers. Throws with the end of its log if it ends, or takes too long. */
+  async until(what: string, ask: (tell: Tell) => Promise<boolean> | boolean): Promise<void> {
     try {
-      await until(what, async () => !this.running || (await ask()), seconds);
+      await until(what, async (tell) => !this.running || (await ask(tell)));
     } catch (error) {
       throw new Error(`${(error as Error).message}\n${this.lastWords()}`, { cause: error });
     }
@@ -60,7 +61,7 @@ export class Daemon {
     if (!this.running) return;
     this.signal(signal);
     this.signal("SIGCONT"); // one that is stopped would not see it
-    const timer = setTimeout(() => this.signal("SIGKILL"), seconds * 1000);
+    const timer = setTimeout(() => this.signal("SIGKILL"), seconds * 1000 * SLOWNESS);
     await this.ended;
     clearTimeout(timer);
   }

@@ -6,48 +6,16 @@ import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ensurePackages, ensurePlugins } from "../../scripts/provide/debian.ts";
+import { ensureLab } from "../../scripts/provide/lab.ts";
 import { binary } from "./binary.ts";
+import { type FakeCall, fakeCalls, writeFakePlugin } from "./fake-plugin.ts";
+import { must, type Outcome, outcomeOf } from "./outcome.ts";
+import { difference, files, type Link, links, NSENTER, snapshot } from "./places.ts";
 import { Resident } from "./resident.ts";
 import { until } from "./until.ts";
 
-let pluginDir = "";
-
-/**
- * Makes sure of what a lab needs: root, Debian packages, the reference plugins.
- *
- * @returns the plugins' directory
- */
-export function provideLab(): string {
-  if (pluginDir !== "") return pluginDir;
-  if (process.getuid?.() !== 0) throw new Error("a lab makes network namespaces: run its tests as root");
-  ensurePackages(["iproute2", "iptables", "nftables", "iputils-ping", "busybox"]);
-  pluginDir = ensurePlugins();
-  return pluginDir;
-}
-
 /** Any JSON object: a conf, or a part of one. */
 export type Conf = Record<string, unknown>;
-
-/** What a plugin prints: a CNI result, or a CNI error. */
-export interface Answer {
-  cniVersion: string;
-  code?: number;
-  msg?: string;
-  details?: string;
-  ips?: { address: string; gateway?: string; interface?: number }[];
-  interfaces?: { name: string; mac?: string; sandbox?: string }[];
-  routes?: { dst: string; gw?: string }[];
-}
-
-export interface Outcome {
-  /** Null where a signal ended the process. */
-  exitCode: number | null;
-  stdout: string;
-  stderr: string;
-  /** `stdout` as JSON; empty where nothing was printed. */
-  answer: Partial<Answer>;
-}
 
 export interface Container {
   id: string;
@@ -66,29 +34,10 @@ export interface Target {
   netns?: string;
 }
 
-interface Link {
-  ifindex: number;
-  ifname: string;
-  /** Of a veth's other end, in the namespace of that ID. */
-  link_index?: number;
-  link_netnsid?: number;
-  flags: string[];
-  linkinfo?: { info_kind?: string };
-}
-
-/** One call that a fake plugin was executed for. */
-export interface FakeCall {
-  verb: string;
-  containerId: string;
-  ifname: string;
-  conf: Conf;
-}
-
 /** Do tests go through the shim to a resident process? */
 const IS_RESIDENT = process.env.PLEXUS_MODE === "resident";
 
 const NETNS_DIR = "/run/netns";
-const NSENTER = "/usr/bin/nsenter";
 
 export class Lab {
   /** Everything below is in here. */
@@ -120,7 +69,7 @@ export class Lab {
   static async open(): Promise<Lab> {
     const lab = new Lab();
     for (const dir of [lab.binDir, lab.confDir]) fs.mkdirSync(dir);
-    const plugins = provideLab();
+    const plugins = ensureLab();
     for (const name of fs.readdirSync(plugins)) fs.symlinkSync(join(plugins, name), join(lab.binDir, name));
     await lab.namespace(lab.node);
     await lab.onNode("ip", "link", "set", "lo", "up");
@@ -133,7 +82,8 @@ export class Lab {
   async reside(): Promise<Resident> {
     if (this.resident) return this.resident;
     const devices = "/var/run/k8s.cni.cncf.io/devinfo";
-    const rights = [`state ${this.cniDir}`, `state ${devices}`, `read ${this.dir}`];
+    const logs = ["plexus.log", "log/plexus.log"].map((name) => `log ${join(this.dir, name)}`);
+    const rights = [`state ${this.cniDir}`, `state ${devices}`, `read ${this.dir}`, ...logs];
     this.resident = new Resident(join(this.dir, "resident"), rights);
     await this.resident.start();
     this.plexus = this.resident.shim;
@@ -285,26 +235,12 @@ export class Lab {
    * ADD without a text of its own prints an empty result. `$dir` is the lab's directory.
    */
   fake(name: `fake-${string}`, verbs: Record<string, string> = {}): void {
-    const cases = Object.entries({ ADD: `echo '{"cniVersion":"1.1.0"}'`, ...verbs });
-    fs.writeFileSync(
-      join(this.binDir, name),
-      `#!/bin/sh\ndir='${this.dir}'\nconf=$(cat)\n` +
-        `printf '%s %s %s %s\\n' "$CNI_COMMAND" "$CNI_CONTAINERID" "$CNI_IFNAME" "$conf" >> "$dir/calls-${name}"\n` +
-        `case $CNI_COMMAND in\n${cases.map(([verb, body]) => `${verb}) ${body} ;;\n`).join("")}esac\n`,
-      { mode: 0o755 },
-    );
+    writeFakePlugin(join(this.binDir, name), this.dir, verbs);
   }
 
   /** The calls that a fake plugin has had, in their order. */
   calls(name: `fake-${string}`): FakeCall[] {
-    const path = join(this.dir, `calls-${name}`);
-    if (!fs.existsSync(path)) return [];
-    const lines = fs.readFileSync(path, "utf8").trimEnd().split("\n");
-    return lines.map((line) => {
-      const [, verb = "", containerId = "", ifname = "", conf = ""] =
-        /^(\S*) (\S*) (\S*) (.*)$/.exec(line) ?? [];
-      return { verb, containerId, ifname, conf: JSON.parse(conf) as Conf };
-    });
+    return fakeCalls(this.dir, name);
   }
 
   /** Executes Plexus on the node, as a runtime does. */
@@ -345,7 +281,11 @@ export class Lab {
       ),
     );
     const kept = /\/(lock|last_reserved_ip\.\d+)$/;
-    const paths = [this.cniDir, this.dataDir].flatMap(files).filter((path) => !kept.test(path));
+    // host-local makes an address's file and then writes into it: killed in between, it leaves one that no DEL can find.
+    const isOfKilled = (path: string) => path.startsWith(this.dataDir) && fs.statSync(path).size === 0;
+    const paths = [this.cniDir, this.dataDir]
+      .flatMap(files)
+      .filter((path) => !kept.test(path) && !isOfKilled(path));
     return [...found.flat(), ...paths.map((path) => `file ${path}`), ...(await this.rules())];
   }
 
@@ -371,72 +311,6 @@ export class Lab {
     const netns = join(NETNS_DIR, name);
     this.baseline.set(netns, await snapshot(netns));
   }
-}
-
-/** What a namespace has: its interfaces, of `lo` whether it is up, and its routing rules. */
-async function snapshot(netns: string): Promise<Set<string>> {
-  const rules = (family: string) => must(NSENTER, [`--net=${netns}`, "ip", family, "rule"]);
-  const [all, v4, v6] = await Promise.all([links(netns), rules("-4"), rules("-6")]);
-  return new Set([
-    ...all
-      .filter(({ linkinfo }) => linkinfo?.info_kind !== "bridge")
-      .map(
-        ({ ifname, flags }) => `interface ${ifname}${ifname === "lo" && flags.includes("UP") ? " up" : ""}`,
-      ),
-    ...`${v4}${v6}`
-      .split("\n")
-      .filter((line) => line !== "")
-      .map((line) => `rule ${line.replaceAll(/\s+/g, " ")}`),
-  ]);
-}
-
-function difference(title: string, before: Set<string> = new Set(), after: Set<string>): string[] {
-  return [
-    ...[...after].filter((one) => !before.has(one)).map((one) => `${title}: ${one}`),
-    ...[...before].filter((one) => !after.has(one)).map((one) => `${title}: no more ${one}`),
-  ];
-}
-
-async function links(netns: string): Promise<Link[]> {
-  return JSON.parse(await must(NSENTER, [`--net=${netns}`, "ip", "-json", "-details", "link"])) as Link[];
-}
-
-/** The files below a directory, which need not be there. */
-function files(dir: string): string[] {
-  if (!fs.existsSync(dir)) return [];
-  return fs
-    .readdirSync(dir, { recursive: true, withFileTypes: true })
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => join(entry.parentPath, entry.name));
-}
-
-async function must(command: string, args: string[]): Promise<string> {
-  const { exitCode, stdout, stderr } = await outcomeOf(spawn(command, args), "", false);
-  if (exitCode === 0) return stdout;
-  throw new Error(`${command} ${args.join(" ")}: exit ${exitCode}: ${stdout}${stderr}`);
-}
-
-function outcomeOf(child: ChildProcess, stdin: string, json = true): Promise<Outcome> {
-  return new Promise((resolve, reject) => {
-    const output = { stdout: "", stderr: "" };
-    child.stdout?.on("data", (chunk) => {
-      output.stdout += chunk;
-    });
-    child.stderr?.on("data", (chunk) => {
-      output.stderr += chunk;
-    });
-    child.stdin?.on("error", () => undefined); // it may end before it has read all
-    child.stdin?.end(stdin);
-    child.on("error", reject);
-    child.on("close", (exitCode) => {
-      try {
-        const answer = json && output.stdout !== "" ? (JSON.parse(output.stdout) as Partial<Answer>) : {};
-        resolve({ exitCode, ...output, answer });
-      } catch {
-        reject(new Error(`${child.spawnargs.join(" ")} printed what is no JSON: ${output.stdout}`));
-      }
-    });
-  });
 }
 
 function kill(pid: string): void {

@@ -14,6 +14,9 @@ const TASKS: [quietMs: number, () => void][] = [
   [80, sync],
 ];
 
+/** How slow it was at the start of this run, as vitest.config.ts has measured it; 1 for what is not a run of tests. */
+export const SLOWNESS = Number(process.env.PLEXUS_SLOWNESS ?? 1);
+
 /**
  * Measures the machine, in a third of a second if it is quiet.
  *

@@ -2,7 +2,8 @@
 import { randomBytes } from "node:crypto";
 import type { KubernetesObject } from "@kubernetes/client-node";
 import type { ApiServer } from "./apiserver.ts";
-import { type Conf, type Container, Lab, type Outcome } from "./lab.ts";
+import { type Conf, type Container, Lab } from "./lab.ts";
+import type { Outcome } from "./outcome.ts";
 
 export const NETWORKS = "k8s.v1.cni.cncf.io/networks";
 const NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status";

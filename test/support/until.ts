@@ -1,11 +1,9 @@
 // Waiting, for what has no other sign than that it is so.
 import { setTimeout as sleep } from "node:timers/promises";
-import { measureSlowness } from "./pace.ts";
+import { measureSlowness, SLOWNESS } from "./pace.ts";
 
 /** Waits that are long ask less often: each question is work for the machine too. */
 const [SHORTEST_POLL_MS, LONGEST_POLL_MS, POLLS_A_WAIT] = [50, 500, 20];
-/** As vitest.config.ts has measured it at the start of the run. */
-const SLOWNESS = Number(process.env.PLEXUS_SLOWNESS ?? 1);
 
 /** Says how far the wait is, as in "87 of 100 run". */
 export type Tell = (progress: string) => void;

@@ -235,7 +235,7 @@ describe("credentials of a program", () => {
   };
 
   test("are asked for with its arguments and environment", async () => {
-    const user = program(`printf '%s' "$KUBERNETES_EXEC_INFO" > ${dir}/info
+    const user = program(`printf '%s' "$KUBERNETES_EXEC_INFO" > "${dir}/info"
       cat >/dev/null # has an end
       echo '{"kind":"ExecCredential","status":{"token":"'$1-$2-$WHO'"}}'`);
     const { authorization } = await read(kubeconfig({ "tls-server-name": "k" }, user));
@@ -251,7 +251,7 @@ describe("credentials of a program", () => {
   test("may be a certificate", async () => {
     const status = { clientCertificateData: CERT, clientKeyData: KEY };
     writeFileSync(join(dir, "answer"), JSON.stringify({ kind: "ExecCredential", status }));
-    const { clientCertificate } = await read(kubeconfig({}, program(`cat ${dir}/answer`)));
+    const { clientCertificate } = await read(kubeconfig({}, program(`cat "${dir}/answer"`)));
     expect(clientCertificate).toEqual({ cert: Buffer.from(CERT), key: Buffer.from(KEY) });
   });
 

@@ -102,14 +102,14 @@ test("the environment cannot switch verification off", async () => {
 });
 
 test("an expired server certificate is a fault at once", async () => {
-  await serve(authority.issue("kube-apiserver", "IP:127.0.0.1", ["-days", "-1"]));
+  await serve(authority.issue("kube-apiserver", "IP:127.0.0.1", ["-days", "0"]));
   const { code, message } = await faultOf(clusterAt(server.url, { ca }).pod("ns", "p", ""));
   expect([code, message]).toEqual([7, expect.stringContaining("the API server's certificate has expired")]);
 });
 
 test("an expired client certificate is told from other credentials that are refused", async () => {
   await serve();
-  const clientCertificate = asBuffers(authority.issue("old", undefined, ["-days", "-1"]));
+  const clientCertificate = asBuffers(authority.issue("old", undefined, ["-days", "0"]));
   server.next.push(status(401, { message: "Unauthorized" }));
   const { code, message } = await faultOf(
     clusterAt(server.url, { ca, clientCertificate }).pod("ns", "p", ""),

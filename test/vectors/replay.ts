@@ -160,6 +160,7 @@ export class Replay {
     return readdirSync(join(this.root, "cni"), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name).slice(join(this.root, "cni").length + 1))
+      .filter((name) => !name.startsWith("failed/")) // Plexus's own notes, which Multus does not read
       .sort();
   }
 

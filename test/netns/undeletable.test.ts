@@ -1,0 +1,119 @@
+// Attachments whose DEL fails: nothing keeps a container from being deleted for ever, and nothing is forgotten.
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type Conf, type Container, Lab } from "../support/lab.ts";
+
+const OK = { exitCode: 0, stdout: "", stderr: "" };
+
+let lab: Lab;
+let container: Container;
+beforeEach(async () => {
+  lab = await Lab.open();
+  container = await lab.container();
+});
+afterEach(() => lab.close());
+
+const files = (dir: string) => {
+  const path = join(lab.cniDir, dir);
+  return fs.existsSync(path) ? fs.readdirSync(path).sort() : [];
+};
+
+/** A network whose plugins refuse their conf, at every verb. */
+const neverRight = (): Conf => ({
+  ...lab.bridge("bad", 9),
+  ipam: { type: "host-local", dataDir: lab.dataDir, ranges: [[{ subnet: "10.80.0.0/240" }]] },
+});
+
+/** DEL until it succeeds; how many it took. */
+async function delUntilDone(conf: Conf, most: number): Promise<number> {
+  for (let count = 1; count <= most; count++) {
+    if ((await lab.run("DEL", conf, { container })).exitCode === 0) return count;
+  }
+  throw new Error(`still not deleted after ${most} DELs`);
+}
+
+test("a network that was never right does not keep its container: the first DEL succeeds, and leaves nothing", async () => {
+  const conf = lab.conf([lab.bridge("one", 1), neverRight()]);
+  const added = await lab.run("ADD", conf, { container });
+  expect(added.answer.msg).toContain("10.80.0.0/240");
+  expect(await lab.run("DEL", conf, { container })).toMatchObject(OK);
+  expect(await lab.leftovers()).toEqual([]);
+});
+
+test("the same if the network is mended before the DEL", async () => {
+  await lab.run("ADD", lab.conf([lab.bridge("one", 1), neverRight()]), { container });
+  const mended = lab.conf([lab.bridge("one", 1), lab.bridge("bad", 8)]);
+  expect(await lab.run("ADD", mended, { container })).toMatchObject({ exitCode: 0 });
+  expect(await lab.run("DEL", mended, { container })).toMatchObject(OK);
+  expect(await lab.leftovers()).toEqual([]);
+});
+
+test("a DEL goes on past a plugin of a chain that fails: the others release what they have", async () => {
+  const { ipam, ...bridge } = lab.bridge("chained", 1);
+  const plugins = [{ ...bridge, ipam }, { type: "fake-last" }];
+  const conf = lab.conf([{ cniVersion: "1.0.0", name: "chained", plugins }]);
+  lab.fake("fake-last", {
+    ADD: `echo '{"cniVersion":"1.0.0","ips":[]}'`,
+    DEL: `echo '{"cniVersion":"1.0.0","code":999,"msg":"never"}'; exit 1`,
+  });
+  expect(await lab.run("ADD", conf, { container })).toMatchObject({ exitCode: 0 });
+  const { answer } = await lab.run("DEL", conf, { container });
+  expect(answer.msg).toContain("never");
+  expect(lab.reserved()).toEqual([]);
+  expect(await lab.interfaces(container)).toEqual([]);
+});
+
+test("a plugin that was uninstalled keeps its container for five DELs; then GC detaches it, once it is back", async () => {
+  lab.fake("fake-gone", {
+    DEL: `rm "$dir/attached"`,
+    ADD: `touch "$dir/attached"; echo '{"cniVersion":"1.1.0"}'`,
+  });
+  const conf = lab.conf([lab.bridge("one", 1), { cniVersion: "1.1.0", name: "two", type: "fake-gone" }]);
+  expect(await lab.run("ADD", conf, { container })).toMatchObject({ exitCode: 0 });
+  const plugin = join(lab.binDir, "fake-gone");
+  fs.renameSync(plugin, `${plugin}.away`);
+
+  expect(await delUntilDone(conf, 10)).toBe(5);
+  expect(lab.reserved()).toEqual([]);
+  expect(files("orphans")).toEqual([`two-${container.id}-net1`]);
+  expect(files("failed")).toEqual([]);
+  expect(fs.existsSync(join(lab.dir, "attached"))).toBe(true);
+
+  const gc = { ...conf, "cni.dev/valid-attachments": [] };
+  await lab.run("GC", gc);
+  expect(files("orphans")).toHaveLength(1); // it is not there yet
+  fs.renameSync(`${plugin}.away`, plugin);
+  expect(await lab.run("GC", gc)).toMatchObject(OK);
+  expect(files("orphans")).toEqual([]);
+  expect(fs.existsSync(join(lab.dir, "attached"))).toBe(false);
+});
+
+test("if the namespace is gone too, the first DEL succeeds", async () => {
+  lab.fake("fake-gone");
+  const conf = lab.conf([lab.bridge("one", 1), { cniVersion: "1.1.0", name: "two", type: "fake-gone" }]);
+  expect(await lab.run("ADD", conf, { container })).toMatchObject({ exitCode: 0 });
+  fs.rmSync(join(lab.binDir, "fake-gone"));
+  await lab.kill(container);
+  expect(await lab.run("DEL", conf, { container })).toMatchObject(OK);
+  expect(files("orphans")).toEqual([`two-${container.id}-net1`]);
+  expect(files("results")).toEqual([]);
+});
+
+test.each(["plexus", "plexus-shim", "multus", "multus-shim"])(
+  "a network of type %s is refused before anything is attached: it would lead back to Plexus",
+  async (type) => {
+    const conf = lab.conf([lab.bridge("one", 1), { cniVersion: "1.0.0", name: "two", type }]);
+    const { exitCode, answer } = await lab.run("ADD", conf, { container });
+    expect({ exitCode, code: answer.code }).toEqual({ exitCode: 1, code: 7 });
+    expect(answer.msg).toContain(`cannot execute ${type} as a delegate`);
+    expect(await lab.leftovers()).toEqual([]);
+  },
+);
+
+test("a clusterNetwork whose first conf is Plexus's own is refused", async () => {
+  lab.file("00-plexus.conf", lab.conf([], { clusterNetwork: lab.confDir }));
+  const { answer } = await lab.run("ADD", lab.conf([], { clusterNetwork: lab.confDir }), { container });
+  expect(answer.code).toBe(7);
+  expect(answer.msg).toMatch(/lead back to Plexus/);
+});

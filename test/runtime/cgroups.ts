@@ -1,0 +1,27 @@
+// A node's own control groups: one in each hierarchy of this machine, which kubelet makes those of its pods in.
+import * as fs from "node:fs";
+import { join } from "node:path";
+
+/** The hierarchies of control groups, or the only one. */
+const CGROUPS = "/sys/fs/cgroup";
+
+/** Makes the control groups of the node of that name. */
+export function makeCgroups(name: string): void {
+  for (const cgroup of cgroups(name)) fs.mkdirSync(cgroup, { recursive: true });
+}
+
+/** Removes them, and those that are in them. No process may be in one any more. */
+export function removeCgroups(name: string): void {
+  for (const cgroup of cgroups(name).filter((path) => fs.existsSync(path))) {
+    const below = fs.readdirSync(cgroup, { recursive: true, withFileTypes: true });
+    const groups = below
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => join(entry.parentPath, entry.name));
+    for (const group of [cgroup, ...groups].sort().reverse()) fs.rmdirSync(group); // the innermost first
+  }
+}
+
+function cgroups(name: string): string[] {
+  const single = fs.existsSync(join(CGROUPS, "cgroup.controllers"));
+  return (single ? ["."] : fs.readdirSync(CGROUPS)).map((hierarchy) => join(CGROUPS, hierarchy, name));
+}

@@ -1,0 +1,117 @@
+// What must be there after an ADD that succeeded: what was asked for, the state that a DEL needs, and a network-status that
+// says what is there.
+import { CNI_DIR, type Machine } from "./machine.ts";
+import type { Link, RuntimeCall } from "./network.ts";
+import type { Pods } from "./pods.ts";
+import type { Container } from "./runtime.ts";
+import { isOfVfs, isVfShared, type Setup, vfOf, type Wanted, wantedOf } from "./setup.ts";
+
+export interface Known {
+  machine: Machine;
+  setup: Setup;
+  pods: Pods;
+}
+
+/**
+ * Checks what an ADD has attached.
+ *
+ * @param sinceMs when it began: any version of the pod since then may be what it has seen
+ * @returns what is attached
+ */
+export function checkAttached(
+  known: Known,
+  call: RuntimeCall,
+  container: Container,
+  sinceMs: number,
+): Wanted[] {
+  const { machine, pods, setup } = known;
+  const what = `ADD ${call.containerId} ${call.ifname} #${call.id}`;
+  const links = linksOf(known, call, container);
+  const found = setOf(links.map(({ name, network }) => `${name} ${network}`));
+  // What a daemon knows may be old.
+  const since = setup.mode === "daemon" ? 0 : sinceMs;
+  const annotations = setup.kubernetes ? pods.annotationsSince(container, since) : [""];
+  // For a pod that is gone, nothing is attached.
+  const possible = annotations.map((one) => (one === undefined ? [] : wantedOf(setup, container, one)));
+  const wanted = possible.find((one) => setOf(one.map(nameOf)) === found);
+  if (wanted === undefined) {
+    const asked = possible.map((one) => `[${one.map(nameOf).join(", ")}]`).join(" or ");
+    const kind = isVfShared(setup) ? "add-differs, wanted by several" : "add-differs";
+    machine.violated(kind, `${what}: [${found}], not ${asked}`);
+    return [];
+  }
+  if (wanted.length === 0) return [];
+  checkState(machine, call, wanted);
+  if (setup.kubernetes) checkStatus(known, container, links, what);
+  return wanted;
+}
+
+/** An interface of the container. */
+interface Interface {
+  name: string;
+  network: string;
+  mac: string;
+  addresses: string[];
+}
+
+function linksOf(known: Known, call: RuntimeCall, container: Container): Interface[] {
+  const { containerId, ifname, netns } = call;
+  const links = known.machine.network.namespaces.get(netns)?.links ?? new Map<string, Link>();
+  const own = [...links].filter(
+    ([, { owner }]) => owner.containerId === containerId && owner.ifname === ifname,
+  );
+  return [...own.map(([name, link]) => ({ name, ...link })), ...vfsOf(known, call, container)];
+}
+
+/** Its VF, as a link in its network namespace, or behind vfio-pci. */
+function vfsOf({ machine, setup }: Known, { netns }: RuntimeCall, container: Container): Interface[] {
+  const { devices, disk } = machine;
+  const network = setup.networks.find(isOfVfs);
+  if (devices === undefined || network === undefined) return [];
+  const inNamespace = devices.linksIn(netns).map(({ name, mac, addresses }) => ({
+    name,
+    network: network.name,
+    mac,
+    addresses: addresses.map((address) => address.replace(/\/\d+$/, "")),
+  }));
+  const address = vfOf(setup, container);
+  if (devices.sysfs.driver(address) !== "vfio-pci") return inNamespace;
+  const text = disk.peek(`${CNI_DIR}/sriov/${address}`) ?? "{}";
+  const { containerId, ifname: name = "" } = JSON.parse(text) as { containerId?: string; ifname?: string };
+  return containerId === container.id ? [{ name, network: network.name, mac: "", addresses: [] }] : [];
+}
+
+function checkState(machine: Machine, { containerId, id }: RuntimeCall, wanted: Wanted[]): void {
+  const caches = wanted.map(
+    ({ network, ifname }) => `${CNI_DIR}/results/${network}-${containerId}-${ifname}`,
+  );
+  for (const path of [`${CNI_DIR}/${containerId}`, ...caches]) {
+    if (machine.disk.exists(path)) continue;
+    machine.violated("add-without-state", `ADD ${containerId} #${id}: there is no ${path}`);
+  }
+}
+
+/** The pod's network-status has each interface, with its addresses. */
+function checkStatus({ machine, pods }: Known, container: Container, links: Interface[], what: string): void {
+  const text = pods.networkStatusOf(container);
+  if (text === undefined) {
+    // The pod was deleted or replaced since; if it was not, nobody wrote it.
+    const isThere = pods.annotationsSince(container, machine.timeline.now()).at(-1) !== undefined;
+    if (isThere) machine.violated("status-missing", what);
+    return;
+  }
+  const said = (JSON.parse(text) as { interface: string; mac?: string; ips?: string[] }[]).map(
+    ({ interface: name, mac = "", ips = [] }) => `${name} ${mac} ${ips.join(" ")}`,
+  );
+  const is = links.map(({ name, mac, addresses }) => `${name} ${mac} ${addresses.join(" ")}`);
+  if (setOf(said) === setOf(is)) return;
+  machine.violated("status-differs", `${what}: ${setOf(said)}, and there is ${setOf(is)}`);
+}
+
+function nameOf({ ifname, network }: Wanted): string {
+  return `${ifname} ${network}`;
+}
+
+function setOf(names: string[]): string {
+  return names.toSorted().join(", ");
+}

@@ -1,0 +1,266 @@
+// Defects that are broken in on purpose, one a part: the simulator is worth what it finds.
+import type { Patch } from "./bundle.ts";
+import type { Crashes } from "./crashes.ts";
+
+export interface Defect {
+  /** What is wrong then. */
+  what: string;
+  patches: Patch[];
+  /** What finds it: histories by their seeds, from 1 on, or cutting off at every step. */
+  by: "seeds" | Crashes;
+  /** Violations, as `kind: text`, that show it although they are of a kind that is known anyway. */
+  shownBy?: RegExp;
+}
+
+const POWER_LOSS: Crashes = { mode: "one-shot", attach: "sequential", sequel: "power loss, DEL" };
+const CUT_OFF_TWICE: Crashes = { mode: "one-shot", attach: "sequential", sequel: "ADD, DEL" };
+
+const FILES = "launcher/host/files.ts";
+const ADD = "launcher/attach/add.ts";
+const DEL = "launcher/attach/del.ts";
+const GC = "launcher/attach/gc.ts";
+const STATE = "launcher/state/state.ts";
+
+export const DEFECTS: Defect[] = [
+  {
+    what: "a file is renamed before its content is synced",
+    patches: [{ file: FILES, from: "      await disk.sync(file);\n", to: "" }],
+    by: POWER_LOSS,
+  },
+  {
+    what: "the directory of a file that was renamed is not synced",
+    patches: [{ file: FILES, from: "  await disk.syncDirectory(dir);\n", to: "" }],
+    by: POWER_LOSS,
+  },
+  {
+    what: "a directory that was made is not synced",
+    shownBy: /, the state directory was lost/,
+    patches: [
+      { file: "launcher/host/disk.ts", from: "    await disk.syncDirectory(dirname(dir));\n", to: "" },
+    ],
+    by: POWER_LOSS,
+  },
+  {
+    what: "a file is written in place",
+    patches: [
+      {
+        file: FILES,
+        from: "await nameTemporary(dirname(path))",
+        to: "(await nameTemporary(dirname(path)), path)",
+      },
+    ],
+    by: CUT_OFF_TWICE,
+  },
+  {
+    what: "temporary files of a process that was killed stay after DEL",
+    patches: [
+      {
+        file: STATE,
+        from: "await this.host.clearTemporaries(dir);",
+        to: "if (dir === undefined) await this.host.clearTemporaries(dir);",
+      },
+    ],
+    by: CUT_OFF_TWICE,
+  },
+  {
+    what: "the scratch file is written when all is attached",
+    patches: [
+      { file: ADD, from: "  await state.writeScratch(runtime.containerId, plan.scratch);\n", to: "" },
+      {
+        file: ADD,
+        from: "    await Promise.all(written);\n",
+        to: "    await Promise.all(written);\n    await state.writeScratch(runtime.containerId, plan.scratch);\n",
+      },
+    ],
+    by: CUT_OFF_TWICE,
+  },
+  {
+    what: "an ADD does not undo what an earlier one has left",
+    patches: [{ file: ADD, from: "  if (delegates.length > 0) {", to: "  if (delegates.length > 99) {" }],
+    by: CUT_OFF_TWICE,
+  },
+  {
+    what: "an ADD does not wait until its result cache is written",
+    patches: [{ file: ADD, from: "    await Promise.all(written);\n", to: "" }],
+    by: "seeds",
+  },
+  {
+    what: "the delegate that failed is not undone",
+    patches: [{ file: ADD, from: "begun.has(delegate)", to: "attached.has(delegate)" }],
+    by: "seeds",
+  },
+  {
+    what: "what was attached is undone in the order in which it was attached",
+    patches: [
+      {
+        file: DEL,
+        from: "const reversed = [...delegates].reverse();",
+        to: "const reversed = [...delegates];",
+      },
+    ],
+    by: "seeds",
+  },
+  {
+    what: "the name of a file of the result cache is another one at DEL",
+    patches: [
+      {
+        file: DEL,
+        from: "await state.removeCache(delegate.cacheFile)",
+        to: "await state.removeCache('other-' + delegate.cacheFile)",
+      },
+    ],
+    by: "seeds",
+  },
+  {
+    what: "the scratch file goes although a delegate could not be deleted",
+    patches: [
+      {
+        file: DEL,
+        from: "const fault = Fault.all(await undo(call, delegates, { isKnown: any }));",
+        to: "await undo(call, delegates, { isKnown: any }); const fault = Fault.all([]);",
+      },
+    ],
+    by: "seeds",
+  },
+  {
+    what: "an attachment that cannot be deleted is forgotten, not kept as an orphan",
+    patches: [
+      {
+        file: DEL,
+        from: 'if (verdict === "orphan") await orphan(',
+        to: 'if (verdict === "retry") await orphan(',
+      },
+    ],
+    by: "seeds",
+    shownBy: /^left-after-del.*(address|link) /,
+  },
+  {
+    what: "an attachment that cannot be deleted is tried for ever",
+    patches: [
+      {
+        file: "launcher/attach/undeletable.ts",
+        from: 'if (tries >= TRIES[trouble]) return "orphan";',
+        to: 'if (tries >= TRIES[trouble] * 99) return "orphan";',
+      },
+    ],
+    by: "seeds",
+    shownBy: /^del-fails/,
+  },
+  {
+    what: "a chain is deleted first plugin first",
+    patches: [
+      {
+        file: "launcher/attach/execute.ts",
+        from: "[...delegate.plugins.keys()].reverse()",
+        to: "[...delegate.plugins.keys()]",
+      },
+    ],
+    by: "seeds",
+  },
+  {
+    what: "GC tells every network's plugins of the runtime's interface names, not of their own",
+    patches: [
+      {
+        file: GC,
+        from: "{ containerID, ifname: delegate.ifname }",
+        to: "{ containerID, ifname: delegate.runtimeIfname }",
+      },
+    ],
+    by: "seeds",
+  },
+  {
+    what: "GC takes the containers that live for those that do not",
+    patches: [
+      {
+        file: GC,
+        from: "    if (isValid(valid, containerId, ifname)) continue;",
+        to: "    if (!isValid(valid, containerId, ifname)) continue;",
+      },
+    ],
+    by: "seeds",
+  },
+  {
+    what: "GC of the built-in plugin sriov takes the VFs of containers that live",
+    patches: [
+      {
+        file: "launcher/sriov/plugin.ts",
+        from: "network === name && !valid.has",
+        to: "network === name && valid.has",
+      },
+    ],
+    by: "seeds",
+  },
+  {
+    what: "a VF is allocated although somebody has it",
+    patches: [
+      {
+        file: "launcher/sriov/allocation.ts",
+        from: "return this.host.create(",
+        to: "return overwrite(this.host, ",
+      },
+      {
+        file: "launcher/sriov/allocation.ts",
+        from: "export class Allocations {",
+        to: "const overwrite = (host, path, text) => host.write(path, text).then(() => true);\n\nexport class Allocations {",
+      },
+      {
+        file: "launcher/sriov/take.ts",
+        from: "if (await host.exists(other.netns)) throw",
+        to: "if (other === undefined) throw",
+      },
+    ],
+    by: "seeds",
+    shownBy: /^vf-shared/,
+  },
+  {
+    what: "a VF keeps the VLAN of its last container",
+    patches: [
+      {
+        file: "launcher/sriov/restore.ts",
+        from: "if (Object.keys(before).length === 0) return {};",
+        to: "if (Object.keys(before).length > 0) return {};",
+      },
+    ],
+    by: "seeds",
+  },
+  {
+    what: "a VF's allocation goes before the VF is as it was",
+    patches: [
+      {
+        file: "launcher/sriov/restore.ts",
+        from: "await restoreDevice(call, allocation);",
+        to: "{ await call.allocations.release(allocation); await restoreDevice(call, allocation); }",
+      },
+    ],
+    by: "seeds",
+  },
+  {
+    what: "an API server that restarts is not waited for",
+    patches: [
+      {
+        file: "launcher/cluster/retry.ts",
+        from: '{ kind: "unsent", next: "again later"',
+        to: '{ kind: "unsent", next: "take"',
+      },
+    ],
+    by: "seeds",
+  },
+  {
+    what: "network-status is written although the pod is another one by now",
+    patches: [
+      {
+        file: "launcher/cluster/rest.ts",
+        from: "{ metadata: { uid: pod.uid, annotations } }",
+        to: "{ metadata: { annotations } }",
+      },
+    ],
+    by: "seeds",
+  },
+  {
+    what: "network-status is not written",
+    patches: [
+      { file: ADD, from: 'if (pod && networkStatus !== "[]")', to: 'if (pod && networkStatus === "[]")' },
+    ],
+    by: "seeds",
+  },
+];

@@ -1,0 +1,47 @@
+// The order in which a call executes plugins. Source: CNI spec 1.1.0, section 3 "Lifecycle & Ordering".
+import type { Machine } from "./machine.ts";
+import type { PluginStart, RuntimeCall } from "./network.ts";
+import type { Setup } from "./setup.ts";
+
+/** Places in a chain. */
+const CHAIN = ["bridge", "tuning", "portmap", "strict"];
+
+export class Order {
+  /** Of each call and container, the executions so far that have an order between each other. */
+  private readonly series = new Map<string, PluginStart[]>();
+
+  constructor(
+    private readonly machine: Machine,
+    private readonly setup: Setup,
+  ) {}
+
+  /** A plugin is executed. */
+  started(call: RuntimeCall, started: PluginStart): void {
+    // GC detaches orphans as it finds them.
+    if (call.verb === "GC" || (started.verb !== "ADD" && started.verb !== "DEL")) return;
+    const key = `${call.id} ${call.isBegunAnew} ${started.containerId}`;
+    const last = this.series.get(key) ?? [];
+    const isAgain = last.some(({ type, ifname }) => type === started.type && ifname === started.ifname);
+    // An ADD undoes what an earlier one has left, attaches, and undoes that: each begins anew.
+    const before = last[0]?.verb === started.verb && !isAgain ? last : [];
+    const early = before.find((one) => !this.fits(one, started));
+    if (early !== undefined) {
+      const order = `${early.type} of ${early.ifname}, then ${started.type} of ${started.ifname}`;
+      this.machine.violated("wrong-order", `${call.verb} #${call.id}: ${started.verb} of ${order}`);
+    }
+    this.series.set(key, [...before, started]);
+  }
+
+  /** May `one` be executed before `other`? */
+  private fits(one: PluginStart, other: PluginStart): boolean {
+    const [earlier, later] = one.verb === "ADD" ? [one, other] : [other, one];
+    if (one.ifname === other.ifname) return CHAIN.indexOf(earlier.type) < CHAIN.indexOf(later.type);
+    const [first, second] = [placeOf(earlier.ifname), placeOf(later.ifname)];
+    // In parallel, only the default network has its place.
+    return this.setup.attach === "sequential" ? first < second : second !== 0;
+  }
+}
+
+function placeOf(ifname: string): number {
+  return ifname.startsWith("net") ? Number(ifname.slice(3)) : 0;
+}

@@ -1,0 +1,224 @@
+// The resident process and the shims that it serves: what docs/protocol.md says of them, frame by frame as messages between
+// two processes. Either can die at any of its steps.
+import { type Answer, carryOut } from "../../launcher/attach/verbs.ts";
+import type { Cluster } from "../../launcher/cluster/cluster.ts";
+import { restCluster } from "../../launcher/cluster/rest.ts";
+import { WatchedCluster } from "../../launcher/cluster/watch.ts";
+import { Code, Fault } from "../../launcher/fault.ts";
+import type { CommandOptions } from "../../launcher/host/execute.ts";
+import { filesOn } from "../../launcher/host/files.ts";
+import { type ExecuteOptions, type Host, LeftToNode } from "../../launcher/host/host.ts";
+import { networkBy } from "../../launcher/host/iproute.ts";
+import { Admission } from "../../launcher/resident/admission.ts";
+import { execute } from "./execute.ts";
+import type { RuntimeCall } from "./network.ts";
+import { environmentOf, type Program, portsOf, runOneShot } from "./oneshot.ts";
+import type { Process } from "./process.ts";
+import { ProcessDisk } from "./systemcalls.ts";
+
+/** A frame's way through the socket. */
+const FRAME_MS = 0.3;
+/** Calls at once: few, so that some wait. */
+const CALLS_AT_ONCE = 2;
+
+/** The resident process, as often as it is started. */
+export class Resident {
+  /** Undefined while none runs. */
+  private running: { process: Process; admission: Admission; cluster: Cluster | undefined } | undefined;
+  /** So many requests the shim refuses, as its rights do not allow them. */
+  refusals = 0;
+
+  constructor(private readonly program: Program) {
+    this.start();
+  }
+
+  start(): void {
+    if (this.running?.process.alive) return;
+    const process = this.program.machine.start("resident");
+    this.running = { process, admission: new Admission(CALLS_AT_ONCE), cluster: this.clusterFor(process) };
+  }
+
+  /** Asked call by call, or, by a daemon, known beforehand. */
+  private clusterFor(process: Process): Cluster | undefined {
+    const { isDaemon, kubernetes, machine } = this.program;
+    if (!kubernetes) return undefined;
+    const access = machine.internet.accessOf(process);
+    if (!isDaemon) return restCluster(access);
+    const watched = new WatchedCluster({
+      ...access,
+      nodeName: "node",
+      warn: (message) => process.trace(message),
+    });
+    process.onEnd(() => watched.stop());
+    return watched.cluster;
+  }
+
+  kill(): void {
+    this.running?.process.trace("is killed");
+    this.running?.process.end();
+  }
+
+  /** Carries a call out for the runtime, which has executed the shim. Never resolves if that dies. */
+  async call(shim: Process, call: RuntimeCall): Promise<Answer> {
+    const host = new ShimHost(this, this.program, shim, call);
+    const answer = await this.ask(shim, call, host);
+    if (answer !== undefined) return answer;
+    await host.end();
+    shim.trace("becomes plexus");
+    call.isBegunAnew = true;
+    return runOneShot(this.program, shim, call);
+  }
+
+  /** @returns undefined if there is no resident process, it dies, or leaves the call to `plexus` */
+  private async ask(shim: Process, call: RuntimeCall, host: ShimHost): Promise<Answer | undefined> {
+    const server = await shim.step("connects", FRAME_MS, () => this.running);
+    if (server === undefined || !server.process.alive) return undefined;
+    const { process, admission } = server;
+    return new Promise((resolve) => {
+      const withdraw = process.onEnd(
+        () => void shim.step("loses the resident process", FRAME_MS, () => resolve(undefined)),
+      );
+      const came = process.clock.now();
+      const work = async () => {
+        if (!shim.alive) return;
+        host.resident = process;
+        call.waitedMs = process.clock.now() - came;
+        const ports = {
+          ...portsOf(this.program, process),
+          host: () => host.host,
+          stderr: (line: string) => shim.trace(line.trimEnd()),
+          cluster: () => server.cluster,
+        };
+        const answer = await carryOut(ports, environmentOf(call), Buffer.from(this.program.confFor(call)));
+        await process.step("answers", FRAME_MS, () => undefined);
+        withdraw();
+        const isLeft = host.isRefused;
+        void shim.step("is answered", FRAME_MS, () => resolve(isLeft ? undefined : answer));
+      };
+      void process.step(`accepts ${call.verb} ${call.containerId}`, FRAME_MS, () => {
+        void admission.run(
+          call.verb,
+          call.verb === "GC" || call.verb === "STATUS" ? "" : call.containerId,
+          work,
+        );
+      });
+    });
+  }
+}
+
+/** The host of a call that a resident process decides: the shim executes it. */
+class ShimHost {
+  /** Who decides; set once the call's turn has come. */
+  resident: Process | undefined;
+  isRefused = false;
+  private hasEnded = false;
+  /** The shim does file operations one after the other. */
+  private files: Promise<unknown> = Promise.resolve();
+  private readonly children = new Set<Process>();
+  private readonly own: ReturnType<typeof filesOn>;
+
+  constructor(
+    private readonly resource: Resident,
+    private readonly program: Program,
+    private readonly shim: Process,
+    private readonly call: RuntimeCall,
+  ) {
+    this.own = filesOn(new ProcessDisk(program.machine, shim, call));
+  }
+
+  /** The shim is going to do the call itself: ends what it executes, and finishes the file operation that it is at. */
+  async end(): Promise<void> {
+    this.hasEnded = true;
+    for (const child of this.children) child.end();
+    await this.files.catch(() => undefined);
+  }
+
+  readonly host: Host = {
+    prepare: () => undefined,
+    rotate: async () => undefined,
+    grpc: async () => {
+      throw new Error("no history has a kubelet's socket");
+    },
+    execute: (path, options) => this.ask(`execute ${path}`, () => this.execute(path, options)),
+    find: (...given) => this.file("find", () => this.own.find(...given)),
+    read: (...given) => this.file("read", () => this.own.read(...given)),
+    list: (...given) => this.file("list", () => this.own.list(...given)),
+    isDirectory: (...given) => this.file("kind", () => this.own.isDirectory(...given)),
+    exists: (...given) => this.file("kind", () => this.own.exists(...given)),
+    size: (...given) => this.file("kind", () => this.own.size(...given)),
+    write: (...given) => this.file("write", () => this.own.write(...given)),
+    create: (...given) => this.file("create", () => this.own.create(...given)),
+    append: (...given) => this.file("append", () => this.own.append(...given)),
+    readlink: (...given) => this.file("readlink", () => this.own.readlink(...given)),
+    set: (...given) => this.file("set", () => this.own.set(...given)),
+    remove: (...given) => this.file("remove", () => this.own.remove(...given)),
+    clearTemporaries: (...given) => this.file("clear", () => this.own.clearTemporaries(...given)),
+    ...this.network(),
+  };
+
+  /** The shim renders and executes what it is asked for: one request each. */
+  private network() {
+    const find = (name: string, dirs: string[]) => this.own.find(name, dirs);
+    const own = networkBy({ find, execute: (path, options) => this.execute(path, options) });
+    return {
+      configure: (...given: Parameters<Host["configure"]>) =>
+        this.ask("configure", () => own.configure(...given)),
+      showLink: (...given: Parameters<Host["showLink"]>) => this.ask("show", () => own.showLink(...given)),
+      moveRdma: (...given: Parameters<Host["moveRdma"]>) =>
+        this.ask("move rdma", () => own.moveRdma(...given)),
+    };
+  }
+
+  private execute(path: string, options: ExecuteOptions | CommandOptions) {
+    const { machine } = this.program;
+    const started = (child: Process) => {
+      if (this.hasEnded) child.end();
+      this.children.add(child);
+      child.onEnd(() => this.children.delete(child));
+    };
+    const executor = { machine, parent: this.shim, call: this.call, diesWithParent: true, started };
+    return execute(executor, path, options);
+  }
+
+  private file<T>(what: string, work: () => Promise<T>): Promise<T> {
+    return this.ask(what, () => {
+      const before = this.files.catch(() => undefined);
+      // If the resident process has died meanwhile, nobody is told of it.
+      const done = before.then(() => (this.resident?.alive ? work() : (undefined as T)));
+      this.files = done;
+      return done;
+    });
+  }
+
+  /** A request to the shim, and its answer. */
+  private ask<T>(what: string, work: () => Promise<T>): Promise<T> {
+    const { resident, shim } = this;
+    if (resident === undefined) throw new Error("a host is used before its call has begun");
+    return new Promise((resolve, reject) => {
+      const gone = () => {
+        const fault = new Fault(Code.tryAgainLater, "the runtime's call has ended before it was answered");
+        void resident.step(`loses the shim at ${what}`, FRAME_MS, () => reject(fault));
+      };
+      const withdraw = shim.onEnd(gone);
+      void resident.step(`asks for ${what}`, FRAME_MS, () => {
+        if (!shim.alive) return;
+        if (this.resource.refusals > 0) {
+          this.resource.refusals--;
+          this.isRefused = true;
+          withdraw();
+          reject(new LeftToNode(`the shim refused ${what}`));
+          return;
+        }
+        const answered = (then: () => void) => {
+          if (!shim.alive) return;
+          withdraw();
+          void resident.step(`is told of ${what}`, FRAME_MS, then);
+        };
+        work().then(
+          (result) => answered(() => resolve(result)),
+          (error) => answered(() => reject(error)),
+        );
+      });
+    });
+  }
+}

@@ -1,0 +1,112 @@
+// What a history plays on: how Plexus is run and configured, the node's networks and containers, and what each of them is to
+// be attached to.
+
+import { NICS, type Nic } from "./nics.ts";
+
+/**
+ * What kind of network: one plugin, or a chain of plugins; VFs, in the container or behind a
+ * driver for user space; with a plugin that refuses its conf, for ADD and DEL alike.
+ */
+const KINDS = ["bridge", "macvlan", "chain", "vf", "dpdk", "refused", "refused chain"] as const;
+export type Kind = (typeof KINDS)[number];
+
+export interface NetworkSetup {
+  name: string;
+  kind: Kind;
+  cniVersion: string;
+}
+
+export interface ContainerSetup {
+  id: string;
+  netns: string;
+  /** The interface name that the runtime gives. */
+  ifname: string;
+  /** With Kubernetes: the networks that its pod selects, by their places in the setup. */
+  selects: number[];
+}
+
+/** Who decides: the process that the runtime executes, or a resident one behind it; a daemon watches the API server. */
+export const MODES = ["one-shot", "resident", "daemon"] as const;
+
+export interface Setup {
+  mode: (typeof MODES)[number];
+  attach: "sequential" | "parallel";
+  /** 0 for no limit. */
+  delegateTimeoutSeconds: number;
+  /** Are containers pods, which select their networks but the first? */
+  kubernetes: boolean;
+  /** The NIC with VFs; without one, no network is of VFs, else one is. */
+  nic?: Nic | undefined;
+  networks: NetworkSetup[];
+  containers: ContainerSetup[];
+}
+
+/** An interface that a container is to have. */
+export interface Wanted {
+  ifname: string;
+  network: string;
+}
+
+const PLUGINS: Record<Kind, object[]> = {
+  bridge: [{ type: "bridge", ipam: { type: "host-local" } }],
+  macvlan: [{ type: "macvlan", ipam: { type: "host-local" } }],
+  chain: [{ type: "bridge", ipam: { type: "host-local" } }, { type: "tuning" }, { type: "portmap" }],
+  vf: [{ type: "sriov", vlan: 100, mac: "0a:58:00:00:00:01", mtu: 1400, ipam: { type: "host-local" } }],
+  dpdk: [{ type: "sriov", vlan: 200, driver: "vfio-pci" }],
+  refused: [{ type: "strict" }],
+  "refused chain": [{ type: "bridge", ipam: { type: "host-local" } }, { type: "strict" }],
+};
+
+/** Does a network hand out VFs? */
+export function isOfVfs({ kind }: NetworkSetup): boolean {
+  return kind === "vf" || kind === "dpdk";
+}
+
+/**
+ * Says which VF a container gets: with Kubernetes, which knows of devices, each its own; without it, all the one that is in
+ * the conf.
+ */
+export function vfOf({ containers, kubernetes, nic = "ixgbe" }: Setup, { id }: ContainerSetup): string {
+  const { vfs } = NICS[nic];
+  return vfs[kubernetes ? containers.findIndex((one) => one.id === id) % vfs.length : 0] ?? "";
+}
+
+/** Do containers want the same VF? */
+export function isVfShared(setup: Setup): boolean {
+  if (setup.nic === undefined) return false;
+  return new Set(setup.containers.map((container) => vfOf(setup, container))).size < setup.containers.length;
+}
+
+/** A network's conf, or conflist, as an object. */
+export function confOf({ nic, kubernetes }: Setup, network: NetworkSetup): object {
+  const { cniVersion, kind, name } = network;
+  const deviceID = isOfVfs(network) && !kubernetes && nic ? { deviceID: NICS[nic].vfs[0] } : {};
+  const plugins = PLUGINS[kind].map((plugin) => ({ ...plugin, ...deviceID }));
+  return plugins.length === 1 ? { cniVersion, name, ...plugins[0] } : { cniVersion, name, plugins };
+}
+
+/** The networks that every container is attached to, the default one first. */
+export function everyonesNetworks({ kubernetes, networks }: Setup): NetworkSetup[] {
+  return kubernetes ? networks.slice(0, 1) : networks;
+}
+
+/** The annotation of a pod that selects these networks. */
+export function annotationFor({ networks }: Setup, selects: number[]): string {
+  return selects.map((index) => networks[index]?.name ?? "").join(", ");
+}
+
+/**
+ * The interfaces of a container, in the order in which they are attached.
+ *
+ * @param annotation the pod's
+ */
+export function wantedOf(setup: Setup, { ifname }: ContainerSetup, annotation: string): Wanted[] {
+  const names = everyonesNetworks(setup).map(({ name }) => name);
+  if (setup.kubernetes) names.push(...annotation.split(", ").filter((name) => name !== ""));
+  return names.map((network, index) => ({ ifname: index === 0 ? ifname : `net${index}`, network }));
+}
+
+/** A container's pod. */
+export function podName({ id }: ContainerSetup): string {
+  return `pod-${id}`;
+}
