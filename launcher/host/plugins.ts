@@ -3,19 +3,8 @@
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { Code, Fault } from "../fault.ts";
-import type { ExecuteOptions } from "./host.ts";
+import { type ExecuteOptions, META_PLUGINS } from "./host.ts";
 
-/** Plugins that execute others by a conf: with `binDir` and the like they would do anything as root. */
-const META_PLUGINS = [
-  "multus",
-  "multus-shim",
-  "multus-daemon",
-  "genie",
-  "danm",
-  "knitter",
-  "plexus",
-  "plexus-shim",
-];
 /** The plugins that the shim's conf allows, if it names any: separated by colons. The shim sets it. */
 const ALLOWED_VARIABLE = "PLEXUS_PLUGINS";
 
