@@ -1,6 +1,6 @@
 // DEL: detaches a container from all its networks, whatever is left of it.
-import { dirname } from "node:path";
 import type { Delegate } from "../core/index.ts";
+import { removeDeviceInfo } from "../device/deviceinfo.ts";
 import { Fault } from "../fault.ts";
 import type { Note } from "../state/state.ts";
 import { type Call, subjectOf } from "./call.ts";
@@ -102,10 +102,7 @@ function failure({ log, runtime }: Call, { name, ifname }: Delegate, error: Faul
 
 /** Removes the files of an attachment. */
 async function forget({ host, state }: Call, delegate: Delegate, note: Note | undefined): Promise<void> {
-  if (delegate.deviceInfoFile !== undefined) {
-    await host.remove(delegate.deviceInfoFile);
-    await host.clearTemporaries(dirname(delegate.deviceInfoFile));
-  }
+  await removeDeviceInfo(delegate, host);
   await state.removeCache(delegate.cacheFile);
   if (note) await state.removeNote(delegate.cacheFile);
 }

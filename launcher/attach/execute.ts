@@ -4,7 +4,7 @@ import type { BuiltIn, PluginCall } from "../cni/builtin.ts";
 import { parametersOf } from "../cni/parameters.ts";
 import type { Delegate, Invocation } from "../core/index.ts";
 import { Code, Fault } from "../fault.ts";
-import type { Execution } from "../host/host.ts";
+import { type Execution, META_PLUGINS } from "../host/host.ts";
 import type { Call } from "./call.ts";
 import type { Trouble } from "./undeletable.ts";
 
@@ -93,9 +93,6 @@ export async function requirePlugins(
     }
   }
 }
-
-/** Plugins that call other plugins by a conf of their own: with one of these as a delegate, a conf could lead back to us. */
-const META_PLUGINS = ["plexus", "plexus-shim", "multus", "multus-shim"];
 
 /** What one execution is given beside the conf. */
 interface Given {

@@ -1,6 +1,7 @@
 // Device-info: a device plugin's description of a device goes to the CNI plugin, and from there into network-status.
 // Source: NPWG device-info spec 1.1.0. The plan names the file that both sides use (assembly/plan/delegate.ts); DEL
 // removes it with the attachment.
+import { dirname } from "node:path";
 import type { Delegate } from "../core/index.ts";
 import { Fault } from "../fault.ts";
 import type { Host } from "../host/host.ts";
@@ -80,6 +81,13 @@ export async function readDeviceInfo(
     );
     return undefined;
   }
+}
+
+/** Removes the device-info with its attachment. The path is from a state file, so only one of a device-info counts. */
+export async function removeDeviceInfo({ deviceInfoFile = "" }: Delegate, host: Host): Promise<void> {
+  if (!deviceInfoFile.startsWith(`${DEVICE_INFO_DIR}/`) || deviceInfoFile.includes("/../")) return;
+  await host.remove(deviceInfoFile);
+  await host.clearTemporaries(dirname(deviceInfoFile));
 }
 
 /** A name as part of a file's name. */

@@ -5,6 +5,7 @@ import { machineDisk } from "./disk.ts";
 import { endedBy, saidTooMuch, tookTooLong } from "./endings.ts";
 import { filesOn } from "./files.ts";
 import { DELEGATE_VARIABLE, type ExecuteOptions, type Execution, MAX_OUTPUT, SYSTEM_DIRS } from "./host.ts";
+import { isSkipped } from "./plugins.ts";
 
 /** A command of the system, which unlike a plugin has arguments, and may run in a network namespace. */
 export interface CommandOptions extends ExecuteOptions {
@@ -23,6 +24,7 @@ export function childProcess(): typeof import("node:child_process") {
  * plugin leads a process group of its own, so that the limit ends it with all that it started.
  */
 export async function execute(path: string, options: ExecuteOptions | CommandOptions): Promise<Execution> {
+  if (!("args" in options) && isSkipped(path, options)) return NOTHING;
   const [command, args, more] = await commandOf(path, options);
   const ended = childProcess().spawnSync(command, args, {
     ...more,
@@ -45,6 +47,7 @@ export async function executeBeside(
   path: string,
   options: ExecuteOptions | CommandOptions,
 ): Promise<Execution> {
+  if (!("args" in options) && isSkipped(path, options)) return NOTHING;
   const [command, args, more] = await commandOf(path, options);
   return new Promise((resolve, reject) => {
     const { timeout: _, ...spawned } = more;
@@ -92,6 +95,8 @@ async function commandOf(path: string, options: ExecuteOptions | CommandOptions)
   return [command, all, { env, ...(timeout > 0 ? { timeout, detached: true } : {}) }] as const;
 }
 
+/** There was nothing to do. */
+const NOTHING: Execution = { exitCode: 0, stdout: "", stderr: "" };
 /** A plugin has no arguments, and runs where its caller does. */
 const PLUGIN = { args: [], netns: "" };
 

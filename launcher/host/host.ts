@@ -11,6 +11,21 @@ export const SYSTEM_DIRS = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 /** Bytes that an execution may print on stdout and stderr together. The largest results in use have a few kilobytes. */
 export const MAX_OUTPUT = 4 << 20;
 
+/**
+ * Plugins that execute others by a conf of their own: with `binDir` and the like they would do anything as root, and a conf
+ * that names one could lead back to Plexus. launcher/shim/plugins.c has the same.
+ */
+export const META_PLUGINS: readonly string[] = [
+  "multus",
+  "multus-shim",
+  "multus-daemon",
+  "genie",
+  "danm",
+  "knitter",
+  "plexus",
+  "plexus-shim",
+];
+
 /** The variable in which all that Plexus executes finds the path of the delegate: launcher/shim/jobs.c has the same. */
 export const DELEGATE_VARIABLE = "PLEXUS_DELEGATE";
 

@@ -46,7 +46,22 @@ static int server = -1;
 static int signals = -1;
 static Buffer incoming;
 
-/** Becomes `plexus`, with the runtime's environment and stdin. */
+static void set_variable(const char *name, const char *value) {
+  if (setenv(name, value, 1) < 0) fail("setenv %s: %s", name, strerror(errno));
+}
+
+/** Returns the words with colons between them. */
+static char *joined(const Words *words) {
+  Buffer text = {0};
+  for (char *const *word = words->items; *word != NULL; word++) {
+    if (text.length > 0) buffer_add(&text, ":", 1);
+    buffer_add(&text, *word, strlen(*word));
+  }
+  buffer_add(&text, "", 1);
+  return (char *)text.data;
+}
+
+/** Becomes `plexus`, with the runtime's environment and stdin, and what the installer allows it too. */
 static _Noreturn void become_plexus(void) {
   if (server >= 0) close(server);
   jobs_end();
@@ -56,7 +71,8 @@ static _Noreturn void become_plexus(void) {
   if (error != 0) fail("cannot pass stdin on: write: %s", strerror(error));
   if (lseek(file, 0, SEEK_SET) < 0) fail("cannot pass stdin on: lseek: %s", strerror(errno));
   if (dup2(file, 0) < 0) fail("cannot pass stdin on: dup2: %s", strerror(errno));
-  if (setenv("PLEXUS_SOCKET", rights.socket, 1) < 0) fail("setenv PLEXUS_SOCKET: %s", strerror(errno));
+  set_variable("PLEXUS_SOCKET", rights.socket);
+  if (rights.plugins.items[0] != NULL) set_variable("PLEXUS_PLUGINS", joined(&rights.plugins));
   restore_signals();
   char path[sizeof self + sizeof "plexus"];
   snprintf(path, sizeof path, "%.*s/plexus", (int)(strrchr(self, '/') - self), self);

@@ -17,6 +17,8 @@ const EMPTY = Buffer.alloc(0);
 /** Delegates to the plugin that its conf names as `ipam.type`, from CNI_PATH, as the reference plugins do. */
 const DELEGATING = `conf=$(cat); type=$(echo "$conf" | sed 's/.*"type": *"\\([^"]*\\)".*/\\1/')
 for dir in $(echo "$CNI_PATH" | tr : ' '); do [ -x "$dir/$type" ] && echo "$conf" | "$dir/$type" -c 'echo executed'; done`;
+/** For a resident process that waits for what takes long. */
+const PATIENT = "silence-timeout-ms 60000";
 let place: Place;
 
 describe.each(SHIMS)("%s, the resident process does not get", (_, shim) => {
@@ -314,7 +316,7 @@ describe.each(SHIMS)("%s, the resident process does not get", (_, shim) => {
     test("more of its disk than a call needs, in bytes", async () => {
       const block = Buffer.alloc(15 << 20);
       const log = join(place.dir, "log");
-      place.configure([`log ${log}`]);
+      place.configure([`log ${log}`, PATIENT]);
       const results = await place.served(async (call) => {
         const all: unknown[] = [];
         for (const name of ["a", "b", "c", "a"])
@@ -331,7 +333,7 @@ describe.each(SHIMS)("%s, the resident process does not get", (_, shim) => {
 
     test("more of its disk than a call needs, in files", async () => {
       const log = join(place.dir, "log");
-      place.configure([`log ${log}`]);
+      place.configure([`log ${log}`, PATIENT]);
       const [last, next] = await place.served(async (call) => {
         const lines = Array.from({ length: 10_000 }, () => call.file(append, log, Buffer.from("x")));
         const all = await Promise.all(lines);
@@ -517,6 +519,85 @@ describe.each(SHIMS)("%s, the resident process does not get", (_, shim) => {
       const lines = ["accept-timeout-ms 10s", "silence-timeout-ms -1", "connect-timeout-ms 0x10"];
       expect(stderr).toBe(lines.map(ignored).join(""));
     });
+  });
+});
+
+describe("by state that it has written, and that plexus finds when the call is left to it, the resident process does not get", () => {
+  beforeEach(() => {
+    place = new Place(SHIMS[0]?.[1] ?? "");
+    fs.unlinkSync(join(place.dir, "plexus"));
+    fs.symlinkSync(binary, join(place.dir, "plexus"));
+  });
+  afterEach(() => place.remove());
+
+  const ENV = { CNI_CONTAINERID: "c1", CNI_IFNAME: "eth0", CNI_NETNS: "/run/netns/plexus-none" };
+  /** The answer to a call of the shim, which leaves it to plexus: there is no resident process. */
+  const called = async (verb: string, conf: object, delegate: object = { name: "n", type: "bridge" }) => {
+    const mine = {
+      cniVersion: "1.0.0",
+      name: "n",
+      type: "plexus-shim",
+      cniDir: place.state,
+      binDir: place.plugins,
+    };
+    const stdin = JSON.stringify({ ...mine, delegates: [delegate], ...conf });
+    const { exitCode, stdout } = await place.run(verb, stdin, ENV);
+    return [exitCode, stdout === "" ? "" : JSON.parse(stdout)];
+  };
+  const executed = () => fs.existsSync(join(place.dir, "executed"));
+
+  test("a meta-plugin", async () => {
+    place.plugin("multus", `touch ${place.dir}/executed`);
+    place.plugin("bridge", `${DELEGATING}; touch ${place.dir}/executed`);
+    for (const [why, conf] of [
+      ["cannot execute multus as a delegate", { type: "multus" }],
+      ["multus is not executed: it is a meta-plugin", { type: "bridge", ipam: { Type: "multus" } }],
+    ] as const) {
+      const delegate = { cniVersion: "1.0.0", name: "n", ...conf };
+      const refused = { code: 7, msg: expect.stringContaining(why) };
+      expect(await called("ADD", {}, delegate)).toEqual([1, expect.objectContaining(refused)]);
+      fs.writeFileSync(join(place.state, "c1"), JSON.stringify([{ Conf: { ...delegate }, ...delegate }]));
+      await called("DEL", {}, delegate);
+    }
+    expect(executed()).toBe(false);
+  });
+
+  test("a plugin that the installer has not named", async () => {
+    place.configure(["plugin bridge"]);
+    place.plugin("dhcp", `touch ${place.dir}/executed`);
+    place.plugin("bridge", DELEGATING);
+    for (const conf of [{ type: "dhcp" }, { type: "bridge", ipam: { type: "dhcp" } }]) {
+      const refused = {
+        code: 7,
+        msg: expect.stringContaining("plugin dhcp is not executed: plexus-shim.conf"),
+      };
+      expect(await called("ADD", {}, { name: "n", ...conf })).toEqual([1, expect.objectContaining(refused)]);
+    }
+    expect(executed()).toBe(false);
+    place.configure(["plugin bridge", "plugin dhcp"]);
+    await called("ADD", {}, { name: "n", type: "dhcp" });
+    expect(executed()).toBe(true);
+  });
+
+  test("a file of the node removed, as if it were a device-info", async () => {
+    const victim = join(place.dir, "victim");
+    const path = (file: string) => `/var/run/k8s.cni.cncf.io/devinfo/../../..${file}`;
+    fs.mkdirSync(join(place.state, "results"));
+    for (const file of [victim, path(victim)]) {
+      fs.writeFileSync(victim, "");
+      const conf = { cniVersion: "1.0.0", name: "n", type: "passthru" };
+      const cache = {
+        kind: "cniCacheV1",
+        containerId: "c1",
+        config: Buffer.from(JSON.stringify(conf)).toString("base64"),
+        ifName: "eth0",
+        networkName: "n",
+        capabilityArgs: { CNIDeviceInfoFile: file },
+      };
+      fs.writeFileSync(join(place.state, "results/n-c1-eth0"), JSON.stringify(cache));
+      expect(await called("DEL", {}, conf)).toEqual([0, ""]);
+      expect([fs.readdirSync(join(place.state, "results")), fs.existsSync(victim)]).toEqual([[], true]);
+    }
   });
 });
 

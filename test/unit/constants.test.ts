@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { FromShim, MAX_FRAME, PROTOCOL, ToShim } from "../../launcher/host/frames.ts";
-import { DELEGATE_VARIABLE, MAX_OUTPUT } from "../../launcher/host/host.ts";
+import { DELEGATE_VARIABLE, MAX_OUTPUT, META_PLUGINS } from "../../launcher/host/host.ts";
 import { FORMS } from "../../launcher/host/network.ts";
 import { CONF_DIR, DEVICE_INFO_DIR, MULTUS_CONF_DIR, SOCKET, STATE_DIR } from "../../launcher/paths.ts";
 
@@ -184,6 +184,14 @@ describe("the protocol", () => {
     const words = strings(found(shim, /fail_with\(INVALID_NETWORK_CONFIG,([\s\S]*?)delegate\);/)).join("");
     const inPlexus = found(source("launcher/plugin.ts"), /^function answerToItself\(([\s\S]*?)^\}/m);
     for (const part of words.split(/%s|; /)) expect(inPlexus).toContain(part);
+  });
+
+  test("leaves a call to a `plexus` that executes no more plugins than the shim", () => {
+    const inPlexus = source("launcher/host/plugins.ts");
+    const inShim = source("launcher/shim/plugins.c");
+    expect(strings(found(inShim, /META_PLUGINS\[\] = \{([^}]*)\}/))).toEqual(META_PLUGINS);
+    const variable = found(inPlexus, /^const ALLOWED_VARIABLE = "(.*)";$/m);
+    expect(found(shim, /set_variable\("(\w+)", joined\(&rights\.plugins\)\)/)).toBe(variable);
   });
 
   test("has the same name for a file that is not whole yet", () => {
