@@ -15,25 +15,37 @@ import { remember as writeCache } from "./state/cache";
 import { recover as recoverDelegates } from "./state/recover";
 import { outcome as readOutcome } from "./status/outcome";
 import { status as describeStatus } from "./status/status";
+import { allow, claim, Exhaustion, exhaustion, isExhausted, lift } from "./text/arena";
+import { codeAt } from "./text/char";
 import { Span } from "./text/span";
-import { say, Writer } from "./text/writer";
+import { HEAD_BYTES, say, Writer } from "./text/writer";
 
 const MAX_INPUT_BYTES: u32 = 16 << 20;
+const NO_MEMORY = '{"code":11,"msg":"the document: there is no memory for an answer; try again later"}';
+/** Where that is put, if there is no memory elsewhere. */
+const lastResort = memory.data(128);
+
+let isRunning = false;
 
 /** Returns the version of this interface. It changes when a host written for the old one would break. */
 export function abi_version(): u32 {
   return 2;
 }
 
-/** Returns the address of `size` bytes for the next operation's document; 0 if that is too large. */
+/** Returns the address of `size` bytes for the next operation's document; 0 if that is too large, or memory is. */
 export function alloc(size: u32): usize {
-  return size <= MAX_INPUT_BYTES && ensureRoom(size) ? heap.alloc(size) : 0;
+  if (isRunning) reset(); // an operation that did not end: nothing of it is of use
+  lift();
+  return size <= MAX_INPUT_BYTES ? claim(size) : 0;
 }
 
 /** Frees everything: documents, results, all. */
 export function reset(): void {
-  forgive();
   __reset();
+  forgive();
+  resetParseBudget();
+  lift();
+  isRunning = false;
 }
 
 /** Checks any JSON document and prints it, byte for byte: operation `json`. Errors: 6 (it is not JSON). */
@@ -90,10 +102,20 @@ function identity(input: Value): Writer | null {
 }
 
 function run(ptr: usize, len: u32, operation: (input: Value) => Writer | null): usize {
+  isRunning = true;
   forgive();
   resetParseBudget();
+  allow(len);
   const out = attempt(new Span(ptr, len), operation);
-  return out === null ? respond(1, faultDocument()) : respond(0, out.take());
+  const refused = exhaustion();
+  lift();
+  if (refused !== Exhaustion.None) {
+    forgive();
+    refuse(refused, len);
+  }
+  const answer = out === null || refused !== Exhaustion.None ? respond(1, faultDocument()) : respond(0, out);
+  isRunning = false;
+  return answer;
 }
 
 function attempt(text: Span, operation: (input: Value) => Writer | null): Writer | null {
@@ -103,32 +125,43 @@ function attempt(text: Span, operation: (input: Value) => Writer | null): Writer
       say("the document: it has more than 16777216 bytes; make it smaller"),
     );
   }
-  if (!ensureRoom(text.len)) {
-    return fail<Writer>(
-      Code.TryAgainLater,
-      say("the document: there is no memory for its ").int(text.len).text(" bytes; try again later"),
-    );
-  }
   const input = parse(text, say("the document"));
   return input === null ? null : operation(input);
 }
 
-function respond(code: u32, body: Span): usize {
-  const ptr = heap.alloc(8 + body.len);
-  store<u32>(ptr, code);
-  store<u32>(ptr, body.len, 4);
-  memory.copy(ptr + 8, body.ptr, body.len);
-  return ptr;
+function refuse(why: Exhaustion, len: u32): void {
+  if (why === Exhaustion.Engine) {
+    fail<Value>(
+      Code.TryAgainLater,
+      say("the document: there is no memory for its ").int(len).text(" bytes; try again later"),
+    );
+    return;
+  }
+  fail<Value>(
+    Code.InvalidNetworkConfig,
+    say("the document: it makes so many copies of its parts that ")
+      .int(len)
+      .text(
+        " bytes are not enough to account for them; ask for fewer networks, or make confs, `cni-args` and results smaller",
+      ),
+  );
 }
 
-/**
- * Makes sure of all the memory an operation on `size` bytes can take, so that none runs out of it halfway.
- * A value takes at least two bytes of text and 80 of memory; texts are copied and escaped a bounded number of times.
- */
-function ensureRoom(size: u32): bool {
-  const values = min<u64>(size, 1000000) * 80;
-  const needed = <u64>heap.alloc(0) + values + <u64>size * 40 + (1 << 20);
-  const pages = <i32>((needed + 0xffff) >>> 16);
-  const more = pages - memory.size();
-  return more <= 0 || memory.grow(more) >= 0;
+/** Puts status and length before what `body` has written. */
+function respond(code: u32, body: Writer): usize {
+  const document = body.take();
+  if (isExhausted()) return respondWithoutMemory();
+  const head = document.ptr - HEAD_BYTES;
+  store<u32>(head, code);
+  store<u32>(head, document.len, 4);
+  return head;
+}
+
+function respondWithoutMemory(): usize {
+  store<u32>(lastResort, 1);
+  store<u32>(lastResort, NO_MEMORY.length, 4);
+  for (let i = 0; i < NO_MEMORY.length; i++) {
+    store<u8>(lastResort + HEAD_BYTES + i, <u8>codeAt(NO_MEMORY, i));
+  }
+  return lastResort;
 }

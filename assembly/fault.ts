@@ -29,18 +29,23 @@ export function failed(): bool {
   return message !== null;
 }
 
+/** Forgets the fault, which the caller has dealt with. */
+export function forgive(): void {
+  message = null;
+}
+
 /** Forgets the fault, which the caller has dealt with, and returns its message. */
-export function forgive(): Span {
+export function forgiven(): Span {
   const was = message;
   message = null;
   return was === null ? new Span(0, 0) : was;
 }
 
 /** Returns the fault as `{code, msg}`. */
-export function faultDocument(): Span {
+export function faultDocument(): Writer {
   const msg = message;
   const out = new Writer().open().key("code").number(code).key("msg");
   if (msg === null) out.literal("unknown error");
   else out.string(msg);
-  return out.close().take();
+  return out.close();
 }

@@ -1,6 +1,7 @@
-// IP and hardware addresses, as far as the core must tell good from bad and IPv4 from IPv6.
-import { Char, isDigit, isHexDigit } from "../text/char";
+// IP and hardware addresses, read as Go's `net` reads them, which is what plugins do.
+import { Char, isDigit, isHexDigit, lower } from "../text/char";
 import { Span } from "../text/span";
+import { Writer } from "../text/writer";
 
 export const enum Family {
   None = 0,
@@ -8,111 +9,156 @@ export const enum Family {
   V6 = 6,
 }
 
-/** Returns the family of an IP address in text form (RFC 4291, section 2.2), or None. No zone, no leading zeros. */
+const V6_BYTES = 16;
+/** The address that was read last, in the form of IPv6. */
+const octets = memory.data(V6_BYTES);
+
+/**
+ * Returns the family of an IP address in text form (RFC 4291, section 2.2), or None. No zone, no leading zeros. An
+ * IPv4-mapped address (`::ffff:10.0.0.1`) is one of IPv4, as net.IP.To4 has it.
+ */
 export function ipFamily(text: Span): Family {
-  if (isV4(text)) return Family.V4;
-  return isV6(text) ? Family.V6 : Family.None;
+  return familyOf(text.ptr, text.end());
 }
 
-/** Returns the family of `address/prefix`, or None. */
+/** Returns the family of `address/prefix`, or None (net.ParseCIDR). */
 export function cidrFamily(text: Span): Family {
   const slash = text.indexOf(Char.Slash);
-  if (slash < 0) return Family.None;
-  const family = ipFamily(text.slice(0, slash));
-  const bits = decimal(text.slice(slash + 1, text.len), 3);
-  if (family === Family.None || bits < 0) return Family.None;
-  return bits <= (family === Family.V4 ? 32 : 128) ? family : Family.None;
+  return slash < 0 || prefixLength(text, slash) < 0 ? Family.None : familyOf(text.ptr, text.ptr + slash);
 }
 
-/** Tells whether `text` is the destination of a default route: all zeros, with no prefix length or `/0`. */
-export function isDefaultDestination(text: Span): bool {
+/** Returns the family of the default route whose destination is `text`, or None: a prefix of no bits, whatever stands before it. */
+export function defaultRouteFamily(text: Span): Family {
   const slash = text.indexOf(Char.Slash);
-  const address = slash < 0 ? text : text.slice(0, slash);
-  if (ipFamily(address) === Family.None) return false;
-  for (let i = 0; i < address.len; i++) {
-    const c = address.at(i);
-    if (c !== Char._0 && c !== Char.Dot && c !== Char.Colon) return false;
+  return slash < 0 || prefixLength(text, slash) !== 0 ? Family.None : familyOf(text.ptr, text.ptr + slash);
+}
+
+/** Returns an IP address as net.IP writes it where that is IPv4 and `text` has it mapped into IPv6; else `text`. */
+export function unmapped(text: Span): Span {
+  if (text.indexOf(Char.Colon) < 0 || ipFamily(text) !== Family.V4) return text;
+  const out = new Writer();
+  for (let i = 12; i < V6_BYTES; i++) {
+    if (i > 12) out.byte(Char.Dot);
+    out.int(load<u8>(octets + i));
   }
-  return slash < 0 || text.slice(slash, text.len).is("/0");
+  return out.take();
+}
+
+/** Returns the length of the prefix behind the slash, or -1 if that or the address is none. */
+function prefixLength(text: Span, slash: i32): i32 {
+  if (familyOf(text.ptr, text.ptr + slash) === Family.None) return -1;
+  const isV6 = text.indexOf(Char.Colon) >= 0;
+  let bits = 0;
+  for (let i = slash + 1; i < text.len; i++) {
+    const c = text.at(i);
+    if (!isDigit(c)) return -1;
+    bits = bits * 10 + (c - Char._0);
+    if (bits > (isV6 ? 128 : 32)) return -1;
+  }
+  return slash + 1 < text.len ? bits : -1;
+}
+
+function familyOf(from: usize, end: usize): Family {
+  memory.fill(octets, 0, V6_BYTES);
+  store<u16>(octets, 0xffff, 10);
+  if (readV4(from, end, octets + 12)) return Family.V4;
+  memory.fill(octets, 0, V6_BYTES);
+  if (!readV6(from, end)) return Family.None;
+  const isMapped = load<u64>(octets) === 0 && load<u32>(octets, 8) === 0xffff0000;
+  return isMapped ? Family.V4 : Family.V6;
+}
+
+/** Reads four decimal numbers with dots between; without leading zeros, which some take to be octal. */
+function readV4(from: usize, end: usize, to: usize): bool {
+  let at = from;
+  for (let i = 0; i < 4; i++) {
+    if (i > 0 && (at === end || load<u8>(at++) !== Char.Dot)) return false;
+    const start = at;
+    let octet = 0;
+    while (at < end && isDigit(load<u8>(at))) {
+      octet = octet * 10 + (load<u8>(at++) - Char._0);
+      if (octet > 255) return false;
+    }
+    if (at === start || (at - start > 1 && load<u8>(start) === Char._0)) return false;
+    store<u8>(to + i, <u8>octet);
+  }
+  return at === end;
+}
+
+/** Reads groups of hexadecimal digits with colons between, `::` for one or more that are 0, and IPv4 at the end. */
+function readV6(from: usize, end: usize): bool {
+  let at = from;
+  let length = 0;
+  let gap = -1;
+  if (end - at >= 2 && load<u8>(at) === Char.Colon && load<u8>(at + 1) === Char.Colon) {
+    gap = 0;
+    at += 2;
+    if (at === end) return true;
+  }
+  while (length < V6_BYTES) {
+    const start = at;
+    let group = 0;
+    while (at < end && isHexDigit(load<u8>(at))) {
+      if (at - start === 4) return false;
+      const c = <i32>load<u8>(at++);
+      group = group * 16 + (isDigit(c) ? c - Char._0 : lower(c) - Char.a + 10);
+    }
+    if (at === start) return false;
+    if (at < end && load<u8>(at) === Char.Dot) {
+      if (length > 12 || (gap < 0 && length !== 12) || !readV4(start, end, octets + length)) return false;
+      length += 4;
+      at = end;
+      break;
+    }
+    store<u8>(octets + length, <u8>(group >> 8));
+    store<u8>(octets + length + 1, <u8>group);
+    length += 2;
+    if (at === end) break;
+    if (load<u8>(at++) !== Char.Colon || at === end) return false;
+    if (load<u8>(at) !== Char.Colon) continue;
+    if (gap >= 0) return false;
+    gap = length;
+    if (++at === end) break;
+  }
+  if (at !== end || gap >= 0 === (length === V6_BYTES)) return false;
+  if (gap < 0) return true;
+  memory.copy(octets + gap + (V6_BYTES - length), octets + gap, length - gap);
+  memory.fill(octets + gap, 0, V6_BYTES - length);
+  return true;
 }
 
 /**
- * Tells whether `text` is a MAC-48, EUI-64 or 20-octet InfiniBand address: octets with `:` or `-`, or pairs of octets
- * with `.`, as Go's net.ParseMAC takes them.
+ * Returns how many octets a hardware address has, 6 (MAC-48), 8 (EUI-64) or 20 (IP over InfiniBand), or 0: octets with
+ * `:` or `-`, or pairs of octets with `.` between, as net.ParseMAC takes them.
  */
-export function isHardwareAddress(text: Span): bool {
-  if (text.len < 14) return false;
-  const dotted = text.at(4) === Char.Dot;
-  const separator = dotted ? Char.Dot : text.at(2);
-  if (!dotted && separator !== Char.Colon && separator !== Char.Minus) return false;
-  const digits = dotted ? 4 : 2;
-  const groups = text.split(separator);
-  const octets = (groups.length * digits) / 2;
-  if (octets !== 6 && octets !== 8 && octets !== 20) return false;
-  for (let i = 0; i < groups.length; i++) {
-    const group = groups[i];
-    if (group.len !== digits) return false;
-    for (let j = 0; j < digits; j++) {
-      if (!isHexDigit(group.at(j))) return false;
-    }
-  }
-  return true;
-}
-
-function isV4(text: Span): bool {
-  const parts = text.split(Char.Dot);
-  if (parts.length !== 4) return false;
-  for (let i = 0; i < 4; i++) {
-    const octet = decimal(parts[i], 3);
-    if (octet < 0 || octet > 255) return false;
-  }
-  return true;
-}
-
-function isV6(text: Span): bool {
-  if (text.len < 2) return false;
-  const parts = text.split(Char.Colon);
-  let groups = 0;
-  let gap = false;
-  for (let i = 0; i < parts.length; i++) {
-    const part = parts[i];
-    if (part.len === 0) {
-      // A leading or trailing "::" leaves two empty parts, the outer of which stands for nothing.
-      if (i === 0) {
-        if (parts.length < 3 || parts[1].len !== 0) return false;
-        continue;
-      }
-      if (i === parts.length - 1) {
-        if (parts[i - 1].len !== 0) return false;
-        continue;
-      }
-      if (gap) return false;
-      gap = true;
-      continue;
-    }
-    if (i === parts.length - 1 && part.indexOf(Char.Dot) >= 0) {
-      if (!isV4(part)) return false;
-      groups += 2;
-      continue;
-    }
-    if (part.len > 4) return false;
-    for (let j = 0; j < part.len; j++) {
-      if (!isHexDigit(part.at(j))) return false;
-    }
-    groups++;
-  }
-  return gap ? groups < 8 : groups === 8;
-}
-
-/** Returns a decimal number without a sign or leading zeros, or -1. */
-function decimal(text: Span, maxDigits: i32): i32 {
-  if (text.len === 0 || text.len > maxDigits) return -1;
-  if (text.len > 1 && text.at(0) === Char._0) return -1;
-  let value = 0;
+function hardwareOctets(text: Span): i32 {
+  if (text.len < 14) return 0;
+  const isDotted = text.at(4) === Char.Dot;
+  const separator = isDotted ? Char.Dot : text.at(2);
+  if (!isDotted && separator !== Char.Colon && separator !== Char.Minus) return 0;
+  const digits = isDotted ? 4 : 2;
   for (let i = 0; i < text.len; i++) {
     const c = text.at(i);
-    if (!isDigit(c)) return -1;
-    value = value * 10 + (c - Char._0);
+    if (i % (digits + 1) === digits ? c !== separator : !isHexDigit(c)) return 0;
   }
-  return value;
+  const groups = (text.len + 1) / (digits + 1);
+  const count = (groups * digits) / 2;
+  return (text.len + 1) % (digits + 1) === 0 && (count === 6 || count === 8 || count === 20) ? count : 0;
+}
+
+/** What `isMac` wants, for messages. */
+export const MAC_RULE = "must be the MAC address of one interface, six octets such as 02:00:5e:00:53:01";
+/** What `isGuid` wants, for messages. */
+export const GUID_RULE = "must be an InfiniBand GUID, eight octets such as 24:8a:07:03:00:8d:ae:2e";
+
+/** Tells whether an interface can have `text` as its address: six octets that are not a group's (IEEE 802, I/G bit). */
+export function isMac(text: Span): bool {
+  if (hardwareOctets(text) !== 6) return false;
+  const low = text.at(1);
+  return ((isDigit(low) ? low - Char._0 : lower(low) - Char.a + 10) & 1) === 0;
+}
+
+/** Tells whether `text` is an InfiniBand GUID (InfiniBand Architecture Specification 1.4, section 4.1). */
+export function isGuid(text: Span): bool {
+  return hardwareOctets(text) === 8;
 }

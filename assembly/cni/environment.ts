@@ -1,22 +1,26 @@
 // The parameters that a runtime gives in the environment.
 import { Code, fail } from "../fault";
 import { Fields } from "../json/fields";
+import { hasShape } from "../json/shape";
 import { Value } from "../json/value";
 import { ascii, Span } from "../text/span";
 import { about, say, Writer } from "../text/writer";
-import { IDENTIFIER_RULE, INTERFACE_RULE, isIdentifier, isInterfaceName } from "./names";
+import { IDENTIFIER_RULE, INTERFACE_RULE, isIdentifier, isInterfaceName, isPlain } from "./names";
 import { hasVerb, requireSupported } from "./version";
+
+const SHAPE = "CNI_COMMAND? CNI_CONTAINERID? CNI_NETNS? CNI_IFNAME? CNI_PATH? cniVersion";
 
 /**
  * Checks that a verb can be carried out with the CNI_* variables and the conf's version: `environment`.
  *
- * In: `{CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME, CNI_PATH, cniVersion}`, all text; `cniVersion` is the
- * conf's.
+ * In: `{CNI_COMMAND?, CNI_CONTAINERID?, CNI_NETNS?, CNI_IFNAME?, CNI_PATH?, cniVersion}`, all text: the variables as they
+ * are set, and the conf's version, empty if it has none. VERSION needs no other variable, and any version.
  * Out: `{}`.
- * Errors: 1 (the conf's version does not have the verb), 4 (a variable is missing or malformed).
+ * Errors: 1 (the conf's version does not have the verb), 4 (a variable is missing or malformed, or the input is).
  * Source: CNI spec 1.1.0, section 2 "Parameters".
  */
 export function environment(input: Value): Writer | null {
+  if (!hasShape(input, "the environment", SHAPE, Code.InvalidEnvironment)) return null;
   const fields = new Fields(input, ascii("the environment"), Code.InvalidEnvironment);
   const none = ascii("");
   const command = fields.text("CNI_COMMAND", none);
@@ -27,6 +31,7 @@ export function environment(input: Value): Writer | null {
   const version = fields.text("cniVersion", none);
   if (command === null || containerId === null || netns === null) return null;
   if (ifname === null || path === null || version === null) return null;
+  if (command.is("VERSION")) return new Writer().open().close();
   const onContainer = command.is("ADD") || command.is("DEL") || command.is("CHECK");
   if (!onContainer && !command.is("GC") && !command.is("STATUS")) {
     return refused(
@@ -46,6 +51,9 @@ export function environment(input: Value): Writer | null {
   }
   if (onContainer && !isIdentifier(containerId)) {
     return refused(say("CNI_CONTAINERID: ").quote(containerId).text(" ").text(IDENTIFIER_RULE));
+  }
+  if (onContainer && !isPlain(netns)) {
+    return refused(say("CNI_NETNS: ").quote(netns).text(" must be a path, without control characters"));
   }
   if (onContainer && !isInterfaceName(ifname)) {
     return refused(say("CNI_IFNAME: ").quote(ifname).text(" ").text(INTERFACE_RULE));

@@ -4,12 +4,18 @@ import { Span } from "../text/span";
 
 const MAX_IDENTIFIER_BYTES = 200; // they become parts of file names, which end at 255 (NAME_MAX)
 const MAX_INTERFACE_BYTES = 15; // IFNAMSIZ - 1, linux/if.h
+const MAX_DEVICE_BYTES = 253;
 
 /** What `isIdentifier` wants, for messages. */
 export const IDENTIFIER_RULE =
   "must start with a letter or digit and go on with letters, digits, `_`, `.` or `-`, at most 200 in all";
 /** What `isInterfaceName` wants, for messages. */
 export const INTERFACE_RULE = "must have 1 to 15 characters, without `/`, `:` or space";
+/** What `isNetworkTitle` wants, for messages. */
+export const TITLE_RULE =
+  "must be the name of a network, or of a namespace and a NetworkAttachmentDefinition with `/` between";
+/** What `isDeviceId` wants, for messages. */
+export const DEVICE_RULE = "must have 1 to 253 letters, digits and `.:/-_,@=+`, and no `..`";
 
 /** Tells whether `text` can be a container ID or a network name (CNI spec 1.1.0, sections 1 and 2). */
 export function isIdentifier(text: Span): bool {
@@ -43,21 +49,54 @@ export function isPluginName(text: Span): bool {
 
 /** Tells whether `text` is a DNS-1123 label (RFC 1123; Kubernetes namespaces; NPWG NAD spec v1.3, section 4.1.1). */
 export function isLabel(text: Span): bool {
-  if (text.len === 0 || text.len > 63) return false;
-  if (text.at(0) === Char.Minus || text.at(text.len - 1) === Char.Minus) return false;
-  for (let i = 0; i < text.len; i++) {
-    const c = text.at(i);
-    if (!isLowerAlphanumeric(c) && c !== Char.Minus) return false;
-  }
-  return true;
+  return isLabelAt(text, 0, text.len);
 }
 
 /** Tells whether `text` is a DNS-1123 subdomain, labels with dots between: the name of a Kubernetes object. */
 export function isSubdomain(text: Span): bool {
   if (text.len > 253) return false;
-  const labels = text.split(Char.Dot);
-  for (let i = 0; i < labels.length; i++) {
-    if (!isLabel(labels[i])) return false;
+  let from = 0;
+  for (let dot = text.indexOf(Char.Dot); dot >= 0; dot = text.indexOf(Char.Dot, from)) {
+    if (!isLabelAt(text, from, dot)) return false;
+    from = dot + 1;
+  }
+  return isLabelAt(text, from, text.len);
+}
+
+/** Tells whether `text` names a network as network-status does: an identifier, or two with `/` between. */
+export function isNetworkTitle(text: Span): bool {
+  const slash = text.indexOf(Char.Slash);
+  if (slash < 0) return isIdentifier(text);
+  return isIdentifier(text.slice(0, slash)) && isIdentifier(text.slice(slash + 1, text.len));
+}
+
+/** Tells whether `text` can be the ID of a device: a PCI address, or what a device plugin or DRA driver calls it. */
+export function isDeviceId(text: Span): bool {
+  if (text.len === 0 || text.len > MAX_DEVICE_BYTES) return false;
+  for (let i = 0; i < text.len; i++) {
+    const c = text.at(i);
+    if (isAlphanumeric(c) || c === Char.Underscore || c === Char.At || c === Char.Equals || c === Char.Plus)
+      continue;
+    if (c < Char.Comma || c > Char.Colon) return false; // , - . / and digits are between them
+    if (c === Char.Dot && i > 0 && text.at(i - 1) === Char.Dot) return false;
+  }
+  return true;
+}
+
+/** Tells whether `text` can be an environment variable's value, and a path: it has no control characters. */
+export function isPlain(text: Span): bool {
+  for (let i = 0; i < text.len; i++) {
+    if (text.at(i) < Char.Space || text.at(i) === Char.Delete) return false;
+  }
+  return true;
+}
+
+function isLabelAt(text: Span, from: i32, to: i32): bool {
+  if (to === from || to - from > 63) return false;
+  if (text.at(from) === Char.Minus || text.at(to - 1) === Char.Minus) return false;
+  for (let i = from; i < to; i++) {
+    const c = text.at(i);
+    if (!isLowerAlphanumeric(c) && c !== Char.Minus) return false;
   }
   return true;
 }

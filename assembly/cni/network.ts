@@ -4,11 +4,13 @@
 import { Code, fail } from "../fault";
 import { Fields } from "../json/fields";
 import { parse } from "../json/parse";
-import { Kind, Value } from "../json/value";
+import { firstOf, isTrue, memberOf, Value } from "../json/value";
 import { Span } from "../text/span";
 import { about, Writer } from "../text/writer";
 import { IDENTIFIER_RULE, isIdentifier, isPluginName } from "./names";
 import { compareVersions, hasVerb, isSupported, requireSupported } from "./version";
+
+const MAX_PLUGINS = 100; // in a chain: what a pod asks for is written into each of them
 
 export class Network {
   /** `name`, or empty if the conf has none. */
@@ -30,6 +32,14 @@ export class Network {
     return type === null ? new Span(0, 0) : type.text();
   }
 
+  /** Tells whether one of its plugins claims the capability `name`. */
+  claims(name: string): bool {
+    for (let i = 0; i < this.plugins.length; i++) {
+      if (isTrue(memberOf(this.plugins[i].present("capabilities"), name))) return true;
+    }
+    return false;
+  }
+
   /** Tells whether its plugins may be called with `verb`: its version has it, and the conf does not disable it. */
   allows(verb: Span): bool {
     if (this.disableCheck && verb.is("CHECK")) return false;
@@ -45,7 +55,7 @@ export function readNetwork(text: Span, what: Span): Network | null {
 }
 
 /** Reads a conf or conflist that is already parsed, as `readNetwork` does. `what` names it in messages. */
-export function networkOf(root: Value, what: Span): Network | null {
+function networkOf(root: Value, what: Span): Network | null {
   if (!root.isObject()) return bad(what, "it must be a JSON object");
   const network = new Network(root);
   const fields = new Fields(root, what, Code.InvalidNetworkConfig);
@@ -81,8 +91,19 @@ function readPlugins(network: Network, what: Span): bool {
     bad(what, "`plugins` must be a list with at least one plugin");
     return false;
   }
-  network.plugins = plugins.children();
+  if (!mayHavePlugins(plugins.count, what)) return false;
+  for (let plugin = plugins.first; plugin.exists; plugin = plugin.next) network.plugins.push(plugin);
   return true;
+}
+
+/** Returns true if a chain may be so long, or false with a fault. */
+export function mayHavePlugins(count: i32, what: Span): bool {
+  if (count <= MAX_PLUGINS) return true;
+  fail<Value>(
+    Code.InvalidNetworkConfig,
+    about(what).text("it has ").int(count).text(" plugins; a chain can have 100"),
+  );
+  return false;
 }
 
 /** Returns true if there is something to execute, or false with a fault. */
@@ -99,7 +120,7 @@ export function checkPlugin(plugin: Value, what: Span): bool {
     return false;
   }
   const type = plugin.present("type");
-  if (type === null || !type.isString() || type.source().len === 2) {
+  if (type === null || !type.isFilled()) {
     bad(what, "each plugin needs `type`, the name of its executable");
     return false;
   }
@@ -117,8 +138,7 @@ export function checkPlugin(plugin: Value, what: Span): bool {
       bad(what, "`capabilities` must be an object of booleans");
       return false;
     }
-    for (let i = 0, all = capabilities.children(); i < all.length; i++) {
-      const one = all[i];
+    for (let one = capabilities.first; one.exists; one = one.next) {
       if (!one.isBool()) {
         bad(what, "`capabilities` must be an object of booleans");
         return false;
@@ -131,17 +151,15 @@ export function checkPlugin(plugin: Value, what: Span): bool {
 /** Takes the highest supported one of `cniVersion` and `cniVersions`. */
 function readVersion(network: Network, fields: Fields, what: Span): bool {
   const declared = fields.text("cniVersion", network.cniVersion);
-  const versions = fields.texts("cniVersions");
-  if (declared === null || versions === null) return false;
-  network.cniVersion = declared;
+  if (declared === null || !fields.areTexts("cniVersions")) return false;
+  const root = network.root;
   let best: Span | null = null;
-  if (isSupported(declared) && network.root.present("cniVersion") !== null) best = declared;
-  for (let i = 0; i < versions.length; i++) {
-    const version = versions[i];
-    if (!isSupported(version) || (best !== null && compareVersions(version, best) <= 0)) continue;
-    best = version;
+  if (isSupported(declared) && root.present("cniVersion") !== null) best = declared;
+  for (let one = firstOf(root.present("cniVersions")); one.exists; one = one.next) {
+    const version = one.text();
+    if (isSupported(version) && (best === null || compareVersions(version, best) > 0)) best = version;
   }
-  if (best !== null) network.cniVersion = best;
+  network.cniVersion = best === null ? declared : best;
   return requireSupported(network.cniVersion, what);
 }
 
@@ -158,8 +176,8 @@ function readFlags(network: Network, what: Span): bool {
 /** Returns 1 or 0, or -1 with a fault. The strings "true" and "false" count too, as libcni has it. */
 function flag(root: Value, name: string, what: Span): i32 {
   const value = root.present(name);
-  if (value === null || value.kind === Kind.False) return 0;
-  if (value.kind === Kind.True) return 1;
+  if (value === null) return 0;
+  if (value.isBool()) return isTrue(value) ? 1 : 0;
   if (value.isString()) {
     const text = value.text();
     if (text.is("true") || text.is("True") || text.is("TRUE")) return 1;

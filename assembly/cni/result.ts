@@ -4,7 +4,8 @@
 import { Code, fail } from "../fault";
 import { Fields } from "../json/fields";
 import { parse } from "../json/parse";
-import { copy, Kind, Value } from "../json/value";
+import { hasShape } from "../json/shape";
+import { copy, firstOf, Value } from "../json/value";
 import { ascii, Span } from "../text/span";
 import { about, say, Writer } from "../text/writer";
 import { cidrFamily, Family } from "./address";
@@ -15,10 +16,12 @@ import { atLeast, compareVersions, requireSupported, Since } from "./version";
  *
  * In: `{result, cniVersion}`. Out: `{result}`. Both results are JSON as text; one that has the version already comes back
  * as it was.
- * Errors: 1 (a version is not supported, or cannot hold the result), 6 (it is not a result).
- * Source: CNI spec 1.1.0, section 5 "ADD Success"; the older forms: specs 0.2.0, 0.3.1 and 0.4.0.
+ * Errors: 1 (a version is not supported, or cannot hold the result), 6 (it is not a result), 7 (the input is malformed).
+ * Source: CNI spec 1.1.0, section 5 "ADD Success"; the older forms: specs 0.2.0, 0.3.1 and 0.4.0; containernetworking/cni
+ * pkg/types.
  */
 export function convert(input: Value): Writer | null {
+  if (!hasShape(input, "the input", "result cniVersion", Code.InvalidNetworkConfig)) return null;
   const fields = new Fields(input, ascii("the input"), Code.InvalidNetworkConfig);
   const text = fields.text("result", ascii(""));
   const version = fields.text("cniVersion", ascii(""));
@@ -41,37 +44,36 @@ export function checkResult(result: Value, what: Span): bool {
   if (!atLeast(versionOf(result), Since.Interfaces)) {
     return checkFamily(result, "ip4", Family.V4, what) && checkFamily(result, "ip6", Family.V6, what);
   }
-  const interfaces = result.present("interfaces");
+  return (
+    checkInterfaces(result.present("interfaces"), what) &&
+    checkIps(result.present("ips"), what) &&
+    checkRoutes(result.present("routes"), what)
+  );
+}
+
+function checkInterfaces(interfaces: Value | null, what: Span): bool {
   if (!isListOfObjects(interfaces)) return bad(what, "`interfaces` must be a list of objects");
-  const count = interfaces === null ? 0 : interfaces.count;
-  if (interfaces !== null) {
-    for (let i = 0, all = interfaces.children(); i < all.length; i++) {
-      const one = all[i];
-      if (!textIn(one, "name") || !textIn(one, "mac") || !textIn(one, "sandbox")) {
-        return bad(what, "`name`, `mac` and `sandbox` of an interface must be strings");
-      }
+  for (let one = firstOf(interfaces); one.exists; one = one.next) {
+    if (!textIn(one, "name") || !textIn(one, "mac") || !textIn(one, "sandbox")) {
+      return bad(what, "`name`, `mac` and `sandbox` of an interface must be strings");
     }
   }
-  const ips = result.present("ips");
+  return true;
+}
+
+/** As libcni: `interface` may be any integer; an IP for which it is not an index of `interfaces` is on none of them. */
+function checkIps(ips: Value | null, what: Span): bool {
   if (!isListOfObjects(ips)) return bad(what, "`ips` must be a list of objects");
-  if (ips !== null) {
-    for (let i = 0, all = ips.children(); i < all.length; i++) {
-      const one = all[i];
-      const address = one.present("address");
-      if (address === null || !address.isString() || cidrFamily(address.text()) === Family.None) {
-        return bad(what, "each of `ips` needs `address`, an IP address with its prefix length");
-      }
-      if (!textIn(one, "gateway")) return bad(what, "`gateway` of an IP must be a string");
-      const index = one.present("interface");
-      if (index === null) continue;
-      if (!index.isInteger() || index.integer() < 0 || index.integer() >= count) {
-        return bad(what, "`interface` of an IP must be an index into `interfaces`");
-      }
+  for (let one = firstOf(ips); one.exists; one = one.next) {
+    const address = one.present("address");
+    if (address === null || !address.isString() || cidrFamily(address.text()) === Family.None) {
+      return bad(what, "each of `ips` needs `address`, an IP address with its prefix length");
     }
+    if (!textIn(one, "gateway")) return bad(what, "`gateway` of an IP must be a string");
+    const index = one.present("interface");
+    if (index !== null && !index.isInteger()) return bad(what, "`interface` of an IP must be an integer");
   }
-  const routes = result.present("routes");
-  if (!isListOfObjects(routes)) return bad(what, "`routes` must be a list of objects");
-  return routes === null || checkRoutes(routes, what);
+  return true;
 }
 
 function checkFamily(result: Value, name: string, family: Family, what: Span): bool {
@@ -82,14 +84,12 @@ function checkFamily(result: Value, name: string, family: Family, what: Span): b
     return bad(what, "`ip4` and `ip6` need `ip`, an IP address of their family with its prefix length");
   }
   if (!textIn(config, "gateway")) return bad(what, "`gateway` must be a string");
-  const routes = config.present("routes");
-  if (!isListOfObjects(routes)) return bad(what, "`routes` must be a list of objects");
-  return routes === null || checkRoutes(routes, what);
+  return checkRoutes(config.present("routes"), what);
 }
 
-function checkRoutes(routes: Value, what: Span): bool {
-  for (let i = 0, all = routes.children(); i < all.length; i++) {
-    const one = all[i];
+function checkRoutes(routes: Value | null, what: Span): bool {
+  if (!isListOfObjects(routes)) return bad(what, "`routes` must be a list of objects");
+  for (let one = firstOf(routes); one.exists; one = one.next) {
     const dst = one.present("dst");
     if (dst === null || !dst.isString() || cidrFamily(dst.text()) === Family.None) {
       return bad(what, "each of `routes` needs `dst`, an IP network with its prefix length");
@@ -102,8 +102,7 @@ function checkRoutes(routes: Value, what: Span): bool {
 function isListOfObjects(list: Value | null): bool {
   if (list === null) return true;
   if (!list.isArray()) return false;
-  for (let i = 0, all = list.children(); i < all.length; i++) {
-    const one = all[i];
+  for (let one = list.first; one.exists; one = one.next) {
     if (!one.isObject()) return false;
   }
   return true;
@@ -146,21 +145,21 @@ export function convertResult(result: Value, version: Span): Span | null {
   if (!hadInterfaces) {
     writeIpsOfFamilies(out, result, hasPlainIps);
   } else {
-    writeInterfaces(out, result, atLeast(version, Since.Status));
-    writeIps(out, result, atLeast(given, Since.PlainIps), hasPlainIps);
+    const hadPlainIps = atLeast(given, Since.PlainIps);
+    writeInterfaces(out, result, hadPlainIps === hasPlainIps);
+    writeIps(out, result, hadPlainIps, hasPlainIps);
     copy(out, result, "routes");
   }
   copy(out, result, "dns");
   return out.close().take();
 }
 
-/** Writes the interfaces, whole or without the keys that came with 1.1.0. */
+/** Writes the interfaces, whole or with the keys that all versions have: libcni has one type before 1.0.0 and one since. */
 function writeInterfaces(out: Writer, result: Value, whole: bool): void {
   const interfaces = result.present("interfaces");
   if (interfaces === null) return;
   out.key("interfaces").openList();
-  for (let i = 0, all = interfaces.children(); i < all.length; i++) {
-    const one = all[i];
+  for (let one = interfaces.first; one.exists; one = one.next) {
     if (whole) {
       out.json(one.source());
       continue;
@@ -179,8 +178,7 @@ function writeIps(out: Writer, result: Value, arePlain: bool, toPlain: bool): vo
   const ips = result.present("ips");
   if (ips === null) return;
   out.key("ips").openList();
-  for (let i = 0, all = ips.children(); i < all.length; i++) {
-    const one = all[i];
+  for (let one = ips.first; one.exists; one = one.next) {
     if (arePlain === toPlain) {
       out.json(one.source());
       continue;
@@ -224,8 +222,7 @@ function writeIpOfFamily(
   out.close();
   const own = config.present("routes");
   if (own === null) return;
-  for (let i = 0, all = own.children(); i < all.length; i++) {
-    const one = all[i];
+  for (let one = own.first; one.exists; one = one.next) {
     routes.json(one.source());
   }
 }
@@ -247,8 +244,7 @@ function writeFamilies(out: Writer, result: Value): bool {
 function writeFamily(out: Writer, result: Value, name: string, family: Family): bool {
   const ips = result.present("ips");
   if (ips === null) return false;
-  for (let i = 0, all = ips.children(); i < all.length; i++) {
-    const one = all[i];
+  for (let one = ips.first; one.exists; one = one.next) {
     const address = one.present("address");
     if (address === null || cidrFamily(address.text()) !== family) continue;
     out.key(name).open().key("ip").json(address.source());
@@ -261,10 +257,9 @@ function writeFamily(out: Writer, result: Value, name: string, family: Family): 
 }
 
 function writeRoutesOfFamily(out: Writer, routes: Value | null, family: Family): void {
-  if (routes === null || routes.kind !== Kind.Array) return;
+  if (routes === null) return;
   let any = false;
-  for (let i = 0, all = routes.children(); i < all.length; i++) {
-    const one = all[i];
+  for (let one = routes.first; one.exists; one = one.next) {
     const dst = one.present("dst");
     if (dst === null || cidrFamily(dst.text()) !== family) continue;
     if (!any) out.key("routes").openList();

@@ -58,7 +58,7 @@ export function requireSupported(version: Span, what: Span): bool {
   return false;
 }
 
-/** Returns a number that orders versions: 1.2.3 is 1002003. Empty is 0.1.0; -1 is not a version. */
+/** Returns a number that orders versions: 1.2.3 is 1002003. Empty is 0.1.0; -1 is not a version, nor is 01.2.3. */
 function rank(version: Span): i32 {
   if (version.len === 0) return 1000; // CNI spec 0.1.0 had no `cniVersion`
   let parts = 1;
@@ -72,7 +72,7 @@ function rank(version: Span): i32 {
       number = 0;
       digits = 0;
       parts++;
-    } else if (isDigit(c) && digits < 3) {
+    } else if (isDigit(c) && digits < 3 && !(digits === 1 && number === 0)) {
       number = number * 10 + (c - Char._0);
       digits++;
     } else {

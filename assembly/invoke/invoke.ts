@@ -1,14 +1,19 @@
 // One execution of one plugin: its name, its environment, its stdin.
-import { networkOf } from "../cni/network";
+import { readNetwork } from "../cni/network";
 import { checkResult, convertResult } from "../cni/result";
 import { atLeast, Since } from "../cni/version";
-import { joinArgs, pairsOf } from "../delegate/cniargs";
+import { joinArgs } from "../delegate/cniargs";
+import { readContainer, readDelegate, requireContainer } from "../delegate/given";
 import { Code, fail, failed, forgive } from "../fault";
 import { embedded } from "../json/embedded";
 import { Fields } from "../json/fields";
+import { hasShape } from "../json/shape";
 import { isTrue, Value } from "../json/value";
+import { Sorted } from "../text/sorted";
 import { ascii, Span } from "../text/span";
 import { about, say, Writer } from "../text/writer";
+
+const SHAPE = "verb plugin delegate runtime prevResult? validAttachments?";
 
 /**
  * Prepares the execution of one plugin of a delegate, for one verb: `invoke`.
@@ -20,48 +25,49 @@ import { about, say, Writer } from "../text/writer";
  * the variables to add to its environment, and its conf. Of the conf only `name`, `cniVersion`, `prevResult`, `runtimeConfig`
  * and `cni.dev/*` change, and only if they differ; all else is the conf's own bytes.
  * Errors: 1 (`prevResult` has a version that is not supported, or the conf's cannot hold it; not at DEL), 4, 6 and 7 (the
- * runtime's part, a text of JSON or the delegate is malformed).
+ * runtime's part, a text of JSON or the delegate is malformed; a member is missing or unknown).
  * Source: CNI spec 1.1.0, section 3 "Lifecycle & Ordering" and "Deriving execution configuration".
  */
 export function invoke(input: Value): Writer | null {
-  const delegate = input.present("delegate");
-  const runtime = input.present("runtime");
-  if (delegate === null || runtime === null) {
-    return fail<Writer>(Code.InvalidNetworkConfig, say("the input: `delegate` and `runtime` are required"));
-  }
-  const none = ascii("");
-  const fields = new Fields(delegate, ascii("the delegate"), Code.InvalidNetworkConfig);
+  if (!hasShape(input, "the input", SHAPE, Code.InvalidNetworkConfig)) return null;
+  const delegate = readDelegate(input.present("delegate"));
+  const container = readContainer(input.present("runtime"));
   const call = new Fields(input, ascii("the input"), Code.InvalidNetworkConfig);
-  const given = new Fields(runtime, ascii("the runtime"), Code.InvalidEnvironment);
-  const verb = call.text("verb", none);
+  const verb = call.text("verb", ascii(""));
   const index = call.count("plugin", 0, 1000000);
-  const name = fields.text("network", none);
-  const ifname = fields.text("ifname", none);
-  const containerId = given.text("containerId", none);
-  const netns = given.text("netns", none);
-  if (verb === null || index < 0 || name === null || ifname === null) return null;
-  if (containerId === null || netns === null) return null;
-  const root = embedded(delegate, "conf");
-  if (root === null) return fail<Writer>(Code.InvalidNetworkConfig, say("the delegate: `conf` is required"));
-  const network = networkOf(root, name);
+  if (delegate === null || container === null || verb === null || index < 0) return null;
+  const onContainer = verb.is("ADD") || verb.is("DEL") || verb.is("CHECK");
+  if (!onContainer && !verb.is("GC") && !verb.is("STATUS")) {
+    return fail<Writer>(
+      Code.InvalidNetworkConfig,
+      say("the input: `verb` ").quote(verb).text(" must be ADD, DEL, CHECK, GC or STATUS"),
+    );
+  }
+  if (onContainer && !requireContainer(container, delegate)) return null;
+  const network = readNetwork(delegate.conf, delegate.network);
   if (network === null) return null;
   if (index >= network.plugins.length) {
     return fail<Writer>(
       Code.InvalidNetworkConfig,
-      about(name).text("it has no plugin ").int(index).text("; it has ").int(network.plugins.length),
+      about(delegate.network)
+        .text("it has no plugin ")
+        .int(index)
+        .text("; it has ")
+        .int(network.plugins.length),
     );
   }
   const conf = network.plugins[<i32>index];
-  setText(conf, "name", name);
+  setText(conf, "name", delegate.network);
   setText(conf, "cniVersion", network.cniVersion);
-  const onContainer = !verb.is("GC") && !verb.is("STATUS");
   if (onContainer) {
     if (!setPrevResult(conf, input, network.cniVersion, verb)) return null;
-    if (!setRuntimeConfig(conf, delegate)) return null;
+    if (!setRuntimeConfig(conf, delegate.document)) return null;
   } else if (!setAttachments(conf, input)) {
     return null;
   }
-  const args = delegate.present("args");
+  const args = joinArgs(delegate.document.present("args"));
+  if (args === null) return null;
+  const none = ascii("");
   const out = new Writer()
     .open()
     .key("plugin")
@@ -69,10 +75,10 @@ export function invoke(input: Value): Writer | null {
     .key("env")
     .open();
   out.key("CNI_COMMAND").string(verb);
-  out.key("CNI_CONTAINERID").string(onContainer ? containerId : none);
-  out.key("CNI_NETNS").string(onContainer ? netns : none);
-  out.key("CNI_IFNAME").string(onContainer ? ifname : none);
-  out.key("CNI_ARGS").string(onContainer && args !== null ? joinArgs(pairsOf(args)) : none);
+  out.key("CNI_CONTAINERID").string(onContainer ? container.id : none);
+  out.key("CNI_NETNS").string(onContainer ? container.netns : none);
+  out.key("CNI_IFNAME").string(onContainer ? delegate.ifname : none);
+  out.key("CNI_ARGS").string(onContainer ? args : none);
   return out.close().key("stdin").string(conf.print()).close();
 }
 
@@ -100,6 +106,10 @@ function setPrevResult(conf: Value, input: Value, cniVersion: Span, verb: Span):
 function setAttachments(conf: Value, input: Value): bool {
   const attachments = embedded(input, "validAttachments");
   if (attachments === null) return input.present("validAttachments") === null;
+  if (!attachments.isArray()) {
+    fail<Value>(Code.DecodeFailure, say("`validAttachments` must be a list of {containerID, ifname}"));
+    return false;
+  }
   conf.set("cni.dev/valid-attachments", attachments.source());
   conf.set("cni.dev/attachments", attachments.source()); // what plugins built on older libcni read
   return true;
@@ -111,23 +121,22 @@ function setRuntimeConfig(conf: Value, delegate: Value): bool {
   const all = embedded(delegate, "capabilityArgs");
   if (all === null) return delegate.present("capabilityArgs") === null;
   if (capabilities === null) return true;
+  const names = Sorted.of(capabilities.count);
+  const claimed = new StaticArray<bool>(capabilities.count);
+  let count = 0;
+  for (let one = capabilities.first; one.exists; one = one.next) {
+    names.add(one.key());
+    claimed[count++] = isTrue(one);
+  }
+  names.sort();
   const out = new Writer().open();
   let any = false;
-  for (let i = 0, args = all.children(); i < args.length; i++) {
-    const arg = args[i];
-    if (!takes(capabilities, arg.key())) continue;
+  for (let arg = all.first; arg.exists; arg = arg.next) {
+    const rank = names.lastOf(arg.key());
+    if (rank < 0 || !claimed[names.numberAt(rank)]) continue;
     out.keySpan(arg.key()).json(arg.source());
     any = true;
   }
   if (any) conf.set("runtimeConfig", out.close().take());
   return true;
-}
-
-function takes(capabilities: Value, name: Span): bool {
-  let yes = false;
-  for (let i = 0, all = capabilities.children(); i < all.length; i++) {
-    const one = all[i];
-    if (one.key().equals(name)) yes = isTrue(one);
-  }
-  return yes;
 }

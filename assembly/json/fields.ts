@@ -44,18 +44,14 @@ export class Fields {
     return -1;
   }
 
-  /** Returns a list whose items are all strings, empty if the field is absent, or null with a fault. */
-  texts(name: string): Span[] | null {
-    const list: Span[] = [];
+  /** Tells whether a field is absent or a list whose items are all strings; if not, with a fault. */
+  areTexts(name: string): bool {
     const value = memberOf(this.object, name);
-    if (value === null) return list;
-    if (!value.isArray()) return this.wrong<Span[]>(name, "a list of strings");
-    for (let i = 0, all = value.children(); i < all.length; i++) {
-      const item = all[i];
-      if (!item.isString()) return this.wrong<Span[]>(name, "a list of strings");
-      list.push(item.text());
-    }
-    return list;
+    if (value === null) return true;
+    let fine = value.isArray();
+    for (let item = value.first; fine && item.exists; item = item.next) fine = item.isString();
+    if (!fine) this.wrong<Value>(name, "a list of strings");
+    return fine;
   }
 
   /** Records that `name` is not `expected`, and returns null. */

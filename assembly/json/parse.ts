@@ -1,21 +1,33 @@
 // A strict JSON parser (RFC 8259) over UTF-8 bytes, with limits. It notes positions and converts nothing.
 import { Code, fail } from "../fault";
-import { Char, isDigit, isHexDigit, lower } from "../text/char";
+import { claim } from "../text/arena";
+import { Char, codeAt, isDigit, isHexDigit, lower } from "../text/char";
 import { Span } from "../text/span";
+import { plainEnd } from "../text/string";
 import { say, Writer } from "../text/writer";
-import { Kind, Value } from "./value";
+import { Value } from "./value";
 
 const MAX_DEPTH = 1000; // of arrays and objects in each other
-const MAX_VALUES = 1000000; // over all documents of one operation
+const MAX_VALUES = 250000; // over all documents of one operation
+const SLAB_VALUES: usize = 64; // that memory is claimed for at once
+
+const VALUE_BYTES: usize = offsetof<Value>();
 
 let parsed: i32 = 0;
+let slab: usize = 0;
+let slabEnd: usize = 0;
 
 /** Starts counting values anew, at the beginning of an operation. */
 export function resetParseBudget(): void {
   parsed = 0;
+  slab = 0;
+  slabEnd = 0;
 }
 
-/** Reads the value that `text` is; null with a fault that says what is wrong and where. `what` names the text. */
+/**
+ * Reads the value that `text` is; null with a fault that says what is wrong and where, or without one if the operation may
+ * take no more memory. `what` names the text.
+ */
 export function parse(text: Span, what: Writer): Value | null {
   return new Parser(text, what).document();
 }
@@ -42,6 +54,7 @@ class Parser {
     return this.pos === this.end ? value : this.bad("unexpected text after the value");
   }
 
+  @inline
   private peek(): i32 {
     return this.pos < this.end ? <i32>load<u8>(this.pos) : -1;
   }
@@ -55,34 +68,35 @@ class Parser {
   }
 
   private value(): Value | null {
-    if (++parsed > MAX_VALUES) return this.bad("more than 1000000 values");
+    if (++parsed > MAX_VALUES) return this.bad("more than 250000 values");
     const c = this.peek();
-    if (c === Char.OpenBrace) return this.nested(Kind.Object, Char.CloseBrace);
-    if (c === Char.OpenBracket) return this.nested(Kind.Array, Char.CloseBracket);
+    if (c === Char.OpenBrace) return this.nested(true, Char.CloseBrace);
+    if (c === Char.OpenBracket) return this.nested(false, Char.CloseBracket);
     const start = this.pos;
-    if (c === Char.Quote) return this.scalar(Kind.String, start, this.string());
-    if (c === Char.t) return this.scalar(Kind.True, start, this.word("true"));
-    if (c === Char.f) return this.scalar(Kind.False, start, this.word("false"));
-    if (c === Char.n) return this.scalar(Kind.Null, start, this.word("null"));
-    if (c === Char.Minus || isDigit(c)) return this.scalar(Kind.Number, start, this.number());
+    if (c === Char.Quote) return this.scalar(start, this.string());
+    if (c === Char.t) return this.scalar(start, this.word("true"));
+    if (c === Char.f) return this.scalar(start, this.word("false"));
+    if (c === Char.n) return this.scalar(start, this.word("null"));
+    if (c === Char.Minus || isDigit(c)) return this.scalar(start, this.number());
     return c < 0 ? this.bad("unexpected end") : this.bad("expected a value");
   }
 
-  private scalar(kind: Kind, start: usize, fine: bool): Value | null {
+  private scalar(start: usize, fine: bool): Value | null {
     if (!fine) return null;
-    const value = new Value(kind, start);
-    value.end = this.pos;
+    const value = place(start);
+    if (value !== null) value.end = this.pos;
     return value;
   }
 
-  private nested(kind: Kind, closing: i32): Value | null {
+  private nested(isObject: bool, closing: i32): Value | null {
     if (++this.depth > MAX_DEPTH) return this.bad("nested deeper than 1000");
-    const value = new Value(kind, this.pos++);
+    const value = place(this.pos++);
+    if (value === null) return null;
     let last: Value | null = null;
     this.skipSpace();
     if (this.peek() !== closing) {
       for (;;) {
-        const child = kind === Kind.Object ? this.member() : this.value();
+        const child = isObject ? this.member() : this.value();
         if (child === null) return null;
         if (last === null) value.first = child;
         else last.next = child;
@@ -91,7 +105,7 @@ class Parser {
         this.skipSpace();
         if (this.peek() === closing) break;
         if (this.peek() !== Char.Comma) {
-          return this.bad(kind === Kind.Object ? "expected , or }" : "expected , or ]");
+          return this.bad(isObject ? "expected , or }" : "expected , or ]");
         }
         this.pos++;
         this.skipSpace();
@@ -114,13 +128,13 @@ class Parser {
     const value = this.value();
     if (value === null) return null;
     value.keyStart = keyStart;
-    value.keyEnd = keyEnd;
+    value.keyLength = <i32>(keyEnd - keyStart);
     return value;
   }
 
   private word(word: string): bool {
     for (let i = 0; i < word.length; i++) {
-      if (this.peek() !== word.charCodeAt(i)) {
+      if (this.peek() !== codeAt(word, i)) {
         this.bad("expected a value");
         return false;
       }
@@ -155,13 +169,14 @@ class Parser {
   }
 
   private string(): bool {
-    this.pos++;
+    this.pos = plainEnd(this.pos + 1, this.end);
     let c = this.peek();
     for (; c !== Char.Quote; c = this.peek()) {
       if (c < 0) return this.badText("the string has no end");
       if (c < Char.Space) return this.badText("a control character in a string must be escaped");
       if (c === Char.Backslash) {
         if (!this.escape()) return false;
+        this.pos = plainEnd(this.pos, this.end);
       } else if (c < 0x80) {
         this.pos++;
       } else if (!this.utf8(<u8>c)) {
@@ -254,4 +269,18 @@ class Parser {
         .text(")"),
     );
   }
+}
+
+/** Makes a Value; null if there is no memory for it. */
+function place(start: usize): Value | null {
+  if (slab === slabEnd) {
+    slab = claim(SLAB_VALUES * VALUE_BYTES);
+    slabEnd = slab === 0 ? 0 : slab + SLAB_VALUES * VALUE_BYTES;
+    if (slab === 0) return null;
+    memory.fill(slab, 0, SLAB_VALUES * VALUE_BYTES);
+  }
+  const value = changetype<Value>(slab);
+  slab += VALUE_BYTES;
+  value.start = start;
+  return value;
 }

@@ -3,7 +3,7 @@ import { IDENTIFIER_RULE, isIdentifier } from "../cni/names";
 import { requireSupported } from "../cni/version";
 import { Code, fail } from "../fault";
 import { Fields } from "../json/fields";
-import { Value } from "../json/value";
+import { firstOf, Value } from "../json/value";
 import { Char } from "../text/char";
 import { ascii, Span } from "../text/span";
 import { say, Writer } from "../text/writer";
@@ -21,7 +21,8 @@ const MAX_BACKUPS = 10000;
  * Out: `{cniVersion, name, confDir, cniDir, binDir, kubeconfig, clusterNetwork, defaultNetworks, delegates,
  * multusNamespace, systemNamespaces, namespaceIsolation, globalNamespaces, readinessIndicatorFile, retryDeleteOnError,
  * auxiliaryCNIChainName, logFile, logLevel, logToStderr, logOptions: {maxAge, maxSize, maxBackups, compress},
- * runtimeConfig?, delegateTimeoutSeconds, maxNetworks, attach, resident, validAttachments?}`. `delegates` is a list of
+ * runtimeConfig?, delegateTimeoutSeconds, maxNetworks, attach, resident, capabilityCheck, runtimePortMappings,
+ * validAttachments?}`. `delegates` is a list of
  * confs, and they, `runtimeConfig` and `validAttachments` are JSON as text: untouched bytes. `maxAge` is in days,
  * `maxSize` in megabytes; of `delegateTimeoutSeconds` 0 means no limit.
  * Errors: 1 (`cniVersion` is not supported), 6 (not JSON), 7 (a key has the wrong type, there is no name, or nothing to
@@ -60,6 +61,8 @@ export function netconf(conf: Value): Writer | null {
   if (!writeCount(out, fields, "maxNetworks", 100, MAX_NETWORKS)) return null;
   if (!writeChoice(out, fields, "attach", "sequential", "parallel")) return null;
   if (!writeChoice(out, fields, "resident", "never", "on-demand")) return null;
+  if (!writeOneOf(out, fields, "capabilityCheck", "warn", "fail", "off")) return null;
+  if (!writeChoice(out, fields, "runtimePortMappings", "default", "all")) return null;
   if (!writeValidAttachments(out, conf, fields)) return null;
   return out.close();
 }
@@ -90,12 +93,40 @@ function writeChoice(out: Writer, fields: Fields, name: string, usual: string, o
   return true;
 }
 
+/** Writes one of three words, the first if the field is absent. */
+function writeOneOf(
+  out: Writer,
+  fields: Fields,
+  name: string,
+  usual: string,
+  second: string,
+  third: string,
+): bool {
+  const word = fields.text(name, ascii(usual));
+  if (word === null) return false;
+  if (!word.is(usual) && !word.is(second) && !word.is(third)) {
+    bad(
+      say("`")
+        .text(name)
+        .text("` must be ")
+        .quote(ascii(usual))
+        .text(", ")
+        .quote(ascii(second))
+        .text(" or ")
+        .quote(ascii(third)),
+    );
+    return false;
+  }
+  out.key(name).string(word);
+  return true;
+}
+
 function writeTexts(out: Writer, conf: Value, fields: Fields, name: string, fallback: string): bool {
-  const texts = fields.texts(name);
-  if (texts === null) return false;
+  if (!fields.areTexts(name)) return false;
+  const texts = conf.present(name);
   out.key(name).openList();
-  if (conf.present(name) === null && fallback.length > 0) out.literal(fallback);
-  for (let i = 0; i < texts.length; i++) out.string(texts[i]);
+  if (texts === null && fallback.length > 0) out.literal(fallback);
+  for (let one = firstOf(texts); one.exists; one = one.next) out.string(one.text());
   out.closeList();
   return true;
 }
@@ -113,8 +144,7 @@ function writeDelegates(out: Writer, conf: Value, fields: Fields): bool {
       fields.wrong<Value>("delegates", "a list of confs and conflists");
       return false;
     }
-    for (let i = 0, all = delegates.children(); i < all.length; i++) {
-      const one = all[i];
+    for (let one = delegates.first; one.exists; one = one.next) {
       if (!one.isObject()) {
         fields.wrong<Value>("delegates", "a list of confs and conflists");
         return false;
@@ -134,9 +164,14 @@ function writeDelegates(out: Writer, conf: Value, fields: Fields): bool {
 function writeGlobalNamespaces(out: Writer, fields: Fields): bool {
   const text = fields.text("globalNamespaces", ascii(""));
   if (text === null) return false;
-  const names = text.len > 0 ? text.split(Char.Comma) : [ascii("default")];
+  const names = text.len > 0 ? text : ascii("default");
   out.key("globalNamespaces").openList();
-  for (let i = 0; i < names.length; i++) out.string(names[i].trim());
+  for (let from = 0; from <= names.len; ) {
+    const comma = names.indexOf(Char.Comma, from);
+    const to = comma < 0 ? names.len : comma;
+    out.string(names.slice(from, to).trim());
+    from = to + 1;
+  }
   out.closeList();
   return true;
 }
@@ -181,8 +216,7 @@ function writeValidAttachments(out: Writer, conf: Value, fields: Fields): bool {
     fields.wrong<Value>(name, "a list of {containerID, ifname}");
     return false;
   }
-  for (let i = 0, all = value.children(); i < all.length; i++) {
-    const one = all[i];
+  for (let one = value.first; one.exists; one = one.next) {
     const id = one.present("containerID");
     const ifname = one.present("ifname");
     if (id === null || !id.isString() || ifname === null || !ifname.isString()) {

@@ -1,17 +1,27 @@
 // A pod's networks annotation, and the network selection elements in it.
-import { cidrFamily, Family, ipFamily, isHardwareAddress } from "../cni/address";
 import { INTERFACE_RULE, isInterfaceName, isLabel, isSubdomain } from "../cni/names";
+import {
+  checkBandwidth,
+  checkIps,
+  checkNames,
+  checkPortMappings,
+  mayHaveGateways,
+  Request,
+  readGateways,
+  wrong,
+} from "../delegate/request";
 import { Code, fail } from "../fault";
 import { Fields } from "../json/fields";
 import { parse } from "../json/parse";
+import { hasShape } from "../json/shape";
 import { Value } from "../json/value";
+import { isExhausted } from "../text/arena";
 import { Char } from "../text/char";
 import { ascii, Span } from "../text/span";
 import { about, say, Writer } from "../text/writer";
 
+const MAX_NETWORKS = 10000; // the limit of `maxNetworks` in Plexus's conf
 const MAX_ARGS = 1000; // members of one element's cni-args
-const MAX_MAPPINGS = 10000; // of one element's portMappings
-const MAPPINGS_RULE = "must be a list of {hostPort, containerPort, protocol, hostIP}";
 
 /**
  * Reads a pod's networks annotation, in either of its formats: `selection`.
@@ -25,11 +35,19 @@ const MAPPINGS_RULE = "must be a list of {hostPort, containerPort, protocol, hos
  * Source: NPWG NAD spec v1.3, section 4.1.2; Multus's own keys: multus-cni docs/how-to-use.md.
  */
 export function selection(input: Value): Writer | null {
+  if (!hasShape(input, "the input", "annotation namespace? maxNetworks?", Code.InvalidNetworkConfig))
+    return null;
   const fields = new Fields(input, ascii("the input"), Code.InvalidNetworkConfig);
   const annotation = fields.text("annotation", ascii(""));
   const namespace = fields.text("namespace", ascii("default"));
-  const limit = fields.count("maxNetworks", 100, 1000000);
+  const limit = fields.count("maxNetworks", 100, MAX_NETWORKS);
   if (annotation === null || namespace === null || limit < 0) return null;
+  if (!isLabel(namespace)) {
+    return fail<Writer>(
+      Code.InvalidNetworkConfig,
+      say("the input: `namespace` must be the name of a namespace, not ").quote(namespace),
+    );
+  }
   if (annotation.trim().len === 0) {
     return fail<Writer>(
       Code.InvalidNetworkConfig,
@@ -67,37 +85,42 @@ function tooMany(count: i64, limit: i64): bool {
 
 /** Reads the comma-delimited format: `[namespace/]name[@interface]`, ... */
 function names(out: Writer, annotation: Span, namespace: Span, limit: i64): bool {
-  const items = annotation.split(Char.Comma);
-  if (tooMany(items.length, limit)) return false;
-  for (let i = 0; i < items.length; i++) {
-    const item = items[i].trim();
-    const slashed = item.split(Char.Slash);
-    const last = slashed[slashed.length - 1].split(Char.At);
-    const name = last[0].trim();
-    const space = slashed.length === 2 ? slashed[0].trim() : namespace;
-    const ifname = last.length === 2 ? last[1].trim() : ascii("");
-    const wrongSpace = slashed.length === 2 && !isLabel(space);
-    if (
-      slashed.length > 2 ||
-      last.length > 2 ||
-      !isLabel(name) ||
-      wrongSpace ||
-      (last.length === 2 && !isInterfaceName(ifname))
-    ) {
-      fail<Value>(
-        Code.InvalidNetworkConfig,
-        say("network ")
-          .quote(item)
-          .text(": it is not `[namespace/]name[@interface]`; names have lower case letters, digits and `-`,")
-          .text(" and an interface ")
-          .text(INTERFACE_RULE),
-      );
-      return false;
-    }
-    out.open().key("name").string(name).key("namespace").string(space);
-    if (ifname.len > 0) out.key("interface").string(ifname);
-    out.close();
+  let count = 1;
+  for (let i = 0; i < annotation.len; i++) if (annotation.at(i) === Char.Comma) count++;
+  if (tooMany(count, limit)) return false;
+  for (let from = 0; from <= annotation.len; ) {
+    const comma = annotation.indexOf(Char.Comma, from);
+    const to = comma < 0 ? annotation.len : comma;
+    if (!name(out, annotation.slice(from, to).trim(), namespace)) return false;
+    from = to + 1;
   }
+  return true;
+}
+
+function name(out: Writer, item: Span, namespace: Span): bool {
+  const slash = item.indexOf(Char.Slash);
+  const at = item.indexOf(Char.At, slash + 1);
+  const space = slash < 0 ? namespace : item.slice(0, slash).trim();
+  const own = item.slice(slash + 1, at < 0 ? item.len : at).trim();
+  const ifname = at < 0 ? ascii("") : item.slice(at + 1, item.len).trim();
+  const fine =
+    (slash < 0 || isLabel(space)) &&
+    isLabel(own) &&
+    (at < 0 || (isInterfaceName(ifname) && ifname.indexOf(Char.At) < 0));
+  if (!fine) {
+    fail<Value>(
+      Code.InvalidNetworkConfig,
+      say("network ")
+        .quote(item)
+        .text(": it is not `[namespace/]name[@interface]`; names have lower case letters, digits and `-`,")
+        .text(" and an interface ")
+        .text(INTERFACE_RULE),
+    );
+    return false;
+  }
+  out.open().key("name").string(own).key("namespace").string(space);
+  if (ifname.len > 0) out.key("interface").string(ifname);
+  out.close();
   return true;
 }
 
@@ -110,99 +133,75 @@ function elements(out: Writer, annotation: Span, namespace: Span, limit: i64): b
     return false;
   }
   if (tooMany(list.count, limit)) return false;
-  for (let i = 0, all = list.children(); i < all.length; i++) {
-    const one = all[i];
-    const what = say("networks[").int(i).text("]").take();
+  let index = 0;
+  let v4 = 0;
+  let v6 = 0;
+  for (let one = list.first; one.exists; one = one.next) {
+    const what = say("networks[").int(index++).text("]").take();
     if (!one.isObject()) {
       fail<Value>(Code.InvalidNetworkConfig, about(what).text("it must be an object"));
       return false;
     }
-    if (!element(out, one, namespace, what)) return false;
+    const request = new Request();
+    if (!element(out, one, namespace, request, what) || isExhausted()) return false;
+    v4 += request.gatewaysV4;
+    v6 += request.gatewaysV6;
   }
-  return true;
+  return mayHaveGateways(v4, v6);
 }
 
-function element(out: Writer, one: Value, namespace: Span, what: Span): bool {
+function element(out: Writer, one: Value, namespace: Span, request: Request, what: Span): bool {
   const fields = new Fields(one, what, Code.InvalidNetworkConfig);
   const none = ascii("");
-  const name = fields.text("name", none);
+  const own = fields.text("name", none);
   const space = fields.text("namespace", none);
   let ifname = fields.text("interface", none);
   const deprecated = fields.text("interfaceRequest", none);
-  if (name === null || space === null || ifname === null || deprecated === null) return false;
+  const mac = fields.text("mac", none);
+  const guid = fields.text("infiniband-guid", none);
+  const deviceID = fields.text("deviceID", none);
+  if (own === null || space === null || ifname === null || deprecated === null) return false;
+  if (mac === null || guid === null || deviceID === null) return false;
   if (ifname.len === 0) ifname = deprecated;
-  if (!isSubdomain(name))
-    return wrong(what, "name", "must be the name of a NetworkAttachmentDefinition", name);
-  if (space.len > 0 && !isLabel(space))
+  if (!isSubdomain(own)) return wrong(what, "name", "must be the name of a NetworkAttachmentDefinition", own);
+  if (space.len > 0 && !isLabel(space)) {
     return wrong(what, "namespace", "must be the name of a namespace", space);
-  if (ifname.len > 0 && !isInterfaceName(ifname)) {
-    return wrong(what, "interface", INTERFACE_RULE, ifname);
   }
+  if (!checkNames(what, ifname, mac, guid, deviceID)) return false;
   out
     .open()
     .key("name")
-    .string(name)
+    .string(own)
     .key("namespace")
     .string(space.len > 0 ? space : namespace);
   if (ifname.len > 0) out.key("interface").string(ifname);
+  if (!writeIps(out, one, fields, what)) return false;
+  if (mac.len > 0) out.key("mac").string(mac);
+  if (guid.len > 0) out.key("infinibandGUID").string(guid);
+  if (deviceID.len > 0) out.key("deviceID").string(deviceID);
+  if (!readGateways(request, one.present("default-route"), "default-route", what)) return false;
+  if (request.gateways.len > 0) out.key("defaultRoute").json(request.gateways);
   const fine =
-    writeIps(out, fields, what) &&
-    writeHardwareAddress(out, fields, "mac", "mac", what) &&
-    writeHardwareAddress(out, fields, "infiniband-guid", "infinibandGUID", what) &&
-    writeDeviceID(out, fields) &&
-    writeDefaultRoute(out, one, fields, what) &&
-    writePortMappings(out, one, what) &&
-    writeBandwidth(out, one, what) &&
-    writeArgs(out, one, what);
+    writePortMappings(out, one, what) && writeBandwidth(out, one, what) && writeArgs(out, one, what);
   out.close();
   return fine;
 }
 
-function writeIps(out: Writer, fields: Fields, what: Span): bool {
-  const ips = fields.texts("ips");
-  if (ips === null) return false;
-  if (ips.length === 0) return true;
+/** Writes the addresses that are asked for, unless an IPAMClaim has them (NPWG NAD spec v1.3, section 4.1.2.1.11). */
+function writeIps(out: Writer, one: Value, fields: Fields, what: Span): bool {
+  const claim = fields.text("ipam-claim-reference", ascii(""));
+  const ips = one.present("ips");
+  if (claim === null || ips === null) return claim !== null;
+  if (!checkIps(ips, what)) return false;
+  if (claim.len > 0) {
+    fail<Value>(
+      Code.InvalidNetworkConfig,
+      about(what).text("`ips` and `ipam-claim-reference` exclude each other; remove one of them"),
+    );
+    return false;
+  }
   out.key("ips").openList();
-  for (let i = 0; i < ips.length; i++) {
-    if (ipFamily(ips[i]) === Family.None && cidrFamily(ips[i]) === Family.None) {
-      return wrong(what, "ips", "must hold IP addresses, with or without a prefix length", ips[i]);
-    }
-    out.string(ips[i]);
-  }
-  out.closeList();
-  return true;
-}
-
-function writeHardwareAddress(out: Writer, fields: Fields, name: string, as: string, what: Span): bool {
-  const address = fields.text(name, ascii(""));
-  if (address === null) return false;
-  if (address.len === 0) return true;
-  if (!isHardwareAddress(address)) {
-    return wrong(what, name, "must be a hardware address such as 02:00:5e:00:53:01", address);
-  }
-  out.key(as).string(address);
-  return true;
-}
-
-function writeDeviceID(out: Writer, fields: Fields): bool {
-  const id = fields.text("deviceID", ascii(""));
-  if (id === null) return false;
-  if (id.len > 0) out.key("deviceID").string(id);
-  return true;
-}
-
-/** Writes the gateways. An empty list means that the network's own default route stays (NPWG NAD spec v1.3, 4.1.2.1.9). */
-function writeDefaultRoute(out: Writer, one: Value, fields: Fields, what: Span): bool {
-  const gateways = fields.texts("default-route");
-  if (gateways === null) return false;
-  if (one.present("default-route") === null) return true;
-  out.key("defaultRoute").openList();
-  for (let i = 0; i < gateways.length; i++) {
-    if (ipFamily(gateways[i]) === Family.None) {
-      return wrong(what, "default-route", "must hold IP addresses", gateways[i]);
-    }
-    out.string(gateways[i]);
-  }
+  for (let ip = ips.first; ip.exists; ip = ip.next) out.string(ip.text());
   out.closeList();
   return true;
 }
@@ -210,26 +209,7 @@ function writeDefaultRoute(out: Writer, one: Value, fields: Fields, what: Span):
 function writePortMappings(out: Writer, one: Value, what: Span): bool {
   const mappings = one.present("portMappings");
   if (mappings === null) return true;
-  if (!mappings.isArray() || mappings.count > MAX_MAPPINGS) {
-    return wrong(what, "portMappings", MAPPINGS_RULE);
-  }
-  for (let i = 0, all = mappings.children(); i < all.length; i++) {
-    const mapping = all[i];
-    if (!mapping.isObject()) {
-      return wrong(what, "portMappings", MAPPINGS_RULE);
-    }
-    const fields = new Fields(
-      mapping,
-      say("").span(what).text(".portMappings").take(),
-      Code.InvalidNetworkConfig,
-    );
-    if (fields.count("hostPort", 0, 65535) < 0 || fields.count("containerPort", 0, 65535) < 0) return false;
-    const hostIP = fields.text("hostIP", ascii(""));
-    if (fields.text("protocol", ascii("")) === null || hostIP === null) return false;
-    if (hostIP.len > 0 && ipFamily(hostIP) === Family.None) {
-      return wrong(what, "portMappings", "must have IP addresses as `hostIP`", hostIP);
-    }
-  }
+  if (!checkPortMappings(mappings, what)) return false;
   out.key("portMappings").string(mappings.source());
   return true;
 }
@@ -237,15 +217,7 @@ function writePortMappings(out: Writer, one: Value, what: Span): bool {
 function writeBandwidth(out: Writer, one: Value, what: Span): bool {
   const bandwidth = one.present("bandwidth");
   if (bandwidth === null) return true;
-  if (!bandwidth.isObject()) return wrong(what, "bandwidth", "must be an object of rates and bursts");
-  const fields = new Fields(
-    bandwidth,
-    say("").span(what).text(".bandwidth").take(),
-    Code.InvalidNetworkConfig,
-  );
-  const limit: i64 = 999999999999999999;
-  if (fields.count("ingressRate", 0, limit) < 0 || fields.count("ingressBurst", 0, limit) < 0) return false;
-  if (fields.count("egressRate", 0, limit) < 0 || fields.count("egressBurst", 0, limit) < 0) return false;
+  if (!checkBandwidth(bandwidth, what)) return false;
   out.key("bandwidth").string(bandwidth.source());
   return true;
 }
@@ -258,12 +230,4 @@ function writeArgs(out: Writer, one: Value, what: Span): bool {
   }
   out.key("cniArgs").string(args.source());
   return true;
-}
-
-/** Records that `name` of the element breaks a rule, and returns false. */
-function wrong(what: Span, name: string, rule: string, found: Span | null = null): bool {
-  const message = about(what).text("`").text(name).text("` ").text(rule);
-  if (found !== null) message.text(", not ").quote(found);
-  fail<Value>(Code.InvalidNetworkConfig, message);
-  return false;
 }

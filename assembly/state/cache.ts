@@ -1,11 +1,12 @@
 // libcni's result cache, one file an attachment, of kind `cniCacheV1`. Plexus adds `runtimeIfName`.
 import { checkResult } from "../cni/result";
-import { pairsOf, writePairs } from "../delegate/cniargs";
+import { joinArgs } from "../delegate/cniargs";
+import { cacheFile } from "../delegate/delegate";
+import { readContainer, readDelegate, requireContainer } from "../delegate/given";
 import { Code, fail } from "../fault";
 import { embedded } from "../json/embedded";
-import { Fields } from "../json/fields";
-import { Value } from "../json/value";
-import { encodeBase64 } from "../text/base64";
+import { hasShape } from "../json/shape";
+import { textOf, Value } from "../json/value";
 import { ascii } from "../text/span";
 import { say, Writer } from "../text/writer";
 
@@ -14,50 +15,37 @@ import { say, Writer } from "../text/writer";
  *
  * In: `{delegate, result, runtime: {containerId, netns}}`; `result` holds JSON as text.
  * Out: `{text}`: the file's text.
- * Errors: 1 and 6 (the result is not one, or of a version that is not supported), 4 and 7 (a member is missing or has
- * another type).
+ * Errors: 1 and 6 (the result is not one, or of a version that is not supported), 4 and 7 (a member is missing, unknown or
+ * malformed).
  * Source: cachedInfo in containernetworking/cni libcni/api.go.
  */
 export function remember(input: Value): Writer | null {
-  const delegate = input.present("delegate");
-  const runtime = input.present("runtime");
-  if (delegate === null || runtime === null) {
-    return fail<Writer>(Code.InvalidNetworkConfig, say("the input: `delegate` and `runtime` are required"));
+  if (!hasShape(input, "the input", "delegate result runtime", Code.InvalidNetworkConfig)) return null;
+  const delegate = readDelegate(input.present("delegate"));
+  const container = readContainer(input.present("runtime"));
+  if (delegate === null || container === null || !requireContainer(container, delegate)) return null;
+  const document = delegate.document;
+  if (!textOf(document, "cacheFile").equals(cacheFile(delegate.network, container.id, delegate.ifname))) {
+    return fail<Writer>(
+      Code.InvalidNetworkConfig,
+      say("the delegate: `cacheFile` is not the one of this container; give the delegate as `plan` gave it"),
+    );
   }
-  const none = ascii("");
-  const fields = new Fields(delegate, ascii("the delegate"), Code.InvalidNetworkConfig);
-  const given = new Fields(runtime, ascii("the runtime"), Code.InvalidEnvironment);
-  const network = fields.text("network", none);
-  const ifname = fields.text("ifname", none);
-  const owner = fields.text("runtimeIfname", none);
-  const conf = fields.text("conf", none);
-  const containerId = given.text("containerId", none);
-  const netns = given.text("netns", none);
-  if (network === null || ifname === null || owner === null || conf === null) return null;
-  if (containerId === null || netns === null) return null;
+  const args = document.present("args");
+  if (args === null || joinArgs(args) === null) return null;
   const result = embedded(input, "result");
-  if (result === null || !checkResult(result, ascii("the result"))) {
-    return fail<Writer>(Code.DecodeFailure, say("the input: `result` is required"));
-  }
-  const capabilityArgs = embedded(delegate, "capabilityArgs");
-  if (capabilityArgs === null && delegate.present("capabilityArgs") !== null) return null;
+  if (result === null || !checkResult(result, ascii("the result"))) return null;
+  const capabilityArgs = embedded(document, "capabilityArgs");
+  if (capabilityArgs === null && document.present("capabilityArgs") !== null) return null;
 
-  const file = new Writer().open().key("kind").literal("cniCacheV1").key("containerId").string(containerId);
-  file
-    .key("config")
-    .string(encodeBase64(conf))
-    .key("ifName")
-    .string(ifname)
-    .key("networkName")
-    .string(network);
-  if (netns.len > 0) file.key("netns").string(netns);
-  const args = delegate.present("args");
-  if (args !== null) {
-    file.key("cniArgs");
-    writePairs(file, pairsOf(args));
-  }
+  const file = new Writer().expect(result.source().len + (delegate.conf.len * 3) / 2);
+  file.open().key("kind").literal("cniCacheV1").key("containerId").string(container.id);
+  file.key("config").base64(delegate.conf).key("ifName").string(delegate.ifname);
+  file.key("networkName").string(delegate.network);
+  if (container.netns.len > 0) file.key("netns").string(container.netns);
+  file.key("cniArgs").json(args.source());
   if (capabilityArgs !== null) file.key("capabilityArgs").json(capabilityArgs.source());
-  file.key("result").json(result.source()).key("runtimeIfName").string(owner).close();
+  file.key("result").json(result.source()).key("runtimeIfName").string(delegate.runtimeIfname).close();
 
   return new Writer().open().key("text").string(file.take()).close();
 }

@@ -5,8 +5,8 @@ import { Network } from "../cni/network";
 import { Delegate } from "../delegate/delegate";
 import { forgive } from "../fault";
 import { parse } from "../json/parse";
-import { copy, Value } from "../json/value";
-import { encodeBase64 } from "../text/base64";
+import { copy } from "../json/value";
+import { isExhausted } from "../text/arena";
 import { Span } from "../text/span";
 import { say, Writer } from "../text/writer";
 
@@ -14,10 +14,10 @@ import { say, Writer } from "../text/writer";
  * Returns the text of the file for `delegates`. Of `current`, the file's text as it is now, those entries stay that
  * another call for the same container made, with another interface name than `runtimeIfname`.
  */
-export function writeScratch(delegates: Delegate[], current: Value | null, runtimeIfname: Span): Span {
+export function writeScratch(delegates: Delegate[], current: Span, runtimeIfname: Span): Span {
   const out = new Writer().openList();
-  if (current !== null && current.isString()) keepOthers(out, current.text(), runtimeIfname);
-  for (let i = 0; i < delegates.length; i++) writeEntry(out, delegates[i]);
+  if (current.len > 0) keepOthers(out, current, runtimeIfname);
+  for (let i = 0; i < delegates.length && !isExhausted(); i++) writeEntry(out, delegates[i]);
   return out.closeList().take();
 }
 
@@ -29,8 +29,7 @@ export function keepOthers(out: Writer, current: Span, runtimeIfname: Span): boo
     forgive();
     return false;
   }
-  for (let i = 0, all = list.children(); i < all.length; i++) {
-    const one = all[i];
+  for (let one = list.first; one.exists; one = one.next) {
     const owner = one.present("runtimeIfName");
     if (owner === null || !owner.isString() || owner.text().equals(runtimeIfname)) continue;
     out.json(one.source());
@@ -66,14 +65,12 @@ function writeEntry(out: Writer, delegate: Delegate): void {
   if (request.ifname.len > 0) out.key("ifnameRequest").string(request.ifname);
   if (request.mac.len > 0) out.key("macRequest").string(request.mac);
   if (request.guid.len > 0) out.key("infinibandGUIDRequest").string(request.guid);
-  const ips = request.ips;
-  if (ips !== null && ips.count > 0) out.key("ipRequest").json(ips.source());
-  const gateways = request.gateways;
-  if (gateways !== null) out.key("default-route").json(gateways.source());
+  if (request.ips.len > 0) out.key("ipRequest").json(request.ips);
+  if (request.gateways.len > 0) out.key("default-route").json(request.gateways);
   out.key("IsFilterV4Gateway").bool(delegate.dropV4).key("IsFilterV6Gateway").bool(delegate.dropV6);
   if (request.deviceID.len > 0) out.key("deviceID").string(request.deviceID);
   if (request.resourceName.len > 0) out.key("resourceName").string(request.resourceName);
-  out.key("Bytes").string(encodeBase64(delegate.conf));
+  out.key("Bytes").base64(delegate.conf);
   out.key("runtimeIfName").string(delegate.runtimeIfname).key("ifName").string(delegate.ifname);
   out.close();
 }

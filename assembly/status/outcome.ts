@@ -3,32 +3,45 @@ import { checkResult, versionOf } from "../cni/result";
 import { Code, fail, failed, forgive } from "../fault";
 import { Fields } from "../json/fields";
 import { parse } from "../json/parse";
+import { hasShape } from "../json/shape";
 import { memberOf, Value } from "../json/value";
 import { ascii, Span } from "../text/span";
 import { say, Writer } from "../text/writer";
 
+const SHAPE = "plugin cniVersion exitCode stdout stderr expectsResult";
+
 /**
  * Reads what a plugin printed and how it exited: `outcome`.
  *
- * In: `{plugin, cniVersion, exitCode, stdout, stderr, expectsResult}`: `cniVersion` is that of its conf, `exitCode` from 0
- * to 255; only ADD expects a result.
+ * In: `{plugin, cniVersion, exitCode, stdout, stderr, expectsResult}`: `cniVersion` is that of its conf; only ADD expects
+ * a result. `exitCode` is from 0 to 255; a host that has another (a signal, a limit of time) says itself what happened.
  * Out: `{result?}`, JSON as text: the plugin's own bytes, with `cniVersion` added if it printed none.
  * Errors: the plugin's own code and words; 1 and 6 (it printed no result, or one of a version that is not supported); 999
- * (it failed without an error object).
+ * (it failed without an error object, or has no exit code); 7 (a member is missing or unknown).
  * Source: CNI spec 1.1.0, section 5 "ADD Success" and "Error".
  */
 export function outcome(input: Value): Writer | null {
+  if (!hasShape(input, "the input", SHAPE, Code.InvalidNetworkConfig)) return null;
   const none = ascii("");
   const fields = new Fields(input, ascii("the input"), Code.InvalidNetworkConfig);
   const plugin = fields.text("plugin", none);
   const cniVersion = fields.text("cniVersion", none);
-  const exitCode = fields.count("exitCode", 0, 255);
   const stdout = fields.text("stdout", none);
   const stderr = fields.text("stderr", none);
   const expectsResult = fields.bool("expectsResult", 0);
-  if (plugin === null || cniVersion === null || exitCode < 0) return null;
-  if (stdout === null || stderr === null || expectsResult < 0) return null;
-  if (exitCode !== 0) return pluginFailed(plugin, <i32>exitCode, stdout, stderr);
+  if (plugin === null || cniVersion === null || stdout === null || stderr === null) return null;
+  if (expectsResult < 0) return null;
+  const exitCode = exitCodeOf(input);
+  if (exitCode < 0) {
+    return fail<Writer>(
+      Code.Internal,
+      say("plugin ")
+        .quote(plugin)
+        .text(" has no exit code from 0 to 255, so it did not end by itself; what executed it has to say why")
+        .span(said(stderr)),
+    );
+  }
+  if (exitCode !== 0) return pluginFailed(plugin, exitCode, stdout, stderr);
   const out = new Writer().open();
   if (expectsResult === 0) return out.close();
   const what = say("the result of plugin ").quote(plugin).take();
@@ -45,6 +58,13 @@ export function outcome(input: Value): Writer | null {
     result.set("cniVersion", new Writer().string(version).take());
   }
   return checkResult(result, what) ? out.key("result").string(result.print()).close() : null;
+}
+
+/** Returns the exit code of a process that ended by itself, or -1: a signal has none. */
+function exitCodeOf(input: Value): i32 {
+  const value = input.present("exitCode");
+  if (value === null || !value.isInteger()) return -1;
+  return value.integer() >= 0 && value.integer() <= 255 ? <i32>value.integer() : -1;
 }
 
 function pluginFailed(plugin: Span, exitCode: i32, stdout: Span, stderr: Span): Writer | null {

@@ -1,36 +1,34 @@
 // Base64 with padding (RFC 4648, section 4), as Go writes a []byte.
-import { Char, isDigit } from "./char";
+import { claim } from "./arena";
+import { Char, codeAt, isDigit } from "./char";
 import { Span } from "./span";
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/** Returns the base64 of `bytes`. */
-export function encodeBase64(bytes: Span): Span {
-  const length = ((bytes.len + 2) / 3) * 4;
-  const ptr = heap.alloc(length);
-  let at = ptr;
-  for (let i = 0; i < bytes.len; i += 3) {
-    const left = bytes.len - i;
-    const group =
-      ((<u32>bytes.at(i)) << 16) |
-      (left > 1 ? (<u32>bytes.at(i + 1)) << 8 : 0) |
-      (left > 2 ? <u32>bytes.at(i + 2) : 0);
-    store<u8>(at, digit(group >> 18));
-    store<u8>(at, digit((group >> 12) & 63), 1);
-    store<u8>(at, left > 1 ? digit((group >> 6) & 63) : <u8>Char.Equals, 2);
-    store<u8>(at, left > 2 ? digit(group & 63) : <u8>Char.Equals, 3);
-    at += 4;
+/** Writes the base64 of `bytes` to `to`, where there must be room for 4 characters for each 3 bytes begun. */
+export function encodeBase64(bytes: Span, to: usize): void {
+  const end = bytes.end();
+  let at = to;
+  for (let from = bytes.ptr; from < end; from += 3, at += 4) {
+    const left = <i32>(end - from);
+    const second = left > 1 ? <u32>load<u8>(from, 1) : 0;
+    const third = left > 2 ? <u32>load<u8>(from, 2) : 0;
+    const group = ((<u32>load<u8>(from)) << 16) | (second << 8) | third;
+    const four = digit(group >> 18) | (digit((group >> 12) & 63) << 8) | (digit((group >> 6) & 63) << 16);
+    store<u32>(at, four | (digit(group & 63) << 24));
+    if (left < 3) store<u8>(at, <u8>Char.Equals, 3);
+    if (left < 2) store<u8>(at, <u8>Char.Equals, 2);
   }
-  return new Span(ptr, length);
 }
 
-/** Returns the bytes that `text` stands for, or null if it is not base64. */
+/** Returns the bytes that `text` stands for, or null if it is not base64 or there is no memory. */
 export function decodeBase64(text: Span): Span | null {
   if (text.len % 4 !== 0) return null;
   let length = (text.len / 4) * 3;
   if (text.len > 0 && text.at(text.len - 1) === Char.Equals) length--;
   if (text.len > 0 && text.at(text.len - 2) === Char.Equals) length--;
-  const ptr = heap.alloc((text.len / 4) * 3);
+  const ptr = claim((text.len / 4) * 3);
+  if (ptr === 0) return null;
   let at = ptr;
   for (let i = 0; i < text.len; i += 4) {
     let group: u32 = 0;
@@ -50,8 +48,8 @@ export function decodeBase64(text: Span): Span | null {
   return new Span(ptr, length);
 }
 
-function digit(six: u32): u8 {
-  return <u8>ALPHABET.charCodeAt(six);
+function digit(six: u32): u32 {
+  return <u32>codeAt(ALPHABET, six);
 }
 
 function sixBits(c: i32): i32 {

@@ -18,6 +18,7 @@ export const enum Char {
   Colon = 0x3a,
   Semicolon = 0x3b,
   Equals = 0x3d,
+  QuestionMark = 0x3f,
   At = 0x40,
   A = 0x41,
   Z = 0x5a,
@@ -37,6 +38,11 @@ export const enum Char {
   OpenBrace = 0x7b,
   CloseBrace = 0x7d,
   Delete = 0x7f,
+}
+
+/** Returns the character at `index` of an ASCII literal, which must be below its length. */
+export function codeAt(literal: string, index: i32): i32 {
+  return <i32>load<u16>(changetype<usize>(literal) + ((<usize>index) << 1));
 }
 
 /** Tells whether `c` is a decimal digit. */

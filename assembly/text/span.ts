@@ -1,7 +1,8 @@
 // Bytes in the arena, by address and length: how every text travels through the core.
-import { Char } from "./char";
+import { Char, codeAt } from "./char";
 
-/** A run of bytes in linear memory. It is valid until the next `reset()`. */
+/** A run of bytes in linear memory. It is valid until the next `reset()`. Unmanaged: without a header of 20 bytes. */
+@unmanaged
 export class Span {
   constructor(
     public ptr: usize,
@@ -9,11 +10,13 @@ export class Span {
   ) {}
 
   /** Returns the byte at `index`, which must be below `len`. */
+  @inline
   at(index: i32): i32 {
     return <i32>load<u8>(this.ptr + index);
   }
 
   /** Returns the address behind the last byte. */
+  @inline
   end(): usize {
     return this.ptr + this.len;
   }
@@ -35,7 +38,7 @@ export class Span {
   startsWith(literal: string): bool {
     if (this.len < literal.length) return false;
     for (let i = 0; i < literal.length; i++) {
-      if (this.at(i) !== literal.charCodeAt(i)) return false;
+      if (this.at(i) !== codeAt(literal, i)) return false;
     }
     return true;
   }
@@ -56,20 +59,6 @@ export class Span {
     while (to > from && isSpace(this.at(to - 1))) to--;
     return this.slice(from, to);
   }
-
-  /** Returns the parts between occurrences of `separator`, always at least one. */
-  split(separator: i32): Span[] {
-    const parts: Span[] = [];
-    let from = 0;
-    for (;;) {
-      const at = this.indexOf(separator, from);
-      if (at < 0) break;
-      parts.push(this.slice(from, at));
-      from = at + 1;
-    }
-    parts.push(this.slice(from, this.len));
-    return parts;
-  }
 }
 
 function isSpace(byte: i32): bool {
@@ -80,6 +69,6 @@ function isSpace(byte: i32): bool {
 export function ascii(literal: string): Span {
   const length = literal.length;
   const ptr = heap.alloc(length);
-  for (let i = 0; i < length; i++) store<u8>(ptr + i, <u8>literal.charCodeAt(i));
+  for (let i = 0; i < length; i++) store<u8>(ptr + i, <u8>codeAt(literal, i));
   return new Span(ptr, length);
 }

@@ -1,45 +1,68 @@
 // Builds output: plain text for messages, JSON for documents, with the commas that are due.
+import { blockSize, claim, extend, fits, isLastBlock } from "./arena";
+import { encodeBase64 } from "./base64";
 import { Char } from "./char";
 import { Span } from "./span";
+import { plainEnd } from "./string";
 
 const MAX_QUOTE_BYTES = 120; // of foreign text that a message repeats
+const FIRST_BYTES: usize = 60;
+const MAX_DOUBLED_BYTES: usize = 65536;
 
-/** Collects bytes; every method returns the writer itself, for chains. */
+/** Bytes in front of what a Writer writes, for whoever hands it out. */
+export const HEAD_BYTES: usize = 8;
+
+/**
+ * Collects bytes; every method returns the writer itself, for chains. If the operation may take no more memory
+ * (`arena.exhaustion`), what is written is lost.
+ */
+@unmanaged
 export class Writer {
-  private ptr: usize = 0;
-  private capacity: i32 = 0;
-  private length: i32 = 0;
+  private block: usize = 0;
+  /** Where the next byte goes, and where the block ends. */
+  private next: usize = HEAD_BYTES;
+  private end: usize = 0;
   private comma: bool = false;
 
-  /** Returns all bytes written so far, without a copy. */
+  /** Returns all bytes written so far, without a copy; `HEAD_BYTES` before them are free if there is one. */
   take(): Span {
-    return new Span(this.ptr, this.length);
+    const start = this.block + HEAD_BYTES;
+    return new Span(start, <i32>(this.next - start));
+  }
+
+  /** Makes room for `more` bytes at once: a text that is not copied while it grows. */
+  expect(more: i32): Writer {
+    this.reserve(more);
+    return this;
   }
 
   /** Writes one byte. */
   byte(value: i32): Writer {
-    this.reserve(1);
-    store<u8>(this.ptr + this.length, <u8>value);
-    this.length++;
+    if (this.reserve(1)) store<u8>(this.next++, <u8>value);
     return this;
   }
 
   /** Writes ASCII text as it is. */
   text(literal: string): Writer {
     const count = literal.length;
-    this.reserve(count);
-    for (let i = 0; i < count; i++) {
-      store<u8>(this.ptr + this.length + i, <u8>literal.charCodeAt(i));
-    }
-    this.length += count;
+    if (!this.reserve(count)) return this;
+    const at = this.next;
+    const from = changetype<usize>(literal); // its characters, of two bytes each
+    for (let i: usize = 0; i < <usize>count; i++) store<u8>(at + i, load<u8>(from + 2 * i));
+    this.next = at + count;
     return this;
   }
 
   /** Writes bytes as they are. */
   span(bytes: Span): Writer {
-    this.reserve(bytes.len);
-    memory.copy(this.ptr + this.length, bytes.ptr, bytes.len);
-    this.length += bytes.len;
+    return this.bytes(bytes.ptr, bytes.len);
+  }
+
+  /** Writes `count` bytes as they are. */
+  bytes(from: usize, count: i32): Writer {
+    if (!this.reserve(count)) return this;
+    memory.copy(this.next, from, count);
+    this.next += count;
     return this;
   }
 
@@ -63,7 +86,7 @@ export class Writer {
       shown = MAX_QUOTE_BYTES;
       while (shown > 0 && (bytes.at(shown) & 0xc0) === 0x80) shown--;
     }
-    this.byte(Char.Quote).span(bytes.slice(0, shown));
+    this.byte(Char.Quote).bytes(bytes.ptr, shown);
     if (shown < bytes.len) this.text("...");
     return this.byte(Char.Quote);
   }
@@ -113,23 +136,17 @@ export class Writer {
     this.separate();
     this.reserve(value.len + 2);
     this.byte(Char.Quote);
-    let from = 0;
-    for (let i = 0; i < value.len; i++) {
-      const c = value.at(i);
+    const end = value.end();
+    let from = value.ptr;
+    for (let at = plainEnd(from, end); at < end; at++) {
+      const c = <i32>load<u8>(at);
       if (c !== Char.Quote && c !== Char.Backslash && c >= Char.Space) continue;
-      this.span(value.slice(from, i));
-      from = i + 1;
-      this.byte(Char.Backslash);
-      if (c === Char.Quote || c === Char.Backslash) this.byte(c);
-      else if (c === Char.LineFeed) this.byte(Char.n);
-      else if (c === Char.CarriageReturn) this.byte(Char.r);
-      else if (c === Char.Tab) this.byte(Char.t);
-      else
-        this.text("u00")
-          .hex(c >> 4)
-          .hex(c & 15);
+      this.bytes(from, <i32>(at - from));
+      from = at + 1;
+      this.escape(c);
+      at = plainEnd(from, end) - 1;
     }
-    this.span(value.slice(from, value.len)).byte(Char.Quote);
+    this.bytes(from, <i32>(end - from)).byte(Char.Quote);
     return this.valued();
   }
 
@@ -137,6 +154,19 @@ export class Writer {
   literal(value: string): Writer {
     this.separate();
     this.byte(Char.Quote).text(value).byte(Char.Quote);
+    return this.valued();
+  }
+
+  /** Writes a string, the base64 of `bytes`. */
+  base64(bytes: Span): Writer {
+    const count = ((bytes.len + 2) / 3) * 4;
+    this.separate();
+    this.byte(Char.Quote);
+    if (this.reserve(count)) {
+      encodeBase64(bytes, this.next);
+      this.next += count;
+    }
+    this.byte(Char.Quote);
     return this.valued();
   }
 
@@ -150,6 +180,18 @@ export class Writer {
     this.separate();
     this.int(value);
     return this.valued();
+  }
+
+  private escape(c: i32): void {
+    this.byte(Char.Backslash);
+    if (c === Char.Quote || c === Char.Backslash) this.byte(c);
+    else if (c === Char.LineFeed) this.byte(Char.n);
+    else if (c === Char.CarriageReturn) this.byte(Char.r);
+    else if (c === Char.Tab) this.byte(Char.t);
+    else
+      this.text("u00")
+        .hex(c >> 4)
+        .hex(c & 15);
   }
 
   private hex(digit: i32): Writer {
@@ -177,14 +219,27 @@ export class Writer {
     return this;
   }
 
-  private reserve(more: i32): void {
-    const needed = this.length + more;
-    if (needed <= this.capacity) return;
-    const capacity = max(needed, max(64, this.capacity * 2));
-    const grown = heap.alloc(capacity);
-    memory.copy(grown, this.ptr, this.length);
-    this.ptr = grown;
-    this.capacity = capacity;
+  @inline
+  private reserve(more: i32): bool {
+    return this.next + more <= this.end || this.grow(more);
+  }
+
+  /** Takes more memory: where it ends, if that is free, a quarter more; elsewhere the double, so that copies stay few. */
+  private grow(more: i32): bool {
+    const used = this.next - this.block;
+    const capacity = this.end - this.block;
+    const needed = blockSize(used + more);
+    let wanted = max(needed, blockSize(capacity === 0 ? FIRST_BYTES : capacity * 2));
+    if (capacity > MAX_DOUBLED_BYTES && isLastBlock(this.block, capacity)) {
+      wanted = max(needed, blockSize(capacity + capacity / 4));
+    }
+    if (!fits(wanted)) wanted = needed;
+    const block = capacity === 0 ? claim(wanted) : extend(this.block, capacity, wanted);
+    if (block === 0) return false;
+    this.block = block;
+    this.next = block + used;
+    this.end = block + wanted;
+    return true;
   }
 }
 

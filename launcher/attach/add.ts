@@ -65,7 +65,8 @@ function goneResult({ log, runtime, settings }: Call): string {
 /** @param scratch the container's scratch file as it is now */
 async function attach(call: Call, networks: Network[], scratch: string | undefined, pod?: Pod) {
   const { core, runtime, settings, state } = call;
-  const plan = core.plan({ runtime, networks, runtimeConfig: settings.runtimeConfig, scratch });
+  const { runtimeConfig, runtimePortMappings } = settings;
+  const plan = core.plan({ runtime, networks, runtimeConfig, runtimePortMappings, scratch });
   await requirePlugins(call, plan.delegates);
   // From here on a DEL finds everything, whatever happens to this process.
   await state.writeScratch(runtime.containerId, plan.scratch);

@@ -39,6 +39,7 @@ export async function recover(call: Call): Promise<Recovered> {
     ...files,
     caches: caches.map(([, text]) => text),
     runtimeConfig: settings.runtimeConfig,
+    runtimePortMappings: settings.runtimePortMappings,
   });
   const any = files.scratch !== undefined || caches.length > 0;
   // Every ADD begins with a scratch file. If it is lost, so are the attachments that only it had.
@@ -91,7 +92,8 @@ async function expected(call: Call, pod: Pod | undefined): Promise<Delegate[]> {
   for (const networksOf of sources) {
     try {
       const networks = await networksOf();
-      return core.plan({ runtime, networks, runtimeConfig: settings.runtimeConfig }).delegates;
+      const { runtimeConfig, runtimePortMappings } = settings;
+      return core.plan({ runtime, networks, runtimeConfig, runtimePortMappings }).delegates;
     } catch (error) {
       complain(call, "cannot determine what was attached", error);
     }

@@ -41,6 +41,10 @@ export const settings = z.strictObject({
   attach: z.enum(["sequential", "parallel"]),
   /** Whether the shim's first call starts a resident process. */
   resident: z.enum(["never", "on-demand"]),
+  /** What happens to a request for which no plugin claims the capability: see `unclaimed` of a delegate. */
+  capabilityCheck: z.enum(["warn", "fail", "off"]),
+  /** Which networks the runtime's own port mappings reach: the default one, or all. */
+  runtimePortMappings: z.enum(["default", "all"]),
   validAttachments: z.optional(z.string()),
 });
 
@@ -84,6 +88,8 @@ const delegate = z.strictObject({
   cacheFile: z.string(),
   netns: z.optional(z.string()),
   result: z.optional(z.string()),
+  /** The capabilities that its selection asks for and none of its plugins claims. */
+  unclaimed: z.optional(z.array(z.enum(["ips", "mac", "infinibandGUID", "bandwidth", "portMappings"]))),
 });
 
 export const plan = z.strictObject({ delegates: z.array(delegate), scratch: z.string() });

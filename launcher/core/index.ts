@@ -24,6 +24,9 @@ type Exports = Record<string, unknown> & {
 type Operation = (ptr: number, len: number) => number;
 
 const ABI_VERSION = 2;
+const MAX_INPUT_BYTES = 16 << 20;
+/** Above this an instance is replaced: the memory of WebAssembly never shrinks. A pod's ADD takes 2 MiB. */
+const MAX_KEPT_BYTES = 32 << 20;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
@@ -46,14 +49,18 @@ export interface Network {
   device?: { id: string; resourceName: string };
 }
 
+/** Who takes part in the runtime's port mappings: see `plan` in assembly/plan/plan.ts. */
+type PortMappings = Settings["runtimePortMappings"] | undefined;
+
 /** The decision core, instantiated. Each method is one pure operation and throws a Fault with its CNI code. */
 export class Core {
-  private readonly exports: Exports;
+  private readonly module: WebAssembly.Module;
+  private instance: Exports | undefined;
 
   /** @param bytes build/core.wasm */
   constructor(bytes: BufferSource) {
-    this.exports = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as unknown as Exports;
-    const version = this.exports.abi_version();
+    this.module = new WebAssembly.Module(bytes);
+    const version = this.exports().abi_version();
     if (version !== ABI_VERSION) {
       throw new Fault(
         Code.internal,
@@ -62,27 +69,39 @@ export class Core {
     }
   }
 
+  /** Tells whether operations are answered, and rightly: a small one is. For health endpoints. */
+  isAlive(): boolean {
+    try {
+      return this.run("json", encoder.encode('{"alive":[true]}')) === '{"alive":[true]}';
+    } catch {
+      return false;
+    }
+  }
+
   /** Runs any operation by its name on bytes: for those that take a document as somebody else wrote it. */
   run(operation: string, input: Uint8Array): string {
-    const { alloc, memory, reset } = this.exports;
-    try {
-      const ptr = alloc(input.length);
-      if (ptr === 0) {
-        throw new Fault(
-          Code.decodeFailure,
-          `the document: there is no room for its ${input.length} bytes; make it smaller than 16 MiB`,
-        );
-      }
-      new Uint8Array(memory.buffer).set(input, ptr);
-      const out = (this.exports[operation] as Operation)(ptr, input.length);
-      const view = new DataView(memory.buffer);
-      const text = decoder.decode(new Uint8Array(memory.buffer, out + 8, view.getUint32(out + 4, true)));
-      if (view.getUint32(out, true) === 0) return text;
-      const error = JSON.parse(text) as { code: number; msg: string };
-      throw new Fault(error.code, error.msg);
-    } finally {
-      reset();
+    if (input.length > MAX_INPUT_BYTES) {
+      throw new Fault(
+        Code.decodeFailure,
+        `the document: it has ${input.length} bytes, and at most ${MAX_INPUT_BYTES} are read; make it smaller`,
+      );
     }
+    let answer: Answer;
+    try {
+      answer = call(this.exports(), operation, input);
+    } catch (error) {
+      this.instance = undefined; // nothing is known of its memory
+      throw error instanceof Fault ? error : trapped(operation, error);
+    }
+    if (this.exports().memory.buffer.byteLength > MAX_KEPT_BYTES) this.instance = undefined;
+    if (answer.status === 0) return answer.text;
+    const { code, msg } = JSON.parse(answer.text) as { code: number; msg: string };
+    throw new Fault(code, msg);
+  }
+
+  private exports(): Exports {
+    this.instance ??= new WebAssembly.Instance(this.module).exports as unknown as Exports;
+    return this.instance;
   }
 
   /** Reads the settings in the bytes of a runtime's conf. */
@@ -92,7 +111,8 @@ export class Core {
 
   /** Throws if the CNI_* variables do not suffice for their verb. */
   environment(input: Environment): void {
-    this.call("environment", input);
+    const { CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME, CNI_PATH, cniVersion } = input;
+    this.call("environment", { CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME, CNI_PATH, cniVersion });
   }
 
   /** Checks a conf or conflist and adds `plugins` at the end of its list. */
@@ -109,10 +129,20 @@ export class Core {
   plan(input: {
     runtime: Runtime;
     runtimeConfig?: string | undefined;
+    runtimePortMappings?: PortMappings;
     scratch?: string | undefined;
     networks: Network[];
   }): Plan {
-    return this.call("plan", input);
+    const { containerId, ifname, args } = input.runtime;
+    const networks = input.networks.map(({ conf, source, name, fallbackName, selection, device }) => ({
+      conf,
+      source,
+      name,
+      fallbackName,
+      selection,
+      device,
+    }));
+    return this.call("plan", { ...input, runtime: { containerId, ifname, args }, networks });
   }
 
   /** Prepares the execution of one plugin of a delegate. */
@@ -124,7 +154,7 @@ export class Core {
     prevResult?: string | undefined;
     validAttachments?: string | undefined;
   }): Invocation {
-    return this.call("invoke", input);
+    return this.call("invoke", { ...input, runtime: containerOf(input.runtime) });
   }
 
   /** Returns the result that a plugin printed, undefined if none is expected; throws the plugin's own error. */
@@ -145,22 +175,29 @@ export class Core {
     result: string;
     runtime: Pick<Runtime, "containerId" | "netns">;
   }): string {
-    return this.call<{ text: string }>("remember", input).text;
+    return this.call<{ text: string }>("remember", { ...input, runtime: containerOf(input.runtime) }).text;
   }
 
   /** Recovers the delegates that a container's files name. */
   recover(input: {
     runtime: Pick<Runtime, "containerId" | "args"> & { ifname?: string };
     runtimeConfig?: string | undefined;
+    runtimePortMappings?: PortMappings;
     scratch?: string | undefined;
     caches: string[];
   }): Recovery {
-    return this.call("recover", input);
+    const { containerId, ifname, args } = input.runtime;
+    return this.call("recover", { ...input, runtime: { containerId, ifname, args } });
   }
 
   /** Derives the answer of an ADD, network-status and the changes of routes. */
   status(input: { attachments: { delegate: Delegate; result: string; deviceInfo?: string }[] }): Status {
-    return this.call("status", input);
+    const attachments = input.attachments.map(({ delegate, result, deviceInfo }) => ({
+      delegate,
+      result,
+      deviceInfo,
+    }));
+    return this.call("status", { attachments });
   }
 
   /** Converts a result to another version of the spec. */
@@ -172,4 +209,46 @@ export class Core {
   private call<T>(operation: string, input: unknown): T {
     return JSON.parse(this.run(operation, encoder.encode(JSON.stringify(input)))) as T;
   }
+}
+
+interface Answer {
+  status: number;
+  text: string;
+}
+
+function call(exports: Exports, operation: string, input: Uint8Array): Answer {
+  const { alloc, memory, reset } = exports;
+  const ptr = alloc(input.length);
+  if (ptr === 0) {
+    throw new Fault(
+      Code.tryAgainLater,
+      `the document: there is no memory for its ${input.length} bytes; try again later`,
+    );
+  }
+  new Uint8Array(memory.buffer).set(input, ptr);
+  const out = (exports[operation] as Operation)(ptr, input.length);
+  const view = new DataView(memory.buffer);
+  const text = decoder.decode(new Uint8Array(memory.buffer, out + 8, view.getUint32(out + 4, true)));
+  const status = view.getUint32(out, true);
+  reset();
+  return { status, text };
+}
+
+/** What a host makes of an operation that ended without an answer: the engine gives no memory, or the core is wrong. */
+function trapped(operation: string, error: unknown): Fault {
+  const { message } = error as Error;
+  if (error instanceof RangeError) {
+    return new Fault(
+      Code.tryAgainLater,
+      `core: there is no memory for ${operation}: ${message}; try again later`,
+    );
+  }
+  return new Fault(
+    Code.internal,
+    `core: ${operation} ended without an answer: ${message}; report it with its input`,
+  );
+}
+
+function containerOf({ containerId, netns }: Pick<Runtime, "containerId" | "netns">) {
+  return { containerId, netns };
 }

@@ -3,6 +3,8 @@ import { loadCore } from "../support/core.ts";
 
 const core = loadCore();
 const runtime = { containerId: "c1", netns: "/n", ifname: "eth0", args: "K8S_POD_NAME=p;FOO=a=b" };
+const { netns: _, ...call } = runtime;
+const container = { containerId: "c1", netns: "/n" };
 
 const conf = {
   cniVersion: "1.0.0",
@@ -23,7 +25,7 @@ const selection = {
   mac: "02:00:00:00:00:01",
   defaultRoute: ["10.0.0.1"],
   cniArgs: '{"k":2,"n":{"m":[1]}}',
-  portMappings: '[{"hostPort":1}]',
+  portMappings: '[{"hostPort":1,"containerPort":2,"protocol":"UDP"}]',
   bandwidth: '{"ingressRate":1}',
 };
 const networks = [
@@ -72,6 +74,8 @@ const inputs: Record<string, unknown[]> = {
       globalNamespaces: "a, b",
       systemNamespaces: ["s"],
       "cni.dev/valid-attachments": [{ containerID: "c", ifname: "i" }],
+      capabilityCheck: "fail",
+      runtimePortMappings: "all",
     },
   ],
   environment: [
@@ -98,20 +102,30 @@ const inputs: Record<string, unknown[]> = {
           interface: "i",
           ips: ["10.0.0.1/24", "fd00::1"],
           mac: "02:00:00:00:00:01",
+          "ipam-claim-reference": "",
           "infiniband-guid": "24:8a:07:03:00:8d:ae:2e",
           "default-route": ["10.0.0.1"],
           portMappings: [{ hostPort: 1, containerPort: 2, protocol: "tcp", hostIP: "::1" }],
-          bandwidth: { ingressRate: 1 },
+          bandwidth: { ingressRate: 1, ingressBurst: 2 },
           "cni-args": { a: 1 },
         },
       ]),
     },
   ],
-  plan: [{ runtime, networks, runtimeConfig, scratch: planned.scratch }],
+  plan: [
+    { runtime: call, networks, runtimeConfig, scratch: planned.scratch },
+    { runtime: call, networks, runtimeConfig, runtimePortMappings: "all" },
+  ],
   invoke: planned.delegates.flatMap((delegate) => [
-    { verb: "ADD", plugin: 0, delegate, runtime, prevResult: results[0] },
-    { verb: "DEL", plugin: 0, delegate, runtime, prevResult: results[1] },
-    { verb: "GC", plugin: 0, delegate, runtime, validAttachments: '[{"containerID":"c","ifname":"i"}]' },
+    { verb: "ADD", plugin: 0, delegate, runtime: container, prevResult: results[0] },
+    { verb: "DEL", plugin: 0, delegate, runtime: container, prevResult: results[1] },
+    {
+      verb: "GC",
+      plugin: 0,
+      delegate,
+      runtime: container,
+      validAttachments: '[{"containerID":"c","ifname":"i"}]',
+    },
   ]),
   outcome: [
     { plugin: "p", cniVersion: "1.0.0", exitCode: 0, stdout: results[0], stderr: "", expectsResult: true },
@@ -124,11 +138,11 @@ const inputs: Record<string, unknown[]> = {
       expectsResult: true,
     },
   ],
-  remember: planned.delegates.map((delegate) => ({ delegate, result: results[0], runtime })),
+  remember: planned.delegates.map((delegate) => ({ delegate, result: results[0], runtime: container })),
   recover: [
-    { runtime, runtimeConfig, scratch: planned.scratch, caches },
-    { runtime, caches },
-    { runtime, scratch: planned.scratch, caches: [] },
+    { runtime: call, runtimeConfig, scratch: planned.scratch, caches },
+    { runtime: call, caches },
+    { runtime: call, scratch: planned.scratch, caches: [], runtimePortMappings: "all" },
   ],
   convert: results.flatMap((text) =>
     ["0.2.0", "0.4.0", "1.0.0", "1.1.0"].map((cniVersion) => ({ result: text, cniVersion })),

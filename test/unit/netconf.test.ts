@@ -40,6 +40,8 @@ describe("netconf", () => {
       maxNetworks: 100,
       attach: "sequential",
       resident: "never",
+      capabilityCheck: "warn",
+      runtimePortMappings: "default",
     });
   });
 

@@ -71,21 +71,54 @@ describe("plan", () => {
     });
   });
 
-  test("an attachment's request goes before the runtime's for the same capability; the default network takes none", () => {
+  describe("with the runtime's own capability arguments", () => {
     const runtimeConfig =
       '{"mac":"02:00:00:00:00:aa","portMappings":[{"hostPort":1}],"dns":{},"vendor":12345678901234567890}';
     const selection = { mac: "02:00:00:00:00:01" };
-    const planned = plan(
-      [
-        { ...bridge("a"), selection },
-        { ...bridge("b"), selection },
-      ],
-      { runtimeConfig },
-    ).delegates;
-    expect(planned.map(({ capabilityArgs }) => capabilityArgs)).toEqual([
-      '{"mac":"02:00:00:00:00:aa","portMappings":[{"hostPort":1}],"vendor":12345678901234567890}',
-      '{"mac":"02:00:00:00:00:01","portMappings":[{"hostPort":1}],"vendor":12345678901234567890}',
+    const argsOf = (more: object) => {
+      const networks = ["a", "b"].map((name) => ({ ...bridge(name), selection }));
+      return plan(networks, { runtimeConfig, ...more }).delegates.map(({ capabilityArgs }) => capabilityArgs);
+    };
+    const whole = '{"mac":"02:00:00:00:00:aa","portMappings":[{"hostPort":1}],"vendor":12345678901234567890}';
+
+    test("an attachment's request goes before them; the default network takes none, and alone their port mappings", () => {
+      const second = '{"mac":"02:00:00:00:00:01","vendor":12345678901234567890}';
+      expect(argsOf({})).toEqual([whole, second]);
+      expect(argsOf({ runtimePortMappings: "default" })).toEqual([whole, second]);
+    });
+
+    test("their port mappings reach all networks if the conf says so, as with Multus", () => {
+      const second =
+        '{"mac":"02:00:00:00:00:01","portMappings":[{"hostPort":1}],"vendor":12345678901234567890}';
+      expect(argsOf({ runtimePortMappings: "all" })).toEqual([whole, second]);
+    });
+  });
+
+  test("names the capabilities that are asked for and that no plugin of the network claims", () => {
+    const selection = {
+      ips: ["10.0.0.5"],
+      mac: "02:00:00:00:00:01",
+      infinibandGUID: "24:8a:07:03:00:8d:ae:2e",
+      bandwidth: '{"ingressRate":1}',
+      portMappings: '[{"hostPort":1,"containerPort":2}]',
+      deviceID: "0000:03:02.1",
+    };
+    const unclaimed = (more: object) =>
+      delegates(bridge("a"), { ...bridge("b", more), selection })[1]?.unclaimed;
+    expect(unclaimed({})).toEqual(["ips", "mac", "infinibandGUID", "bandwidth", "portMappings"]);
+    expect(unclaimed({ capabilities: { mac: true, bandwidth: false } })).toEqual([
+      "ips",
+      "infinibandGUID",
+      "bandwidth",
+      "portMappings",
     ]);
+    const capabilities = { ips: true, infinibandGUID: true, bandwidth: true };
+    const plugins = [
+      { type: "x", capabilities },
+      { type: "y", capabilities: { mac: true, portMappings: true } },
+    ];
+    expect(unclaimed({ type: undefined, plugins })).toBeUndefined();
+    expect(delegates(bridge("a"), bridge("b")).every((one) => one.unclaimed === undefined)).toBe(true);
   });
 
   test("merges cni-args and an allocated device into every plugin, and leaves every other byte", () => {

@@ -28,10 +28,38 @@ const current = {
 };
 
 describe("convert", () => {
-  test("1.1.0 to 1.0.0 drops what 1.0.0 does not have", () => {
-    const [host, eth0] = current.interfaces;
-    const { mtu: _, ...plain } = eth0 as Record<string, unknown>;
-    expect(convert(current, "1.0.0")).toEqual({ ...current, cniVersion: "1.0.0", interfaces: [host, plain] });
+  test("1.1.0 to 1.0.0 and back keeps all that an interface has, as libcni does", () => {
+    const interfaces = [
+      {
+        name: "eth0",
+        mac: "02:00:00:00:00:01",
+        mtu: 1400,
+        sandbox: "/n",
+        socketPath: "/s",
+        pciID: "0000:01:00.1",
+      },
+    ];
+    const result = { cniVersion: "1.1.0", interfaces, dns: {} };
+    const older = convert(result, "1.0.0");
+    expect(older).toEqual({ ...result, cniVersion: "1.0.0" });
+    expect(convert(older, "1.1.0")).toEqual(result);
+    const { name, mac, sandbox } = interfaces[0] ?? {};
+    expect(convert(result, "0.4.0")).toMatchObject({ interfaces: [{ name, mac, sandbox }] });
+    expect(JSON.stringify(convert(result, "0.4.0"))).not.toMatch(/mtu|socketPath|pciID/);
+  });
+
+  test("takes an IP whose interface is no index of the result's interfaces, as libcni does", () => {
+    for (const index of [0, 7, -1]) {
+      const result = { cniVersion: "1.0.0", ips: [{ address: "10.0.0.1/24", interface: index }] };
+      expect(convert(result, "0.4.0")).toMatchObject({
+        ips: [{ version: "4", address: "10.0.0.1/24", interface: index }],
+      });
+    }
+  });
+
+  test("judges an IPv4 address that is mapped into IPv6 as one of IPv4, as Go does", () => {
+    const result = { cniVersion: "1.0.0", ips: [{ address: "::ffff:10.0.0.1/120" }, { address: "::1/128" }] };
+    expect(convert(result, "0.4.0")).toMatchObject({ ips: [{ version: "4" }, { version: "6" }] });
   });
 
   test("to 0.3.0, 0.3.1 and 0.4.0 each address gets its family", () => {
@@ -90,11 +118,18 @@ describe("convert", () => {
       "with its prefix length",
     ],
     [
-      "an index out of range",
-      { cniVersion: "1.0.0", ips: [{ address: "10.0.0.1/24", interface: 0 }] },
+      "an interface of an IP that is not an integer",
+      { cniVersion: "1.0.0", ips: [{ address: "10.0.0.1/24", interface: "0" }] },
       "1.1.0",
       6,
-      "index into `interfaces`",
+      "`interface` of an IP must be an integer",
+    ],
+    [
+      "leading zeros in its version",
+      { cniVersion: "001.000.000" },
+      "1.0.0",
+      1,
+      '"001.000.000" is not supported',
     ],
     ["a route to nowhere", { cniVersion: "1.0.0", routes: [{}] }, "1.1.0", 6, "each of `routes` needs `dst`"],
   ])("a result with %s is refused", (_, result, version, code, message) => {
@@ -167,7 +202,7 @@ describe("outcome", () => {
 describe("status", () => {
   const delegate = (name: string, more: object = {}): Delegate => ({
     name,
-    network: name,
+    network: name.replace("/", "-"),
     ifname: "eth0",
     default: false,
     cniVersion: "1.0.0",
@@ -176,7 +211,7 @@ describe("status", () => {
     conf: "{}",
     args: [],
     runtimeIfname: "eth0",
-    cacheFile: `${name}-c1-eth0`,
+    cacheFile: `${name.replace("/", "-")}-c1-eth0`,
     ...more,
   });
   const status = (...attachments: { delegate: Delegate; result: string; deviceInfo?: string }[]) => {
@@ -320,7 +355,10 @@ describe("status", () => {
       const fault = faultOf(() =>
         status({ delegate: delegate("a", { gateways: ["10.9.0.1; sh"] }), result }),
       );
-      expect([fault.code, fault.message]).toEqual([7, expect.stringContaining("is not an IP address")]);
+      expect([fault.code, fault.message]).toEqual([
+        7,
+        'the delegate: `gateways` must hold IP addresses, not "10.9.0.1; sh"',
+      ]);
     });
   });
 });

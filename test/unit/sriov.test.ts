@@ -44,7 +44,8 @@ describe("ADD and DEL", () => {
     const before = node.sysfs.snapshot();
     const conf = { deviceID: "3b:10.3", vlan: 7, spoofchk: "off", max_tx_rate: 100, mtu: 9000 };
     const { interfaces } = await added(node, conf);
-    expect(interfaces).toEqual([{ name: "net1", mac: "02:00:00:00:00:06", sandbox: POD }]);
+    const device = { mtu: 9000, pciID: "0000:3b:10.3" };
+    expect(interfaces).toEqual([{ name: "net1", mac: "02:00:00:00:00:06", sandbox: POD, ...device }]);
     expect(node.ran.map(({ netns }) => netns)).toEqual([undefined, undefined, POD]);
     expect(node.ran[1]?.lines).toEqual([
       "link set dev ens1f1v1 down",
@@ -153,7 +154,7 @@ describe("ADD and DEL", () => {
     const node = new SriovNode(I40E, DRIVERS);
     const before = node.sysfs.snapshot();
     const { interfaces } = await added(node, { deviceID: "0000:18:02.0", vlan: 5 });
-    expect(interfaces).toEqual([{ name: "net1", sandbox: POD }]);
+    expect(interfaces).toEqual([{ name: "net1", sandbox: POD, pciID: "0000:18:02.0" }]);
     expect(node.sysfs.vfs("0000:18:00.0")?.[0]?.vlan).toBe(5);
     await run(node, "DEL", { deviceID: "0000:18:02.0", vlan: 5 });
     expect(node.sysfs.snapshot()).toBe(before);

@@ -1,0 +1,109 @@
+// What hosts give back to operations, checked: a delegate, and the container that it is for. Its names end up in paths, its
+// arguments in the environment of programs that run as root; and other hosts than Plexus embed the core.
+import {
+  IDENTIFIER_RULE,
+  INTERFACE_RULE,
+  isIdentifier,
+  isInterfaceName,
+  isNetworkTitle,
+  isPlain,
+  TITLE_RULE,
+} from "../cni/names";
+import { Code, fail } from "../fault";
+import { Fields } from "../json/fields";
+import { hasShape } from "../json/shape";
+import { Value } from "../json/value";
+import { ascii, Span } from "../text/span";
+import { say, Writer } from "../text/writer";
+import { DELEGATE_SHAPE } from "./delegate";
+
+/** A delegate as `plan` or `recover` gave it. */
+export class GivenDelegate {
+  constructor(
+    readonly document: Value,
+    readonly name: Span,
+    readonly network: Span,
+    readonly ifname: Span,
+    readonly runtimeIfname: Span,
+    readonly conf: Span,
+  ) {}
+}
+
+/** The container that a delegate is for. */
+export class GivenContainer {
+  constructor(
+    readonly id: Span,
+    readonly netns: Span,
+  ) {}
+}
+
+/** Reads a delegate; null with fault 7. Its interface may be without a name, as for STATUS and GC. */
+export function readDelegate(document: Value | null): GivenDelegate | null {
+  if (!hasShape(document, "the delegate", DELEGATE_SHAPE, Code.InvalidNetworkConfig)) return null;
+  if (document === null) return null;
+  const fields = new Fields(document, ascii("the delegate"), Code.InvalidNetworkConfig);
+  const none = ascii("");
+  const name = fields.text("name", none);
+  const network = fields.text("network", none);
+  const ifname = fields.text("ifname", none);
+  const runtimeIfname = fields.text("runtimeIfname", none);
+  const conf = fields.text("conf", none);
+  if (name === null || network === null || ifname === null || runtimeIfname === null) return null;
+  if (conf === null) return null;
+  if (!isNetworkTitle(name)) return bad("name", name, TITLE_RULE);
+  if (!isIdentifier(network)) return bad("network", network, IDENTIFIER_RULE);
+  if (ifname.len > 0 && !isInterfaceName(ifname)) return bad("ifname", ifname, INTERFACE_RULE);
+  if (runtimeIfname.len > 0 && !isInterfaceName(runtimeIfname)) {
+    return bad("runtimeIfname", runtimeIfname, INTERFACE_RULE);
+  }
+  return new GivenDelegate(document, name, network, ifname, runtimeIfname, conf);
+}
+
+/** Reads `{containerId, netns}`; null with fault 4. Both may be empty: for STATUS and GC, and at DEL if there is no netns. */
+export function readContainer(runtime: Value | null): GivenContainer | null {
+  if (!hasShape(runtime, "the runtime", "containerId netns", Code.InvalidEnvironment)) return null;
+  const fields = new Fields(runtime, ascii("the runtime"), Code.InvalidEnvironment);
+  const id = fields.text("containerId", ascii(""));
+  const netns = fields.text("netns", ascii(""));
+  if (id === null || netns === null || !checkContainerId(id)) return null;
+  if (isPlain(netns)) return new GivenContainer(id, netns);
+  return fail<GivenContainer>(
+    Code.InvalidEnvironment,
+    say("the runtime: `netns` ").quote(netns).text(" must be a path, without control characters"),
+  );
+}
+
+/** Tells whether `id` can be a container's ID, or is empty; false with fault 4. */
+export function checkContainerId(id: Span): bool {
+  if (id.len === 0 || isIdentifier(id)) return true;
+  fail<Value>(
+    Code.InvalidEnvironment,
+    say("the runtime: `containerId` ").quote(id).text(" ").text(IDENTIFIER_RULE),
+  );
+  return false;
+}
+
+/** Tells whether `ifname` can be an interface's name, or is empty; false with fault 4. */
+export function checkRuntimeIfname(ifname: Span): bool {
+  if (ifname.len === 0 || isInterfaceName(ifname)) return true;
+  fail<Value>(
+    Code.InvalidEnvironment,
+    say("the runtime: `ifname` ").quote(ifname).text(" ").text(INTERFACE_RULE),
+  );
+  return false;
+}
+
+/** Tells whether an operation has both names, without which it can do nothing for a container; false with fault 4. */
+export function requireContainer(container: GivenContainer, delegate: GivenDelegate): bool {
+  if (container.id.len > 0 && delegate.ifname.len > 0) return true;
+  fail<Value>(
+    Code.InvalidEnvironment,
+    say("the runtime: `containerId`, and `ifname` of the delegate, must not be empty"),
+  );
+  return false;
+}
+
+function bad(name: string, found: Span, rule: string): GivenDelegate | null {
+  const message: Writer = say("the delegate: `").text(name).text("` ").quote(found).text(" ").text(rule);
+  return fail<GivenDelegate>(Code.InvalidNetworkConfig, message);
+}

@@ -1,0 +1,103 @@
+// What a pod's network selection element and its devices change in the conf of a network.
+import { DEVICE_RULE, isDeviceId } from "../cni/names";
+import { Network } from "../cni/network";
+import { Request, wrong } from "../delegate/request";
+import { Code, fail } from "../fault";
+import { embedded } from "../json/embedded";
+import { Fields } from "../json/fields";
+import { hasShape } from "../json/shape";
+import { memberOf, Value } from "../json/value";
+import { isExhausted } from "../text/arena";
+import { Sorted } from "../text/sorted";
+import { ascii, Span } from "../text/span";
+import { about, Writer } from "../text/writer";
+
+/** Sets the device that is allocated to the pod in the conf of every plugin, as Multus does; false with a fault. */
+export function injectDevice(network: Network, request: Request, device: Value): bool {
+  if (!hasShape(device, "the device", "id resourceName", Code.InvalidNetworkConfig)) return false;
+  const fields = new Fields(device, ascii("the device"), Code.InvalidNetworkConfig);
+  const id = fields.text("id", ascii(""));
+  const resource = fields.text("resourceName", ascii(""));
+  if (id === null || resource === null) return false;
+  if (!isDeviceId(id)) return wrong(ascii("the device"), "id", DEVICE_RULE, id);
+  request.deviceID = id;
+  request.resourceName = resource;
+  const json = new Writer().string(id).take();
+  for (let i = 0; i < network.plugins.length; i++) {
+    network.plugins[i].set("deviceID", json);
+    network.plugins[i].set("pciBusID", json);
+  }
+  return true;
+}
+
+/**
+ * Merges `cni-args` into `args.cni` of every plugin, over what the conf has there (CNI CONVENTIONS.md, "args"); false with
+ * a fault. Of repeated members the last counts.
+ */
+export function injectArgs(network: Network, selection: Value, what: Span): bool {
+  const args = embedded(selection, "cniArgs");
+  if (args === null) return selection.present("cniArgs") === null;
+  if (!args.isObject()) return badArgs(ascii("the selection"), "`cniArgs` must be an object");
+  const merged = Merged.of(args);
+  for (let i = 0; i < network.plugins.length && !isExhausted(); i++) {
+    const plugin = network.plugins[i];
+    const all = plugin.present("args");
+    const cni = memberOf(all, "cni");
+    if ((all !== null && !all.isObject()) || (cni !== null && !cni.isObject())) {
+      return badArgs(what, "`args` and `args.cni` must be objects, as `cni-args` is merged into them");
+    }
+    if (all === null) plugin.set("args", new Writer().open().key("cni").json(args.source()).close().take());
+    else if (cni === null) all.set("cni", args.source());
+    else merged.into(cni);
+  }
+  return true;
+}
+
+/** Members that are merged into objects, found by their keys. */
+class Merged {
+  constructor(
+    private readonly members: Value[],
+    private readonly keys: Sorted,
+    /** By number: is it the last of its key? */
+    private readonly counts: StaticArray<bool>,
+    /** By number: does the object that is merged into have its key? */
+    private readonly isThere: StaticArray<bool>,
+  ) {}
+
+  static of(args: Value): Merged {
+    const members: Value[] = [];
+    const keys = Sorted.of(args.count);
+    for (let one = args.first; one.exists; one = one.next) {
+      members.push(one);
+      keys.add(one.key());
+    }
+    keys.sort();
+    const counts = new StaticArray<bool>(args.count);
+    for (let rank = 0; rank < keys.length; rank++) {
+      counts[keys.numberAt(rank)] = rank + 1 === keys.length || !keys.repeats(rank + 1);
+    }
+    return new Merged(members, keys, counts, new StaticArray<bool>(args.count));
+  }
+
+  into(object: Value): void {
+    const keys = this.keys;
+    const isThere = this.isThere;
+    memory.fill(changetype<usize>(isThere), 0, isThere.length);
+    for (let one = object.first; one.exists; one = one.next) {
+      const rank = keys.lastOf(one.key());
+      if (rank < 0) continue;
+      const number = keys.numberAt(rank);
+      one.replace(this.members[number].source());
+      isThere[number] = true;
+    }
+    for (let number = 0; number < keys.length; number++) {
+      if (!this.counts[number] || isThere[number]) continue;
+      object.add(this.members[number].key(), this.members[number].source());
+    }
+  }
+}
+
+function badArgs(what: Span, why: string): bool {
+  fail<Value>(Code.InvalidNetworkConfig, about(what).text(why));
+  return false;
+}

@@ -1,0 +1,98 @@
+// How the launcher keeps the core alive: what becomes of an instance that trapped, or whose memory has grown.
+import { compileString } from "assemblyscript/asc";
+import { beforeAll, describe, expect, test } from "vitest";
+import { Core } from "../../launcher/core/index.ts";
+import { faultOf, loadCore } from "../support/core.ts";
+
+const none = new Uint8Array();
+
+describe("the built core", () => {
+  test("is alive, and after an operation that nobody knows too", () => {
+    const core = loadCore();
+    expect(core.isAlive()).toBe(true);
+    expect(faultOf(() => core.run("nonsense", none))).toMatchObject({ code: 999 });
+    expect(core.isAlive()).toBe(true);
+  });
+
+  test("refuses a document above 16 MiB before it copies it", () => {
+    const fault = faultOf(() => loadCore().run("json", new Uint8Array((16 << 20) + 1)));
+    expect([fault.code, fault.message]).toEqual([6, expect.stringContaining("make it smaller")]);
+  });
+});
+
+/** A core of which each operation says how often it has run in its instance, and some do worse. */
+const SOURCE = `
+  let runs = 0;
+  export function abi_version(): u32 { return 2; }
+  export function alloc(size: u32): usize { return size > 100 ? 0 : heap.alloc(size); }
+  export function reset(): void {}
+  export function count(ptr: usize, len: u32): usize {
+    const out = heap.alloc(9);
+    store<u32>(out, 0);
+    store<u32>(out, 1, 4);
+    store<u8>(out, 48 + ++runs, 8);
+    return out;
+  }
+  export function grow(ptr: usize, len: u32): usize {
+    memory.grow(600);
+    return count(ptr, len);
+  }
+  export function trap(ptr: usize, len: u32): usize {
+    unreachable();
+    return 0;
+  }
+  export function json(ptr: usize, len: u32): usize {
+    return count(ptr, len);
+  }
+`;
+
+async function compile(source: string): Promise<Uint8Array<ArrayBuffer>> {
+  const { binary, stderr } = await compileString(source, { runtime: "stub", use: ["abort="] });
+  if (binary === null) throw new Error(`${stderr}`);
+  return new Uint8Array(binary);
+}
+
+describe("a core that fails", () => {
+  let bytes: Uint8Array<ArrayBuffer>;
+  beforeAll(async () => {
+    bytes = await compile(SOURCE);
+  });
+
+  test("answers in one instance as long as nothing happens", () => {
+    const core = new Core(bytes);
+    expect([1, 2, 3].map(() => core.run("count", none))).toEqual(["1", "2", "3"]);
+  });
+
+  test("gets a fresh instance after a trap, which is a fault that names the operation", () => {
+    const core = new Core(bytes);
+    core.run("count", none);
+    const fault = faultOf(() => core.run("trap", none));
+    expect([fault.code, fault.message]).toEqual([
+      999,
+      "core: trap ended without an answer: unreachable; report it with its input",
+    ]);
+    expect(core.run("count", none)).toBe("1");
+  });
+
+  test("gets a fresh instance after a call that has grown its memory beyond 32 MiB", () => {
+    const core = new Core(bytes);
+    core.run("count", none);
+    expect(core.run("grow", none)).toBe("2");
+    expect(core.run("count", none)).toBe("1");
+  });
+
+  test("says that there is no memory if it has none for the document", () => {
+    const core = new Core(bytes);
+    const fault = faultOf(() => core.run("count", new Uint8Array(101)));
+    expect([fault.code, fault.message]).toEqual([11, expect.stringContaining("try again later")]);
+  });
+
+  test("is not alive if it gives wrong answers", () => {
+    expect(new Core(bytes).isAlive()).toBe(false);
+  });
+
+  test("that speaks another ABI is refused", async () => {
+    const other = await compile(SOURCE.replace("return 2", "return 3"));
+    expect(faultOf(() => new Core(other)).message).toContain("it speaks ABI 3, this launcher 2");
+  });
+});
