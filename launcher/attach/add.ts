@@ -10,8 +10,9 @@ import type { Delegate, Network } from "../core/index.ts";
 import { offerDeviceInfo, readDeviceInfo } from "../device/deviceinfo.ts";
 import { Fault } from "../fault.ts";
 import { type Attachment, type Call, subjectOf } from "./call.ts";
+import { checkCapabilities } from "./capabilities.ts";
 import { undo } from "./del.ts";
-import { recordAttached, recordFailed } from "./events.ts";
+import { recordAttached, recordFailed, recordWarning } from "./events.ts";
 import { addDelegate, inOrder, requirePlugins } from "./execute.ts";
 import { confNetworks, podNetworks } from "./networks.ts";
 import { findPod, isPod } from "./pod.ts";
@@ -43,8 +44,9 @@ export async function add(call: Call): Promise<string> {
 
 async function addPod(call: Call, pod: Pod, scratch: string | undefined): Promise<string> {
   try {
-    const { answer, attachments } = await attach(call, await podNetworks(call, pod), scratch, pod);
+    const { answer, attachments, warnings } = await attach(call, await podNetworks(call, pod), scratch, pod);
     await recordAttached(call, pod, attachments);
+    for (const warning of warnings) await recordWarning(call, pod, warning);
     return answer;
   } catch (error) {
     await recordFailed(call, pod, Fault.of(error));
@@ -68,6 +70,7 @@ async function attach(call: Call, networks: Network[], scratch: string | undefin
   const { runtimeConfig, runtimePortMappings } = settings;
   const plan = core.plan({ runtime, networks, runtimeConfig, runtimePortMappings, scratch });
   await requirePlugins(call, plan.delegates);
+  const warnings = checkCapabilities(call, plan.delegates);
   // From here on a DEL finds everything, whatever happens to this process.
   await state.writeScratch(runtime.containerId, plan.scratch);
 
@@ -97,7 +100,7 @@ async function attach(call: Call, networks: Network[], scratch: string | undefin
       call.log.write("verbose", `ADD ${subjectOf(runtime)} ${delegate.name} ${delegate.ifname}: ${result}`);
     }
     if (pod && networkStatus !== "[]") await publish(call, pod, networkStatus);
-    return { answer, attachments };
+    return { answer, attachments, warnings };
   } catch (error) {
     await Promise.allSettled(written);
     const undone = plan.delegates.filter((delegate) => begun.has(delegate));

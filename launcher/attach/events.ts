@@ -22,6 +22,11 @@ export async function recordAttached({ cluster }: Call, pod: Pod, attachments: A
   }
 }
 
+/** Records that the pod was attached, but not as it asked. */
+export async function recordWarning({ cluster }: Call, pod: Pod, message: string): Promise<void> {
+  await cluster?.recordEvent(pod, { type: "Warning", reason: "CapabilityNotClaimed", message });
+}
+
 /** Records why the pod stays in ContainerCreating, and what to do. */
 export async function recordFailed({ cluster }: Call, pod: Pod, fault: Fault): Promise<void> {
   const reason = fault.reason ?? "FailedToAttachNetworks";

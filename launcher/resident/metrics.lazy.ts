@@ -8,6 +8,8 @@ export interface Gauges {
   known: readonly WatchedKind[];
   running(): number;
   waiting(): number;
+  /** Does the core answer? */
+  isAlive(): boolean;
 }
 
 export interface Metrics {
@@ -75,7 +77,9 @@ export async function serveMetrics(address: string, sources: Gauges): Promise<Me
   const isReady = () => sources.known.every(({ synced }) => synced);
   const server = createServer((request, response) => {
     const say = (status: number, text: string) => response.writeHead(status).end(`${text}\n`);
-    if (request.url === "/healthz") say(200, "ok");
+    if (["/healthz", "/readyz"].includes(request.url ?? "") && !sources.isAlive())
+      say(503, "the core does not answer");
+    else if (request.url === "/healthz") say(200, "ok");
     else if (request.url === "/readyz")
       say(isReady() ? 200 : 503, isReady() ? "ok" : "the cluster is not known yet");
     else if (request.url === "/metrics") {

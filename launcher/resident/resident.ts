@@ -63,13 +63,14 @@ export async function runDaemon({
   const connect = async () => (kubeconfig === "" ? inCluster(host, port) : readKubeconfig(kubeconfig, warn));
   const watched = new WatchedCluster({ ...accessBy(connect, process.env), nodeName, warn });
   const observer = new LateObserver();
+  const ports = portsTo(() => watched.cluster);
   const log = (line: string) => void process.stderr.write(line);
   const options = {
     socket,
     version,
     idle: 0,
     limit: limit(),
-    ports: portsTo(() => watched.cluster),
+    ports,
     observer,
     log,
   };
@@ -82,6 +83,7 @@ export async function runDaemon({
       known: watched.kinds,
       running: () => admission.running,
       waiting: () => admission.waiting,
+      isAlive: () => ports.core.isAlive(),
     };
     observer.to = await serveMetrics(metrics, sources);
   }

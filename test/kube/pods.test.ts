@@ -185,6 +185,11 @@ describe("the conf", () => {
     expect(answer.msg).toContain("namespaceIsolation");
     expect(await site.events(refused)).toEqual([expect.stringContaining("namespaceIsolation")]);
     expect(await site.run("DEL", refused, conf)).toMatchObject(OK);
+
+    const annotations = { [DEFAULT_NETWORK]: `${foreign}/n` };
+    const other = await site.run("ADD", await site.pod(undefined, { annotations }), conf);
+    expect(other.answer.code).toBe(7);
+    expect(other.answer.msg).toContain("namespaceIsolation");
     expect(await site.lab.leftovers()).toEqual([]);
   });
 });
