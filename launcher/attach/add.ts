@@ -15,7 +15,6 @@ import { undo } from "./del.ts";
 import { recordAttached, recordFailed, recordWarning } from "./events.ts";
 import { addDelegate, inOrder, requirePlugins } from "./execute.ts";
 import { confNetworks, podNetworks } from "./networks.ts";
-import { clearOrphans } from "./orphans.ts";
 import { findPod, isPod } from "./pod.ts";
 import { waitUntilReady } from "./readiness.ts";
 import { recover } from "./recover.ts";
@@ -139,7 +138,6 @@ function awaitedLater<T>(work: Promise<T>): Promise<T> {
  */
 async function clearLeftovers(call: Call): Promise<string | undefined> {
   const { runtime, state } = call;
-  await clearOrphans(call, runtime.containerId);
   const { any, delegates } = await recover(call);
   if (!any) return undefined;
   if (delegates.length > 0) {

@@ -21,24 +21,19 @@ export async function orphan({ runtime, state }: Call, delegate: Delegate, why: 
   await state.writeOrphan(delegate.cacheFile, `${JSON.stringify(kept)}\n`);
 }
 
-/**
- * Tries to detach the orphans. One for which this fails stays, and is told of in the log.
- *
- * @param only the ID of a container, for its own; all unless given
- */
-export async function clearOrphans(call: Call, only?: string): Promise<void> {
+/** Tries to detach the orphans. One for which this fails stays, and is told of in the log. */
+export async function clearOrphans(call: Call): Promise<void> {
   const { log, state } = call;
-  for (const [name, text] of await state.orphans(only)) {
+  for (const [name, text] of await state.orphans()) {
     try {
       const { containerId, netns, args, delegate } = JSON.parse(text) as Orphan;
-      if (only !== undefined && only !== containerId) continue;
       const runtime = { containerId, netns, args, ifname: delegate.runtimeIfname };
       const fault = Fault.all(await delDelegate({ ...call, runtime }, delegate));
       if (fault) throw fault;
       await state.removeOrphan(name);
-      log.write("verbose", `orphan ${name} is detached`);
+      log.write("verbose", `GC: orphan ${name} is detached`);
     } catch (error) {
-      log.write("error", `orphan ${name} stays: ${Fault.of(error).message}`);
+      log.write("error", `GC: orphan ${name} stays: ${Fault.of(error).message}`);
     }
   }
 }

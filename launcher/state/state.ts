@@ -95,16 +95,11 @@ export class State {
     return this.host.remove(`${this.notesDir}/${name}`);
   }
 
-  /**
-   * The attachments that no DEL could undo: cache file -> text.
-   *
-   * @param containerId leaves out those whose names do not have it
-   */
-  async orphans(containerId?: string): Promise<Map<string, string>> {
+  /** The attachments that only GC tries to detach: cache file -> text. */
+  async orphans(): Promise<Map<string, string>> {
     const orphans = new Map<string, string>();
     for (const name of await this.host.list(this.orphansDir)) {
-      const isOther = containerId !== undefined && !name.includes(`-${containerId}-`);
-      if (isTemporary(name) || isOther) continue;
+      if (isTemporary(name)) continue;
       const text = await this.host.read(`${this.orphansDir}/${name}`);
       if (text !== undefined) orphans.set(name, text);
     }
