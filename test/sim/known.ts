@@ -14,6 +14,32 @@ export interface Known {
 
 export const KNOWN: Known[] = [
   {
+    name: "an orphan's address",
+    matches: /^fails-needlessly: ADD .*duplicate allocation/,
+    why:
+      "an attachment that has become an orphan keeps its address until GC has detached it: another ADD of the same container " +
+      "under the same interface name, which no runtime sends, is refused by its IPAM plugin until then",
+    history: {
+      seed: 19503,
+      setup: {
+        mode: "one-shot",
+        attach: "sequential",
+        delegateTimeoutSeconds: 0,
+        kubernetes: false,
+        nic: "igb",
+        networks: [{ name: "b", kind: "chain", cniVersion: "1.0.0" }],
+        containers: [{ id: "c1", netns: "/run/netns/n1", ifname: "eth0", selects: [] }],
+      },
+      steps: [
+        { waitMs: 0, do: "ADD", container: 0 },
+        { waitMs: 0, do: "end namespace", container: 0 },
+        { waitMs: 20, do: "remove plugin", type: "bridge", forMs: 50 },
+        { waitMs: 0, do: "DEL", container: 0 },
+        { waitMs: 80, do: "ADD", container: 0 },
+      ],
+    },
+  },
+  {
     name: "an orphan",
     matches: /^left-by-orphan: /,
     why:
