@@ -344,7 +344,7 @@ describe.each(Object.entries(TRIALS))("%s", (_, trial) => {
       const { disableCheck = false } = trial;
       const network = { cniVersion: "1.1.0", name: "trial", disableCheck, plugins: trial.plugins(lab) };
       const conf = lab.conf(role === "default" ? [network] : [lab.bridge("base", 99), network], {
-        ...(trial.runtimeConfig && { runtimeConfig: trial.runtimeConfig }),
+        ...(trial.runtimeConfig && { runtimeConfig: trial.runtimeConfig, runtimePortMappings: "all" }),
       });
       const ifname = role === "default" ? "eth0" : "net1";
 
