@@ -174,7 +174,7 @@ int file_read(const Rights *rights, const char *path, uint32_t limit, Buffer *re
   return error;
 }
 
-/** Opens a directory that may be listed. Returns a descriptor or -errno; `confs_only` says of which files it shows the names. */
+/** Opens a directory that may be listed: all its names, or `confs_only`. Returns a descriptor or -errno. */
 static int open_listable(const Rights *rights, const char *path, bool *confs_only) {
   *confs_only = false;
   if (is_sysfs_readable(path)) return open_sysfs(path, O_RDONLY | O_DIRECTORY);

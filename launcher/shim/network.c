@@ -18,7 +18,20 @@
 #define MAX_RENAMED 8
 
 /** What a value may be. */
-enum Value { NOTHING = 0, NAME, NETNS, MAC, NUMBER, ADDRESS, PREFIX, DESTINATION, ON_OFF, LINK_STATE, VLAN_PROTOCOL, FLAG };
+enum Value {
+  NOTHING = 0,
+  NAME,
+  NETNS,
+  MAC,
+  NUMBER,
+  ADDRESS,
+  PREFIX,
+  DESTINATION,
+  ON_OFF,
+  LINK_STATE,
+  VLAN_PROTOCOL,
+  FLAG,
+};
 
 /** The network namespaces that a request may change. */
 enum Where { ON_NODE = 1, IN_CONTAINER = 2 };
@@ -168,7 +181,7 @@ typedef struct {
   char *names[MAX_RENAMED + 1];
 } Renamed;
 
-/** On the node, only the links of devices that may be touched are changed and moved, whatever they are called by then. */
+/** On the node, only links of devices that may be touched are changed and moved, whatever they are called by then. */
 static const char *refuse_link(const Rights *rights, const Form *form, char *const *words, Renamed *renamed) {
   const char *link = words[1];
   if (strcmp(form->name, "vf") == 0) return NULL; // it is the PF's

@@ -16,7 +16,7 @@ static const char *const OWN[] = {"plexus", "plexus-shim", NULL};
 
 const char *const SYSTEM_DIRS[] = {"/usr/sbin", "/sbin", "/usr/bin", "/bin", NULL};
 
-/** What is executed in a call of the runtime: an ADD is undone by DELs, a GC detaches what is left of other containers. */
+/** What is executed in a call of the runtime: an ADD is undone by DELs, a GC detaches containers that are gone. */
 static const struct {
   const char *called;
   const char *executed[3];

@@ -122,7 +122,7 @@ static void execute(Asked *asked) {
                          execution.input_length));
 }
 
-/** Executes a command of the system in the network namespace that the first field names, for a request that is not refused. */
+/** Executes a command of the system in the network namespace that the first field names, unless it is refused. */
 static void command(Asked *asked, const char *name, char *const *arguments, const Buffer *input, const char *why) {
   char *path = why == NULL ? find_command(name) : NULL;
   char *none[] = {NULL};

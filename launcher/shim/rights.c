@@ -111,7 +111,7 @@ static const char *set_line(Rights *rights, const char *key, const char *value) 
   return NULL;
 }
 
-/** Opens the conf if nobody but its owner can have written it. Returns NULL, with a complaint unless it may be missing. */
+/** Opens the conf if nobody but its owner can have written it. Returns NULL; complains unless it may be missing. */
 static FILE *open_conf(const char *path, bool may_be_missing) {
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   if (fd < 0) {

@@ -111,7 +111,8 @@ static bool handle_frames(void) {
     if (call.standing == LEFT && *call.reason == 0) become_plexus();
     if (call.standing == LEFT) fall_back("%s", call.reason);
   }
-  if (arrival == MALFORMED) fall_back("malformed reply from the resident process: the length of a frame is out of range");
+  if (arrival == MALFORMED)
+    fall_back("malformed reply from the resident process: the length of a frame is out of range");
   buffer_drop(&incoming, at);
   return at > 0;
 }
@@ -253,8 +254,8 @@ static void load_rights(void) {
 static _Noreturn void answer_itself(const char *command, const char *delegate) {
   if (strcmp(command, "DEL") == 0 || strcmp(command, "GC") == 0) exit(0);
   fail_with(INVALID_NETWORK_CONFIG,
-            "a conf leads back to Plexus: Plexus has executed %s, which is, or executes, Plexus; correct the `type` of that "
-            "conf or NetworkAttachmentDefinition, or `clusterNetwork` if it names Plexus's own conf",
+            "a conf leads back to Plexus: Plexus has executed %s, which is, or executes, Plexus; correct the `type` of "
+            "that conf or NetworkAttachmentDefinition, or `clusterNetwork` if it names Plexus's own conf",
             delegate);
 }
 

@@ -26,8 +26,8 @@ static char read_escape(Text *text) {
 }
 
 /**
- * Reads a string whose quote has been read, and the quote at its end; as much of it as there is room for in `value`. NULs
- * are left out: a shell, too, would not see them.
+ * Reads a string whose quote has been read, and the quote at its end; as much of it as there is room for in `value`.
+ * NULs are left out: a shell, too, would not see them.
  */
 static void read_string(Text *text, char value[MAX_TYPE]) {
   size_t length = 0;

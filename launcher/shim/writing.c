@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/** How a file is called until it is whole: by its writer, whose PID and start anyone can look up. launcher/host/files.ts. */
+/** How a file is called until it is whole: by its writer, so that anyone can tell when that is gone. files.ts has it too. */
 #define TEMPORARY ".plexus-%ld-%llu-%u.tmp"
 
 static size_t written;
@@ -23,7 +23,7 @@ static bool is_within_budget(size_t count) {
   return true;
 }
 
-/** Reads when a process has started, in ticks since the boot. Returns 0 or an errno. Source: proc_pid_stat(5), field 22. */
+/** Reads when a process has started, in ticks since the boot. Returns 0 or an errno. Source: proc_pid_stat(5), 22. */
 static int start_of(long pid, unsigned long long *start) {
   char path[64];
   char stat[1024];
