@@ -123,7 +123,7 @@ export const cases: Record<string, Case> = {
     const at = guest.attachment();
     const conf = guest.conf(2, { driver: "uio_pci_generic", ipam: {} });
     const result = guest.must("sriov", "ADD", at, conf);
-    assert.deepEqual(result.interfaces, [{ name: "net1", sandbox: at.netns }]);
+    assert.deepEqual(result.interfaces, [{ name: "net1", sandbox: at.netns, pciID: guest.vfs[2] }]);
     assert.equal(guest.driver(2), "uio_pci_generic");
     guest.must("sriov", "DEL", at, conf);
     guest.removeNetns(at);
