@@ -1,9 +1,10 @@
 // npm run bench: what Plexus costs, beside what it cannot do without and beside other meta-plugins. Needs root.
 //
-//   npm run bench -- [--peer NAME=PATH]... [--runs N] [--only PART[,PART]...] [--json FILE]
+//   npm run bench -- [--peer NAME=PATH]... [--peer-daemon NAME=DIR]... [--runs N] [--only PART[,PART]...] [--json FILE]
 //
 // The parts are start, ADD 1, ADD 3, ADD 5, pods, daemon, core and sriov. A peer is any CNI binary that reads Multus's
-// configuration. Nothing here fails for being slow: the tables tell.
+// configuration; a peer daemon is a directory with multus-shim and multus-daemon, and takes part in the part pods. If they are
+// named thin and thick, Plexus is judged by them. Nothing here fails for being slow: the tables tell.
 // On a machine that has other work, give it the precedence that figures need: chrt --rr 1 npm run bench
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -26,6 +27,7 @@ const wasm = fileURLToPath(new URL("../../build/core.wasm", import.meta.url));
 const { values } = parseArgs({
   options: {
     peer: { type: "string", multiple: true, default: [] },
+    "peer-daemon": { type: "string", multiple: true, default: [] },
     runs: { type: "string", default: "20" },
     only: { type: "string", default: "" },
     json: { type: "string" },
@@ -33,11 +35,8 @@ const { values } = parseArgs({
 });
 const runs = Number(values.runs);
 if (!(runs >= 1)) throw new Error(`--runs ${values.runs}: a number from 1 on is needed`);
-const metaPlugins = [`plexus=${binary}`, ...values.peer].map((text) => {
-  const [name = "", path = ""] = text.split(/=(.*)/s);
-  if (!/^[\w.-]+$/.test(name) || path === "") throw new Error(`--peer ${text}: NAME=PATH is needed`);
-  return { name, path };
-});
+const metaPlugins = [`plexus=${binary}`, ...values.peer].map((text) => named("--peer", text));
+const peerDaemons = values["peer-daemon"].map((text) => named("--peer-daemon", text));
 
 /** The parts of the bench, by the names `--only` knows. */
 const parts: Record<string, () => Promise<Table[]>> = {
@@ -108,6 +107,12 @@ try {
   measuring.stopAccounting();
 }
 
+function named(option: string, text: string): { name: string; path: string } {
+  const [name = "", path = ""] = text.split(/=(.*)/s);
+  if (!/^[\w.-]+$/.test(name) || path === "") throw new Error(`${option} ${text}: NAME=PATH is needed`);
+  return { name, path };
+}
+
 /** Node's own start. */
 function bareNode(): measuring.Command {
   const empty = `${dir}/empty.cjs`;
@@ -119,8 +124,10 @@ function bareNode(): measuring.Command {
 async function startUp(): Promise<Table[]> {
   const commands: Record<string, measuring.Command> = {
     "bare Node, empty file": bareNode(),
-    ...Object.fromEntries(metaPlugins.map(({ name, path }) => [`${name}, VERSION`, version(path)])),
+    "plexus, VERSION": version(binary),
+    "plexus-shim, VERSION": version(resident.shim),
     "plexus-shim, STATUS, no delegate": withoutDelegates(),
+    ...Object.fromEntries(metaPlugins.slice(2).map(({ name, path }) => [`${name}, VERSION`, version(path)])),
     "static C program that only exits": exitOnly(),
   };
   const candidates = Object.entries(commands).map(([name, command]) => whole(name, command));
@@ -209,7 +216,15 @@ async function attachments(count: number): Promise<Table[]> {
 async function pods(): Promise<Table[]> {
   // What talks to Kubernetes is large, and in the way of the other parts.
   const { podTables } = await import("./pods.ts");
-  return podTables({ metaPlugins, bareNode: bareNode(), plugins, dir, runs, signal: interrupt.signal });
+  return podTables({
+    metaPlugins,
+    peerDaemons,
+    bareNode: bareNode(),
+    plugins,
+    dir,
+    runs,
+    signal: interrupt.signal,
+  });
 }
 
 /** The daemon, by what its node and its cluster ask of it. */

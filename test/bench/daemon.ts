@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { KubernetesObject } from "@kubernetes/client-node";
 import { Resident } from "../support/resident.ts";
 import { delegates } from "./attach.ts";
-import { burst } from "./bursts.ts";
+import { burst, contestantOf } from "./bursts.ts";
 import { KubernetesNode, NETWORK_COUNT } from "./kubernetes-node.ts";
 import { type Cost, unaccounted } from "./measure.ts";
 import type { Row, Table } from "./report.ts";
@@ -35,7 +35,7 @@ export async function daemonTables({ plugins, dir, runs, signal }: Options): Pro
       signal.throwIfAborted();
       const sandboxes = await node.sandboxes(count);
       await sleep(200); // until it has seen them
-      const made = await burst(node, plugin, sandboxes);
+      const made = await burst(contestantOf(node, plugin), sandboxes);
       await node.remove();
       return made;
     };

@@ -13,11 +13,21 @@ export interface MetaPlugin {
   name: string;
   path: string;
   kubeconfig: string;
+  /** More of its conf. */
+  more?: object;
 }
 
 /** A default network and two that the pod's annotation names. */
 export const NETWORK_COUNT = 3;
 const NAMESPACE = "default";
+/** Peers and daemons need others than Plexus for a pod; rights are not what is measured. */
+const ALL_RIGHTS = {
+  apiVersion: "rbac.authorization.k8s.io/v1",
+  kind: "ClusterRoleBinding",
+  metadata: { name: "bench" },
+  roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "cluster-admin" },
+  subjects: [{ kind: "ServiceAccount", name: "plexus", namespace: "kube-system" }],
+};
 
 export class KubernetesNode {
   /** The networks of each pod. */
@@ -38,6 +48,7 @@ export class KubernetesNode {
       const [first, ...others] = pod.confs as { name: string }[];
       mkdirSync(node.confDir);
       writeFileSync(node.clusterNetwork, JSON.stringify(first), { mode: 0o600 });
+      await node.api.admin.create(ALL_RIGHTS as KubernetesObject);
       for (const conf of others) {
         await node.api.admin.create({
           apiVersion: "k8s.cni.cncf.io/v1",
@@ -92,7 +103,7 @@ export class KubernetesNode {
   }
 
   /** What a runtime executes. Every key of the conf is Multus's own. */
-  command(verb: string, { name, path, kubeconfig }: MetaPlugin, sandbox: Sandbox): Command {
+  command(verb: string, { name, path, kubeconfig, more }: MetaPlugin, sandbox: Sandbox): Command {
     const { plugins } = this.pod;
     const conf = {
       cniVersion: "1.0.0",
@@ -103,10 +114,22 @@ export class KubernetesNode {
       confDir: this.confDir,
       clusterNetwork: this.clusterNetwork,
       kubeconfig,
+      ...more,
     };
     const { id, netns } = sandbox.container;
     const env = { ...environment(verb, id, netns, "eth0", plugins), CNI_ARGS: argsOf(sandbox) };
     return { path, env, stdin: JSON.stringify(conf) };
+  }
+
+  /** The same pod's delegates, called one after the other with nothing around them; the last one first for a DEL. */
+  delegateCommands(verb: string, { container }: Sandbox): Command[] {
+    const { confs, plugins } = this.pod;
+    const commands = confs.map((conf, index): Command => {
+      const ifname = index === 0 ? "eth0" : `net${index}`;
+      const env = environment(verb, container.id, container.netns, ifname, plugins);
+      return { path: `${plugins}/bridge`, env, stdin: JSON.stringify(conf) };
+    });
+    return verb === "DEL" ? commands.reverse() : commands;
   }
 
   /** What `ask` has asked of the API server. */
@@ -130,7 +153,7 @@ export class KubernetesNode {
     return [...names, ...bridgePorts(NETWORK_COUNT)];
   }
 
-  private get confDir(): string {
+  get confDir(): string {
     return `${this.pod.dir}/confs`;
   }
 

@@ -66,20 +66,19 @@ export function whole(name: string, command: Command): Candidate {
 }
 
 /**
- * Runs commands at once, to the end of the last. `failures` has what those printed that failed; `stderrs` what each
- * said there.
+ * Runs sequences of commands at once, to the end of the last. `failures` has what those printed that failed; `stderrs`
+ * what each said there.
  */
 export async function together(
-  commands: Command[],
+  sequences: Command[][],
 ): Promise<{ all: Cost; each: Cost[]; failures: string[]; stderrs: string[] }> {
   const cpuBefore = childrenCpu();
   const before = process.hrtime.bigint();
   const since = (start: bigint) => Number(process.hrtime.bigint() - start) / 1e6;
   const failures: string[] = [];
   const stderrs: string[] = [];
-  const run = ({ path, args = [], env = {}, stdin = "" }: Command): Promise<Cost> =>
+  const run = ({ path, args = [], env = {}, stdin = "" }: Command): Promise<void> =>
     new Promise((resolve, reject) => {
-      const start = process.hrtime.bigint();
       const child = spawn(path, args, { env });
       let [stdout, stderr] = ["", ""];
       child.stdout.setEncoding("utf8").on("data", (text) => {
@@ -94,10 +93,15 @@ export async function together(
       child.on("close", (status) => {
         if (status !== 0) failures.push(stdout + stderr);
         stderrs.push(stderr);
-        resolve({ wall: since(start) });
+        resolve();
       });
     });
-  const each = await Promise.all(commands.map(run));
+  const runAll = async (commands: Command[]): Promise<Cost> => {
+    const start = process.hrtime.bigint();
+    for (const command of commands) await run(command);
+    return { wall: since(start) };
+  };
+  const each = await Promise.all(sequences.map(runAll));
   const wall = since(before);
   return { all: { wall, ...cpuSince(cpuBefore) }, each, failures, stderrs };
 }
