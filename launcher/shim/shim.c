@@ -77,7 +77,6 @@ static _Noreturn void become_plexus(void) {
   if (error != 0) fail("cannot pass stdin on: write: %s", strerror(error));
   if (lseek(file, 0, SEEK_SET) < 0) fail("cannot pass stdin on: lseek: %s", strerror(errno));
   if (dup2(file, 0) < 0) fail("cannot pass stdin on: dup2: %s", strerror(errno));
-  set_variable("PLEXUS_SOCKET", rights.socket);
   if (rights.plugins.items[0] != NULL) set_variable("PLEXUS_PLUGINS", joined(&rights.plugins));
   restore_signals();
   char path[sizeof self + sizeof "plexus"];
