@@ -39,10 +39,9 @@ if (command === "VERSION") {
   print(2, `CNI protocol versions supported: ${SUPPORTED.join(", ")}\n`);
 } else {
   import("./lazy.ts").then(async ({ lazy }) => {
-    const { runPlugin, runSriovPlugin, startResident } = lazy("plugin");
+    const { runPlugin, runSriovPlugin } = lazy("plugin");
     const answer = await (isSriov() ? runSriovPlugin : runPlugin)(process.env);
     print(1, answer.stdout);
-    startResident(answer, process.env);
     process.exit(answer.exitCode);
   });
 }

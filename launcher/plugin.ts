@@ -16,26 +16,6 @@ import { sriov } from "./sriov/plugin.ts";
 
 const MAX_CONF = 8 << 20;
 
-/**
- * Starts the resident process that the conf asks for, if a shim has found none. It goes on when this process and the
- * runtime have ended; a second one is harmless.
- */
-export function startResident(
-  { settings }: Answer,
-  { CNI_COMMAND, PATH, PLEXUS_SOCKET: socket }: NodeJS.ProcessEnv,
-): void {
-  if (settings?.resident !== "on-demand" || CNI_COMMAND !== "ADD" || !socket) return;
-  const { spawn } = process.getBuiltinModule("node:child_process");
-  const child = spawn(process.execPath, ["resident", "--socket", socket, "--leave-cgroup"], {
-    cwd: "/",
-    env: { PATH },
-    detached: true,
-    stdio: "ignore",
-  });
-  child.on("error", () => undefined); // the next call tries again
-  child.unref();
-}
-
 /** Carries out the call that this process was executed for. Never throws: a failure is an answer too. */
 export async function runPlugin(env: NodeJS.ProcessEnv): Promise<Answer> {
   const { CNI_COMMAND: verb, [DELEGATE_VARIABLE]: delegate } = env;

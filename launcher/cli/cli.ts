@@ -3,7 +3,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { localHost } from "../host/local.ts";
 import { CONF_DIR, PLUGIN_DIR, SOCKET, STATE_DIR } from "../paths.ts";
-import { leaveCgroup } from "../resident/cgroup.ts";
 import { runDaemon, runResident } from "../resident/resident.ts";
 import { listFunctions, tableOf } from "../sriov/list.ts";
 import { type Installation, installBinaries, installConf, installKubeconfig, uninstall } from "./install.ts";
@@ -69,13 +68,13 @@ async function resident(args: string[], version: string): Promise<void> {
       socket: { type: "string", default: SOCKET },
       idle: { type: "string", default: "600" },
       replace: { type: "boolean", default: false },
-      "leave-cgroup": { type: "boolean", default: false },
+      "started-by-shim": { type: "boolean", default: false },
     },
   });
   const idleSeconds = Number(values.idle);
   if (!(idleSeconds >= 0)) throw new Error(`--idle ${values.idle}: a number of seconds is needed`);
-  if (values["leave-cgroup"]) leaveCgroup();
-  await runResident({ socket: values.socket, idleSeconds, replace: values.replace, version });
+  const { socket, replace, "started-by-shim": isStartedByShim } = values;
+  await runResident({ socket, idleSeconds, replace, isStartedByShim, version });
 }
 
 async function daemon(args: string[], version: string): Promise<void> {

@@ -13,7 +13,11 @@ import { Core } from "../core/index.ts";
 import { wasm } from "../core/wasm.ts";
 import { lazy } from "../lazy.ts";
 import type { Log } from "../log/log.ts";
+import { leaveCgroup } from "./cgroup.ts";
 import { type Observer, ResidentServer } from "./server.ts";
+
+/** How long calls may still run after SIGTERM. */
+const DRAIN_MS = 20_000;
 
 interface Common {
   socket: string;
@@ -25,6 +29,8 @@ export interface ResidentOptions extends Common {
   idleSeconds: number;
   /** Take the socket over from a process that answers on it? */
   replace: boolean;
+  /** Has a shim started it, which has made the socket? */
+  isStartedByShim: boolean;
 }
 
 export interface DaemonOptions extends Common {
@@ -35,14 +41,22 @@ export interface DaemonOptions extends Common {
   metrics: string;
 }
 
-/** Serves until it is idle, or asked to end by SIGTERM or SIGINT. */
-export async function runResident({ socket, version, idleSeconds, replace }: ResidentOptions): Promise<void> {
+/** Serves until it is idle, another process has its socket, or it is asked to end by SIGTERM or SIGINT. */
+export async function runResident({
+  socket,
+  version,
+  idleSeconds,
+  replace,
+  isStartedByShim: isInherited,
+}: ResidentOptions): Promise<void> {
   const ports = portsTo(clusters());
   const idle = idleSeconds * 1000;
-  const server = await ResidentServer.open({ socket, version, idle, limit: limit(), ports }, replace);
+  const options = { socket, version, idle, limit: limit(), ports, isInherited };
+  const server = await ResidentServer.open(options, replace);
   if (!server) return;
-  await Promise.race([server.idle, asked()]);
-  await server.close();
+  if (isInherited) leaveCgroup();
+  const limitMs = await Promise.race([server.over, asked().then(() => DRAIN_MS)]);
+  await server.close(limitMs ?? undefined);
 }
 
 /** Knows the cluster beforehand, and serves until it is asked to end by SIGTERM or SIGINT. */
@@ -88,7 +102,7 @@ export async function runDaemon({
     observer.to = await serveMetrics(metrics, sources);
   }
   await asked();
-  await server.close();
+  await server.close(DRAIN_MS);
   watched.stop();
   process.exit(0); // connections to the API server, and to whoever reads metrics, are of no use any more
 }

@@ -1,6 +1,6 @@
 // The resident process: shims connect to its socket, each for one call of a runtime.
 import * as fs from "node:fs";
-import { createServer, type Server, type Socket } from "node:net";
+import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
 import { basename, dirname } from "node:path";
 import { carryOut, type Ports } from "../attach/verbs.ts";
 import { Fault } from "../fault.ts";
@@ -14,8 +14,10 @@ import { giveBackMemory } from "./memory.ts";
 const ALIVE_EVERY_MS = 1000;
 /** How long connections are still accepted that were made while the socket was this process's: closing it resets them. */
 const BACKLOG_MS = 100;
-/** How long calls may still run after SIGTERM. */
-const DRAIN_MS = 20_000;
+/** What a shim hands to the process that it starts: the socket, and the lock that is held until the process serves. */
+const [SOCKET_FD, LOCK_FD] = [3, 4];
+/** Connections that wait until they are accepted; the kernel may have a lower limit. */
+const BACKLOG = 1024;
 /** After this long without a call, memory is given back. */
 const QUIET_MS = 3000;
 
@@ -27,6 +29,8 @@ export interface ServerOptions {
   /** Milliseconds without a call, after which the process ends; 0 for never. */
   idle: number;
   version: string;
+  /** Does the socket listen already, as this process's descriptor? The shim has made it: launcher/shim/start.c. */
+  isInherited?: boolean;
   ports: Pick<Ports, "core" | "clock" | "builtIns" | "cluster">;
   observer?: Observer;
   /** Takes what goes to a runtime's log too. */
@@ -53,9 +57,13 @@ export class ResidentServer {
   private readonly server: Server;
   private readonly shims = new Set<Shim>();
   private readonly timer: NodeJS.Timeout;
-  private lastCall = Date.now();
+  private lastCall = performance.now();
   private inode = 0n;
-  private becameIdle: (() => void) | undefined;
+  private end: () => void = () => undefined;
+  /** Resolves when there has been no call for the idle time, or another process has the socket. */
+  readonly over = new Promise<void>((resolve) => {
+    this.end = resolve;
+  });
 
   private constructor(options: ServerOptions) {
     this.options = options;
@@ -66,12 +74,12 @@ export class ResidentServer {
 
   /** Listens. Undefined if another process answers on the socket, and is not to be replaced. */
   static async open(options: ServerOptions, replace: boolean): Promise<ResidentServer | undefined> {
-    const { socket } = options;
+    const { socket, isInherited = false } = options;
     await makeDirectories(machineDisk, dirname(socket), 0o700);
-    if (!replace && (await answers(socket))) return undefined;
+    if (!isInherited && !replace && (await answers(socket))) return undefined;
     const server = new ResidentServer(options);
     try {
-      await server.listen(`${socket}.${process.pid}`);
+      await (isInherited ? server.inherit() : server.listen(`${socket}.${process.pid}`));
     } catch (error) {
       await server.close();
       throw error;
@@ -79,24 +87,22 @@ export class ResidentServer {
     return server;
   }
 
-  /** Resolves when there has been no call for the idle time. */
-  readonly idle = new Promise<void>((resolve) => {
-    this.becameIdle = resolve;
-  });
-
-  /** Takes no more calls, and waits for those that run. */
-  async close(): Promise<void> {
+  /**
+   * Takes no more calls, and waits for those that run.
+   *
+   * @param limitMs after which they are left to `plexus`; without one, they have all the time that they need
+   */
+  async close(limitMs?: number): Promise<void> {
     const { socket } = this.options;
-    // Only its own: another process may have taken over.
-    if (fs.statSync(socket, { throwIfNoEntry: false, bigint: true })?.ino === this.inode)
-      fs.unlinkSync(socket);
+    if (this.hasSocket()) fs.unlinkSync(socket);
     await this.options.ports.clock.sleep(BACKLOG_MS);
     const closed = new Promise<void>((resolve) => {
       this.server.close(() => resolve());
     });
-    const late = setTimeout(() => {
+    const leave = () => {
       for (const shim of this.shims) shim.fallBack("the resident process ends");
-    }, DRAIN_MS);
+    };
+    const late = limitMs === undefined ? undefined : setTimeout(leave, limitMs);
     await closed;
     clearTimeout(late);
     clearInterval(this.timer);
@@ -107,15 +113,33 @@ export class ResidentServer {
     fs.rmSync(temporary, { force: true });
     const before = process.umask(0o177);
     try {
-      await new Promise<void>((resolve, reject) => {
-        this.server.once("error", reject);
-        this.server.listen({ path: temporary, backlog: 1024 }, resolve);
-      });
+      await this.listening({ path: temporary, backlog: BACKLOG });
     } finally {
       process.umask(before);
     }
     this.inode = fs.statSync(temporary, { bigint: true }).ino;
     fs.renameSync(temporary, this.options.socket);
+  }
+
+  /** Listens where a shim has begun to, and lets other shims know. */
+  private async inherit(): Promise<void> {
+    await this.listening({ fd: SOCKET_FD, backlog: BACKLOG });
+    this.inode = fs.statSync(this.options.socket, { bigint: true }).ino; // nobody replaces it while the lock is held
+    fs.ftruncateSync(LOCK_FD);
+    fs.closeSync(LOCK_FD);
+  }
+
+  private listening(where: ListenOptions & { fd?: number }): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.server.once("error", reject);
+      this.server.listen(where, resolve);
+    });
+  }
+
+  /** Is the socket still this process's own? Another one may have taken over. */
+  private hasSocket(): boolean {
+    const { socket } = this.options;
+    return fs.statSync(socket, { throwIfNoEntry: false, bigint: true })?.ino === this.inode;
   }
 
   private async serve(socket: Socket): Promise<void> {
@@ -134,7 +158,7 @@ export class ResidentServer {
     this.shims.add(shim);
     await shim.gone;
     this.shims.delete(shim);
-    this.lastCall = Date.now();
+    this.lastCall = performance.now();
   }
 
   private async carryOut(shim: Shim, env: Record<string, string>, stdin: Uint8Array): Promise<Ended["how"]> {
@@ -173,11 +197,12 @@ export class ResidentServer {
 
   private tick(): void {
     for (const shim of this.shims) shim.alive();
+    if (!this.hasSocket()) this.end();
     if (this.shims.size > 0) return;
     const { idle } = this.options;
-    const quiet = Date.now() - this.lastCall;
+    const quiet = performance.now() - this.lastCall;
     if (quiet > QUIET_MS) giveBackMemory();
-    if (idle > 0 && quiet > idle) this.becameIdle?.();
+    if (idle > 0 && quiet > idle) this.end();
   }
 }
 

@@ -1,6 +1,6 @@
+#define _GNU_SOURCE
 #include "messages.h"
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +17,12 @@ static void print_visible(const uint8_t *text, size_t length, const char *kept) 
     if (is_control) fprintf(stderr, "\\x%02x", byte);
     else putc(byte, stderr);
   }
+}
+
+char *worded(const char *format, va_list values) {
+  char *words;
+  if (vasprintf(&words, format, values) < 0) fail("out of memory");
+  return words;
 }
 
 void complain(const char *format, ...) {

@@ -2,11 +2,15 @@
 #ifndef MESSAGES_H
 #define MESSAGES_H
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /** Codes of a CNI error. Source: CNI spec 1.1.0, section 5 "Error". */
 enum Code { IO_FAILURE = 5, INVALID_NETWORK_CONFIG = 7 };
+
+/** Returns the words, for `free`. */
+__attribute__((format(printf, 1, 0))) char *worded(const char *format, va_list values);
 
 /** Prints `plexus-shim: <message>` on stderr. Control characters are escaped: others choose parts of it. */
 __attribute__((format(printf, 1, 2))) void complain(const char *format, ...);

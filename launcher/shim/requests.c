@@ -48,12 +48,11 @@ struct Request {
   void (*handle)(Asked *asked);
 };
 
-/** Leaves the call to `plexus`. */
-__attribute__((format(printf, 2, 3))) static void leave(Call *call, const char *format, ...) {
+void leave(Call *call, const char *format, ...) {
   va_list values;
   va_start(values, format);
   free(call->reason);
-  if (vasprintf(&call->reason, format, values) < 0) must(NULL);
+  call->reason = worded(format, values);
   va_end(values);
   call->standing = LEFT;
 }
@@ -68,8 +67,11 @@ static void accept_call(Asked *asked) {
   uint32_t version = asked->fields[0].number;
   if (version != PROTOCOL) {
     leave(asked->call, "the resident process speaks protocol version %u, not %d", version, PROTOCOL);
+    return;
   }
   asked->call->accepted = true;
+  free(asked->call->version);
+  asked->call->version = must(strdup(asked->fields[1].string));
 }
 
 static void fall_back(Asked *asked) {

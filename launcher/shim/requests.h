@@ -20,6 +20,8 @@ typedef struct {
   Outgoing outgoing;
   /** Has there been an ACCEPT? */
   bool accepted;
+  /** The version of the resident process, from its ACCEPT. */
+  char *version;
   enum Standing standing;
   /** Empty if it is not worth a word. */
   char *reason;
@@ -28,6 +30,9 @@ typedef struct {
   const uint8_t *answer;
   size_t answer_length;
 } Call;
+
+/** Leaves the call to `plexus`. */
+__attribute__((format(printf, 2, 3))) void leave(Call *call, const char *format, ...);
 
 /** Does what the frame asks for. Its answer, if it is to have one, is in `outgoing`, at once or when a job is over. */
 void handle_frame(Call *call, const Frame *frame);

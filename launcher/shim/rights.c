@@ -92,6 +92,11 @@ static const char *set_timeout(uint32_t *timeout_ms, const char *value) {
   return NULL;
 }
 
+static const char *set_resident(Rights *rights, const char *value) {
+  rights->starts = strcmp(value, "on-demand") == 0;
+  return rights->starts ? NULL : "there is `on-demand` only";
+}
+
 /** Returns NULL, or why the line is ignored. */
 static const char *set_line(Rights *rights, const char *key, const char *value) {
   if (strcmp(key, "plugins") == 0) return add_word(&rights->plugin_dirs, value);
@@ -103,8 +108,10 @@ static const char *set_line(Rights *rights, const char *key, const char *value) 
   if (strcmp(key, "device") == 0)
     return is_pci_address(value, strlen(value)) ? add_word(&rights->devices, value) : "it is not a PCI address";
   if (strcmp(key, "connect-timeout-ms") == 0) return set_timeout(&rights->connect_timeout_ms, value);
+  if (strcmp(key, "start-timeout-ms") == 0) return set_timeout(&rights->start_timeout_ms, value);
   if (strcmp(key, "accept-timeout-ms") == 0) return set_timeout(&rights->accept_timeout_ms, value);
   if (strcmp(key, "silence-timeout-ms") == 0) return set_timeout(&rights->silence_timeout_ms, value);
+  if (strcmp(key, "resident") == 0) return set_resident(rights, value);
   if (strcmp(key, "socket") != 0) return "the key is unknown";
   free(rights->socket);
   rights->socket = must(strdup(value));
@@ -151,7 +158,10 @@ static void load_conf(Rights *rights, const char *path, bool may_be_missing) {
 }
 
 void rights_load(Rights *rights, const char *path, bool is_replaced) {
-  *rights = (Rights){.connect_timeout_ms = 1000, .accept_timeout_ms = 3000, .silence_timeout_ms = 10000};
+  *rights = (Rights){.connect_timeout_ms = 1000,
+                     .start_timeout_ms = 2000,
+                     .accept_timeout_ms = 3000,
+                     .silence_timeout_ms = 10000};
   char conf[4096 + sizeof ".conf"];
   snprintf(conf, sizeof conf, "%.4095s.conf", path);
   load_conf(rights, conf, !is_replaced);

@@ -17,6 +17,8 @@ typedef struct {
   /** The directory that the shim lies in, or did before it was replaced. */
   char *directory;
   char *socket;
+  /** Does the shim start the resident process if there is none? */
+  bool starts;
   /** Directories to execute plugins from, besides those of CNI_PATH. */
   Words plugin_dirs;
   /** Names of the plugins that may be executed; all if there is none. */
@@ -30,6 +32,8 @@ typedef struct {
   /** PCI addresses of devices that may be bound and moved although they are not VFs. */
   Words devices;
   uint32_t connect_timeout_ms;
+  /** For how long a resident process that is being started may do nothing. */
+  uint32_t start_timeout_ms;
   uint32_t accept_timeout_ms;
   uint32_t silence_timeout_ms;
 } Rights;

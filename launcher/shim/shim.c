@@ -3,9 +3,10 @@
 // It sends its environment and its stdin to the resident process, over a unix socket, in a CALL. From then on it serves
 // in one loop over poll: the resident process asks for what can only be done here, as the runtime's child and in its
 // namespaces (requests.c): execute plugins (jobs.c), read and write files (files.c), within what the installer allows
-// (rights.c). Last comes an ANSWER, which the shim prints. It parses no JSON, and decides one thing only: if there is
-// no resident process, or it dies, falls silent or sends what it should not, the shim kills what it is executing and
-// becomes `plexus`, the binary beside it, which finishes or undoes what was begun. docs/protocol.md, docs/security.md.
+// (rights.c). Last comes an ANSWER, which the shim prints. It parses no JSON, and decides two things only: if there is no
+// resident process and the installer says so, it starts one (start.c); if there is none even so, or it dies, falls silent
+// or sends what it should not, the shim kills what it is executing and becomes `plexus`, the binary beside it, which
+// finishes or undoes what was begun. docs/protocol.md, docs/security.md.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -18,16 +19,16 @@
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "buffer.h"
+#include "connect.h"
 #include "frames.h"
 #include "jobs.h"
 #include "messages.h"
 #include "requests.h"
 #include "rights.h"
+#include "start.h"
 
 #ifndef SHIM_VERSION
 #error "SHIM_VERSION is given by the build"
@@ -36,6 +37,9 @@
 #define SUPPORTED "\"0.1.0\",\"0.2.0\",\"0.3.0\",\"0.3.1\",\"0.4.0\",\"1.0.0\",\"1.1.0\""
 #define MAX_INPUT (8u << 20)
 #define RECEIVE_SIZE 65536
+/** How often a shim looks whether another one has made the socket, and how far the resident process is. */
+#define LOCK_HELD_MS 2
+#define LOOK_AGAIN_MS 250
 
 /** The shim's own path. */
 static char self[4096];
@@ -44,6 +48,8 @@ static Rights rights;
 static Call call = {.rights = &rights};
 static int server = -1;
 static int signals = -1;
+/** Is the call waiting for a resident process that is being started? */
+static bool is_starting;
 static Buffer incoming;
 
 static void set_variable(const char *name, const char *value) {
@@ -71,7 +77,6 @@ static _Noreturn void become_plexus(void) {
   if (error != 0) fail("cannot pass stdin on: write: %s", strerror(error));
   if (lseek(file, 0, SEEK_SET) < 0) fail("cannot pass stdin on: lseek: %s", strerror(errno));
   if (dup2(file, 0) < 0) fail("cannot pass stdin on: dup2: %s", strerror(errno));
-  set_variable("PLEXUS_SOCKET", rights.socket);
   if (rights.plugins.items[0] != NULL) set_variable("PLEXUS_PLUGINS", joined(&rights.plugins));
   restore_signals();
   char path[sizeof self + sizeof "plexus"];
@@ -83,12 +88,10 @@ static _Noreturn void become_plexus(void) {
 
 /** Becomes `plexus`, and says why. */
 __attribute__((format(printf, 1, 2))) static _Noreturn void fall_back(const char *format, ...) {
-  char *why;
   va_list values;
   va_start(values, format);
-  if (vasprintf(&why, format, values) < 0) must(NULL);
+  complain("executing plexus: %s", worded(format, values));
   va_end(values);
-  complain("executing plexus: %s", why);
   become_plexus();
 }
 
@@ -104,44 +107,44 @@ static _Noreturn void answer_runtime(void) {
 static bool handle_frames(void) {
   size_t at = 0;
   Frame frame;
-  enum Arrival arrival;
-  while ((arrival = take_frame(&incoming, &at, &frame)) == WHOLE) {
+  enum Arrival arrival = INCOMPLETE;
+  while (call.standing == OPEN && (arrival = take_frame(&incoming, &at, &frame)) == WHOLE) {
     handle_frame(&call, &frame);
     if (call.standing == ANSWERED) answer_runtime();
-    if (call.standing == LEFT && *call.reason == 0) become_plexus();
-    if (call.standing == LEFT) fall_back("%s", call.reason);
   }
   if (arrival == MALFORMED)
-    fall_back("malformed reply from the resident process: the length of a frame is out of range");
+    leave(&call, "malformed reply from the resident process: the length of a frame is out of range");
   buffer_drop(&incoming, at);
   return at > 0;
 }
 
 /** Returns whether there was a frame that is whole now. Parts of one are no sign of life: they could drip for ever. */
 static bool receive(void) {
-  for (bool any = false;;) {
+  for (bool any = false; call.standing == OPEN;) {
     ssize_t count = recv(server, buffer_reserve(&incoming, RECEIVE_SIZE), RECEIVE_SIZE, MSG_DONTWAIT);
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) return any;
-    if (count < 0) fall_back("the resident process is gone: recv: %s", strerror(errno));
-    if (count == 0) fall_back("the resident process is gone: it closed the connection");
+    if (count < 0) leave(&call, "the resident process is gone: recv: %s", strerror(errno));
+    if (count == 0) leave(&call, "the resident process is gone: it closed the connection");
+    if (count <= 0) return any;
     incoming.length += (size_t)count;
     any |= handle_frames();
     if (count < RECEIVE_SIZE) return any;
   }
+  return true;
 }
 
 static void transmit(void) {
   if (call.outgoing.too_large)
-    fall_back("a frame for the resident process is larger than %u MiB, or all that it has not read than %u MiB",
-              MAX_FRAME >> 20, MAX_OUTGOING >> 20);
+    leave(&call, "a frame for the resident process is larger than %u MiB, or all that it has not read than %u MiB",
+          MAX_FRAME >> 20, MAX_OUTGOING >> 20);
   Buffer *bytes = &call.outgoing.bytes;
-  if (bytes->length == 0) return;
+  if (bytes->length == 0 || call.standing != OPEN) return;
   ssize_t count = send(server, bytes->data, bytes->length, MSG_DONTWAIT | MSG_NOSIGNAL);
   if (count > 0) buffer_drop(bytes, (size_t)count);
   if (count >= 0 || errno == EAGAIN || errno == EINTR) return;
   int error = errno;
   receive(); // it may have answered before it closed
-  fall_back("the resident process is gone: send: %s", strerror(error));
+  if (call.standing == OPEN) leave(&call, "the resident process is gone: send: %s", strerror(error));
 }
 
 /** Dies, with all jobs, of the signal that the runtime sent; else reaps. */
@@ -158,16 +161,80 @@ static void take_signals(void) {
   jobs_reap();
 }
 
+/** Connects to the resident process, starts it if the installer says so, or falls back; without a word if there is none. */
+static void reach_resident(void) {
+  int64_t deadline = now_ms() + rights.start_timeout_ms;
+  char *why;
+  for (;;) {
+    enum Reached reached = connect_to_resident(&rights, &server, &why);
+    if (reached == UNUSABLE) fall_back("%s", why);
+    if (reached == CONNECTED) break;
+    if (!rights.starts) become_plexus();
+    enum Start started = start_resident(&rights, &why);
+    if (started == FAILED) fall_back("%s", why);
+    if (started == STARTED) continue;
+    if (now_ms() >= deadline) fall_back("the resident process is not started: %s.lock is held", rights.socket);
+    poll(NULL, 0, LOCK_HELD_MS);
+  }
+  is_starting = look_at_start(&rights) == STARTING;
+  call.outgoing.bytes.length = 0;
+  add_call(&call.outgoing, SHIM_VERSION, environ, &input);
+}
+
+/**
+ * Hands the call to another resident process, once, if none has accepted it, as then nothing has been done: it was about to
+ * end, or is of another version. Else falls back.
+ */
+static void begin_again(void) {
+  static bool has_begun_again;
+  if (!rights.starts || call.accepted || has_begun_again) {
+    if (*call.reason == 0) become_plexus();
+    fall_back("%s", call.reason);
+  }
+  has_begun_again = true;
+  char *why = replace_resident(&rights);
+  if (why != NULL) fall_back("%s; %s", call.reason, why);
+  close(server);
+  incoming.length = 0;
+  call.standing = OPEN;
+  reach_resident();
+}
+
+/** Makes the binary beside the shim take the next calls, if another version accepted this one, and serves it to its end. */
+static void replace_other_version(void) {
+  static bool has_been_asked;
+  if (!rights.starts || !call.accepted || has_been_asked) return;
+  has_been_asked = true;
+  if (strcmp(call.version, SHIM_VERSION) == 0) return;
+  char *why = replace_resident(&rights);
+  if (why != NULL) complain("the resident process stays one of version %s: %s", call.version, why);
+  free(why);
+}
+
+/** Returns until when a frame has to come, if the last one came at `*heard`; falls back if that has passed. */
+static int64_t patience(int64_t *heard) {
+  int64_t now = now_ms();
+  if (is_starting && !call.accepted) {
+    // However slow the machine is, `plexus` would not be faster; but one that hangs must not keep a pod waiting.
+    enum Progress progress = look_at_start(&rights);
+    if (progress == STALLED) fall_back("the resident process does not start: it has done nothing for %u ms, or all "
+                                       "that it does takes too long", rights.start_timeout_ms);
+    is_starting = progress == STARTING;
+    *heard = now;
+    if (is_starting) return now + LOOK_AGAIN_MS;
+  }
+  uint32_t limit = call.accepted ? rights.silence_timeout_ms : rights.accept_timeout_ms;
+  if (now >= *heard + limit)
+    fall_back(call.accepted ? "the resident process says nothing any more: no frame for %u ms"
+                            : "the resident process does not answer: no ACCEPT for %u ms", limit);
+  return *heard + limit;
+}
+
 /** Serves until the call has an answer, or is left to `plexus`. */
 static _Noreturn void serve(void) {
   int64_t heard = now_ms();
   for (;;) {
-    // A resident process that hangs must not keep a pod waiting.
-    uint32_t limit = call.accepted ? rights.silence_timeout_ms : rights.accept_timeout_ms;
-    int64_t left = jobs_deadline(heard + limit) - now_ms();
-    if (now_ms() >= heard + limit)
-      fall_back(call.accepted ? "the resident process says nothing any more: no frame for %u ms"
-                              : "the resident process does not answer: no ACCEPT for %u ms", limit);
+    int64_t left = jobs_deadline(patience(&heard)) - now_ms();
 
     // Wait for the resident process, for signals, and for the jobs.
     struct pollfd polled[2 + MAX_POLLED];
@@ -182,54 +249,9 @@ static _Noreturn void serve(void) {
     jobs_settle(&call.outgoing);
     if (polled[0].revents & (POLLIN | POLLHUP | POLLERR) && receive()) heard = now_ms();
     transmit();
+    if (call.standing == LEFT) begin_again();
+    replace_other_version();
   }
-}
-
-/** Falls back unless nobody but root has a say in who answers at the socket. Without a word if there is no socket. */
-static void check_socket(void) {
-  struct stat status;
-  char dir[sizeof((struct sockaddr_un *)0)->sun_path];
-  if (strlen(rights.socket) >= sizeof dir)
-    fall_back("socket %s: its path is longer than %zu bytes", rights.socket, sizeof dir - 1);
-  strcpy(dir, rights.socket);
-  char *slash = strrchr(dir, '/');
-  if (slash == NULL || slash == dir) fall_back("socket %s: its path has no directory", rights.socket);
-  *slash = 0;
-  if (lstat(dir, &status) < 0) {
-    if (errno == ENOENT) become_plexus();
-    fall_back("lstat %s: %s", dir, strerror(errno));
-  }
-  if (!S_ISDIR(status.st_mode) || status.st_uid != geteuid() || (status.st_mode & 022) != 0)
-    fall_back("socket %s: its directory must belong to root, and nobody else may write to it", rights.socket);
-  if (lstat(rights.socket, &status) < 0) {
-    if (errno == ENOENT) become_plexus();
-    fall_back("lstat %s: %s", rights.socket, strerror(errno));
-  }
-  if (!S_ISSOCK(status.st_mode) || status.st_uid != geteuid() || (status.st_mode & 077) != 0)
-    fall_back("socket %s: it must be a socket, belong to root, and be closed to others", rights.socket);
-}
-
-/** Connects, or falls back; without a word if nobody listens. */
-static void connect_or_fall_back(void) {
-  check_socket();
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  strcpy(address.sun_path, rights.socket);
-  server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (server < 0) fall_back("socket: %s", strerror(errno));
-  int64_t deadline = now_ms() + rights.connect_timeout_ms;
-  while (connect(server, (struct sockaddr *)&address, sizeof address) < 0) {
-    if (errno == EINTR) continue;
-    if (errno == ECONNREFUSED || errno == ENOENT) become_plexus();
-    if (errno != EAGAIN) fall_back("connect %s: %s", rights.socket, strerror(errno));
-    if (now_ms() >= deadline)
-      fall_back("the resident process takes no more calls: its backlog was full for %u ms", rights.connect_timeout_ms);
-    poll(NULL, 0, 5);
-  }
-  struct ucred peer;
-  socklen_t length = sizeof peer;
-  if (getsockopt(server, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0)
-    fall_back("getsockopt SO_PEERCRED: %s", strerror(errno));
-  if (peer.uid != geteuid()) fall_back("socket %s: the process behind it is not root's", rights.socket);
 }
 
 static void read_input(void) {
@@ -300,8 +322,7 @@ int main(void) {
   catch_signals();
 
   // Hand the call to the resident process; whatever prevents that ends in `plexus`.
-  connect_or_fall_back();
-  add_call(&call.outgoing, SHIM_VERSION, environ, &input);
+  reach_resident();
 
   // Do what it asks for, until it answers.
   serve();

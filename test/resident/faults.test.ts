@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Container, Lab } from "../support/lab.ts";
-import type { Resident } from "../support/resident.ts";
+import { processes, type Resident } from "../support/resident.ts";
 import { until } from "../support/until.ts";
 
 let lab: Lab;
@@ -235,41 +235,6 @@ describe("in parallel", () => {
   });
 });
 
-it("on demand, the first call starts it, the second one uses it, and it ends when it is asked to", async () => {
-  await resident.stop("SIGTERM");
-  const conf = lab.conf([lab.bridge("a", 1)], { resident: "on-demand" });
-  expect(await lab.run("ADD", conf, { container })).toMatchObject({ exitCode: 0, stderr: "" });
-  await until("it serves", () => fs.existsSync(resident.socket));
-  const pids = running(resident.socket);
-  expect(pids.length).toBe(1);
-  try {
-    await deleted(conf);
-    expect(fs.readlinkSync(`/proc/${pids[0]}/fd/1`)).toBe("/dev/null");
-    expect(fs.readlinkSync(`/proc/${pids[0]}/cwd`)).toBe("/");
-  } finally {
-    for (const pid of pids) process.kill(pid, "SIGTERM");
-  }
-  await until("it has ended", () => running(resident.socket).length === 0);
-  expect(fs.existsSync(resident.socket)).toBe(false);
-});
-
-/** The resident processes that serve on that socket. */
-function running(socket: string): number[] {
-  return processes((command) => command.includes(`resident\0--socket\0${socket}`));
-}
-
 function killAll(script: string): void {
   for (const pid of processes((command) => command.includes(script))) process.kill(pid, "SIGKILL");
-}
-
-function processes(matches: (command: string) => boolean): number[] {
-  return fs.readdirSync("/proc").flatMap((pid) => {
-    try {
-      return /^\d+$/.test(pid) && matches(fs.readFileSync(`/proc/${pid}/cmdline`, "latin1"))
-        ? [Number(pid)]
-        : [];
-    } catch {
-      return [];
-    }
-  });
 }

@@ -15,6 +15,7 @@ import {
   PROTOCOL,
   ToShim,
 } from "../../launcher/host/frames.ts";
+import { processes } from "../support/resident.ts";
 
 export interface Outcome {
   exitCode: number | null;
@@ -110,7 +111,7 @@ export class Place {
       fs.mkdirSync(join(this.dir, dir), { mode: 0o700 });
     fs.copyFileSync(shim, this.shim);
     this.configure();
-    const plexus = `#!/bin/sh\nprintf 'fake %s %s ' "$CNI_COMMAND" "$PLEXUS_SOCKET"; cat\n`;
+    const plexus = `#!/bin/sh\nprintf 'fake %s ' "$CNI_COMMAND"; cat\n`;
     fs.writeFileSync(join(this.dir, "plexus"), plexus, { mode: 0o755 });
   }
 
@@ -243,6 +244,12 @@ export class Place {
     return { child, outcome };
   }
 
+  /** Kills what the shim has started as resident process. */
+  endStarted(): void {
+    for (const pid of processes((command) => command.includes(`resident\0--socket\0${this.socket}`)))
+      process.kill(pid, "SIGKILL");
+  }
+
   async remove(): Promise<void> {
     await this.stopListening();
     fs.rmSync(this.dir, { recursive: true, force: true });
@@ -251,12 +258,5 @@ export class Place {
 
 /** Is a process with this in its command line alive? */
 export function isRunning(mark: string): boolean {
-  return fs.readdirSync("/proc").some((pid) => {
-    if (!/^\d+$/.test(pid)) return false;
-    try {
-      return fs.readFileSync(`/proc/${pid}/cmdline`, "latin1").includes(mark);
-    } catch {
-      return false; // it has ended
-    }
-  });
+  return processes((command) => command.includes(mark)).length > 0;
 }

@@ -17,7 +17,7 @@ describe.each(SHIMS)("%s, it becomes plexus, with the same stdin,", (_, shim) =>
   });
   afterEach(() => place.remove());
 
-  const fallen = (verb = "ADD") => `fake ${verb} ${place.socket} {"a":1}`;
+  const fallen = (verb = "ADD") => `fake ${verb} {"a":1}`;
   const run = (env: Record<string, string> = {}) => place.run("ADD", '{"a":1}', env);
 
   test("where there is no socket, without a word", async () => {

@@ -52,6 +52,8 @@ export class Lab {
   readonly confDir = join(this.dir, "confs");
   /** PATH of Plexus and its delegates. */
   path = process.env.PATH ?? "";
+  /** Further variables of the runtime. */
+  readonly environment: Record<string, string> = {};
 
   private readonly node = `plexus-${randomBytes(4).toString("hex")}`;
   private readonly containers: Container[] = [];
@@ -81,11 +83,24 @@ export class Lab {
   /** From now on the runtime executes the shim of a resident process. */
   async reside(): Promise<Resident> {
     if (this.resident) return this.resident;
+    const resident = this.installShim();
+    await resident.start();
+    return resident;
+  }
+
+  /** From now on the runtime executes the shim, which starts the resident process. */
+  async resideOnDemand(...rights: string[]): Promise<Resident> {
+    await this.resident?.stop("SIGTERM");
+    const resident = this.resident ?? this.installShim();
+    resident.startOnDemand(...rights);
+    return resident;
+  }
+
+  private installShim(): Resident {
     const devices = "/var/run/k8s.cni.cncf.io/devinfo";
     const logs = ["plexus.log", "log/plexus.log"].map((name) => `log ${join(this.dir, name)}`);
     const rights = [`state ${this.cniDir}`, `state ${devices}`, `read ${this.dir}`, ...logs];
     this.resident = new Resident(join(this.dir, "resident"), rights);
-    await this.resident.start();
     this.plexus = this.resident.shim;
     return this.resident;
   }
@@ -93,6 +108,7 @@ export class Lab {
   /** Ends what still runs on the node, and removes all of it. */
   async close(): Promise<void> {
     await this.resident?.stop();
+    await this.resident?.endStarted();
     const names = [this.node, ...this.containers.map(({ netns }) => netns.slice(NETNS_DIR.length + 1))];
     for (const child of this.processes) child.kill("SIGKILL");
     for (const name of names) {
@@ -251,6 +267,7 @@ export class Lab {
   /** The same as `run`, for a test that does not wait for the end. */
   start(verb: string, conf: Conf, target?: Target): { pid: number; outcome: Promise<Outcome> } {
     const env: Record<string, string> = {
+      ...this.environment,
       PATH: this.path,
       CNI_COMMAND: verb,
       CNI_PATH: this.binDir,

@@ -35,6 +35,40 @@ export class Resident {
     return this.child?.pid ?? 0;
   }
 
+  /** The processes that a shim has started. */
+  started(): number[] {
+    return processes((command) =>
+      command.includes(`\0resident\0--socket\0${this.socket}\0--started-by-shim`),
+    );
+  }
+
+  /** Has the shim start the resident process if there is none. Each process that it executes is noted for `starts`. */
+  startOnDemand(...rights: string[]): void {
+    const lines = ["resident on-demand", ...rights].map((line) => `${line}\n`);
+    fs.appendFileSync(`${this.shim}.conf`, lines.join(""));
+    this.replacePlexus(`exec '${binary}' "$@"`);
+  }
+
+  /** Puts a script in the place of the binary beside the shim, which notes that it is executed, as what. */
+  replacePlexus(script: string): void {
+    const path = join(this.dir, "plexus");
+    const note = `echo "\${1:-$CNI_COMMAND}" >> '${this.dir}/starts'`;
+    fs.writeFileSync(`${path}.new`, `#!/bin/sh\n${note}\n${script}\n`, { mode: 0o755 });
+    fs.renameSync(`${path}.new`, path);
+  }
+
+  /** What the binary beside the shim was executed as, one after the other: `resident`, or the verb of a call. */
+  starts(): string[] {
+    const path = join(this.dir, "starts");
+    return fs.existsSync(path) ? fs.readFileSync(path, "utf8").trim().split("\n") : [];
+  }
+
+  /** Ends those that a shim has started, and waits for that. */
+  async endStarted(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+    for (const pid of this.started()) process.kill(pid, signal);
+    await until("what the shims have started has ended", () => this.started().length === 0);
+  }
+
   /**
    * Starts the resident process, and waits until it serves. Another one is taken over from.
    *
@@ -72,4 +106,17 @@ export class Resident {
   private inode(): number {
     return fs.statSync(this.socket, { throwIfNoEntry: false })?.ino ?? 0;
   }
+}
+
+/** The processes whose command line, with NULs between the words, matches. */
+export function processes(matches: (command: string) => boolean): number[] {
+  return fs.readdirSync("/proc").flatMap((pid) => {
+    try {
+      return /^\d+$/.test(pid) && matches(fs.readFileSync(`/proc/${pid}/cmdline`, "latin1"))
+        ? [Number(pid)]
+        : [];
+    } catch {
+      return []; // it has ended
+    }
+  });
 }
