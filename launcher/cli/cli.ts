@@ -100,7 +100,7 @@ async function sriov([command, ...args]: string[]): Promise<void> {
     args,
     options: { json: { type: "boolean", default: false }, "cni-dir": { type: "string", default: STATE_DIR } },
   });
-  const functions = await listFunctions(localHost, values["cni-dir"]);
+  const functions = await listFunctions(localHost, values["cni-dir"], (message) => console.error(message));
   console.log(values.json ? JSON.stringify(functions, null, 2) : tableOf(functions));
 }
 

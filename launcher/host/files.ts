@@ -1,17 +1,21 @@
 // Small files on a disk: read, and written whole or not at all.
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import { type Disk, makeDirectories, type ProcessName } from "./disk.ts";
 import type { Host } from "./host.ts";
 
 type Files = Omit<Host, "prepare" | "execute" | "configure" | "showLink" | "moveRdma" | "grpc" | "rotate">;
 
-/** How a file is called until it is whole: by its writer, so that anyone can tell when that is gone. The shim has the same. */
-const TEMPORARY = /^\.plexus-(\d+-\d+)-\d+\.tmp$/;
+/**
+ * How a file is called until it is whole, and a mark, which has the name of what it marks too: by its writer, so that anyone
+ * can tell when that is gone. The shim has the same.
+ */
+const TEMPORARY = /^\.plexus-(\d+-\d+)-\d+(?:\..+)?\.tmp$/;
 
 /** The part of the Host port that a file system is enough for. */
 export function filesOn(disk: Disk): Files {
   let written = 0;
-  const nameTemporary = async (dir: string) => `${dir}/.plexus-${await disk.process()}-${++written}.tmp`;
+  const nameTemporary = async (dir: string, of = "") =>
+    `${dir}/.plexus-${await disk.process()}-${++written}${of}.tmp`;
   const writeWhole = async (path: string, text: string, place: (temporary: string) => Promise<void>) =>
     writeAs(disk, await nameTemporary(dirname(path)), path, text, place);
   return {
@@ -67,6 +71,14 @@ export function filesOn(disk: Disk): Files {
         await disk.unlink(`${dir}/${name}`).catch(unlessMissing(undefined));
       }
     },
+
+    async mark(path) {
+      const mark = await nameTemporary(dirname(path), `.${basename(path)}`);
+      await disk.close(await openNew(disk, mark));
+      return mark;
+    },
+
+    sync: (dir) => disk.syncDirectory(dir).catch(unlessMissing(undefined)),
   };
 }
 
@@ -81,12 +93,7 @@ async function writeAs(
   text: string,
   place: (temporary: string) => Promise<void>,
 ): Promise<void> {
-  const dir = dirname(path);
-  const file = await disk.open(temporary, "create").catch(async (error: unknown) => {
-    if (!isMissing(error)) throw error;
-    await makeDirectories(disk, dir, 0o700);
-    return disk.open(temporary, "create");
-  });
+  const file = await openNew(disk, temporary);
   try {
     try {
       await disk.write(file, text);
@@ -99,7 +106,16 @@ async function writeAs(
     await disk.unlink(temporary).catch(unlessMissing(undefined));
     throw error;
   }
-  await disk.syncDirectory(dir);
+  await disk.syncDirectory(dirname(path));
+}
+
+/** Makes a file, with its directory if that is missing. */
+function openNew(disk: Disk, path: string): Promise<number> {
+  return disk.open(path, "create").catch(async (error: unknown) => {
+    if (!isMissing(error)) throw error;
+    await makeDirectories(disk, dirname(path), 0o700);
+    return disk.open(path, "create");
+  });
 }
 
 async function writeInto(disk: Disk, opened: Promise<number>, text: string): Promise<void> {

@@ -1,7 +1,7 @@
 // The frames between the shim and the resident process, as bytes. docs/protocol.md says what they mean.
 import { Code, Fault } from "../fault.ts";
 
-export const PROTOCOL = 3;
+export const PROTOCOL = 4;
 /** Bytes of a frame without its length. */
 export const MAX_FRAME = 16 << 20;
 
@@ -29,6 +29,8 @@ export const ToShim = {
   show: 33,
   rdma: 34,
   clear: 35,
+  mark: 36,
+  sync: 37,
 } as const;
 
 /** A field: a u32, a string or bytes, a list of strings. */

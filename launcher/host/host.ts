@@ -110,8 +110,15 @@ export interface Host {
   set(path: string, value: string): Promise<void>;
   /** Removes a file; one that is not there is not an error, a directory is. */
   remove(path: string): Promise<void>;
-  /** Removes the files in a directory that their writers, killed or without power, have left unfinished. */
+  /** Removes the files in a directory that their writers, killed or without power, have left unfinished; marks too. */
   clearTemporaries(dir: string): Promise<void>;
+  /**
+   * Makes an empty file beside `path`, with its directory (0700) if that is missing: `.plexus-PID-START-NUMBER.NAME.tmp`,
+   * NAME being that of `path`, by which anyone can tell when the process that has made it is gone. Its path.
+   */
+  mark(path: string): Promise<string>;
+  /** Resolves when the names in a directory, and removals from it, survive a loss of power. */
+  sync(dir: string): Promise<void>;
   /**
    * Calls a method without arguments of a gRPC server on a unix socket of this machine: its answer, undecoded. Waits for a
    * server that is restarting or busy.

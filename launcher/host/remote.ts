@@ -135,6 +135,8 @@ export class Shim {
     set: async (path, value) => void (await this.file(ToShim.set, path, Buffer.from(value))),
     remove: async (path) => void (await this.file(ToShim.remove, path)),
     clearTemporaries: async (dir) => void (await this.file(ToShim.clear, dir)),
+    mark: async (path) => (await this.file(ToShim.mark, path)).text(),
+    sync: async (dir) => void (await this.file(ToShim.sync, dir)),
   };
 
   private take({ type, id, fields }: Frame, called: (received: Received) => void): void {

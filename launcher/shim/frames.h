@@ -4,7 +4,7 @@
 
 #include "buffer.h"
 
-#define PROTOCOL 3
+#define PROTOCOL 4
 /** Bytes of a frame without its length. */
 #define MAX_FRAME (16u << 20)
 /** Bytes that wait until the resident process reads them. */
@@ -35,6 +35,8 @@ enum ToShim {
   SHOW = 33,
   RDMA = 34,
   CLEAR = 35,
+  MARK = 36,
+  SYNC = 37,
 };
 
 /** How an execution ended. */

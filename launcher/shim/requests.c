@@ -228,6 +228,12 @@ static void read_link(Asked *asked) { done(asked, file_readlink(asked->fields[0]
 
 static void clear(Asked *asked) { done(asked, files_clear(asked->call->rights, asked->fields[0].string)); }
 
+static void mark(Asked *asked) {
+  done(asked, file_mark(asked->call->rights, asked->fields[0].string, &asked->result));
+}
+
+static void sync_names(Asked *asked) { done(asked, names_sync(asked->call->rights, asked->fields[0].string)); }
+
 static const Request REQUESTS[] = {
     {ACCEPT, "ACCEPT", {U32, STRING}, accept_call},
     {EXECUTE, "EXECUTE", {STRING, STRINGS, U32, U32, BYTES}, execute},
@@ -249,6 +255,8 @@ static const Request REQUESTS[] = {
     {SHOW, "SHOW", {STRING, STRING}, show},
     {RDMA, "RDMA", {STRING, STRING, STRING}, rdma},
     {CLEAR, "CLEAR", {STRING}, clear},
+    {MARK, "MARK", {STRING}, mark},
+    {SYNC, "SYNC", {STRING}, sync_names},
 };
 
 static const Request *find_request(uint8_t type) {

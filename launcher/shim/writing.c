@@ -10,8 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/** How a file is called until it is whole: by its writer, so that anyone can tell when that is gone. files.ts has it too. */
-#define TEMPORARY ".plexus-%ld-%llu-%u.tmp"
+/** How files are called that say who writes them, so that anyone can tell when that is gone. files.ts has it too. */
+#define BY_WRITER ".plexus-%ld-%llu-%u"
+/** Until it is whole. */
+#define TEMPORARY BY_WRITER ".tmp"
+/** That marks another one, by its name. */
+#define MARKING BY_WRITER ".%s.tmp"
 
 static size_t written;
 static unsigned writes;
@@ -77,6 +81,38 @@ static int put_file(const Rights *rights, const char *path, const uint8_t *bytes
   return error;
 }
 
+int file_mark(const Rights *rights, const char *path, Buffer *result) {
+  unsigned long long start;
+  int error = start_of(getpid(), &start);
+  if (error != 0) return error;
+  Place place;
+  error = find_place(&rights->state, path, true, &place);
+  if (error != 0) return error;
+  char mark[sizeof place.name + 80];
+  if (!is_within_budget(0)) {
+    error = BUDGET_SPENT;
+  } else {
+    snprintf(mark, sizeof mark, MARKING, (long)getpid(), start, writes, place.name);
+    error = write_new(place.dir, mark, NULL, 0);
+  }
+  close(place.dir);
+  if (error != 0) return error;
+  char *whole;
+  if (asprintf(&whole, "%.*s/%s", (int)(strrchr(path, '/') - path), path, mark) < 0) must(NULL);
+  put_string(result, whole);
+  free(whole);
+  return 0;
+}
+
+int names_sync(const Rights *rights, const char *path) {
+  int dir = open_below(&rights->state, path);
+  if (dir == -ENOENT || dir == -ENOTDIR) return 0;
+  if (dir < 0) return -dir;
+  int error = sync_directory(dir);
+  close(dir);
+  return error;
+}
+
 int file_write(const Rights *rights, const char *path, const uint8_t *bytes, size_t count) {
   return put_file(rights, path, bytes, count, false);
 }
@@ -117,7 +153,7 @@ int file_append(const Rights *rights, const char *path, const uint8_t *bytes, si
   return error;
 }
 
-/** Is it a temporary file of a writer that does not run any more? */
+/** Is it a temporary file, or a mark, of a writer that does not run any more? */
 static bool is_left_over(const char *name) {
   static const char before[] = ".plexus-";
   if (strncmp(name, before, sizeof before - 1) != 0) return false;
@@ -126,8 +162,11 @@ static bool is_left_over(const char *name) {
   unsigned long long start = *end == '-' ? strtoull(end + 1, &end, 10) : 0;
   unsigned number = *end == '-' ? (unsigned)strtoul(end + 1, &end, 10) : 0;
   char same[80];
-  snprintf(same, sizeof same, TEMPORARY, pid, start, number);
-  if (pid <= 0 || strcmp(name, same) != 0) return false;
+  int length = snprintf(same, sizeof same, BY_WRITER, pid, start, number);
+  if (pid <= 0 || strncmp(name, same, (size_t)length) != 0) return false;
+  const char *rest = name + length;
+  const char *last = strrchr(rest, '.');
+  if (*rest != '.' || strcmp(last, ".tmp") != 0) return false;
   unsigned long long found;
   int error = start_of(pid, &found);
   return error == ENOENT || error == ESRCH || (error == 0 && found != start);

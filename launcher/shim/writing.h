@@ -16,7 +16,11 @@ int file_write(const Rights *rights, const char *path, const uint8_t *bytes, siz
 int file_create(const Rights *rights, const char *path, const uint8_t *bytes, size_t count);
 /** Appends to a log file. Makes it with mode 0600, its directory with mode 0755. ENXIO if it is not a regular file. */
 int file_append(const Rights *rights, const char *path, const uint8_t *bytes, size_t count);
-/** Removes the temporary files in a directory whose writers are gone. */
+/** Removes the temporary files, and the marks, in a directory whose writers are gone. */
 int files_clear(const Rights *rights, const char *path);
+/** Makes an empty file beside `path` that has its name and that of this process. The result: its path. */
+int file_mark(const Rights *rights, const char *path, Buffer *result);
+/** Makes the names in a directory, and removals from it, survive a loss of power. A missing one is no error. */
+int names_sync(const Rights *rights, const char *path);
 
 #endif

@@ -1,8 +1,9 @@
 // Who has which VF, and how to give it back: one file a VF, `<cniDir>/sriov/<PCI address>`, created before the VF is touched
-// and removed when it is as it was. The file is created exclusively, so that two ADDs never take one VF.
+// and removed when it is as it was. The file is created exclusively, so that two ADDs never take one VF. One that is broken
+// concerns its own VF only.
 import { Code, Fault } from "../fault.ts";
 import type { Host } from "../host/host.ts";
-import type { VfSettings } from "./conf.ts";
+import { PCI_ADDRESS, type VfSettings } from "./conf.ts";
 import type { Netdev } from "./device.ts";
 
 export interface Owner {
@@ -23,6 +24,8 @@ export interface Allocation extends Owner {
   /** The driver that the device had, and the one that it is bound to if that is another. */
   driver: string;
   bound?: string;
+  /** Its driver_override as it was; "" for none. */
+  override?: string;
   /** Its netdev as it was; missing if it had none. */
   netdev?: Netdev;
   /** The settings that the conf wants, and how these were. */
@@ -33,13 +36,18 @@ export interface Allocation extends Owner {
 }
 
 export class Allocations {
+  readonly dir: string;
   private readonly host: Host;
-  private readonly dir: string;
+  private readonly log: (message: string) => void;
 
-  /** @param cniDir Plexus's state directory */
-  constructor(host: Host, cniDir: string) {
+  /**
+   * @param cniDir Plexus's state directory
+   * @param log takes what is skipped
+   */
+  constructor(host: Host, cniDir: string, log: (message: string) => void) {
     this.host = host;
     this.dir = `${cniDir}/sriov`;
+    this.log = log;
   }
 
   /** Writes one down; false if another one has the VF. */
@@ -64,12 +72,30 @@ export class Allocations {
     );
   }
 
-  /** Reads all, by address; those that were not written whole by an ADD that was killed are cleared. */
+  /**
+   * Reads all, by address; skips what is none, and says so. Those that were not written whole by an ADD that was killed are
+   * cleared, and the locks of such.
+   */
   async all(): Promise<Allocation[]> {
     await this.host.clearTemporaries(this.dir);
     const names = (await this.host.list(this.dir)).filter((name) => !name.startsWith("."));
-    const all = await Promise.all(names.map((name) => this.of(name)));
+    const strays = names.filter((name) => !PCI_ADDRESS.test(name));
+    if (strays.length > 0) this.log(`in ${this.dir} only PCI addresses count, not ${strays.join(", ")}`);
+    const all = await Promise.all(
+      names.filter((name) => PCI_ADDRESS.test(name)).map((name) => this.readable(name)),
+    );
     return all.flatMap((one) => one ?? []);
+  }
+
+  private async readable(address: string): Promise<Allocation | undefined> {
+    try {
+      return await this.of(address);
+    } catch (error) {
+      const { code, message } = Fault.of(error);
+      if (code !== Code.decodeFailure) throw error;
+      this.log(message);
+      return undefined;
+    }
   }
 
   /** Reads those of one attachment: one at most, unless it was attached anew with another VF. */
@@ -77,9 +103,26 @@ export class Allocations {
     return (await this.all()).filter((one) => one.containerId === containerId && one.ifname === ifname);
   }
 
-  /** Removes the file. */
-  release({ address }: Allocation): Promise<void> {
-    return this.host.remove(this.path(address));
+  /** Has the owner the device still? */
+  async isHeld(allocation: Allocation): Promise<boolean> {
+    const now = await this.of(allocation.address);
+    return now !== undefined && JSON.stringify(now) === JSON.stringify(allocation);
+  }
+
+  /** Throws a Fault if the owner has not the device any more: for each step that would take it from another one. */
+  async requireHeld(allocation: Allocation): Promise<void> {
+    if (await this.isHeld(allocation)) return;
+    throw new Fault(
+      Code.tryAgainLater,
+      `device ${allocation.address} is not container ${allocation.containerId}'s any more; try again later`,
+    );
+  }
+
+  /** Removes the file, for good, if it is this owner's. */
+  async release(allocation: Allocation): Promise<void> {
+    await this.requireHeld(allocation);
+    await this.host.remove(this.path(allocation.address));
+    await this.host.sync(this.dir);
   }
 
   private path(address: string): string {

@@ -20,6 +20,7 @@ export async function attachDevice(call: SriovCall, taken: Taken): Promise<strin
   const settings =
     pf === undefined || vf === undefined ? [] : settingRequests(pf.netdev, vf, call.conf.settings);
   if (!isUserSpaceDriver(driver)) return attachNetdev(call, taken, settings);
+  await call.allocations.requireHeld(taken.allocation);
   await call.host.configure({ netns: "", requests: settings });
   await bindIfOther(call, taken);
   return "";
@@ -31,18 +32,20 @@ export async function attachDevice(call: SriovCall, taken: Taken): Promise<strin
  * @param settings the requests that set the VF
  */
 async function attachNetdev(call: SriovCall, taken: Taken, settings: NetworkRequest[]): Promise<string> {
-  const { conf, host, parameters } = call;
+  const { allocations, conf, host, parameters } = call;
   const { allocation, device, driver } = taken;
   const { ifname, netns } = parameters;
   await bindIfOther(call, taken);
   let netdev = await netdevOf(call, taken);
   const isRebound = needsRebind(driver, conf.settings);
   if (isRebound) {
+    await allocations.requireHeld(allocation);
     await host.configure({ netns: "", requests: [down(netdev), ...settings] });
-    await rebind(host, device.address, driver);
+    await rebind(host, device.address, driver, allocation.override ?? "");
     netdev = await netdevOf(call, taken);
   }
   const { mac } = await readNetdev(host, netdev);
+  await allocations.requireHeld(allocation);
   await host.configure({
     netns: "",
     requests: [
@@ -55,8 +58,10 @@ async function attachNetdev(call: SriovCall, taken: Taken, settings: NetworkRequ
   return mac;
 }
 
-async function bindIfOther({ host }: SriovCall, { allocation, device, driver }: Taken): Promise<void> {
-  if (allocation.bound !== undefined) await bind(host, device, driver);
+async function bindIfOther(call: SriovCall, { allocation, device, driver }: Taken): Promise<void> {
+  if (allocation.bound === undefined) return;
+  await call.allocations.requireHeld(allocation);
+  await bind(call.host, device, driver);
 }
 
 /** Waits for the netdev that the driver makes on the node; its name. Throws a Fault if none comes. */

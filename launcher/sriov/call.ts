@@ -13,6 +13,6 @@ export function readCall(call: PluginCall): SriovCall {
   return {
     ...call,
     conf: readConf(call.stdin, call.parameters.args),
-    allocations: new Allocations(call.host, call.cniDir),
+    allocations: new Allocations(call.host, call.cniDir, call.log),
   };
 }

@@ -5,7 +5,8 @@ import { Code, Fault } from "../fault.ts";
 export const VLAN_PROTOCOLS = ["802.1q", "802.1ad"] as const;
 const ON_OFF = ["on", "off"] as const;
 const LINK_STATES = ["auto", "enable", "disable"] as const;
-const PCI_ADDRESS = /^[0-9a-f]{4}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/;
+/** With its domain, in lower case. */
+export const PCI_ADDRESS = /^[0-9a-f]{4}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/;
 const MAC_ADDRESS = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
 const MAX_MTU = 65_535;
 

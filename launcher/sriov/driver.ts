@@ -59,12 +59,13 @@ export async function bind(
 }
 
 /**
- * Lets a driver take a device anew; from then on any driver may take it. A netdev is made anew in the node's own network
- * namespace. Throws a Fault if the driver does not take the device.
+ * Lets a driver take a device anew. A netdev is made anew in the node's own network namespace. Throws a Fault if the driver
+ * does not take the device.
  *
  * @param driver "" for none
+ * @param after the driver_override from then on; "" for none
  */
-export async function rebind(host: Host, address: string, driver: string): Promise<void> {
+export async function rebind(host: Host, address: string, driver: string, after: string): Promise<void> {
   const { driver: before } = await readDevice(host, address);
   if (before !== "") await unbind(host, address, before);
   if (driver !== "") {
@@ -72,7 +73,13 @@ export async function rebind(host: Host, address: string, driver: string): Promi
     await override(host, address, driver);
     await probe(host, address, driver);
   }
-  await override(host, address, "\n");
+  await override(host, address, after);
+}
+
+/** Reads which driver only may take a device; "" for any. */
+export async function readOverride(host: Host, address: string): Promise<string> {
+  const text = (await host.read(overridePath(address)))?.trim() ?? "";
+  return text === "(null)" ? "" : text;
 }
 
 /**
@@ -93,9 +100,13 @@ export async function waitForNetdev(host: Host, clock: Clock, address: string): 
   }
 }
 
-/** @param driver the only one that may take the device; "\n" for any */
-async function override(host: Host, address: string, driver: string): Promise<void> {
-  await host.set(`${DEVICES_DIR}/${address}/driver_override`, driver);
+/** @param driver the only one that may take the device from then on; "" for any */
+export async function override(host: Host, address: string, driver: string): Promise<void> {
+  await host.set(overridePath(address), driver === "" ? "\n" : driver);
+}
+
+function overridePath(address: string): string {
+  return `${DEVICES_DIR}/${address}/driver_override`;
 }
 
 async function unbind(host: Host, address: string, driver: string): Promise<void> {

@@ -22,9 +22,15 @@ export interface ListedFunction {
  * Lists each PF, followed by its VFs.
  *
  * @param cniDir Plexus's state directory
+ * @param log takes what is wrong with a file in it
  */
-export async function listFunctions(host: Host, cniDir: string): Promise<ListedFunction[]> {
-  const allocations = new Allocations(host, cniDir);
+export async function listFunctions(
+  host: Host,
+  cniDir: string,
+  log: (message: string) => void,
+): Promise<ListedFunction[]> {
+  const allocations = new Allocations(host, cniDir, log);
+  const owners = new Map((await allocations.all()).map((one) => [one.address, one]));
   const functions: ListedFunction[] = [];
   for (const pf of await physicalFunctions(host)) {
     const addresses = await virtualFunctions(host, pf);
@@ -33,7 +39,7 @@ export async function listFunctions(host: Host, cniDir: string): Promise<ListedF
     for (const address of addresses) {
       const device = await readDevice(host, address);
       const { vf } = device;
-      const owner = await allocations.of(address);
+      const owner = owners.get(address);
       functions.push({
         ...shown(device),
         pf,

@@ -5,7 +5,8 @@
 // so that only one of two ADDs gets the VF. Then ADD attaches it (attach.ts). DEL, GC and a failed ADD give it back
 // (restore.ts), and remove the file last. Whoever is killed in between leaves the file, and restore.ts begins from any
 // state: it compares what is there with what the file says, and does the rest. The next ADD of the same attachment does
-// that too, and so does an ADD of another container once the owner's network namespace is gone.
+// that too, and so does an ADD of another container once the owner's network namespace is gone. Taking and giving back are
+// done under the VF's lock (lock.ts), and who has the VF is read there.
 //
 // The PF sets a VF before a driver takes the VF, on the way there and on the way back, because some drivers read the VF's
 // MAC address only when they take it (driver.ts). A netdev is down while it is moved and while its VF is set. From a
@@ -20,9 +21,10 @@ import { readCall, type SriovCall } from "./call.ts";
 import { check } from "./check.ts";
 import { requireComplete } from "./conf.ts";
 import { delegateToIpam } from "./ipam.ts";
-import { restoreAll } from "./restore.ts";
+import { locked } from "./lock.ts";
+import { restore, restoreAll } from "./restore.ts";
 import { resultText } from "./result.ts";
-import { clear, type Taken, take } from "./take.ts";
+import { clearOther, clearOwn, type Taken, take } from "./take.ts";
 
 export const sriov: BuiltIn = { names: ["sriov", "plexus-sriov"], replaces, run };
 
@@ -30,7 +32,7 @@ export const sriov: BuiltIn = { names: ["sriov", "plexus-sriov"], replaces, run 
 async function replaces(type: string, { cniDir, host, parameters }: PluginCall): Promise<boolean> {
   if (type !== "sriov") return true;
   if (parameters.verb === "ADD" || parameters.verb === "GC") return false;
-  return (await new Allocations(host, cniDir).ofOwner(parameters)).length > 0;
+  return (await new Allocations(host, cniDir, () => undefined).ofOwner(parameters)).length > 0;
 }
 
 async function run(plugin: PluginCall): Promise<string | undefined> {
@@ -57,23 +59,41 @@ async function run(plugin: PluginCall): Promise<string | undefined> {
 async function add(call: SriovCall): Promise<string> {
   requireComplete(call.conf);
   requireNetns(call.parameters.netns);
-  await clear(call);
-  const taken = await take(call);
+  await clearOwn(call);
+  const { mac, taken } = await locked(call, call.conf.address, () => attach(call));
   try {
-    const mac = await attachDevice(call, taken);
     const ipam = await delegateToIpam(call, "ADD");
     await configureNetdev(call, taken, mac, ipam);
     await writeDeviceInfo(call, taken.device);
     return resultText(call, taken.device, mac, ipam);
   } catch (error) {
-    throw await undo(call, taken, Fault.of(error));
+    const faults = [
+      ...(await releaseAddresses(call, "DEL")),
+      ...(await restoreAll(call, [taken.allocation])),
+    ];
+    throw undone(taken, error, faults);
+  }
+}
+
+/** Takes the conf's device, whose lock the call has, and gives it to the container; else leaves it as it was. */
+async function attach(call: SriovCall): Promise<{ taken: Taken; mac: string }> {
+  await clearOther(call);
+  const taken = await take(call);
+  try {
+    return { taken, mac: await attachDevice(call, taken) };
+  } catch (error) {
+    const faults = await restore(call, taken.allocation).then(
+      () => [],
+      (fault: unknown) => [Fault.of(fault).during("it cannot be given back")],
+    );
+    throw undone(taken, error, faults);
   }
 }
 
 /** Gives all devices of the attachment back, and its addresses. */
 async function del(call: SriovCall): Promise<void> {
   const attached = await call.allocations.ofOwner(call.parameters);
-  requireNone([...(await restoreAll(call, attached)), ...(await releaseAddresses(call, "DEL"))]);
+  requireNone([...(await releaseAddresses(call, "DEL")), ...(await restoreAll(call, attached))]);
 }
 
 /** Gives back the devices of the network whose attachments are no longer valid. */
@@ -86,12 +106,12 @@ async function gc(call: SriovCall): Promise<void> {
   const stale = (await call.allocations.all()).filter(
     ({ containerId, ifname, network }) => network === name && !valid.has(`${containerId} ${ifname}`),
   );
-  requireNone([...(await restoreAll(call, stale)), ...(await releaseAddresses(call, "GC"))]);
+  requireNone([...(await releaseAddresses(call, "GC")), ...(await restoreAll(call, stale))]);
 }
 
-/** After a failed ADD: returns why it failed, and what could not be undone. */
-async function undo(call: SriovCall, { allocation }: Taken, { code, message }: Fault): Promise<Fault> {
-  const faults = [...(await restoreAll(call, [allocation])), ...(await releaseAddresses(call, "DEL"))];
+/** Says why an ADD has failed, and what could not be undone. */
+function undone({ allocation }: Taken, error: unknown, faults: Fault[]): Fault {
+  const { code, message } = Fault.of(error);
   const left = faults.map((fault) => `; undoing it: ${fault.message}`).join("");
   return new Fault(code, `device ${allocation.address}: ${message}${left}`);
 }

@@ -6,18 +6,20 @@ import type { Allocation } from "./allocation.ts";
 import type { SriovCall } from "./call.ts";
 import type { VfSettings } from "./conf.ts";
 import { DEVICES_DIR, isNetdev, type Netdev, type PciDevice, readDevice, readNetdev } from "./device.ts";
-import { needsRebind, rebind, waitForNetdev } from "./driver.ts";
+import { needsRebind, override, readOverride, rebind, waitForNetdev } from "./driver.ts";
+import { locked } from "./lock.ts";
 import { changed, settingRequests, settingsIn } from "./vf.ts";
 
 /**
  * Gives devices back, one after the other, past every fault; returns the faults. A device that could not be given back
- * stays allocated, for the next try. One that the node has no longer is just released.
+ * stays allocated, for the next try. One that the node has no longer is just released. One that another call has given back
+ * meanwhile, and perhaps taken, is left alone.
  */
 export async function restoreAll(call: SriovCall, allocations: readonly Allocation[]): Promise<Fault[]> {
   const faults: Fault[] = [];
   for (const allocation of allocations) {
     try {
-      await restore(call, allocation);
+      await locked(call, allocation.address, () => restore(call, allocation));
     } catch (error) {
       faults.push(Fault.of(error).during(`device ${allocation.address} cannot be given back`));
     }
@@ -25,12 +27,23 @@ export async function restoreAll(call: SriovCall, allocations: readonly Allocati
   return faults;
 }
 
-async function restore(call: SriovCall, allocation: Allocation): Promise<void> {
+/** The same for one device, whose lock the call has. Throws a Fault. */
+export async function restore(call: SriovCall, allocation: Allocation): Promise<void> {
+  if (!(await call.allocations.isHeld(allocation))) return;
   if (await call.host.exists(`${DEVICES_DIR}/${allocation.address}`)) await restoreDevice(call, allocation);
   await call.allocations.release(allocation);
 }
 
 async function restoreDevice(call: SriovCall, allocation: Allocation): Promise<void> {
+  const { allocations, host } = call;
+  const { address, override: before = "" } = allocation;
+  await restoreFunction(call, allocation);
+  await allocations.requireHeld(allocation);
+  if ((await readOverride(host, address)) !== before) await override(host, address, before);
+}
+
+/** The VF's settings, its driver and its netdev. */
+async function restoreFunction(call: SriovCall, allocation: Allocation): Promise<void> {
   const { address, bound, driver, netdev, netns } = allocation;
   const found = await readDevice(call.host, address);
   const settings = await settingsToRestore(call, found, allocation);
@@ -46,6 +59,7 @@ async function restoreDevice(call: SriovCall, allocation: Allocation): Promise<v
       `its netdev came back neither from the network namespace ${netns} nor from driver ${driver}; the next DEL tries again`,
     );
   }
+  await call.allocations.requireHeld(allocation);
   await call.host.configure({
     netns: "",
     requests: [
@@ -84,20 +98,22 @@ async function bringBack(call: SriovCall, allocation: Allocation): Promise<PciDe
 }
 
 /** Lets the driver that the device had take it anew, and waits for its netdev if it had one. */
-async function takeAnew({ clock, host }: SriovCall, allocation: Allocation): Promise<PciDevice> {
-  const { address, driver, netdev } = allocation;
-  await rebind(host, address, driver);
+async function takeAnew({ allocations, clock, host }: SriovCall, allocation: Allocation): Promise<PciDevice> {
+  const { address, driver, netdev, override: before = "" } = allocation;
+  await allocations.requireHeld(allocation);
+  await rebind(host, address, driver, before);
   return netdev === undefined ? readDevice(host, address) : waitForNetdev(host, clock, address);
 }
 
 /** Moves the netdev out of the network namespace; if it is not there under its name, its driver makes it anew. */
 async function moveBack(call: SriovCall, allocation: Allocation, { name }: Netdev): Promise<void> {
   const { host, log } = call;
-  const { address, driver, ifname, netns, rdma } = allocation;
+  const { address, driver, ifname, netns, override: before = "", rdma } = allocation;
   const goOn = (error: unknown) => {
     log(`${Fault.of(error).message}; device ${address} is given back another way`);
     return false;
   };
+  await call.allocations.requireHeld(allocation);
   const free = (await isNetdev(host, name)) ? `plx${address.replaceAll(/[:.]/g, "")}` : name;
   for (const one of rdma) await host.moveRdma(one, "", netns).catch(goOn);
   const requests: NetworkRequest[] = [
@@ -105,7 +121,7 @@ async function moveBack(call: SriovCall, allocation: Allocation, { name }: Netde
     { change: "move", link: ifname, to: "", name: free },
   ];
   const isMoved = await host.configure({ netns, requests }).then(() => true, goOn);
-  if (!isMoved) await rebind(host, address, driver);
+  if (!isMoved) await rebind(host, address, driver, before);
 }
 
 /** Makes the requests that restore a netdev. Its name is left if another netdev has the one from before. */

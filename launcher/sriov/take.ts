@@ -4,8 +4,8 @@ import type { Allocation } from "./allocation.ts";
 import type { SriovCall } from "./call.ts";
 import type { SriovConf } from "./conf.ts";
 import { isUserSpaceDriver, type PciDevice, readDevice, readNetdev } from "./device.ts";
-import { requireDriver } from "./driver.ts";
-import { restoreAll } from "./restore.ts";
+import { readOverride, requireDriver } from "./driver.ts";
+import { restore, restoreAll } from "./restore.ts";
 import { affectedBy, settingsIn } from "./vf.ts";
 
 /** "N" if an RDMA device is in one network namespace, "Y" if it is in all. */
@@ -20,25 +20,29 @@ export interface Taken {
   allocation: Allocation;
 }
 
+const IN_THE_WAY = "an earlier attachment stands in the way";
+
+/** Gives back the devices that an earlier ADD of this attachment has left. */
+export async function clearOwn(call: SriovCall): Promise<void> {
+  const [fault] = await restoreAll(call, await call.allocations.ofOwner(call.parameters));
+  if (fault) throw fault.during(IN_THE_WAY);
+}
+
 /**
- * Gives back what stands in the way of an ADD: devices that an earlier ADD of this attachment has left, and the conf's
- * device if the network namespace of its owner is gone. Throws a Fault if another container has it.
+ * Gives the conf's device back, whose lock the call has, if the network namespace of its owner is gone. Throws a Fault if
+ * another container has it.
  */
-export async function clear(call: SriovCall): Promise<void> {
-  const { allocations, conf, host, log, parameters } = call;
-  const own = await allocations.ofOwner(parameters);
+export async function clearOther(call: SriovCall): Promise<void> {
+  const { allocations, conf, host, log } = call;
   const other = await allocations.of(conf.address);
-  const isOther = other !== undefined && !own.some(({ address }) => address === conf.address);
-  if (isOther) {
-    if (await host.exists(other.netns)) throw inUse(other);
-    log(
-      `device ${other.address} is taken back from container ${other.containerId}: the container's network namespace is gone`,
-    );
-  }
-  for (const allocation of isOther ? [...own, other] : own) {
-    const [fault] = await restoreAll(call, [allocation]);
-    if (fault) throw fault.during("an earlier attachment stands in the way");
-  }
+  if (other === undefined) return;
+  if (await host.exists(other.netns)) throw inUse(other);
+  log(
+    `device ${other.address} is taken back from container ${other.containerId}: the container's network namespace is gone`,
+  );
+  await restore(call, other).catch((error: unknown) => {
+    throw Fault.of(error).during(`${IN_THE_WAY}: device ${other.address} cannot be given back`);
+  });
 }
 
 /** Takes the conf's device. Throws a Fault if this attachment cannot have it, and then nothing is changed. */
@@ -69,6 +73,7 @@ async function describe(call: SriovCall, device: PciDevice, driver: string): Pro
     netns,
     network: conf.name,
     driver: device.driver,
+    override: await readOverride(host, device.address),
     ...(driver === device.driver ? {} : { bound: driver }),
     ...(device.netdev === "" ? {} : { netdev: await readNetdev(host, device.netdev) }),
     wanted: conf.settings,

@@ -153,6 +153,8 @@ class ShimHost {
     set: (...given) => this.file("set", () => this.own.set(...given)),
     remove: (...given) => this.file("remove", () => this.own.remove(...given)),
     clearTemporaries: (...given) => this.file("clear", () => this.own.clearTemporaries(...given)),
+    mark: (...given) => this.file("mark", () => this.own.mark(...given)),
+    sync: (...given) => this.file("sync", () => this.own.sync(...given)),
     ...this.network(),
   };
 

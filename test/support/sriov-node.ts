@@ -35,6 +35,10 @@ export class SriovNode {
   changesLeft = Number.POSITIVE_INFINITY;
   readonly logged: string[] = [];
   readonly clock: Clock;
+  /** The number of the process that makes the call, and of all that run. */
+  private process = 0;
+  private readonly running = new Set<number>();
+  private marks = 0;
   private nowMs = 0;
   private due: { atMs: number; work: () => void }[] = [];
 
@@ -94,8 +98,31 @@ export class SriovNode {
       this.change();
       this.sysfs.set(path, value);
     },
-    clearTemporaries: async () => undefined,
+    clearTemporaries: async (dir) => {
+      for (const name of this.filesIn(dir)) {
+        const process = Number(/^\.plexus-(\d+)-/.exec(name)?.[1] ?? Number.NaN);
+        if (process >= 0 && !this.running.has(process)) this.files.delete(`${dir}/${name}`);
+      }
+    },
+    mark: async (path) => {
+      this.change();
+      const mark = `${dirname(path)}/.plexus-${this.process}-0-${++this.marks}.${basename(path)}.tmp`;
+      this.files.set(mark, "");
+      return mark;
+    },
+    sync: async () => undefined,
   };
+
+  /** Does `work` in a process of its own, which has ended then. */
+  async inProcess<T>(work: () => Promise<T>): Promise<T> {
+    const process = ++this.process;
+    this.running.add(process);
+    try {
+      return await work();
+    } finally {
+      this.running.delete(process);
+    }
+  }
 
   /** Once dead, a process does nothing more. */
   private change(): void {
@@ -171,7 +198,7 @@ export function pluginCall(
 
 /** Carries out a verb; the result of ADD, as JSON. */
 export function run(node: SriovNode, verb: string, conf: object, more: Record<string, string> = {}) {
-  return sriov.run(pluginCall(node, verb, conf, more));
+  return node.inProcess(() => sriov.run(pluginCall(node, verb, conf, more)));
 }
 
 /** Carries out an ADD; its result. */

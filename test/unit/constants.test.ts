@@ -194,10 +194,12 @@ describe("the protocol", () => {
     expect(found(shim, /set_variable\("(\w+)", joined\(&rights\.plugins\)\)/)).toBe(variable);
   });
 
-  test("has the same name for a file that is not whole yet", () => {
-    const inShim = found(source("launcher/shim/writing.c"), /^#define TEMPORARY "(.*)"$/m);
+  test.each(["TEMPORARY", "MARKING"])("has the same names for files that say who writes them: %s", (name) => {
+    const text = source("launcher/shim/writing.c");
+    const writer = found(text, /^#define BY_WRITER "(.*)"$/m);
+    const rest = found(text, new RegExp(`^#define ${name} BY_WRITER "(.*)"$`, "m"));
     const pattern = found(source("launcher/host/files.ts"), /^const TEMPORARY = \/\^(.*)\$\/;$/m);
-    expect(inShim.replace(/%l?l?[du]/g, "1")).toMatch(new RegExp(`^${pattern}$`));
+    expect(`${writer}${rest}`.replace(/%l?l?[du]/g, "1")).toMatch(new RegExp(`^${pattern}$`));
   });
 
   test("has the document's outcomes", () => {
