@@ -1,6 +1,5 @@
 // `plexus resident` and `plexus daemon`: processes that carry out calls for shims.
 import { statSync } from "node:fs";
-import { availableParallelism } from "node:os";
 import type { Ports } from "../attach/verbs.ts";
 import { BUILT_INS } from "../builtins.ts";
 import { systemClock } from "../clock.ts";
@@ -18,6 +17,8 @@ import { type Observer, ResidentServer } from "./server.ts";
 interface Common {
   socket: string;
   version: string;
+  /** Calls that work at once. */
+  slots: number;
 }
 
 export interface ResidentOptions extends Common {
@@ -36,10 +37,16 @@ export interface DaemonOptions extends Common {
 }
 
 /** Serves until it is idle, or asked to end by SIGTERM or SIGINT. */
-export async function runResident({ socket, version, idleSeconds, replace }: ResidentOptions): Promise<void> {
+export async function runResident({
+  socket,
+  version,
+  slots,
+  idleSeconds,
+  replace,
+}: ResidentOptions): Promise<void> {
   const ports = portsTo(clusters());
   const idle = idleSeconds * 1000;
-  const server = await ResidentServer.open({ socket, version, idle, limit: limit(), ports }, replace);
+  const server = await ResidentServer.open({ socket, version, idle, slots, ports }, replace);
   if (!server) return;
   await Promise.race([server.idle, asked()]);
   await server.close();
@@ -49,6 +56,7 @@ export async function runResident({ socket, version, idleSeconds, replace }: Res
 export async function runDaemon({
   socket,
   version,
+  slots,
   nodeName,
   kubeconfig,
   metrics,
@@ -69,7 +77,7 @@ export async function runDaemon({
     socket,
     version,
     idle: 0,
-    limit: limit(),
+    slots,
     ports,
     observer,
     log,
@@ -108,11 +116,6 @@ class LateObserver implements Observer {
   executed(...execution: Parameters<Observer["executed"]>): void {
     this.to?.executed(...execution);
   }
-}
-
-/** Enough for all cores, as most of a call is waiting for delegates and for the API server. */
-function limit(): number {
-  return 4 * availableParallelism();
 }
 
 function asked(): Promise<void> {

@@ -7,8 +7,10 @@ import { Fault } from "../fault.ts";
 import { machineDisk, makeDirectories } from "../host/disk.ts";
 import type { Host } from "../host/host.ts";
 import { Shim } from "../host/remote.ts";
-import { Admission } from "./admission.ts";
+import { Admission, type Turn } from "./admission.ts";
 import { giveBackMemory } from "./memory.ts";
+import { EventOutbox } from "./outbox.ts";
+import { Awaited, clusterInTurn, hostInTurn } from "./waits.ts";
 
 /** How often a shim is told that its call is not forgotten; it waits for ten times as long. */
 const ALIVE_EVERY_MS = 1000;
@@ -16,14 +18,18 @@ const ALIVE_EVERY_MS = 1000;
 const BACKLOG_MS = 100;
 /** How long calls may still run after SIGTERM. */
 const DRAIN_MS = 20_000;
+/** How long events may still be sent then. */
+const LAST_EVENTS_MS = 2000;
+/** Shims at once: each further one becomes `plexus`. A node has some hundred pods. */
+const MOST_CONNECTIONS = 1000;
 /** After this long without a call, memory is given back. */
 const QUIET_MS = 3000;
 
 export interface ServerOptions {
   /** The path of the socket. */
   socket: string;
-  /** Calls at once. */
-  limit: number;
+  /** Calls that work at once: see admission.ts. */
+  slots: number;
   /** Milliseconds without a call, after which the process ends; 0 for never. */
   idle: number;
   version: string;
@@ -49,6 +55,8 @@ export interface Ended {
 
 export class ResidentServer {
   readonly admission: Admission;
+  readonly outbox: EventOutbox;
+  private readonly awaited: Awaited;
   private readonly options: ServerOptions;
   private readonly server: Server;
   private readonly shims = new Set<Shim>();
@@ -59,8 +67,12 @@ export class ResidentServer {
 
   private constructor(options: ServerOptions) {
     this.options = options;
-    this.admission = new Admission(options.limit);
+    const { clock } = options.ports;
+    this.admission = new Admission(options.slots, clock);
+    this.outbox = new EventOutbox(clock, (message) => void process.stderr.write(`plexus: ${message}\n`));
+    this.awaited = new Awaited(clock);
     this.server = createServer((socket) => void this.serve(socket));
+    this.server.maxConnections = MOST_CONNECTIONS;
     this.timer = setInterval(() => this.tick(), ALIVE_EVERY_MS);
   }
 
@@ -98,6 +110,7 @@ export class ResidentServer {
       for (const shim of this.shims) shim.fallBack("the resident process ends");
     }, DRAIN_MS);
     await closed;
+    await Promise.race([this.outbox.empty(), this.options.ports.clock.sleep(LAST_EVENTS_MS)]);
     clearTimeout(late);
     clearInterval(this.timer);
   }
@@ -120,29 +133,51 @@ export class ResidentServer {
 
   private async serve(socket: Socket): Promise<void> {
     const began = performance.now();
+    const gone = new AbortController();
     const shim = new Shim(socket, ({ env, stdin }) => {
       shim.accept(this.options.version);
-      const { CNI_COMMAND: verb = "", CNI_CONTAINERID: id = "" } = env;
-      void this.admission
-        .run(verb, id, async () => {
-          if (socket.destroyed) return this.note({ verb, how: "gone", took: performance.now() - began });
-          const how = await this.carryOut(shim, env, stdin);
-          this.note({ verb, how: socket.errored ? "gone" : how, took: performance.now() - began });
+      const { CNI_COMMAND: verb = "", CNI_CONTAINERID: containerId = "" } = env;
+      const note = (how: Ended["how"]) =>
+        this.options.observer?.ended({ verb, how, took: performance.now() - began });
+      this.admission
+        .run({ verb, containerId, gone: gone.signal }, async (turn) => {
+          const how = await this.carryOut(shim, turn, env, stdin);
+          note(gone.signal.aborted ? "gone" : how);
         })
-        .catch((error: unknown) => shim.fallBack(Fault.of(error).message));
+        .catch((error: unknown) => {
+          if (gone.signal.aborted) note("gone");
+          else shim.fallBack(Fault.of(error).message);
+        });
     });
     this.shims.add(shim);
     await shim.gone;
+    gone.abort();
     this.shims.delete(shim);
     this.lastCall = Date.now();
   }
 
-  private async carryOut(shim: Shim, env: Record<string, string>, stdin: Uint8Array): Promise<Ended["how"]> {
+  private async carryOut(
+    shim: Shim,
+    turn: Turn,
+    env: Record<string, string>,
+    stdin: Uint8Array,
+  ): Promise<Ended["how"]> {
     const stderr = (line: string) => {
       shim.say(line);
       this.options.log?.(line);
     };
-    const ports = { ...this.options.ports, host: () => this.timed(shim.host), stderr };
+    const host = hostInTurn(this.timed(shim.host), turn);
+    const ports: Ports = {
+      ...this.options.ports,
+      host: ({ readinessIndicatorFile }) => this.awaited.host(host, readinessIndicatorFile),
+      cluster: (...given) => {
+        const cluster = this.options.ports.cluster(...given);
+        return cluster && clusterInTurn(cluster, turn);
+      },
+      aside: (wait) => turn.aside(wait),
+      outbox: this.outbox,
+      stderr,
+    };
     const { exitCode, stdout } = await carryOut(ports, env, stdin);
     if (shim.refusal !== undefined) {
       shim.fallBack(shim.refusal);
@@ -165,10 +200,6 @@ export class ResidentServer {
       }
     };
     return { ...host, execute };
-  }
-
-  private note(call: Ended): void {
-    this.options.observer?.ended(call);
   }
 
   private tick(): void {
