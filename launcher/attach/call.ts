@@ -30,6 +30,14 @@ export interface Call {
   builtIns: readonly BuiltIn[];
   /** Waits for something outside this node's own work, and keeps no other call from its turn meanwhile. */
   aside<T>(wait: () => Promise<T>): Promise<T>;
+  /** Looks for what other calls look for at the same time, again and again: once for all of them. */
+  together<T>(question: string, look: () => Promise<T>): Promise<T>;
+  /**
+   * Asks what other calls ask too, and soon again; if it takes long, the last answer is given, as long as it is recent.
+   *
+   * @param question all that the answer depends on
+   */
+  recently<T>(question: string, ask: () => Promise<T>): Promise<T>;
   /** Absent in a process that ends with the call. */
   outbox: Outbox | undefined;
 }

@@ -16,7 +16,7 @@ async function poll(call: Call): Promise<void> {
   do {
     if (clock.now() > deadline) throw notReady(call, Code.tryAgainLater);
     await clock.sleep(POLL_MS);
-  } while (!(await isReady(call)));
+  } while (!(await call.together(call.settings.readinessIndicatorFile, () => isReady(call))));
 }
 
 /** Throws if the default network is not ready now. */

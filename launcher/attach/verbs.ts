@@ -28,6 +28,8 @@ export interface Ports {
   cluster(settings: Settings, env: NodeJS.ProcessEnv, log: Log): Cluster | undefined;
   /** As a Call has them; if there is no other call, and the process ends with this one, there are none. */
   aside?: Call["aside"];
+  together?: Call["together"];
+  recently?: Call["recently"];
   outbox?: Outbox;
 }
 
@@ -114,6 +116,8 @@ function openCall(ports: Ports, { settings, parameters, env, host, log }: Opened
     clock: ports.clock,
     builtIns: ports.builtIns,
     aside: ports.aside ?? ((wait) => wait()),
+    together: ports.together ?? ((_question, look) => look()),
+    recently: ports.recently ?? ((_question, ask) => ask()),
     outbox: ports.outbox,
     settings,
     host,

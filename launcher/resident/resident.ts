@@ -86,11 +86,12 @@ export async function runDaemon({
   if (!server) return;
   if (metrics !== "") {
     const { serveMetrics } = lazy("metrics");
-    const { admission } = server;
+    const { admission, outbox } = server;
     const sources = {
       known: watched.kinds,
       running: () => admission.running,
       waiting: () => admission.waiting,
+      events: () => outbox.fates,
       isAlive: () => ports.core.isAlive(),
     };
     observer.to = await serveMetrics(metrics, sources);

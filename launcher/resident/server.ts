@@ -10,7 +10,9 @@ import { Shim } from "../host/remote.ts";
 import { Admission, type Turn } from "./admission.ts";
 import { giveBackMemory } from "./memory.ts";
 import { EventOutbox } from "./outbox.ts";
-import { Awaited, clusterInTurn, hostInTurn } from "./waits.ts";
+import { Recent } from "./recent.ts";
+import { Together } from "./together.ts";
+import { clusterInTurn, hostInTurn } from "./waits.ts";
 
 /** How often a shim is told that its call is not forgotten; it waits for ten times as long. */
 const ALIVE_EVERY_MS = 1000;
@@ -56,7 +58,8 @@ export interface Ended {
 export class ResidentServer {
   readonly admission: Admission;
   readonly outbox: EventOutbox;
-  private readonly awaited: Awaited;
+  private readonly together: Together;
+  private readonly recent: Recent;
   private readonly options: ServerOptions;
   private readonly server: Server;
   private readonly shims = new Set<Shim>();
@@ -70,7 +73,8 @@ export class ResidentServer {
     const { clock } = options.ports;
     this.admission = new Admission(options.slots, clock);
     this.outbox = new EventOutbox(clock, (message) => void process.stderr.write(`plexus: ${message}\n`));
-    this.awaited = new Awaited(clock);
+    this.together = new Together(clock);
+    this.recent = new Recent(clock);
     this.server = createServer((socket) => void this.serve(socket));
     this.server.maxConnections = MOST_CONNECTIONS;
     this.timer = setInterval(() => this.tick(), ALIVE_EVERY_MS);
@@ -169,12 +173,14 @@ export class ResidentServer {
     const host = hostInTurn(this.timed(shim.host), turn);
     const ports: Ports = {
       ...this.options.ports,
-      host: ({ readinessIndicatorFile }) => this.awaited.host(host, readinessIndicatorFile),
+      host: () => host,
       cluster: (...given) => {
         const cluster = this.options.ports.cluster(...given);
         return cluster && clusterInTurn(cluster, turn);
       },
       aside: (wait) => turn.aside(wait),
+      together: (question, look) => this.together.answer(question, look),
+      recently: (question, ask) => this.recent.answer(question, ask),
       outbox: this.outbox,
       stderr,
     };

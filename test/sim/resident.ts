@@ -11,7 +11,9 @@ import { type ExecuteOptions, type Host, LeftToNode } from "../../launcher/host/
 import { networkBy } from "../../launcher/host/iproute.ts";
 import { Admission, type Turn } from "../../launcher/resident/admission.ts";
 import { EventOutbox } from "../../launcher/resident/outbox.ts";
-import { Awaited, clusterInTurn, hostInTurn } from "../../launcher/resident/waits.ts";
+import { Recent } from "../../launcher/resident/recent.ts";
+import { Together } from "../../launcher/resident/together.ts";
+import { clusterInTurn, hostInTurn } from "../../launcher/resident/waits.ts";
 import { execute } from "./execute.ts";
 import type { RuntimeCall } from "./network.ts";
 import { environmentOf, type Program, portsOf, runOneShot } from "./oneshot.ts";
@@ -28,7 +30,8 @@ interface Running {
   process: Process;
   admission: Admission;
   outbox: EventOutbox;
-  awaited: Awaited;
+  together: Together;
+  recent: Recent;
   cluster: Cluster | undefined;
 }
 
@@ -50,7 +53,8 @@ export class Resident {
       process,
       admission: new Admission(SLOTS, process.clock),
       outbox: new EventOutbox(process.clock, (message) => process.trace(message)),
-      awaited: new Awaited(process.clock),
+      together: new Together(process.clock),
+      recent: new Recent(process.clock),
       cluster: this.clusterFor(process),
     };
   }
@@ -125,21 +129,18 @@ export class Resident {
     });
   }
 
-  private portsFor(
-    { awaited, cluster, outbox, process }: Running,
-    host: ShimHost,
-    shim: Process,
-    turn: Turn,
-  ) {
-    const ports: Ports = {
+  private portsFor(server: Running, host: ShimHost, shim: Process, turn: Turn): Ports {
+    const { cluster, outbox, process, recent, together } = server;
+    return {
       ...portsOf(this.program, process),
-      host: ({ readinessIndicatorFile }) => awaited.host(hostInTurn(host.host, turn), readinessIndicatorFile),
+      host: () => hostInTurn(host.host, turn),
       stderr: (line: string) => shim.trace(line.trimEnd()),
       cluster: () => cluster && clusterInTurn(cluster, turn),
       aside: (wait) => turn.aside(wait),
+      together: (question, look) => together.answer(question, look),
+      recently: (question, ask) => recent.answer(question, ask),
       outbox,
     };
-    return ports;
   }
 }
 
