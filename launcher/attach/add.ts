@@ -12,7 +12,7 @@ import { Fault } from "../fault.ts";
 import { type Attachment, type Call, subjectOf } from "./call.ts";
 import { checkCapabilities } from "./capabilities.ts";
 import { undo } from "./del.ts";
-import { recordAttached, recordFailed, recordWarning } from "./events.ts";
+import { recordAttached, recordFailed } from "./events.ts";
 import { addDelegate, inOrder, requirePlugins } from "./execute.ts";
 import { confNetworks, podNetworks } from "./networks.ts";
 import { findPod, isPod } from "./pod.ts";
@@ -45,8 +45,7 @@ export async function add(call: Call): Promise<string> {
 async function addPod(call: Call, pod: Pod, scratch: string | undefined): Promise<string> {
   try {
     const { answer, attachments, warnings } = await attach(call, await podNetworks(call, pod), scratch, pod);
-    await recordAttached(call, pod, attachments);
-    for (const warning of warnings) await recordWarning(call, pod, warning);
+    await recordAttached(call, pod, attachments, warnings);
     return answer;
   } catch (error) {
     await recordFailed(call, pod, Fault.of(error));

@@ -1,11 +1,16 @@
 // One call of the runtime, and the ports it is carried out with. Every verb takes one of these.
 import type { Clock } from "../clock.ts";
-import type { Cluster } from "../cluster/cluster.ts";
+import type { Cluster, Pod, PodEvent } from "../cluster/cluster.ts";
 import type { BuiltIn } from "../cni/builtin.ts";
 import type { Core, Delegate, Runtime, Settings } from "../core/index.ts";
 import type { Host } from "../host/host.ts";
 import type { Log } from "../log/log.ts";
 import type { State } from "../state/state.ts";
+
+/** Sends events when the call has been answered: in a process that lives on. */
+export interface Outbox {
+  put(cluster: Cluster, pod: Pod, event: PodEvent): void;
+}
 
 export interface Call {
   core: Core;
@@ -23,6 +28,18 @@ export interface Call {
   pluginDirs: string[];
   /** The plugins that need no executable. */
   builtIns: readonly BuiltIn[];
+  /** Waits for something outside this node's own work, and keeps no other call from its turn meanwhile. */
+  aside<T>(wait: () => Promise<T>): Promise<T>;
+  /** Looks for what other calls look for at the same time, again and again: once for all of them. */
+  together<T>(question: string, look: () => Promise<T>): Promise<T>;
+  /**
+   * Asks what other calls ask too, and soon again; if it takes long, the last answer is given, as long as it is recent.
+   *
+   * @param question all that the answer depends on
+   */
+  recently<T>(question: string, ask: () => Promise<T>): Promise<T>;
+  /** Absent in a process that ends with the call. */
+  outbox: Outbox | undefined;
 }
 
 /** One delegate that was added, with its last plugin's result and the device-info of its device, as JSON. */

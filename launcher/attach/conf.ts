@@ -1,7 +1,7 @@
 // The networks that the conf gives every container: inline, by name, by file or by directory.
 // Source: multus-cni docs/configuration.md, "Using clusterNetwork"; CNI spec 1.1.0, section 1, for subdirectories.
 import { basename, dirname, extname } from "node:path";
-import type { NetworkAttachmentDefinition, TimeLimit } from "../cluster/cluster.ts";
+import type { NetworkAttachmentDefinition } from "../cluster/cluster.ts";
 import type { ResourceNetwork } from "../device/allocation.ts";
 import { Code, Fault } from "../fault.ts";
 import { CONF_EXTENSIONS } from "../paths.ts";
@@ -11,24 +11,20 @@ import type { Call } from "./call.ts";
 const RESOURCE_NAME = "k8s.v1.cni.cncf.io/resourceName";
 
 /** The network the container's own interface is in, unless its pod asks for another. */
-export async function clusterNetwork(call: Call, limit?: TimeLimit): Promise<ResourceNetwork> {
+export async function clusterNetwork(call: Call): Promise<ResourceNetwork> {
   const { settings } = call;
-  if (settings.clusterNetwork !== "") return namedNetwork(call, settings.clusterNetwork, limit);
+  if (settings.clusterNetwork !== "") return namedNetwork(call, settings.clusterNetwork);
   return inlineNetwork(call, 0);
 }
 
 /** Those that come after it: further `delegates`, or the `defaultNetworks`, which pods of the system go without. */
-export function furtherNetworks(
-  call: Call,
-  namespace: string,
-  limit?: TimeLimit,
-): Promise<ResourceNetwork[]> {
+export function furtherNetworks(call: Call, namespace: string): Promise<ResourceNetwork[]> {
   const { settings } = call;
   if (settings.clusterNetwork === "") {
     return Promise.all(settings.delegates.slice(1).map((_, index) => inlineNetwork(call, index + 1)));
   }
   const names = settings.systemNamespaces.includes(namespace) ? [] : settings.defaultNetworks;
-  return Promise.all(names.map((name) => namedNetwork(call, name, limit)));
+  return Promise.all(names.map((name) => namedNetwork(call, name)));
 }
 
 function inlineNetwork({ settings }: Call, index: number): ResourceNetwork {
@@ -40,13 +36,13 @@ function inlineNetwork({ settings }: Call, index: number): ResourceNetwork {
 }
 
 /** One name of `clusterNetwork` or `defaultNetworks`: a NAD, the `name` in a conf file, a directory, a file. */
-async function namedNetwork(call: Call, name: string, limit?: TimeLimit): Promise<ResourceNetwork> {
+async function namedNetwork(call: Call, name: string): Promise<ResourceNetwork> {
   const { cluster, host, settings } = call;
   if (name.includes("/")) {
     const file = (await host.isDirectory(name)) ? await firstConf(call, name) : name;
     return fromFile(call, file);
   }
-  const nad = await cluster?.nad(settings.multusNamespace, name, limit);
+  const nad = await cluster?.nad(settings.multusNamespace, name);
   if (nad) return nadNetwork(call, nad);
   const file = await confNamed(call, name);
   if (file !== undefined) return fromFile(call, file);

@@ -1,13 +1,23 @@
-// The events that a pod's user reads.
-import { MAX_EVENT_MESSAGE_BYTES, type Pod } from "../cluster/cluster.ts";
-import type { Fault } from "../fault.ts";
-import type { Attachment, Call } from "./call.ts";
+// The events that a pod's user reads. Nobody else waits for them: a process that lives on sends them later.
+import { MAX_EVENT_MESSAGE_BYTES, type Pod, type PodEvent } from "../cluster/cluster.ts";
+import { Fault } from "../fault.ts";
+import { type Attachment, type Call, subjectOf } from "./call.ts";
+
+/** How long a call in a process of its own may wait until all its events are taken. */
+const LIMIT_MS = 5_000;
 
 /**
  * Records the pod's attachments, each interface in Multus's words: its name, its addresses, its network. In one event, as far as
- * they fit: an event for each would cost a node that starts 100 pods hundreds of requests.
+ * they fit: an event for each would cost a node that starts 100 pods hundreds of requests. Then an event for each warning:
+ * how the pod was attached, but not as it asked.
  */
-export async function recordAttached({ cluster }: Call, pod: Pod, attachments: Attachment[]): Promise<void> {
+export async function recordAttached(
+  call: Call,
+  pod: Pod,
+  attachments: Attachment[],
+  warnings: string[],
+): Promise<void> {
+  const events: PodEvent[] = [];
   const parts = attachments.flatMap(({ delegate, result }) => {
     const addresses = addressesOf(result);
     if (addresses === undefined) return []; // no interface was made
@@ -18,19 +28,33 @@ export async function recordAttached({ cluster }: Call, pod: Pod, attachments: A
     while (parts[0] !== undefined && Buffer.byteLength(message + parts[0]) < MAX_EVENT_MESSAGE_BYTES) {
       message += `, ${parts.shift()}`;
     }
-    await cluster?.recordEvent(pod, { type: "Normal", reason: "AddedInterface", message });
+    events.push({ type: "Normal", reason: "AddedInterface", message });
   }
-}
-
-/** Records that the pod was attached, but not as it asked. */
-export async function recordWarning({ cluster }: Call, pod: Pod, message: string): Promise<void> {
-  await cluster?.recordEvent(pod, { type: "Warning", reason: "CapabilityNotClaimed", message });
+  for (const message of warnings) events.push({ type: "Warning", reason: "CapabilityNotClaimed", message });
+  await record(call, pod, events);
 }
 
 /** Records why the pod stays in ContainerCreating, and what to do. */
-export async function recordFailed({ cluster }: Call, pod: Pod, fault: Fault): Promise<void> {
+export async function recordFailed(call: Call, pod: Pod, fault: Fault): Promise<void> {
   const reason = fault.reason ?? "FailedToAttachNetworks";
-  await cluster?.recordEvent(pod, { type: "Warning", reason, message: fault.message });
+  await record(call, pod, [{ type: "Warning", reason, message: fault.message }]);
+}
+
+/** An event that is lost changes nothing: its message is in the log too, or in the answer to the runtime. */
+async function record(call: Call, pod: Pod, events: PodEvent[]): Promise<void> {
+  const { clock, cluster, log, outbox, runtime } = call;
+  if (!cluster) return;
+  if (outbox) {
+    for (const event of events) outbox.put(cluster, pod, event);
+    return;
+  }
+  const limit = { deadlineMs: clock.now() + LIMIT_MS };
+  const lost: Fault[] = [];
+  for (const event of events) {
+    await cluster.recordEvent(pod, event, limit).catch((error: unknown) => lost.push(Fault.of(error)));
+  }
+  const [first] = lost;
+  if (first) log.write("error", `${subjectOf(runtime)}: its user is not told by an event: ${first.message}`);
 }
 
 /** The addresses in a result of any version; undefined if it has neither interfaces nor addresses. */

@@ -1,6 +1,6 @@
 // All networks of a container, in the order of their interfaces: the conf's, then those its pod selects.
 // Source: NPWG NAD spec v1.3, section 4; multus-cni docs/configuration.md and docs/how-to-use.md.
-import type { NetworkAttachmentDefinition, Pod, TimeLimit } from "../cluster/cluster.ts";
+import type { NetworkAttachmentDefinition, Pod } from "../cluster/cluster.ts";
 import type { Network, Selection } from "../core/index.ts";
 import { type ResourceNetwork, withDevices } from "../device/allocation.ts";
 import { Code, Fault } from "../fault.ts";
@@ -11,20 +11,20 @@ const NETWORKS = "k8s.v1.cni.cncf.io/networks";
 const DEFAULT_NETWORK = "v1.multus-cni.io/default-network";
 
 /** The networks of a container that is not a pod's, or whose pod is unknown: those of the conf. */
-export async function confNetworks(call: Call, limit?: TimeLimit): Promise<Network[]> {
+export async function confNetworks(call: Call): Promise<Network[]> {
   const { namespace } = podOf(call.runtime.args);
-  const first = await clusterNetwork(call, limit);
-  return withAuxiliary(call, [first, ...(await furtherNetworks(call, namespace, limit))]);
+  const first = await clusterNetwork(call);
+  return withAuxiliary(call, [first, ...(await furtherNetworks(call, namespace))]);
 }
 
 /** The networks of a pod. Nothing is asked of the API server twice, and nothing waits that need not. */
-export async function podNetworks(call: Call, pod: Pod, limit?: TimeLimit): Promise<Network[]> {
+export async function podNetworks(call: Call, pod: Pod): Promise<Network[]> {
   const chosen = defaultSelection(call, pod);
   const selections = selected(call, pod);
-  const nads = new Nads(call, pod, limit);
+  const nads = new Nads(call, pod);
   const [first, further, others] = await Promise.all([
-    chosen ? nads.network(chosen) : clusterNetwork(call, limit),
-    furtherNetworks(call, pod.namespace, limit),
+    chosen ? nads.network(chosen) : clusterNetwork(call),
+    furtherNetworks(call, pod.namespace),
     Promise.all(selections.map((selection) => nads.network(selection))),
   ]);
   return withAuxiliary(call, await withDevices([first, ...further, ...others], pod, call));
@@ -88,7 +88,6 @@ class Nads {
   constructor(
     private readonly call: Call,
     private readonly pod: Pod,
-    private readonly limit: TimeLimit | undefined,
   ) {}
 
   async network(selection: Selection): Promise<ResourceNetwork> {
@@ -106,7 +105,7 @@ class Nads {
   private get(title: string, { namespace, name }: Selection) {
     let answer = this.asked.get(title);
     if (!answer) {
-      answer = this.call.cluster?.nad(namespace, name, this.limit) ?? Promise.resolve(undefined);
+      answer = this.call.cluster?.nad(namespace, name) ?? Promise.resolve(undefined);
       this.asked.set(title, answer);
     }
     return answer;

@@ -1,5 +1,5 @@
 // The pod a call is for, as the API server knows it.
-import type { Pod, TimeLimit } from "../cluster/cluster.ts";
+import type { Pod } from "../cluster/cluster.ts";
 import { Code, Fault } from "../fault.ts";
 import { type Call, podOf } from "./call.ts";
 
@@ -12,9 +12,9 @@ export function isPod({ cluster, runtime }: Call): boolean {
 }
 
 /** The pod, or undefined if it is gone. Throws if its name is another pod's by now. */
-export async function findPod(call: Call, limit?: TimeLimit): Promise<Pod | undefined> {
+export async function findPod(call: Call): Promise<Pod | undefined> {
   const { namespace, name, uid } = podOf(call.runtime.args);
-  const pod = await call.cluster?.pod(namespace, name, uid, limit);
+  const pod = await call.cluster?.pod(namespace, name, uid);
   if (!pod || uid === "" || uid === pod.uid || isStatic(pod)) return pod;
   throw new Fault(
     Code.tryAgainLater,

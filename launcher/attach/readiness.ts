@@ -7,12 +7,16 @@ const LIMIT_MS = 45_000; // as Multus; kubelet gives a sandbox two minutes
 
 /** Waits for the file, if there is to be one. */
 export async function waitUntilReady(call: Call): Promise<void> {
+  if (!(await isReady(call))) await call.aside(() => poll(call));
+}
+
+async function poll(call: Call): Promise<void> {
   const { clock } = call;
   const deadline = clock.now() + LIMIT_MS;
-  while (!(await isReady(call))) {
+  do {
     if (clock.now() > deadline) throw notReady(call, Code.tryAgainLater);
     await clock.sleep(POLL_MS);
-  }
+  } while (!(await call.together(call.settings.readinessIndicatorFile, () => isReady(call))));
 }
 
 /** Throws if the default network is not ready now. */

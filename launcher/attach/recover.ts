@@ -10,11 +10,12 @@ import type { Pod } from "../cluster/cluster.ts";
 import type { Delegate, Network } from "../core/index.ts";
 import { Fault } from "../fault.ts";
 import { type Call, subjectOf } from "./call.ts";
+import { hasty } from "./hasty.ts";
 import { confNetworks, podNetworks } from "./networks.ts";
 import { findPod, isPod } from "./pod.ts";
 
-/** A DEL does without the API server if that takes longer. */
-const QUICK = { withinMs: 2000 };
+/** A DEL does without the API server and the kubelet if all their answers together take longer. */
+const QUICK_MS = 2000;
 
 export interface Recovered {
   /** Does the container have any file at all? */
@@ -46,7 +47,7 @@ export async function recover(call: Call): Promise<Recovered> {
   const isLost = any && (files.scratch === undefined || unusable.some(({ cache }) => cache === undefined));
   return {
     any,
-    delegates: isLost ? completed(delegates, await expected(call, await quickPod(call))) : delegates,
+    delegates: isLost ? completed(delegates, await expected(call)) : delegates,
     rest,
     unusable: unusable.flatMap(({ cache }) => caches[cache ?? -1]?.[0] ?? []),
     complaints: unusable.map(({ why }) => why),
@@ -70,28 +71,34 @@ function completed(found: Delegate[], expected: Delegate[]): Delegate[] {
  * the pod is gone, or the API server does not answer quickly.
  */
 export async function recoverFromPod(call: Call): Promise<Delegate[]> {
-  const pod = await quickPod(call);
-  return pod ? expected(call, pod) : [];
+  const quick = hasty(call, QUICK_MS);
+  const pod = await quickPod(quick);
+  return pod ? delegatesOf(quick, pod) : [];
 }
 
 async function quickPod(call: Call): Promise<Pod | undefined> {
   if (!isPod(call)) return undefined;
   try {
-    return await findPod(call, QUICK);
+    return await findPod(call);
   } catch (error) {
     complain(call, "cannot ask the API server for the pod", error);
     return undefined;
   }
 }
 
+async function expected(call: Call): Promise<Delegate[]> {
+  const quick = hasty(call, QUICK_MS);
+  return delegatesOf(quick, await quickPod(quick));
+}
+
 /** By the pod, if it and its networks are known; else by the conf alone. */
-async function expected(call: Call, pod: Pod | undefined): Promise<Delegate[]> {
+async function delegatesOf(call: Call, pod: Pod | undefined): Promise<Delegate[]> {
   const { core, runtime, settings } = call;
-  const sources: (() => Promise<Network[]>)[] = [() => confNetworks(call, QUICK)];
-  if (pod) sources.unshift(() => podNetworks(call, pod, QUICK));
-  for (const networksOf of sources) {
+  const sources: (() => Promise<Network[]>)[] = [() => confNetworks(call)];
+  if (pod) sources.unshift(() => podNetworks(call, pod));
+  for (const ask of sources) {
     try {
-      const networks = await networksOf();
+      const networks = await ask();
       const { runtimeConfig, runtimePortMappings } = settings;
       return core.plan({ runtime, networks, runtimeConfig, runtimePortMappings }).delegates;
     } catch (error) {

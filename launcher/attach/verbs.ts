@@ -10,7 +10,7 @@ import type { Host } from "../host/host.ts";
 import { type CallLog, type Log, openLog } from "../log/log.ts";
 import { State } from "../state/state.ts";
 import { add } from "./add.ts";
-import type { Call } from "./call.ts";
+import type { Call, Outbox } from "./call.ts";
 import { check } from "./check.ts";
 import { del } from "./del.ts";
 import { gc } from "./gc.ts";
@@ -26,6 +26,11 @@ export interface Ports {
   stderr(line: string): void;
   /** The cluster that a conf is for. */
   cluster(settings: Settings, env: NodeJS.ProcessEnv, log: Log): Cluster | undefined;
+  /** As a Call has them; if there is no other call, and the process ends with this one, there are none. */
+  aside?: Call["aside"];
+  together?: Call["together"];
+  recently?: Call["recently"];
+  outbox?: Outbox;
 }
 
 export interface Answer {
@@ -110,6 +115,10 @@ function openCall(ports: Ports, { settings, parameters, env, host, log }: Opened
     core: ports.core,
     clock: ports.clock,
     builtIns: ports.builtIns,
+    aside: ports.aside ?? ((wait) => wait()),
+    together: ports.together ?? ((_question, look) => look()),
+    recently: ports.recently ?? ((_question, ask) => ask()),
+    outbox: ports.outbox,
     settings,
     host,
     cluster: ports.cluster(settings, env, log),

@@ -1,8 +1,10 @@
 // The commands that an operator calls.
+import { availableParallelism } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { localHost } from "../host/local.ts";
 import { CONF_DIR, PLUGIN_DIR, SOCKET, STATE_DIR } from "../paths.ts";
+import { FEWEST_SLOTS } from "../resident/admission.ts";
 import { runDaemon, runResident } from "../resident/resident.ts";
 import { listFunctions, tableOf } from "../sriov/list.ts";
 import { type Installation, installBinaries, installConf, installKubeconfig, uninstall } from "./install.ts";
@@ -21,10 +23,11 @@ plexus install [--resident | --on-demand] [--watch] [--bin-dir DIR] [--conf-dir 
 plexus uninstall [--bin-dir DIR] [--conf-dir DIR] [--kubeconfig PATH] [--root DIR]
     takes all of that away
 
-plexus resident [--socket PATH] [--idle SECONDS] [--replace]
-    carries out calls for plexus-shim, until there has been none for some time (600 s; 0: for ever)
+plexus resident [--socket PATH] [--idle SECONDS] [--replace] [--slots N]
+    carries out calls for plexus-shim, until there has been none for some time (600 s; 0: for ever). N calls work at the
+    same time (2 at least; 4 for each processor), not counting those that wait
 
-plexus daemon [--socket PATH] [--node-name NAME] [--kubeconfig PATH] [--metrics HOST:PORT]
+plexus daemon [--socket PATH] [--node-name NAME] [--kubeconfig PATH] [--metrics HOST:PORT] [--slots N]
     the same in a DaemonSet's pod: it follows the node's pods (NODE_NAME) and all NetworkAttachmentDefinitions, and serves
     /metrics, /healthz and /readyz
 
@@ -69,12 +72,14 @@ async function resident(args: string[], version: string): Promise<void> {
       idle: { type: "string", default: "600" },
       replace: { type: "boolean", default: false },
       "started-by-shim": { type: "boolean", default: false },
+      slots: { type: "string" },
     },
   });
   const idleSeconds = Number(values.idle);
   if (!(idleSeconds >= 0)) throw new Error(`--idle ${values.idle}: a number of seconds is needed`);
   const { socket, replace, "started-by-shim": isStartedByShim } = values;
-  await runResident({ socket, idleSeconds, replace, isStartedByShim, version });
+  const slots = slotsOf(values.slots);
+  await runResident({ socket, idleSeconds, replace, isStartedByShim, slots, version });
 }
 
 async function daemon(args: string[], version: string): Promise<void> {
@@ -85,13 +90,21 @@ async function daemon(args: string[], version: string): Promise<void> {
       "node-name": { type: "string", default: process.env.NODE_NAME ?? "" },
       kubeconfig: { type: "string", default: "" },
       metrics: { type: "string", default: "" },
+      slots: { type: "string" },
     },
   });
   const { socket, "node-name": nodeName, kubeconfig, metrics } = values;
   if (nodeName === "")
     throw new Error("it needs the node's name: give --node-name, or set NODE_NAME to spec.nodeName");
   if (metrics !== "" && !/:\d+$/.test(metrics)) throw new Error(`--metrics ${metrics}: HOST:PORT is needed`);
-  await runDaemon({ socket, version, nodeName, kubeconfig, metrics });
+  await runDaemon({ socket, version, nodeName, kubeconfig, metrics, slots: slotsOf(values.slots) });
+}
+
+/** Enough for all processors by itself, as most of a call is waiting for delegates. */
+function slotsOf(text = `${4 * availableParallelism()}`): number {
+  const slots = Number(text);
+  if (Number.isInteger(slots) && slots >= FEWEST_SLOTS) return slots;
+  throw new Error(`--slots ${text}: a whole number is needed, ${FEWEST_SLOTS} at least`);
 }
 
 async function sriov([command, ...args]: string[]): Promise<void> {

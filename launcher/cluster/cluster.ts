@@ -56,9 +56,12 @@ export interface PodEvent {
   message: string;
 }
 
+/** When a question's answer is of no use any more. Without either, the API server's restart is waited for. */
 export interface TimeLimit {
-  /** How long the answer may take, all tries together. Without one, the API server's restart is waited for. */
-  withinMs?: number;
+  /** A moment of the machine's clock: for all tries, and for all questions that are given the same. */
+  deadlineMs?: number;
+  /** Nobody waits for it any more as soon as this is aborted: it is not tried again. */
+  signal?: AbortSignal;
 }
 
 /**
@@ -77,15 +80,15 @@ export interface Cluster {
   /** Returns the NetworkAttachmentDefinition of that name, or undefined if there is none. */
   nad(namespace: string, name: string, limit?: TimeLimit): Promise<NetworkAttachmentDefinition | undefined>;
   /** Returns the devices allocated to the ResourceClaim of that name; none if there is no such claim. */
-  claim(namespace: string, name: string): Promise<AllocatedDevice[]>;
+  claim(namespace: string, name: string, limit?: TimeLimit): Promise<AllocatedDevice[]>;
   /** Returns the devices in the ResourceSlices of a driver and a node; of all nodes if `nodeName` is "". */
-  published(driver: string, nodeName: string): Promise<PublishedDevice[]>;
+  published(driver: string, nodeName: string, limit?: TimeLimit): Promise<PublishedDevice[]>;
   /**
    * Sets annotations of the pod; those of other writers stay.
    *
    * @returns false, with nothing done, if the pod is gone or another one has its name by now
    */
-  annotate(pod: Pod, annotations: Record<string, string>): Promise<boolean>;
-  /** Records an event for the pod's user. Never rejects: an event that is lost changes nothing. */
-  recordEvent(pod: Pod, event: PodEvent): Promise<void>;
+  annotate(pod: Pod, annotations: Record<string, string>, limit?: TimeLimit): Promise<boolean>;
+  /** Records an event for the pod's user. It is not tried again once the API server may have taken it. */
+  recordEvent(pod: Pod, event: PodEvent, limit?: TimeLimit): Promise<void>;
 }

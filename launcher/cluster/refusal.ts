@@ -4,6 +4,9 @@ import { clientCertificateProblem } from "./certificates.ts";
 import { type Connection, urlOf } from "./connection.ts";
 import type { ApiAnswer, ApiRequest } from "./http.ts";
 
+/** The cause of a Fault if a right is missing. */
+export const FORBIDDEN = "forbidden";
+
 /** An error of Kubernetes. Source: apimachinery, meta/v1 Status. */
 interface ApiStatus {
   message?: string;
@@ -38,6 +41,8 @@ export function refusal(connection: Connection, { method, path }: ApiRequest, an
     return new Fault(
       Code.invalidNetworkConfig,
       `${asked}; give the user of ${source} an RBAC role that allows it`,
+      undefined,
+      FORBIDDEN,
     );
   if (status === 429 || status >= 500)
     return new Fault(

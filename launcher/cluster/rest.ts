@@ -1,7 +1,7 @@
 // The Cluster port over the API server's REST interface: which path is asked for what. Source: Kubernetes API concepts;
 // NPWG NAD spec v1.3, section 3.
 import { Code, Fault } from "../fault.ts";
-import type { Cluster, PublishedDevice } from "./cluster.ts";
+import type { Cluster, PublishedDevice, TimeLimit } from "./cluster.ts";
 import { urlOf } from "./connection.ts";
 import { eventRequest } from "./event.ts";
 import type { ApiAnswer, ApiRequest } from "./http.ts";
@@ -10,8 +10,6 @@ import { devicesOf, nadOf, parseObject, podOf, publishedIn } from "./objects.ts"
 import { refusal, statusOf } from "./refusal.ts";
 import { type ApiAccess, Transport } from "./transport.ts";
 
-/** How long an ADD may wait until its pod's event is taken. */
-const EVENT_LIMIT_MS = 5_000;
 /** The API group's versions whose claims have `status.allocation.devices`, the newest first. */
 const RESOURCE_VERSIONS = ["v1", "v1beta2", "v1beta1"];
 /** A ResourceSlice of 128 devices has some 400 KB. */
@@ -35,44 +33,44 @@ export function restCluster(access: ApiAccess): Cluster {
         () => undefined,
       ),
 
-    async pod(namespace, name, _uid, { withinMs } = {}) {
+    async pod(namespace, name, _uid, limit) {
       const path = podPath(namespace, name);
-      const pod = await get(await transport(), path, "Pod", name, withinMs);
+      const pod = await get(await transport(), path, "Pod", name, limit);
       return pod && podOf(pod);
     },
 
-    async nad(namespace, name, { withinMs } = {}) {
+    async nad(namespace, name, limit) {
       const group = `/apis/k8s.cni.cncf.io/v1/namespaces/${namespaceIn(namespace)}`;
       const path = `${group}/network-attachment-definitions/${nameIn(name)}`;
-      const nad = await get(await transport(), path, "NetworkAttachmentDefinition", name, withinMs);
+      const nad = await get(await transport(), path, "NetworkAttachmentDefinition", name, limit);
       return nad && nadOf(nad);
     },
 
-    async claim(namespace, name) {
+    async claim(namespace, name, limit) {
       const place = `namespaces/${namespaceIn(namespace)}/resourceclaims/${nameIn(name)}`;
       const api = await transport();
       for (const version of RESOURCE_VERSIONS) {
         const path = `/apis/resource.k8s.io/${version}/${place}`;
-        const claim = await get(api, path, "ResourceClaim", name);
+        const claim = await get(api, path, "ResourceClaim", name, limit);
         if (claim) return devicesOf(claim);
       }
       return [];
     },
 
-    async published(driver, nodeName) {
+    async published(driver, nodeName, limit) {
       const fields = [`spec.driver=${nameIn(driver)}`];
       if (nodeName !== "") fields.push(`spec.nodeName=${nameIn(nodeName)}`);
       const query = `fieldSelector=${encodeURIComponent(fields.join(","))}&limit=${SLICES_A_PAGE}`;
       const api = await transport();
       for (const version of RESOURCE_VERSIONS) {
         const path = `/apis/resource.k8s.io/${version}/resourceslices?${query}`;
-        const devices = await publishedAt(api, path);
+        const devices = await publishedAt(api, path, limit);
         if (devices) return devices;
       }
       return [];
     },
 
-    async annotate(pod, annotations) {
+    async annotate(pod, annotations, limit) {
       const request: ApiRequest = {
         method: "PATCH",
         path: `${podPath(pod.namespace, pod.name)}/status`,
@@ -81,7 +79,7 @@ export function restCluster(access: ApiAccess): Cluster {
         body: JSON.stringify({ metadata: { uid: pod.uid, annotations } }),
       };
       const api = await transport();
-      const answer = await api.send(request);
+      const answer = await api.send(request, limit);
       if (answer.status === 200) {
         read(api, request, answer, "Pod", pod.name);
         return true;
@@ -92,13 +90,12 @@ export function restCluster(access: ApiAccess): Cluster {
       throw refusal(api.connection, request, answer);
     },
 
-    async recordEvent(pod, event) {
-      try {
-        const path = `/api/v1/namespaces/${namespaceIn(pod.namespace)}/events`;
-        await (await transport()).send(eventRequest(path, pod, event, new Date()), EVENT_LIMIT_MS);
-      } catch {
-        // The message is in the log too, and in the answer to the runtime.
-      }
+    async recordEvent(pod, event, limit) {
+      const path = `/api/v1/namespaces/${namespaceIn(pod.namespace)}/events`;
+      const request = eventRequest(path, pod, event, new Date());
+      const api = await transport();
+      const answer = await api.send(request, limit);
+      if (answer.status >= 300) throw refusal(api.connection, request, answer);
     },
   };
 }
@@ -115,10 +112,10 @@ async function get(
   path: string,
   kind: string,
   name: string,
-  withinMs?: number,
+  limit?: TimeLimit,
 ): Promise<JsonObject | undefined> {
   const request: ApiRequest = { method: "GET", path };
-  const answer = await api.send(request, withinMs);
+  const answer = await api.send(request, limit);
   if (answer.status === 200) return read(api, request, answer, kind, name);
   if (answer.status === 404) {
     if (statusOf(answer)?.reason === "NotFound") return undefined;
@@ -129,15 +126,19 @@ async function get(
 }
 
 /** Gets the devices of all pages of a list of ResourceSlices; undefined if this version of the API is missing. */
-async function publishedAt(api: Transport, path: string): Promise<PublishedDevice[] | undefined> {
+async function publishedAt(
+  api: Transport,
+  path: string,
+  limit?: TimeLimit,
+): Promise<PublishedDevice[] | undefined> {
   const devices: PublishedDevice[] = [];
-  let page = await get(api, path, "ResourceSliceList", "");
+  let page = await get(api, path, "ResourceSliceList", "", limit);
   if (!page) return undefined;
   for (;;) {
     devices.push(...page.list("items").flatMap(publishedIn));
     const next = page.at("metadata").text("continue");
     if (next === "") return devices;
-    page = await get(api, `${path}&continue=${encodeURIComponent(next)}`, "ResourceSliceList", "");
+    page = await get(api, `${path}&continue=${encodeURIComponent(next)}`, "ResourceSliceList", "", limit);
     if (!page) return devices;
   }
 }

@@ -4,7 +4,8 @@
 // order of events here is that of a node, whether the port is node:https in real time or a simulator's server in virtual
 // time. A watch is not tried again here: only who follows knows from which version to go on.
 import type { Clock } from "../clock.ts";
-import { Fault } from "../fault.ts";
+import { Code, Fault } from "../fault.ts";
+import type { TimeLimit } from "./cluster.ts";
 import { type Connection, urlOf } from "./connection.ts";
 import type { ApiAnswer, ApiRequest, Http } from "./http.ts";
 import { decide, tryLimitMs } from "./retry.ts";
@@ -40,19 +41,26 @@ export class Transport {
   /**
    * Sends a request, again if `retry.ts` says so.
    *
-   * @param limitMs for all tries together
+   * @param limit for all tries together
    * @returns the server's answer, whatever its status
    * @throws Fault if there is no answer in time
    */
-  async send(request: ApiRequest, limitMs = REQUEST_LIMIT_MS): Promise<ApiAnswer> {
+  async send(request: ApiRequest, { deadlineMs, signal }: TimeLimit = {}): Promise<ApiAnswer> {
     const { method, path } = request;
-    const deadline = this.clock.now() + limitMs;
+    const began = this.clock.now();
+    const deadline = Math.min(deadlineMs ?? Number.POSITIVE_INFINITY, began + REQUEST_LIMIT_MS);
+    const limitMs = deadline - began;
+    if (limitMs <= 0)
+      throw new Fault(
+        Code.tryAgainLater,
+        `${method} ${urlOf(this.connection, path)}: there is no time left for it`,
+      );
     for (let tries = 1; ; tries++) {
       const outcome = await this.http.send(request, tryLimitMs(deadline - this.clock.now()));
       const leftMs = deadline - this.clock.now();
       const decision = decide({ method, outcome, tries, leftMs, random: this.random() });
       if (decision.next === "wait") {
-        await this.clock.sleep(decision.waitMs);
+        await this.clock.sleep(decision.waitMs, signal);
         continue;
       }
       if (!("fault" in outcome)) return outcome;

@@ -2,12 +2,15 @@
 import { createServer, type Server } from "node:http";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { WatchedKind } from "../cluster/watch.ts";
+import type { Fate } from "./outbox.ts";
 import type { Ended } from "./server.ts";
 
 export interface Gauges {
   known: readonly WatchedKind[];
   running(): number;
   waiting(): number;
+  /** What became of the events of pods so far. */
+  events(): Readonly<Record<Fate, number>>;
   /** Does the core answer? */
   isAlive(): boolean;
 }
@@ -54,8 +57,18 @@ export async function serveMetrics(address: string, sources: Gauges): Promise<Me
         this.set(value());
       },
     });
-  gauge("plexus_calls_running", "Calls that are being carried out", sources.running);
-  gauge("plexus_calls_waiting", "Calls that wait for their turn", sources.waiting);
+  gauge("plexus_calls_running", "Calls that work: they have a slot", sources.running);
+  gauge("plexus_calls_waiting", "Calls that wait for a slot", sources.waiting);
+  new Counter({
+    name: "plexus_events_total",
+    help: "Events of pods, by what became of them: sent, failed, dropped",
+    labelNames: ["fate"],
+    registers,
+    collect() {
+      this.reset();
+      for (const [fate, count] of Object.entries(sources.events())) this.inc({ fate }, count);
+    },
+  });
   for (const [name, help, value] of [
     ["plexus_cache_objects", "Objects of the cluster that are known", (known: WatchedKind) => known.count],
     [

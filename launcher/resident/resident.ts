@@ -1,6 +1,5 @@
 // `plexus resident` and `plexus daemon`: processes that carry out calls for shims.
 import { statSync } from "node:fs";
-import { availableParallelism } from "node:os";
 import type { Ports } from "../attach/verbs.ts";
 import { BUILT_INS } from "../builtins.ts";
 import { systemClock } from "../clock.ts";
@@ -22,6 +21,8 @@ const DRAIN_MS = 20_000;
 interface Common {
   socket: string;
   version: string;
+  /** Calls that work at once. */
+  slots: number;
 }
 
 export interface ResidentOptions extends Common {
@@ -45,13 +46,14 @@ export interface DaemonOptions extends Common {
 export async function runResident({
   socket,
   version,
+  slots,
   idleSeconds,
   replace,
   isStartedByShim: isInherited,
 }: ResidentOptions): Promise<void> {
   const ports = portsTo(clusters());
   const idle = idleSeconds * 1000;
-  const options = { socket, version, idle, limit: limit(), ports, isInherited };
+  const options = { socket, version, idle, slots, ports, isInherited };
   const server = await ResidentServer.open(options, replace);
   if (!server) return;
   if (isInherited) leaveCgroup();
@@ -63,6 +65,7 @@ export async function runResident({
 export async function runDaemon({
   socket,
   version,
+  slots,
   nodeName,
   kubeconfig,
   metrics,
@@ -83,7 +86,7 @@ export async function runDaemon({
     socket,
     version,
     idle: 0,
-    limit: limit(),
+    slots,
     ports,
     observer,
     log,
@@ -92,11 +95,12 @@ export async function runDaemon({
   if (!server) return;
   if (metrics !== "") {
     const { serveMetrics } = lazy("metrics");
-    const { admission } = server;
+    const { admission, outbox } = server;
     const sources = {
       known: watched.kinds,
       running: () => admission.running,
       waiting: () => admission.waiting,
+      events: () => outbox.fates,
       isAlive: () => ports.core.isAlive(),
     };
     observer.to = await serveMetrics(metrics, sources);
@@ -122,11 +126,6 @@ class LateObserver implements Observer {
   executed(...execution: Parameters<Observer["executed"]>): void {
     this.to?.executed(...execution);
   }
-}
-
-/** Enough for all cores, as most of a call is waiting for delegates and for the API server. */
-function limit(): number {
-  return 4 * availableParallelism();
 }
 
 function asked(): Promise<void> {

@@ -7,8 +7,12 @@ import { Fault } from "../fault.ts";
 import { machineDisk, makeDirectories } from "../host/disk.ts";
 import type { Host } from "../host/host.ts";
 import { Shim } from "../host/remote.ts";
-import { Admission } from "./admission.ts";
+import { Admission, type Turn } from "./admission.ts";
 import { giveBackMemory } from "./memory.ts";
+import { EventOutbox } from "./outbox.ts";
+import { Recent } from "./recent.ts";
+import { Together } from "./together.ts";
+import { clusterInTurn, hostInTurn } from "./waits.ts";
 
 /** How often a shim is told that its call is not forgotten; it waits for ten times as long. */
 const ALIVE_EVERY_MS = 1000;
@@ -18,14 +22,18 @@ const BACKLOG_MS = 100;
 const [SOCKET_FD, LOCK_FD] = [3, 4];
 /** Connections that wait until they are accepted; the kernel may have a lower limit. */
 const BACKLOG = 1024;
+/** How long events may still be sent at the end. */
+const LAST_EVENTS_MS = 2000;
+/** Shims at once: each further one becomes `plexus`. A node has some hundred pods. */
+const MOST_CONNECTIONS = 1000;
 /** After this long without a call, memory is given back. */
 const QUIET_MS = 3000;
 
 export interface ServerOptions {
   /** The path of the socket. */
   socket: string;
-  /** Calls at once. */
-  limit: number;
+  /** Calls that work at once: see admission.ts. */
+  slots: number;
   /** Milliseconds without a call, after which the process ends; 0 for never. */
   idle: number;
   version: string;
@@ -53,6 +61,9 @@ export interface Ended {
 
 export class ResidentServer {
   readonly admission: Admission;
+  readonly outbox: EventOutbox;
+  private readonly together: Together;
+  private readonly recent: Recent;
   private readonly options: ServerOptions;
   private readonly server: Server;
   private readonly shims = new Set<Shim>();
@@ -67,8 +78,13 @@ export class ResidentServer {
 
   private constructor(options: ServerOptions) {
     this.options = options;
-    this.admission = new Admission(options.limit);
+    const { clock } = options.ports;
+    this.admission = new Admission(options.slots, clock);
+    this.outbox = new EventOutbox(clock, (message) => void process.stderr.write(`plexus: ${message}\n`));
+    this.together = new Together(clock);
+    this.recent = new Recent(clock);
     this.server = createServer((socket) => void this.serve(socket));
+    this.server.maxConnections = MOST_CONNECTIONS;
     this.timer = setInterval(() => this.tick(), ALIVE_EVERY_MS);
   }
 
@@ -104,6 +120,7 @@ export class ResidentServer {
     };
     const late = limitMs === undefined ? undefined : setTimeout(leave, limitMs);
     await closed;
+    await Promise.race([this.outbox.empty(), this.options.ports.clock.sleep(LAST_EVENTS_MS)]);
     clearTimeout(late);
     clearInterval(this.timer);
   }
@@ -144,29 +161,53 @@ export class ResidentServer {
 
   private async serve(socket: Socket): Promise<void> {
     const began = performance.now();
+    const gone = new AbortController();
     const shim = new Shim(socket, ({ env, stdin }) => {
       shim.accept(this.options.version);
-      const { CNI_COMMAND: verb = "", CNI_CONTAINERID: id = "" } = env;
-      void this.admission
-        .run(verb, id, async () => {
-          if (socket.destroyed) return this.note({ verb, how: "gone", took: performance.now() - began });
-          const how = await this.carryOut(shim, env, stdin);
-          this.note({ verb, how: socket.errored ? "gone" : how, took: performance.now() - began });
+      const { CNI_COMMAND: verb = "", CNI_CONTAINERID: containerId = "" } = env;
+      const note = (how: Ended["how"]) =>
+        this.options.observer?.ended({ verb, how, took: performance.now() - began });
+      this.admission
+        .run({ verb, containerId, gone: gone.signal }, async (turn) => {
+          const how = await this.carryOut(shim, turn, env, stdin);
+          note(gone.signal.aborted ? "gone" : how);
         })
-        .catch((error: unknown) => shim.fallBack(Fault.of(error).message));
+        .catch((error: unknown) => {
+          if (gone.signal.aborted) note("gone");
+          else shim.fallBack(Fault.of(error).message);
+        });
     });
     this.shims.add(shim);
     await shim.gone;
+    gone.abort();
     this.shims.delete(shim);
     this.lastCall = performance.now();
   }
 
-  private async carryOut(shim: Shim, env: Record<string, string>, stdin: Uint8Array): Promise<Ended["how"]> {
+  private async carryOut(
+    shim: Shim,
+    turn: Turn,
+    env: Record<string, string>,
+    stdin: Uint8Array,
+  ): Promise<Ended["how"]> {
     const stderr = (line: string) => {
       shim.say(line);
       this.options.log?.(line);
     };
-    const ports = { ...this.options.ports, host: () => this.timed(shim.host), stderr };
+    const host = hostInTurn(this.timed(shim.host), turn);
+    const ports: Ports = {
+      ...this.options.ports,
+      host: () => host,
+      cluster: (...given) => {
+        const cluster = this.options.ports.cluster(...given);
+        return cluster && clusterInTurn(cluster, turn);
+      },
+      aside: (wait) => turn.aside(wait),
+      together: (question, look) => this.together.answer(question, look),
+      recently: (question, ask) => this.recent.answer(question, ask),
+      outbox: this.outbox,
+      stderr,
+    };
     const { exitCode, stdout } = await carryOut(ports, env, stdin);
     if (shim.refusal !== undefined) {
       shim.fallBack(shim.refusal);
@@ -189,10 +230,6 @@ export class ResidentServer {
       }
     };
     return { ...host, execute };
-  }
-
-  private note(call: Ended): void {
-    this.options.observer?.ended(call);
   }
 
   private tick(): void {

@@ -33,4 +33,27 @@ export const CASES: Case[] = [
       steps: [{ waitMs: 0, do: "ADD", container: 0 }],
     },
   },
+  {
+    what: "a DEL, which does not need the API server, waited until ADDs had given up waiting for it",
+    history: {
+      seed: 1,
+      setup: {
+        ...PLAIN,
+        mode: "resident",
+        kubernetes: true,
+        containers: ["c1", "c2", "c3"].map((id) => ({
+          id,
+          netns: `/run/netns/${id}`,
+          ifname: "eth0",
+          selects: [],
+        })),
+      },
+      steps: [
+        { waitMs: 0, do: "API server", outage: "down", forMs: 60_000 },
+        { waitMs: 0, do: "ADD", container: 0 },
+        { waitMs: 0, do: "ADD", container: 1 },
+        { waitMs: 100, do: "DEL", container: 2 },
+      ],
+    },
+  },
 ];

@@ -159,33 +159,6 @@ export const KNOWN: Known[] = [
       ],
     },
   },
-  {
-    name: "a DEL behind ADDs",
-    matches: /^waits-too-long: /,
-    why:
-      "in the resident process, calls that wait for an API server that is down keep their turns (launcher/resident/" +
-      "admission.ts): a DEL, which does not need it, waits until one of them gives up, half a minute",
-    history: {
-      seed: 1,
-      setup: {
-        ...PLAIN,
-        mode: "resident",
-        kubernetes: true,
-        containers: ["c1", "c2", "c3"].map((id) => ({
-          id,
-          netns: `/run/netns/${id}`,
-          ifname: "eth0",
-          selects: [],
-        })),
-      },
-      steps: [
-        { waitMs: 0, do: "API server", outage: "down", forMs: 60_000 },
-        { waitMs: 0, do: "ADD", container: 0 },
-        { waitMs: 0, do: "ADD", container: 1 },
-        { waitMs: 100, do: "DEL", container: 2 },
-      ],
-    },
-  },
 ];
 
 /** The known class that a violation is of. */

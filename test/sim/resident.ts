@@ -1,6 +1,6 @@
 // The resident process and the shims that it serves: what docs/protocol.md says of them, frame by frame as messages between
 // two processes. Either can die at any of its steps.
-import { type Answer, carryOut } from "../../launcher/attach/verbs.ts";
+import { type Answer, carryOut, type Ports } from "../../launcher/attach/verbs.ts";
 import type { Cluster } from "../../launcher/cluster/cluster.ts";
 import { restCluster } from "../../launcher/cluster/rest.ts";
 import { WatchedCluster } from "../../launcher/cluster/watch.ts";
@@ -9,7 +9,11 @@ import type { CommandOptions } from "../../launcher/host/execute.ts";
 import { filesOn } from "../../launcher/host/files.ts";
 import { type ExecuteOptions, type Host, LeftToNode } from "../../launcher/host/host.ts";
 import { networkBy } from "../../launcher/host/iproute.ts";
-import { Admission } from "../../launcher/resident/admission.ts";
+import { Admission, type Turn } from "../../launcher/resident/admission.ts";
+import { EventOutbox } from "../../launcher/resident/outbox.ts";
+import { Recent } from "../../launcher/resident/recent.ts";
+import { Together } from "../../launcher/resident/together.ts";
+import { clusterInTurn, hostInTurn } from "../../launcher/resident/waits.ts";
 import { execute } from "./execute.ts";
 import type { RuntimeCall } from "./network.ts";
 import { environmentOf, type Program, portsOf, runOneShot } from "./oneshot.ts";
@@ -18,13 +22,23 @@ import { ProcessDisk } from "./systemcalls.ts";
 
 /** A frame's way through the socket. */
 const FRAME_MS = 0.3;
-/** Calls at once: few, so that some wait. */
-const CALLS_AT_ONCE = 2;
+/** Calls at once: one ADD and one DEL, so that some wait. */
+const SLOTS = 2;
+
+/** A resident process while it runs. */
+interface Running {
+  process: Process;
+  admission: Admission;
+  outbox: EventOutbox;
+  together: Together;
+  recent: Recent;
+  cluster: Cluster | undefined;
+}
 
 /** The resident process, as often as it is started. */
 export class Resident {
   /** Undefined while none runs. */
-  private running: { process: Process; admission: Admission; cluster: Cluster | undefined } | undefined;
+  private running: Running | undefined;
   /** So many requests the shim refuses, as its rights do not allow them. */
   refusals = 0;
 
@@ -35,7 +49,14 @@ export class Resident {
   start(): void {
     if (this.running?.process.alive) return;
     const process = this.program.machine.start("resident");
-    this.running = { process, admission: new Admission(CALLS_AT_ONCE), cluster: this.clusterFor(process) };
+    this.running = {
+      process,
+      admission: new Admission(SLOTS, process.clock),
+      outbox: new EventOutbox(process.clock, (message) => process.trace(message)),
+      together: new Together(process.clock),
+      recent: new Recent(process.clock),
+      cluster: this.clusterFor(process),
+    };
   }
 
   /** Asked call by call, or, by a daemon, known beforehand. */
@@ -78,31 +99,48 @@ export class Resident {
       const withdraw = process.onEnd(
         () => void shim.step("loses the resident process", FRAME_MS, () => resolve(undefined)),
       );
+      const gone = new AbortController();
+      shim.onEnd(() => void process.step("loses the shim", FRAME_MS, () => gone.abort()));
       const came = process.clock.now();
-      const work = async () => {
-        if (!shim.alive) return;
+      const work = async (turn: Turn) => {
         host.resident = process;
-        call.waitedMs = process.clock.now() - came;
-        const ports = {
-          ...portsOf(this.program, process),
-          host: () => host.host,
-          stderr: (line: string) => shim.trace(line.trimEnd()),
-          cluster: () => server.cluster,
-        };
-        const answer = await carryOut(ports, environmentOf(call), Buffer.from(this.program.confFor(call)));
+        const before = process.clock.now() - came - turn.waitedMs;
+        const answer = await carryOut(
+          this.portsFor(server, host, shim, turn),
+          environmentOf(call),
+          Buffer.from(this.program.confFor(call)),
+        );
+        call.waitedMs = before + turn.waitedMs;
         await process.step("answers", FRAME_MS, () => undefined);
         withdraw();
         const isLeft = host.isRefused;
         void shim.step("is answered", FRAME_MS, () => resolve(isLeft ? undefined : answer));
       };
-      void process.step(`accepts ${call.verb} ${call.containerId}`, FRAME_MS, () => {
-        void admission.run(
-          call.verb,
-          call.verb === "GC" || call.verb === "STATUS" ? "" : call.containerId,
-          work,
-        );
+      const { verb, containerId } = call;
+      void process.step(`accepts ${verb} ${containerId}`, FRAME_MS, () => {
+        const coming = { verb, containerId, gone: gone.signal };
+        admission.run(coming, work).catch((error: unknown) => {
+          if (gone.signal.aborted) return;
+          process.ground.timeline.after(0, () => {
+            throw error;
+          });
+        });
       });
     });
+  }
+
+  private portsFor(server: Running, host: ShimHost, shim: Process, turn: Turn): Ports {
+    const { cluster, outbox, process, recent, together } = server;
+    return {
+      ...portsOf(this.program, process),
+      host: () => hostInTurn(host.host, turn),
+      stderr: (line: string) => shim.trace(line.trimEnd()),
+      cluster: () => cluster && clusterInTurn(cluster, turn),
+      aside: (wait) => turn.aside(wait),
+      together: (question, look) => together.answer(question, look),
+      recently: (question, ask) => recent.answer(question, ask),
+      outbox,
+    };
   }
 }
 

@@ -1,6 +1,7 @@
 import * as http from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { afterAll, afterEach, beforeEach, expect, test } from "vitest";
+import { systemClock } from "../../launcher/clock.ts";
 import { proxyOf } from "../../launcher/cluster/proxy.ts";
 import { Authority, FakeApiserver } from "./fake-apiserver.ts";
 import { clusterAt, connectionTo, faultOf, POD, PODS, pod } from "./fake-pod.ts";
@@ -105,7 +106,7 @@ test("a proxy that refuses is a fault that names it", async () => {
   proxy.removeAllListeners("connect");
   proxy.on("connect", (_, socket) => socket.end("HTTP/1.1 403 Forbidden\r\n\r\n"));
   const asked = clusterAt("https://api.example:6443", { ca, proxy: proxyUrl() }).pod("ns", "p", "", {
-    withinMs: 300,
+    deadlineMs: systemClock.now() + 300,
   });
   expect(await faultOf(asked)).toMatchObject({
     code: 11,

@@ -34,7 +34,7 @@ test("the waits are scattered by chance", async () => {
 
 test("a server that stays away is a fault that says how often it was tried, and for how long", async () => {
   http.outcomes.push(...Array.from({ length: 50 }, () => failure("unsent", "nothing listens there")));
-  const fault = await faultOf(transport.send(GET, 700));
+  const fault = await faultOf(transport.send(GET, { deadlineMs: clock.now() + 700 }));
   expect(fault).toMatchObject({
     code: 11,
     message: "GET https://api/api/x: nothing listens there (the last of 3 tries in 0.7 s)",
@@ -44,9 +44,21 @@ test("a server that stays away is a fault that says how often it was tried, and 
 
 test("a first try that has taken all the time is not counted", async () => {
   http.outcomes.push(failure("unknown", "no answer within 0.1 s"));
-  expect((await faultOf(transport.send(GET, 100))).message).toBe(
+  expect((await faultOf(transport.send(GET, { deadlineMs: clock.now() + 100 }))).message).toBe(
     "GET https://api/api/x: no answer within 0.1 s",
   );
+});
+
+test("a request whose time is over before it begins is not sent", async () => {
+  const fault = await faultOf(transport.send(GET, { deadlineMs: clock.now() }));
+  expect(fault).toMatchObject({ code: 11, message: expect.stringContaining("no time left") });
+  expect(http.sent).toEqual([]);
+});
+
+test("a request that nobody waits for any more is not tried again", async () => {
+  http.outcomes.push(failure("unsent"), failure("unsent"));
+  await expect(transport.send(GET, { signal: AbortSignal.abort() })).rejects.toThrow();
+  expect(http.sent).toHaveLength(1);
 });
 
 test("a failure that stays ends the tries with its own words", async () => {
