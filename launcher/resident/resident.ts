@@ -13,6 +13,7 @@ import { Core } from "../core/index.ts";
 import { wasm } from "../core/wasm.ts";
 import { lazy } from "../lazy.ts";
 import type { Log } from "../log/log.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { type Observer, ResidentServer } from "./server.ts";
 
 interface Common {
@@ -31,8 +32,8 @@ export interface DaemonOptions extends Common {
   nodeName: string;
   /** Path, or "" for the service account of the pod that it runs in. */
   kubeconfig: string;
-  /** `HOST:PORT` for metrics and health; "" for neither. */
-  metrics: string;
+  /** Where metrics and health are served; undefined for nowhere. */
+  metrics: Endpoint | undefined;
 }
 
 /** Serves until it is idle, or asked to end by SIGTERM or SIGINT. */
@@ -76,7 +77,7 @@ export async function runDaemon({
   };
   const server = await ResidentServer.open(options, true);
   if (!server) return;
-  if (metrics !== "") {
+  if (metrics) {
     const { serveMetrics } = lazy("metrics");
     const { admission } = server;
     const sources = {
@@ -85,7 +86,7 @@ export async function runDaemon({
       waiting: () => admission.waiting,
       isAlive: () => ports.core.isAlive(),
     };
-    observer.to = await serveMetrics(metrics, sources);
+    observer.to = serveMetrics(metrics, sources, { clock: systemClock, warn });
   }
   await asked();
   await server.close();
