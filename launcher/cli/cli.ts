@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { localHost } from "../host/local.ts";
 import { CONF_DIR, PLUGIN_DIR, SOCKET, STATE_DIR } from "../paths.ts";
 import { FEWEST_SLOTS } from "../resident/admission.ts";
+import { parseEndpoint } from "../resident/endpoint.ts";
 import { runDaemon, runResident } from "../resident/resident.ts";
 import { listFunctions, tableOf } from "../sriov/list.ts";
 import { type Installation, installBinaries, installConf, installKubeconfig, uninstall } from "./install.ts";
@@ -29,7 +30,7 @@ plexus resident [--socket PATH] [--idle SECONDS] [--replace] [--slots N]
 
 plexus daemon [--socket PATH] [--node-name NAME] [--kubeconfig PATH] [--metrics HOST:PORT] [--slots N]
     the same in a DaemonSet's pod: it follows the node's pods (NODE_NAME) and all NetworkAttachmentDefinitions, and serves
-    /metrics, /healthz and /readyz
+    /metrics, /healthz and /readyz at HOST, which is an address of the node; at all of them if it is empty
 
 plexus sriov list [--json] [--cni-dir DIR]
     shows the node's SR-IOV devices: PFs, VFs, netdevs, drivers, IOMMU groups, and which container has which VF
@@ -93,10 +94,14 @@ async function daemon(args: string[], version: string): Promise<void> {
       slots: { type: "string" },
     },
   });
-  const { socket, "node-name": nodeName, kubeconfig, metrics } = values;
+  const { socket, "node-name": nodeName, kubeconfig } = values;
   if (nodeName === "")
     throw new Error("it needs the node's name: give --node-name, or set NODE_NAME to spec.nodeName");
-  if (metrics !== "" && !/:\d+$/.test(metrics)) throw new Error(`--metrics ${metrics}: HOST:PORT is needed`);
+  const metrics = values.metrics === "" ? undefined : parseEndpoint(values.metrics);
+  if (values.metrics !== "" && !metrics)
+    throw new Error(
+      `--metrics ${values.metrics}: HOST:PORT is needed, as in 10.0.0.1:9410, [fd00::1]:9410 or :9410`,
+    );
   await runDaemon({ socket, version, nodeName, kubeconfig, metrics, slots: slotsOf(values.slots) });
 }
 

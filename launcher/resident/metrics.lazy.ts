@@ -1,7 +1,9 @@
 // The daemon's metrics and health, over HTTP. Source: Prometheus naming practices; Kubernetes' probes.
-import { createServer, type Server } from "node:http";
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { Socket } from "node:net";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { WatchedKind } from "../cluster/watch.ts";
+import { type Endpoint, listenPatiently, type Patience } from "./endpoint.ts";
 import type { Fate } from "./outbox.ts";
 import type { Ended } from "./server.ts";
 
@@ -21,10 +23,18 @@ export interface Metrics {
   close(): void;
 }
 
+/** For more, the oldest gives way: so nobody who holds connections keeps out probes, or takes memory. */
+const MOST_CONNECTIONS = 64;
+/** A request that is not whole by then, or an answer that is not taken, ends its connection. */
+const SLOWEST_MS = 5000;
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
-/** @param address `HOST:PORT`, or `:PORT` for all addresses */
-export async function serveMetrics(address: string, sources: Gauges): Promise<Metrics> {
+/** Serves from when it can listen there: until then it notes what it is told. */
+export function serveMetrics(
+  endpoint: Endpoint,
+  sources: Gauges,
+  patience: Omit<Patience, "signal">,
+): Metrics {
   const register = new Registry();
   const registers = [register];
   collectDefaultMetrics({ register });
@@ -48,6 +58,27 @@ export async function serveMetrics(address: string, sources: Gauges): Promise<Me
     buckets: BUCKETS,
     registers,
   });
+  addGauges(registers, sources);
+  const server = boundedServer(answering(register, sources));
+  const closed = new AbortController();
+  void listenPatiently(server, endpoint, { ...patience, signal: closed.signal });
+  return {
+    ended({ verb, how, took }) {
+      calls.inc({ verb, how });
+      latency.observe({ verb }, took / 1000);
+    },
+    executed(plugin, verb, seconds) {
+      delegates.observe({ plugin, verb }, seconds);
+    },
+    close: () => {
+      closed.abort();
+      server.close();
+    },
+  };
+}
+
+/** Adds what is known at any moment, read when somebody asks. */
+function addGauges(registers: Registry[], sources: Gauges): void {
   const gauge = (name: string, help: string, value: () => number) =>
     new Gauge({
       name,
@@ -87,8 +118,11 @@ export async function serveMetrics(address: string, sources: Gauges): Promise<Me
       },
     });
   }
+}
+
+function answering(register: Registry, sources: Gauges): RequestListener {
   const isReady = () => sources.known.every(({ synced }) => synced);
-  const server = createServer((request, response) => {
+  return (request, response) => {
     const say = (status: number, text: string) => response.writeHead(status).end(`${text}\n`);
     if (["/healthz", "/readyz"].includes(request.url ?? "") && !sources.isAlive())
       say(503, "the core does not answer");
@@ -101,24 +135,24 @@ export async function serveMetrics(address: string, sources: Gauges): Promise<Me
         (error: unknown) => say(500, String(error)),
       );
     } else say(404, "there is /metrics, /healthz and /readyz");
-  });
-  await listen(server, address);
-  return {
-    ended({ verb, how, took }) {
-      calls.inc({ verb, how });
-      latency.observe({ verb }, took / 1000);
-    },
-    executed(plugin, verb, seconds) {
-      delegates.observe({ plugin, verb }, seconds);
-    },
-    close: () => server.close(),
   };
 }
 
-function listen(server: Server, address: string): Promise<void> {
-  const [, host = "", port = ""] = /^(.*):(\d+)$/.exec(address) ?? [];
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ port: Number(port), ...(host === "" ? {} : { host }) }, resolve);
+/** Anybody who reaches the node's address reaches this: it takes few connections, and none for long. */
+function boundedServer(listener: RequestListener): Server {
+  const options = {
+    headersTimeout: SLOWEST_MS,
+    requestTimeout: SLOWEST_MS,
+    connectionsCheckingInterval: SLOWEST_MS / 5,
+  };
+  const server = createServer(options, listener);
+  server.timeout = SLOWEST_MS;
+  const open = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+    const [oldest] = open;
+    if (open.size > MOST_CONNECTIONS) oldest?.destroy();
   });
+  return server;
 }

@@ -13,6 +13,7 @@ import { wasm } from "../core/wasm.ts";
 import { lazy } from "../lazy.ts";
 import type { Log } from "../log/log.ts";
 import { leaveCgroup } from "./cgroup.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { type Observer, ResidentServer } from "./server.ts";
 
 /** How long calls may still run after SIGTERM. */
@@ -38,8 +39,8 @@ export interface DaemonOptions extends Common {
   nodeName: string;
   /** Path, or "" for the service account of the pod that it runs in. */
   kubeconfig: string;
-  /** `HOST:PORT` for metrics and health; "" for neither. */
-  metrics: string;
+  /** Where metrics and health are served; undefined for nowhere. */
+  metrics: Endpoint | undefined;
 }
 
 /** Serves until it is idle, another process has its socket, or it is asked to end by SIGTERM or SIGINT. */
@@ -93,7 +94,7 @@ export async function runDaemon({
   };
   const server = await ResidentServer.open(options, true);
   if (!server) return;
-  if (metrics !== "") {
+  if (metrics) {
     const { serveMetrics } = lazy("metrics");
     const { admission, outbox } = server;
     const sources = {
@@ -103,7 +104,7 @@ export async function runDaemon({
       events: () => outbox.fates,
       isAlive: () => ports.core.isAlive(),
     };
-    observer.to = await serveMetrics(metrics, sources);
+    observer.to = serveMetrics(metrics, sources, { clock: systemClock, warn });
   }
   await asked();
   await server.close(DRAIN_MS);

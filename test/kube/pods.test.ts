@@ -413,9 +413,3 @@ it("the kubeconfig may hold a token, and one that others can read is warned of",
   expect(fs.readFileSync(logFile, "utf8")).toContain("chmod");
   await checkAndDelete(second, conf);
 });
-
-it("the API server takes the manifests of deploy/", async () => {
-  for (const name of ["thin/daemonset.yaml", "daemon/rbac.yaml", "daemon/daemonset.yaml"]) {
-    await api.apply(fs.readFileSync(new URL(`../../deploy/${name}`, import.meta.url), "utf8"));
-  }
-});

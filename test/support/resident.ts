@@ -83,10 +83,10 @@ export class Resident {
     this.child = child;
     const isOver = () => child.exitCode !== null || child.signalCode !== null;
     await until("the resident process serves", (tell) => {
-      tell(`it has no socket yet, and said ${this.log()}`);
+      tell(`it has no socket yet, and said ${this.said()}`);
       return isOver() || this.inode() !== before;
     });
-    if (isOver()) throw new Error(`the resident process has ended, and said ${this.log()}`);
+    if (isOver()) throw new Error(`the resident process has ended, and said ${this.said()}`);
   }
 
   /** Ends it, and waits for that. */
@@ -99,7 +99,7 @@ export class Resident {
   }
 
   /** What it has said so far. */
-  private log(): string {
+  said(): string {
     return fs.readFileSync(join(this.dir, "resident.log"), "utf8").trim() || "nothing";
   }
 
