@@ -243,14 +243,16 @@ describe("a host that gives `invoke` and `remember`", () => {
 });
 
 describe("`environment`", () => {
+  const unset = { CNI_CONTAINERID: "", CNI_NETNS: "", CNI_IFNAME: "", CNI_PATH: "" };
+
   test("with VERSION needs no other variable, looks at none, and takes any version", () => {
-    const rest = { CNI_CONTAINERID: "../x", CNI_IFNAME: "a/b", CNI_NETNS: "\n", CNI_PATH: "" };
-    core.environment({ CNI_COMMAND: "VERSION", cniVersion: "" });
-    core.environment({ CNI_COMMAND: "VERSION", ...rest, cniVersion: "9.9.9" });
+    const odd = { CNI_CONTAINERID: "../x", CNI_IFNAME: "a/b", CNI_NETNS: "\n", CNI_PATH: "" };
+    core.environment({ CNI_COMMAND: "VERSION", ...unset, cniVersion: "" });
+    core.environment({ CNI_COMMAND: "VERSION", ...odd, cniVersion: "9.9.9" });
   });
 
   test("refuses a version with leading zeros", () => {
-    const given = { CNI_COMMAND: "STATUS", CNI_PATH: "/b", cniVersion: "001.001.000" };
+    const given = { ...unset, CNI_COMMAND: "STATUS", CNI_PATH: "/b", cniVersion: "001.001.000" };
     expect(faultOf(() => core.environment(given))).toMatchObject({ code: 1 });
   });
 });
