@@ -16,7 +16,6 @@ import { recover as recoverDelegates } from "./state/recover";
 import { outcome as readOutcome } from "./status/outcome";
 import { status as describeStatus } from "./status/status";
 import { allow, claim, Exhaustion, exhaustion, isExhausted, lift } from "./text/arena";
-import { codeAt } from "./text/char";
 import { Span } from "./text/span";
 import { HEAD_BYTES, say, Writer } from "./text/writer";
 
@@ -160,8 +159,6 @@ function respond(code: u32, body: Writer): usize {
 function respondWithoutMemory(): usize {
   store<u32>(lastResort, 1);
   store<u32>(lastResort, NO_MEMORY.length, 4);
-  for (let i = 0; i < NO_MEMORY.length; i++) {
-    store<u8>(lastResort + HEAD_BYTES + i, <u8>codeAt(NO_MEMORY, i));
-  }
+  memory.copy(lastResort + HEAD_BYTES, changetype<usize>(NO_MEMORY), NO_MEMORY.length);
   return lastResort;
 }

@@ -126,12 +126,26 @@ export function readGateways(request: Request, gateways: Value | null, name: str
   return true;
 }
 
-/** Tells whether so many gateways can be asked for in all: a second one of a family would mean ECMP; false with a fault. */
-export function mayHaveGateways(v4: i32, v6: i32): bool {
+/**
+ * Tells whether `default-route` may be asked for like this in all: by one network, and for one gateway of a family, as a
+ * second one would mean ECMP; false with a fault.
+ *
+ * @param askers how many networks have one, be it empty
+ */
+export function mayHaveGateways(askers: i32, v4: i32, v6: i32): bool {
+  if (askers > 1) {
+    fail<Value>(
+      Code.InvalidNetworkConfig,
+      say("`default-route`: ")
+        .int(askers)
+        .text(" networks have it, and one may; put the gateways of both families into that one"),
+    );
+    return false;
+  }
   if (v4 <= 1 && v6 <= 1) return true;
   fail<Value>(
     Code.InvalidNetworkConfig,
-    say("`default-route`: the networks name ")
+    say("`default-route`: it names ")
       .int(v4)
       .text(" IPv4 and ")
       .int(v6)
@@ -189,9 +203,10 @@ export function checkBandwidth(bandwidth: Value, what: Span): bool {
   if (bandwidth.count === 0) return isEmpty(what, "bandwidth");
   const place = new Writer().span(what).text(".bandwidth").take();
   const fields = new Fields(bandwidth, place, Code.InvalidNetworkConfig);
-  return (
-    isRate(fields, "ingressRate", "ingressBurst", place) && isRate(fields, "egressRate", "egressBurst", place)
-  );
+  if (!isRate(fields, "ingressRate", "ingressBurst", place)) return false;
+  if (!isRate(fields, "egressRate", "egressBurst", place)) return false;
+  if (bandwidth.present("ingressRate") !== null || bandwidth.present("egressRate") !== null) return true;
+  return wrong(what, "bandwidth", "has neither `ingressRate` nor `egressRate`; give one, or remove it");
 }
 
 function isRate(fields: Fields, rateName: string, burstName: string, place: Span): bool {

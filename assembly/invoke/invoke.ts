@@ -1,11 +1,12 @@
 // One execution of one plugin: its name, its environment, its stdin.
+import { areAttachments } from "../cni/attachments";
 import { readNetwork } from "../cni/network";
 import { checkResult, convertResult } from "../cni/result";
 import { atLeast, Since } from "../cni/version";
 import { joinArgs } from "../delegate/cniargs";
 import { readContainer, readDelegate, requireContainer } from "../delegate/given";
 import { Code, fail, failed, forgive } from "../fault";
-import { embedded } from "../json/embedded";
+import { embedded, isObjectOrAbsent } from "../json/embedded";
 import { Fields } from "../json/fields";
 import { hasShape } from "../json/shape";
 import { isTrue, Value } from "../json/value";
@@ -106,7 +107,7 @@ function setPrevResult(conf: Value, input: Value, cniVersion: Span, verb: Span):
 function setAttachments(conf: Value, input: Value): bool {
   const attachments = embedded(input, "validAttachments");
   if (attachments === null) return input.present("validAttachments") === null;
-  if (!attachments.isArray()) {
+  if (!areAttachments(attachments)) {
     fail<Value>(Code.DecodeFailure, say("`validAttachments` must be a list of {containerID, ifname}"));
     return false;
   }
@@ -119,8 +120,8 @@ function setAttachments(conf: Value, input: Value): bool {
 function setRuntimeConfig(conf: Value, delegate: Value): bool {
   const capabilities = conf.present("capabilities");
   const all = embedded(delegate, "capabilityArgs");
-  if (all === null) return delegate.present("capabilityArgs") === null;
-  if (capabilities === null) return true;
+  if (!isObjectOrAbsent(all, delegate, "capabilityArgs")) return false;
+  if (all === null || capabilities === null) return true;
   const names = Sorted.of(capabilities.count);
   const claimed = new StaticArray<bool>(capabilities.count);
   let count = 0;

@@ -13,3 +13,11 @@ export function embedded(input: Value, name: string): Value | null {
   }
   return parse(text.text(), say("`").text(name).text("`"));
 }
+
+/** Tells whether `document`, which `embedded` read from the member `name`, is an object, or the member absent; if not, with a fault. */
+export function isObjectOrAbsent(document: Value | null, input: Value, name: string): bool {
+  if (document === null) return input.present(name) === null;
+  if (document.isObject()) return true;
+  fail<Value>(Code.InvalidNetworkConfig, say("`").text(name).text("` must be a JSON object in a string"));
+  return false;
+}

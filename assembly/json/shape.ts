@@ -2,6 +2,7 @@
 // missing or misspelt is an error and never a default.
 import { fail } from "../fault";
 import { Char, codeAt } from "../text/char";
+import { ascii } from "../text/span";
 import { say, Writer } from "../text/writer";
 import { Value } from "./value";
 
@@ -27,7 +28,7 @@ export function hasShape(value: Value | null, what: string, shape: string, code:
   for (let at = 0; at < shape.length; at = endOf(shape, at) + 1, bit <<= 1) {
     const end = endOf(shape, at);
     if ((present & bit) !== 0 || codeAt(shape, end - 1) === Char.QuestionMark) continue;
-    return refused(code, say(what).text(": `").text(shape.substring(at, end)).text("` is missing"), shape);
+    return refused(code, say(what).text(": `").span(ascii(shape).slice(at, end)).text("` is missing"), shape);
   }
   return true;
 }

@@ -1,4 +1,5 @@
 // Plexus's own conf, which is Multus's: every key of Multus's configuration reference, its defaults, its types.
+import { areAttachments } from "../cni/attachments";
 import { IDENTIFIER_RULE, isIdentifier } from "../cni/names";
 import { requireSupported } from "../cni/version";
 import { Code, fail } from "../fault";
@@ -212,17 +213,9 @@ function writeValidAttachments(out: Writer, conf: Value, fields: Fields): bool {
   if (conf.present(name) === null) name = "cni.dev/attachments";
   const value = conf.present(name);
   if (value === null) return true;
-  if (!value.isArray()) {
+  if (!areAttachments(value)) {
     fields.wrong<Value>(name, "a list of {containerID, ifname}");
     return false;
-  }
-  for (let one = value.first; one.exists; one = one.next) {
-    const id = one.present("containerID");
-    const ifname = one.present("ifname");
-    if (id === null || !id.isString() || ifname === null || !ifname.isString()) {
-      fields.wrong<Value>(name, "a list of {containerID, ifname}");
-      return false;
-    }
   }
   out.key("validAttachments").string(value.source());
   return true;

@@ -7,7 +7,7 @@ import { Delegate, interfaceName } from "../delegate/delegate";
 import { checkContainerId, checkRuntimeIfname } from "../delegate/given";
 import { joinIps, mayHaveGateways, Request, readRequest, wrong } from "../delegate/request";
 import { Code, fail } from "../fault";
-import { embedded } from "../json/embedded";
+import { embedded, isObjectOrAbsent } from "../json/embedded";
 import { Fields } from "../json/fields";
 import { hasShape } from "../json/shape";
 import { isTrue, memberOf, Value } from "../json/value";
@@ -44,8 +44,8 @@ class Runtime {
  * Out: `{delegates, scratch}`: the delegates, ready to be invoked in their order (see `Delegate.write`), and the text of
  * the scratch file that names them all.
  * Errors: 1 (a conf's version is not supported), 4 (`runtime` is malformed), 6 (a text is not JSON), 7 (a conf cannot be
- * executed, a name or address is malformed, two interfaces have one name, a family has two gateways, or a member is missing
- * or unknown).
+ * executed, a name or address is malformed, two interfaces have one name, two networks have a `default-route` or one two
+ * gateways of a family, or a member is missing, unknown or of another type).
  * Source: NPWG NAD spec v1.3, section 4.1.2; multus-cni docs/how-to-use.md.
  */
 export function plan(input: Value): Writer | null {
@@ -99,7 +99,7 @@ function readRuntime(input: Value): Runtime | null {
   if (containerId === null || ifname === null || args === null || portMappings === null) return null;
   if (!checkContainerId(containerId) || !checkRuntimeIfname(ifname) || !checkArgs(args)) return null;
   const config = embedded(input, "runtimeConfig");
-  if (config === null && input.present("runtimeConfig") !== null) return null;
+  if (!isObjectOrAbsent(config, input, "runtimeConfig")) return null;
   return new Runtime(containerId, ifname, readArgs(args), readRuntimeConfig(config, portMappings));
 }
 
@@ -175,22 +175,22 @@ function areUnique(delegates: Delegate[]): bool {
 }
 
 /**
- * Decides which delegates lose their default routes; false with a fault if a family has two gateways. With a
- * `default-route` request in any network, each family's default route stays only with a network that asks for that family
- * (NPWG NAD spec v1.3, section 4.1.2.1.9).
+ * Decides which delegates lose their default routes; false with a fault if two networks ask for them, or one for two
+ * gateways of a family. With a `default-route` request in any network, each family's default route stays only with a network
+ * that asks for that family (NPWG NAD spec v1.3, section 4.1.2.1.9).
  */
 function routeDefaults(delegates: Delegate[]): bool {
+  let askers = 0;
   let v4 = 0;
   let v6 = 0;
-  let asked = false;
   for (let i = 0; i < delegates.length; i++) {
     const request = delegates[i].request;
     v4 += request.gatewaysV4;
     v6 += request.gatewaysV6;
-    if (request.gateways.len > 0) asked = true;
+    if (request.gateways.len > 0) askers++;
   }
-  if (!mayHaveGateways(v4, v6)) return false;
-  for (let i = 0; asked && i < delegates.length; i++) {
+  if (!mayHaveGateways(askers, v4, v6)) return false;
+  for (let i = 0; askers > 0 && i < delegates.length; i++) {
     delegates[i].dropV4 = delegates[i].request.gatewaysV4 === 0;
     delegates[i].dropV6 = delegates[i].request.gatewaysV6 === 0;
   }

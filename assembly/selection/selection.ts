@@ -134,6 +134,7 @@ function elements(out: Writer, annotation: Span, namespace: Span, limit: i64): b
   }
   if (tooMany(list.count, limit)) return false;
   let index = 0;
+  let askers = 0;
   let v4 = 0;
   let v6 = 0;
   for (let one = list.first; one.exists; one = one.next) {
@@ -144,10 +145,11 @@ function elements(out: Writer, annotation: Span, namespace: Span, limit: i64): b
     }
     const request = new Request();
     if (!element(out, one, namespace, request, what) || isExhausted()) return false;
+    if (request.gateways.len > 0) askers++;
     v4 += request.gatewaysV4;
     v6 += request.gatewaysV6;
   }
-  return mayHaveGateways(v4, v6);
+  return mayHaveGateways(askers, v4, v6);
 }
 
 function element(out: Writer, one: Value, namespace: Span, request: Request, what: Span): bool {

@@ -4,7 +4,7 @@ import { joinArgs } from "../delegate/cniargs";
 import { cacheFile } from "../delegate/delegate";
 import { readContainer, readDelegate, requireContainer } from "../delegate/given";
 import { Code, fail } from "../fault";
-import { embedded } from "../json/embedded";
+import { embedded, isObjectOrAbsent } from "../json/embedded";
 import { hasShape } from "../json/shape";
 import { textOf, Value } from "../json/value";
 import { ascii } from "../text/span";
@@ -36,7 +36,7 @@ export function remember(input: Value): Writer | null {
   const result = embedded(input, "result");
   if (result === null || !checkResult(result, ascii("the result"))) return null;
   const capabilityArgs = embedded(document, "capabilityArgs");
-  if (capabilityArgs === null && document.present("capabilityArgs") !== null) return null;
+  if (!isObjectOrAbsent(capabilityArgs, document, "capabilityArgs")) return null;
 
   const file = new Writer().expect(result.source().len + (delegate.conf.len * 3) / 2);
   file.open().key("kind").literal("cniCacheV1").key("containerId").string(container.id);

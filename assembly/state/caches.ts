@@ -1,5 +1,5 @@
 // The files of a container in libcni's result cache, as far as they can be used, found by what they are of.
-import { isIdentifier, isInterfaceName } from "../cni/names";
+import { isIdentifier, isInterfaceName, isPlain } from "../cni/names";
 import { readNetwork, requirePlugins } from "../cni/network";
 import { checkResult } from "../cni/result";
 import { CniArgs, pairsOf } from "../delegate/cniargs";
@@ -37,7 +37,8 @@ export class Cached {
   fill(delegate: Delegate): void {
     this.used = true;
     this.read();
-    delegate.netns = this.text("netns");
+    const netns = this.text("netns");
+    if (isPlain(netns)) delegate.netns = netns;
     delegate.result = this.result;
     const args = this.args;
     if (args !== null) delegate.args = args;

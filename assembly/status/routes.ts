@@ -36,7 +36,7 @@ export function routeChange(delegate: Value, result: Value): RouteChange | null 
   const asked = delegate.present("gateways");
   const request = new Request();
   if (!readGateways(request, asked, "gateways", ascii("the delegate"))) return null;
-  if (!mayHaveGateways(request.gatewaysV4, request.gatewaysV6)) return null;
+  if (!mayHaveGateways(1, request.gatewaysV4, request.gatewaysV6)) return null;
   const gateways: Span[] = [];
   for (let one = firstOf(asked); one.exists; one = one.next) gateways.push(unmapped(one.text()));
   if (drop === null && gateways.length === 0) return null;

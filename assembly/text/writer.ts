@@ -46,10 +46,8 @@ export class Writer {
   text(literal: string): Writer {
     const count = literal.length;
     if (!this.reserve(count)) return this;
-    const at = this.next;
-    const from = changetype<usize>(literal); // its characters, of two bytes each
-    for (let i: usize = 0; i < <usize>count; i++) store<u8>(at + i, load<u8>(from + 2 * i));
-    this.next = at + count;
+    memory.copy(this.next, changetype<usize>(literal), count);
+    this.next += count;
     return this;
   }
 

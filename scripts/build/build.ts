@@ -7,6 +7,7 @@ import * as fs from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { type BuildOptions, build } from "esbuild";
+import { packLiterals } from "./literals.ts";
 import { buildShim } from "./shim.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -58,6 +59,7 @@ function built(name: string, arch: string): string {
 function compileCore(): void {
   const asc = join(root, "node_modules/assemblyscript/bin/asc.js");
   execFileSync(process.execPath, [asc, "--config", "asconfig.json"], { cwd: root, stdio: "inherit" });
+  fs.writeFileSync(wasm, packLiterals(fs.readFileSync(wasm)));
 }
 
 async function bundleLauncher(): Promise<void> {

@@ -216,16 +216,16 @@ describe("default-route", () => {
     expect(await site.run("DEL", plain, conf)).toMatchObject(OK);
 
     const pod = await site.pod([
-      { name: "a", "default-route": ["10.222.1.1"] },
-      { name: "b", "default-route": ["fd00:222:2::1"] },
+      { name: "a", "default-route": ["10.222.1.1", "fd00:222:1::1"] },
+      { name: "b" },
     ]);
     await add(pod, conf);
     expect(await defaultRoutes(pod, 4)).toEqual(["via 10.222.1.1 dev net1"]);
-    expect(await defaultRoutes(pod, 6)).toEqual(["via fd00:222:2::1 dev net2"]);
+    expect(await defaultRoutes(pod, 6)).toEqual(["via fd00:222:1::1 dev net1"]);
     expect((await site.status(pod)).map(({ gateway = [] }) => gateway)).toEqual([
       [],
-      ["10.222.1.1"],
-      ["fd00:222:2::1"],
+      ["10.222.1.1", "fd00:222:1::1"],
+      [],
     ]);
     await checkAndDelete(pod, conf);
   });
@@ -240,7 +240,7 @@ describe("default-route", () => {
     expect(await site.lab.leftovers()).toEqual([]);
   });
 
-  it("with two gateways of one family is refused before anything is attached", async () => {
+  it("in two elements of the annotation is refused before anything is attached", async () => {
     for (const [name, number] of [
       ["a", 1],
       ["b", 2],
@@ -248,10 +248,10 @@ describe("default-route", () => {
       await site.nad(name, site.lab.bridge("", number));
     const pod = await site.pod([
       { name: "a", "default-route": ["10.222.1.1"] },
-      { name: "b", "default-route": ["10.222.2.1"] },
+      { name: "b", "default-route": ["fd00:222:2::1"] },
     ]);
     const { answer } = await site.run("ADD", pod);
-    expect(answer).toMatchObject({ code: 7, msg: expect.stringContaining("gateway") });
+    expect(answer).toMatchObject({ code: 7, msg: expect.stringContaining("2 networks have it") });
     expect(site.lab.reserved()).toEqual([]);
     expect(await site.run("DEL", pod)).toMatchObject(OK);
     expect(await site.lab.leftovers()).toEqual([]);

@@ -1,6 +1,7 @@
 import { instantiateSync } from "@assemblyscript/loader";
 import { describe, expect, test } from "vitest";
 import type { Core } from "../../launcher/core/index.ts";
+import { packLiterals } from "../../scripts/build/literals.ts";
 import { seeds } from "../fuzz/seeds.ts";
 import { coreBytes, loadCore } from "../support/core.ts";
 
@@ -85,3 +86,13 @@ function answerOf(core: Core, operation: string, text: string): unknown {
     return (error as Error).message;
   }
 }
+
+describe("packed literals", () => {
+  test("a literal that is not ASCII is refused when the core is built", async () => {
+    const { compileString } = await import("assemblyscript/asc");
+    const { binary } = await compileString('export function f(): string { return "caf\u00e9"; }', {
+      runtime: "stub",
+    });
+    expect(() => packLiterals(binary as Uint8Array)).toThrow('the literal "caf\u00e9" is not ASCII');
+  });
+});

@@ -136,25 +136,27 @@ describe("plan", () => {
   });
 
   test("keeps default routes only with the network that asks for them, family by family", () => {
-    const planned = delegates(
-      bridge("a"),
-      { ...bridge("b"), selection: { defaultRoute: ["10.0.0.1"] } },
-      { ...bridge("c"), selection: { defaultRoute: ["fd00::1"] } },
-    );
-    expect(planned.map(({ dropDefaultRoute, gateways }) => [dropDefaultRoute, gateways])).toEqual([
-      [{ v4: true, v6: true }, undefined],
+    const dropped = (...defaultRoute: string[]) =>
+      delegates(bridge("a"), { ...bridge("b"), selection: { defaultRoute } }, bridge("c")).map(
+        ({ dropDefaultRoute, gateways }) => [dropDefaultRoute, gateways],
+      );
+    const both = { v4: true, v6: true };
+    expect(dropped("10.0.0.1")).toEqual([
+      [both, undefined],
       [{ v4: false, v6: true }, ["10.0.0.1"]],
-      [{ v4: true, v6: false }, ["fd00::1"]],
+      [both, undefined],
+    ]);
+    expect(dropped("::ffff:10.0.0.1", "fd00::1")).toEqual([
+      [both, undefined],
+      [undefined, ["10.0.0.1", "fd00::1"]],
+      [both, undefined],
+    ]);
+    expect(dropped()).toEqual([
+      [both, undefined],
+      [both, []],
+      [both, undefined],
     ]);
     expect(delegates(bridge("a"), bridge("b")).every((one) => one.dropDefaultRoute === undefined)).toBe(true);
-  });
-
-  test("refuses two gateways of one family", () => {
-    const ask = (gateway: string) => ({ selection: { defaultRoute: [gateway] } });
-    const fault = faultOf(() =>
-      plan([bridge("a"), { ...bridge("b"), ...ask("10.0.0.1") }, { ...bridge("c"), ...ask("10.0.1.1") }]),
-    );
-    expect(fault.message).toContain("name 2 IPv4 and 0 IPv6 gateways");
   });
 
   test("says which verbs a network's plugins may be called with: those of its version that its conf does not disable", () => {

@@ -157,6 +157,19 @@ describe("outcome", () => {
     expect(outcome({ stdout: "{}", cniVersion: "" })).toBe('{"cniVersion":"0.1.0"}');
   });
 
+  test.each([-1, 256, 1.5, 1e20, "0", [0]])(
+    "an exit code of %j is no success, and no plugin's error",
+    (exitCode) => {
+      const stdout = '{"cniVersion":"1.0.0","code":7,"msg":"m"}';
+      for (const expectsResult of [true, false]) {
+        const fault = faultOf(() => outcome({ exitCode, stdout, stderr: "killed", expectsResult }));
+        expect(fault.code).toBe(999);
+        expect(fault.message).toContain('plugin "p" has no exit code from 0 to 255');
+        expect(fault.message).toContain('on stderr: "killed"');
+      }
+    },
+  );
+
   test("nothing is expected of other verbs", () => {
     expect(outcome({ expectsResult: false, stdout: "whatever" })).toBeUndefined();
   });
@@ -307,6 +320,45 @@ describe("status", () => {
     ]);
     // A plugin that made nothing has no routes to change.
     expect(status({ delegate: other, result: '{"cniVersion":"1.0.0"}' }).routes).toEqual([]);
+  });
+
+  const spellings: [string, 4 | 6 | undefined][] = [
+    ["0.0.0.0/0", 4],
+    ["10.0.0.0/0", 4],
+    ["::ffff:10.0.0.0/0", 4],
+    ["::/0", 6],
+    ["fe80::/0", 6],
+    ["0.0.0.0/1", undefined],
+    ["10.0.0.0/8", undefined],
+    ["::/1", undefined],
+  ];
+  test.each(spellings)(
+    "a route to %s is a default route of IPv%s, as its prefix has no bits",
+    (dst, family) => {
+      const made = { cniVersion: "1.0.0", interfaces: [{ name: "eth0", sandbox: "/n" }] };
+      const result = JSON.stringify({ ...made, routes: [{ dst, gw: "10.0.0.1" }] });
+      const [entry] = status({ delegate: delegate("a"), result }).entries as { gateway?: string[] }[];
+      expect(entry?.gateway).toEqual(family ? ["10.0.0.1"] : undefined);
+      for (const asked of [4, 6] as const) {
+        const dropDefaultRoute = { v4: asked === 4, v6: asked === 6 };
+        const { routes } = status({ delegate: delegate("a", { dropDefaultRoute }), result });
+        const left = (JSON.parse(routes[0]?.result ?? "") as { routes: unknown[] }).routes;
+        expect(left).toHaveLength(family === asked ? 0 : 1);
+      }
+    },
+  );
+
+  test("a gateway that is mapped into IPv6 is one of IPv4, and written as one", () => {
+    const made = { cniVersion: "1.0.0", interfaces: [{ name: "eth0", sandbox: "/n" }] };
+    const asked = delegate("a", { gateways: ["::ffff:10.0.0.1"] });
+    expect(status({ delegate: asked, result: JSON.stringify(made) }).routes).toMatchObject([
+      {
+        dropV4: true,
+        dropV6: false,
+        gateways: ["10.0.0.1"],
+        result: JSON.stringify({ ...made, routes: [{ dst: "0.0.0.0/0", gw: "10.0.0.1" }] }),
+      },
+    ]);
   });
 
   describe("the result after a change of default routes", () => {
