@@ -6,7 +6,7 @@
 import type { Clock } from "../clock.ts";
 import { Fault } from "../fault.ts";
 import { type Connection, urlOf } from "./connection.ts";
-import type { ApiAnswer, ApiRequest, Http } from "./http.ts";
+import type { ApiAnswer, ApiRequest, Http, Reader } from "./http.ts";
 import { decide, tryLimitMs } from "./retry.ts";
 
 /** For a request with all its tries. Runtimes wait for minutes; a small cluster's API server restarts in 20 s. */
@@ -62,20 +62,19 @@ export class Transport {
   }
 
   /**
-   * Follows a watch: calls `line` with each line that the server sends, until the server ends the answer.
+   * Gets a list or a watch once, and gives it to `reader` as it comes, until the server ends the answer.
    *
-   * @param line may throw a Fault, which ends the watch
    * @param silenceMs how long the server may say nothing
    * @returns the answer if its status is not 200
-   * @throws Fault if the connection breaks, the server is silent or `line` has thrown one
+   * @throws Fault if the connection breaks, the server is silent or `reader` has thrown one
    */
   async follow(
     path: string,
-    line: (text: string) => void,
+    reader: Reader,
     silenceMs: number,
     signal: AbortSignal,
   ): Promise<ApiAnswer | undefined> {
-    const end = await this.http.follow(path, line, silenceMs, signal);
+    const end = await this.http.follow(path, reader, silenceMs, signal);
     if (end === undefined || !("fault" in end)) return end;
     throw end.fault.during(`GET ${urlOf(this.connection, path)}`);
   }

@@ -1,7 +1,7 @@
 // The daemon's metrics and health, over HTTP. Source: Prometheus naming practices; Kubernetes' probes.
 import { createServer, type Server } from "node:http";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import type { WatchedKind } from "../cluster/watch.ts";
+import type { WatchedKind } from "../cluster/follower.ts";
 import type { Ended } from "./server.ts";
 
 export interface Gauges {
