@@ -7,7 +7,7 @@ import { Code, Fault } from "../fault.ts";
 import { type Connection, hostOf, pathUnder } from "./connection.ts";
 import { type Failure, failureOf, MalformedAnswer, Timeout } from "./failure.ts";
 import { proxyOf } from "./proxy.ts";
-import { connectEarly, KEEP_ALIVE_MS, secureOptions } from "./tls.ts";
+import { connectEarly, secureOptions } from "./tls.ts";
 
 export interface ApiRequest {
   method: "GET" | "PATCH" | "POST";
@@ -56,6 +56,8 @@ export interface Reader {
 
 /** Kubernetes has no object above 1.5 MB (etcd's limit for a request). */
 const MAX_BODY_BYTES = 8 << 20;
+/** After this time the kernel asks a silent peer whether it is there, and then 10 times, once a second. */
+const KEEP_ALIVE_MS = 30_000;
 /** A further connection pays if this many requests would wait for each: it costs as much as a few of them. */
 const REQUESTS_A_CONNECTION = 4;
 const MAX_CONNECTIONS = 4;
@@ -128,6 +130,7 @@ class NodeHttp implements Http {
           if (response.statusCode === 200) receivePieces(response, reader, () => resolve(undefined), reject);
           else receive(response, resolve, reject);
         });
+        sent.setSocketKeepAlive(true, KEEP_ALIVE_MS);
         sent.setTimeout(silenceMs, () =>
           sent.destroy(new Timeout(`nothing came within ${seconds(silenceMs)}`)),
         );

@@ -29,9 +29,6 @@ export function secureOptions(connection: Connection, tls: typeof import("node:t
   };
 }
 
-/** The kernel asks a silent peer whether it is there: after this time, and then 10 times, once a second. */
-export const KEEP_ALIVE_MS = 30_000;
-
 /**
  * Begins to connect at once, while the caller loads node:https, which takes 1 ms.
  *
@@ -51,8 +48,6 @@ export function connectEarly(
     port,
     servername,
     ALPNProtocols: ["http/1.1"],
-    keepAlive: true,
-    keepAliveInitialDelay: KEEP_ALIVE_MS,
     ...options,
   });
   socket.on("error", () => {});
