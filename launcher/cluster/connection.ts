@@ -1,6 +1,6 @@
 // How to reach an API server, and with which credentials: as a kubeconfig says it, or a pod's service account.
-import { readFileSync } from "node:fs";
 import { Code, Fault } from "../fault.ts";
+import { Sources } from "./sources.ts";
 
 export interface Connection {
   /** Where all this is written, for messages: "kubeconfig /etc/cni/net.d/multus.d/multus.kubeconfig". */
@@ -25,6 +25,11 @@ export interface Connection {
    * @throws Fault if the token cannot be read
    */
   authorization(): string | undefined;
+  /**
+   * Says whether this has to be made anew: its credentials have expired, or one of the files that it was made of is
+   * another by now. A connection without it never has to.
+   */
+  isOutdated?(): boolean;
 }
 
 const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -39,16 +44,18 @@ const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 export function inCluster(host: string, port: string, mounted = SERVICE_ACCOUNT): Connection {
   const source = "the service account of this pod";
   const [token, ca] = [`${mounted}/token`, `${mounted}/ca.crt`];
+  const files = new Sources();
   return {
     source,
     server: serverUrl(`https://${host.includes(":") ? `[${host}]` : host}:${port}`, source),
-    ca: pem(readReferenced(ca, source), "CERTIFICATE", `${ca} of ${source}`),
+    ca: pem(readReferenced(ca, source, files), "CERTIFICATE", `${ca} of ${source}`),
     clientCertificate: undefined,
     insecure: false,
     serverName: undefined,
     proxy: undefined,
     headers: {},
     authorization: () => `Bearer ${readToken(token, source)}`,
+    isOutdated: () => files.haveChanged(),
   };
 }
 
@@ -79,7 +86,7 @@ export function serverUrl(text: string, source: string): URL {
 
 /** @throws Fault with code 11 or 7 if there is no token in the file */
 export function readToken(path: string, source: string): string {
-  const token = readReferenced(path, source).toString().trim();
+  const token = readReferenced(path, source, new Sources()).toString().trim();
   if (token !== "") return token;
   throw new Fault(
     Code.tryAgainLater,
@@ -88,13 +95,13 @@ export function readToken(path: string, source: string): string {
 }
 
 /**
- * Reads a file that `source` names.
+ * Reads a file that `source` names, as one of `files`.
  *
  * @throws Fault with code 11 if it does not exist, 7 if it cannot be read
  */
-export function readReferenced(path: string, source: string): Buffer {
+export function readReferenced(path: string, source: string, files: Sources): Buffer {
   try {
-    return readFileSync(path);
+    return files.read(path).content;
   } catch (error) {
     // Something on the node renews certificates and tokens: a missing one may appear soon.
     const { code, message } = error as NodeJS.ErrnoException;

@@ -1,7 +1,6 @@
 // Credentials from a program that a kubeconfig names. Source: client.authentication.k8s.io/v1.
 import { spawn } from "node:child_process";
 import { resolve } from "node:path";
-import { ExecAuth } from "@kubernetes/client-node/dist/exec_auth.js";
 
 /** A user's `exec` in a kubeconfig. */
 export interface Exec {
@@ -12,6 +11,16 @@ export interface Exec {
   provideClusterInfo?: boolean | string;
 }
 
+/** What the program prints. */
+interface ExecCredential {
+  status?: {
+    token?: string;
+    clientCertificateData?: string;
+    clientKeyData?: string;
+    expirationTimestamp?: string;
+  };
+}
+
 /** Enough for a program that asks a cloud's identity service. */
 const PROGRAM_LIMIT_MS = 30_000;
 
@@ -20,27 +29,44 @@ const PROGRAM_LIMIT_MS = 30_000;
  *
  * @param cluster the kubeconfig's entry, which the program gets if it asks for it
  * @param dir that a relative path of the program begins in
- * @returns the Authorization header, and PEM
+ * @returns the Authorization header, PEM, and when these expire, in ms since 1970: Infinity if never
  * @throws Error with what the program has written to stderr
  */
 export async function execute(exec: Exec, cluster: object, dir: string) {
   const { apiVersion, command = "", args = [], env = [], provideClusterInfo } = exec;
   const spec = { interactive: false, ...(`${provideClusterInfo}` === "true" ? { cluster } : {}) };
   const info = JSON.stringify({ apiVersion, kind: "ExecCredential", spec });
-  const user = {
-    name: "user",
-    exec: {
-      command: command.includes("/") ? resolve(dir, command) : command,
-      args,
-      env: [...env, { name: "KUBERNETES_EXEC_INFO", value: info }],
-    },
+  const added = [...env, { name: "KUBERNETES_EXEC_INFO", value: info }];
+  const file = command.includes("/") ? resolve(dir, command) : command;
+  const said = await run(file, args, Object.fromEntries(added.map(({ name, value }) => [name, value])));
+  const { status } = JSON.parse(said) as ExecCredential;
+  if (!status) throw new Error("what it prints is not an ExecCredential with a status");
+  const { token, clientCertificateData: cert, clientKeyData: key, expirationTimestamp } = status;
+  const expires = Date.parse(expirationTimestamp ?? "");
+  return {
+    authorization: token ? `Bearer ${token}` : undefined,
+    cert,
+    key,
+    expires: Number.isNaN(expires) ? Number.POSITIVE_INFINITY : expires,
   };
-  const auth = new ExecAuth();
-  const execFn = (file: string, argv: readonly string[], options: object) =>
-    spawn(file, argv, { ...options, stdio: ["ignore", "pipe", "pipe"], timeout: PROGRAM_LIMIT_MS });
-  Object.assign(auth, { execFn }); // its own would wait for ever, and gives the program a stdin
-  const credentials: { headers?: { Authorization?: string }; cert?: string; key?: string } = {};
-  await auth.applyAuthentication(user, credentials);
-  const { headers, cert, key } = credentials;
-  return { authorization: headers?.Authorization, cert, key };
+}
+
+/** @returns what the program has written to stdout */
+function run(file: string, args: string[], env: Record<string, string>): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const program = spawn(file, args, {
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: PROGRAM_LIMIT_MS,
+    });
+    let [stdout, stderr] = ["", ""];
+    program.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text;
+    });
+    program.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text;
+    });
+    program.on("error", reject);
+    program.on("close", (code) => (code === 0 ? resolve(stdout) : reject(new Error(stderr))));
+  });
 }

@@ -11,11 +11,12 @@ export interface Failure {
 
 /**
  * - `permanent`: the next try would fail too.
+ * - `untrusted`: so would it, with the same certificates: TLS has failed.
  * - `unsent`: the server has not seen the request.
  * - `unknown`: the server may have carried the request out.
  * - `stale`: as `unknown`, on a kept-alive connection that the server had closed already. It says nothing about the server.
  */
-export type FailureKind = "permanent" | "unsent" | "unknown" | "stale";
+export type FailureKind = "permanent" | "untrusted" | "unsent" | "unknown" | "stale";
 
 /** A try took too long. */
 export class Timeout extends Error {}
@@ -72,7 +73,7 @@ function networkFailure(error: Error): Failure | undefined {
 function tlsFailure(error: Error, connection: Connection): Failure | undefined {
   const refused = (why: string): Failure => ({
     fault: new Fault(Code.invalidNetworkConfig, why),
-    kind: "permanent",
+    kind: "untrusted",
   });
   const { source } = connection;
   const code = codeOf(error);

@@ -37,23 +37,27 @@ export interface Http {
   /** Sends a request once. Never rejects. */
   send(request: ApiRequest, limitMs: number): Promise<Outcome>;
   /**
-   * Gets a path whose answer has no end, and calls `line` with each line as it comes, without its "\n". Never rejects.
+   * Gets a path whose answer is long, or has no end, and gives it to `reader` as it comes. Never rejects.
    *
-   * @param line may throw a Fault, which closes the connection and becomes the failure
    * @param silenceMs after which the connection is closed if nothing has come
    * @param signal closes the connection
    * @returns undefined if the server has ended an answer with status 200; any other answer whole
    */
-  follow(
-    path: string,
-    line: (text: string) => void,
-    silenceMs: number,
-    signal: AbortSignal,
-  ): Promise<Outcome | undefined>;
+  follow(path: string, reader: Reader, silenceMs: number, signal: AbortSignal): Promise<Outcome | undefined>;
+}
+
+/** Takes an answer with status 200. Both may throw a Fault, which closes the connection and becomes the failure. */
+export interface Reader {
+  /** Is called when the server has begun to answer. */
+  opened?(): void;
+  /** Is called with each piece of the body, cut anywhere but in a character. */
+  read(piece: string): void;
 }
 
 /** Kubernetes has no object above 1.5 MB (etcd's limit for a request). */
 const MAX_BODY_BYTES = 8 << 20;
+/** After this time the kernel asks a silent peer whether it is there, and then 10 times, once a second. */
+const KEEP_ALIVE_MS = 30_000;
 /** A further connection pays if this many requests would wait for each: it costs as much as a few of them. */
 const REQUESTS_A_CONNECTION = 4;
 const MAX_CONNECTIONS = 4;
@@ -65,7 +69,7 @@ const MAX_CONNECTIONS = 4;
  * @throws Fault with code 7 if a certificate, the key or the proxy cannot be used
  */
 export async function openHttp(connection: Connection, env: NodeJS.ProcessEnv): Promise<Http> {
-  const options = { keepAlive: true, ...proxyOptions(connection, env) };
+  const options = { keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS, ...proxyOptions(connection, env) };
   if (connection.server.protocol === "http:") {
     const client = process.getBuiltinModule("node:http");
     return new NodeHttp(connection, client, new client.Agent(options));
@@ -115,7 +119,7 @@ class NodeHttp implements Http {
 
   async follow(
     path: string,
-    line: (text: string) => void,
+    reader: Reader,
     silenceMs: number,
     signal: AbortSignal,
   ): Promise<Outcome | undefined> {
@@ -123,9 +127,10 @@ class NodeHttp implements Http {
       return await new Promise<ApiAnswer | undefined>((resolve, reject) => {
         const options = { ...this.options({ method: "GET", path }), signal };
         const sent = this.client.request(options, (response) => {
-          if (response.statusCode === 200) receiveLines(response, line, () => resolve(undefined), reject);
+          if (response.statusCode === 200) receivePieces(response, reader, () => resolve(undefined), reject);
           else receive(response, resolve, reject);
         });
+        sent.setSocketKeepAlive(true, KEEP_ALIVE_MS);
         sent.setTimeout(silenceMs, () =>
           sent.destroy(new Timeout(`nothing came within ${seconds(silenceMs)}`)),
         );
@@ -202,26 +207,24 @@ function receive(
   response.on("end", () => resolve(answerOf(response, Buffer.concat(chunks))));
 }
 
-function receiveLines(
+function receivePieces(
   response: http.IncomingMessage,
-  line: (text: string) => void,
+  reader: Reader,
   end: () => void,
   reject: (error: Error) => void,
 ): void {
-  let rest = "";
-  response.setEncoding("utf8");
-  response.on("data", (chunk: string) => {
-    const lines = (rest + chunk).split("\n");
-    rest = lines.pop() ?? "";
+  const guarded = (work: () => void) => {
     try {
-      if (rest.length > MAX_BODY_BYTES) throw tooLarge("a line");
-      for (const text of lines) line(text);
+      work();
     } catch (error) {
       response.destroy(error as Error);
     }
-  });
+  };
+  response.setEncoding("utf8");
   response.on("error", reject);
   response.on("end", end);
+  guarded(() => reader.opened?.());
+  response.on("data", (piece: string) => guarded(() => reader.read(piece)));
 }
 
 function answerOf({ statusCode = 0, headers }: http.IncomingMessage, body: Buffer): ApiAnswer {

@@ -1,6 +1,5 @@
 // A kubeconfig: which API server, with which credentials.
 // Source: k8s.io/client-go/tools/clientcmd, api/v1/types.go and client_config.go.
-import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { Code, Fault } from "../fault.ts";
 import { lazy } from "../lazy.ts";
@@ -8,11 +7,13 @@ import { type Connection, pem, readReferenced, readToken, serverUrl } from "./co
 import type { Exec } from "./exec.lazy.ts";
 import { readInstalled } from "./installed.ts";
 import { JsonObject } from "./json.ts";
+import { Sources } from "./sources.ts";
 
-/** A kubeconfig's path, and its name in messages. */
+/** A kubeconfig's path, its name in messages, and the files that are read for it. */
 interface Place {
   path: string;
   source: string;
+  files: Sources;
 }
 
 /**
@@ -22,7 +23,8 @@ interface Place {
  * @throws Fault with code 7 if something must be mended, 11 if a file that something renews is not there yet
  */
 export async function readKubeconfig(path: string, warn: (message: string) => void): Promise<Connection> {
-  const place = { path, source: `kubeconfig ${path}` };
+  const files = new Sources();
+  const place = { path, source: `kubeconfig ${path}`, files };
   const { cluster, user } = currentContext(parse(readFile(place, warn), place), place);
   const credentials = await credentialsOf(user, cluster, place);
   const { cert, key } = credentials;
@@ -46,23 +48,21 @@ export async function readKubeconfig(path: string, warn: (message: string) => vo
     proxy: cluster.text("proxy-url") || undefined,
     headers: impersonation(user),
     authorization: credentials.authorization,
+    isOutdated: () => Date.now() >= credentials.expires || files.haveChanged(),
   };
 }
 
 function readFile(place: Place, warn: (message: string) => void): string {
-  const { path, source } = place;
-  let file: number | undefined;
+  const { path, source, files } = place;
   try {
-    file = openSync(path, "r");
-    if (fstatSync(file).mode & 0o004)
+    const { content, stats } = files.read(path);
+    if (stats.mode & 0o004)
       warn(`${source} lets every user of this node into the cluster; run chmod 600 ${path}`);
-    return readFileSync(file, "utf8");
+    return content.toString();
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const why = code === "ENOENT" ? "does not exist" : `cannot be read: ${message}`;
     throw unusable(place, `${why}; put it there, or correct \`kubeconfig\` in the conf`);
-  } finally {
-    if (file !== undefined) closeSync(file);
   }
 }
 
@@ -128,6 +128,8 @@ interface Credentials {
   authorization: Connection["authorization"];
   cert: Buffer | undefined;
   key: Buffer | undefined;
+  /** In ms since 1970; Infinity for never. */
+  expires: number;
 }
 
 async function credentialsOf(user: JsonObject, cluster: JsonObject, place: Place): Promise<Credentials> {
@@ -135,13 +137,14 @@ async function credentialsOf(user: JsonObject, cluster: JsonObject, place: Place
   const key = pemOf(user, "client-key", "PRIVATE KEY", place);
   const authorization = authorizationOf(user, place);
   // As in client-go, a token or a certificate comes before a program.
-  if (authorization || cert) return { authorization: authorization ?? none, cert, key };
+  if (authorization || cert) return { authorization: authorization ?? none, cert, key, expires: NEVER };
   if (user.keys().includes("exec")) return execute(user.at("exec"), cluster, place);
   if (user.keys().includes("auth-provider")) return askProvider(place);
-  return { authorization: none, cert, key };
+  return { authorization: none, cert, key, expires: NEVER };
 }
 
 const none = () => undefined;
+const NEVER = Number.POSITIVE_INFINITY;
 
 function authorizationOf(user: JsonObject, place: Place): Connection["authorization"] | undefined {
   const token = user.text("token").trim();
@@ -166,6 +169,7 @@ async function execute(exec: JsonObject, cluster: JsonObject, place: Place): Pro
       authorization: () => given.authorization,
       cert: given.cert === undefined ? undefined : Buffer.from(given.cert),
       key: given.key === undefined ? undefined : Buffer.from(given.key),
+      expires: given.expires,
     };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
@@ -182,8 +186,8 @@ async function execute(exec: JsonObject, cluster: JsonObject, place: Place): Pro
 async function askProvider({ path, source }: Place): Promise<Credentials> {
   try {
     const provider = lazy("authprovider");
-    const header = await provider.authorizationOf(path);
-    return { authorization: () => header, cert: undefined, key: undefined };
+    const { authorization, expires } = await provider.authorizationOf(path);
+    return { authorization: () => authorization, cert: undefined, key: undefined, expires };
   } catch (error) {
     const why = (error as Error).message;
     throw new Fault(
@@ -205,7 +209,7 @@ function pemOf(
   const path = entry.text(key);
   if (path === "") return undefined;
   const file = resolve(dirname(place.path), path);
-  return pem(readReferenced(file, place.source), label, `${key} ${file} of ${place.source}`);
+  return pem(readReferenced(file, place.source, place.files), label, `${key} ${file} of ${place.source}`);
 }
 
 function impersonation(user: JsonObject): Connection["headers"] {

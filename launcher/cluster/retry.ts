@@ -23,29 +23,38 @@ export interface Attempt {
   leftMs: number;
   /** By chance, 0 to 1. */
   random: number;
+  /** Were the credentials and certificates read before this request? They may be others by now. */
+  areKept: boolean;
 }
 
-/** `take`: the outcome counts. `give up`: another try could help, but there is no time for it. */
+/**
+ * - `take`: the outcome counts.
+ * - `give up`: another try could help, but there is no time for it.
+ * - `renew`: read credentials and certificates anew, then try again at once.
+ */
 export type Decision =
-  | { next: "take" | "give up"; reason: string }
+  | { next: "take" | "give up" | "renew"; reason: string }
   | { next: "wait"; waitMs: number; reason: string };
 
 /**
+ * - `refused`: the credentials, or a certificate, that were kept do not count, or no longer.
  * - `overloaded`, `unavailable`: the server may answer later.
  * - `unready`: what a server answers that knows neither the rights of users nor the kinds that CRDs define.
  * - `answer`: any other answer.
  */
-type Kind = FailureKind | "overloaded" | "unavailable" | "unready" | "answer";
+type Kind = FailureKind | "refused" | "overloaded" | "unavailable" | "unready" | "answer";
 
 interface Rule {
   kind: Kind;
   only?: "POST" | "later tries";
-  next: "take" | "again at once" | "again later";
+  next: "take" | "renew" | "again at once" | "again later";
   reason: string;
 }
 
 const RULES: readonly Rule[] = [
   { kind: "permanent", next: "take", reason: "another try would fail too" },
+  { kind: "untrusted", next: "take", reason: "another try would fail too" },
+  { kind: "refused", next: "renew", reason: "something may have renewed them since they were read" },
   { kind: "unsent", next: "again later", reason: "the server has not seen the request" },
   { kind: "unknown", only: "POST", next: "take", reason: "a POST carried out twice makes two objects" },
   { kind: "unknown", next: "again later", reason: "a GET or PATCH may be carried out twice" },
@@ -60,17 +69,22 @@ const RULES: readonly Rule[] = [
 ];
 
 /** Decides what follows on a try. Pure. */
-export function decide({ method, outcome, tries, leftMs, random }: Attempt): Decision {
-  const kind = kindOf(outcome);
+export function decide({ method, outcome, tries, leftMs, random, areKept }: Attempt): Decision {
+  const kind = areKept && isRefused(outcome) ? "refused" : kindOf(outcome);
   const rule = RULES.find(
     ({ kind: of, only }) =>
       of === kind && (only === undefined || (only === "POST" ? method === "POST" : tries > 1)),
   );
   if (rule === undefined) throw new Error(`there is no rule for ${kind}`);
   const { next, reason } = rule;
-  if (next === "take") return { next, reason };
+  if (next === "take" || next === "renew") return { next, reason };
   const waitMs = next === "again at once" ? 0 : waitFor(outcome, tries, random);
   return waitMs < leftMs ? { next: "wait", waitMs, reason } : { next: "give up", reason };
+}
+
+/** Says whether the server does not take who we are, or we do not take who it is. */
+export function isRefused(outcome: Outcome): boolean {
+  return "fault" in outcome ? outcome.kind === "untrusted" : outcome.status === 401;
 }
 
 /** Returns how long a try may take: the time that is left, but long enough for an answer. */

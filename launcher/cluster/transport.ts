@@ -7,8 +7,8 @@ import type { Clock } from "../clock.ts";
 import { Code, Fault } from "../fault.ts";
 import type { TimeLimit } from "./cluster.ts";
 import { type Connection, urlOf } from "./connection.ts";
-import type { ApiAnswer, ApiRequest, Http } from "./http.ts";
-import { decide, tryLimitMs } from "./retry.ts";
+import type { ApiAnswer, ApiRequest, Http, Reader } from "./http.ts";
+import { decide, isRefused, tryLimitMs } from "./retry.ts";
 
 /** For a request with all its tries. Runtimes wait for minutes; a small cluster's API server restarts in 20 s. */
 const REQUEST_LIMIT_MS = 30_000;
@@ -23,15 +23,18 @@ export interface ApiAccess {
 }
 
 export class Transport {
+  /** Has a request had an outcome by `http`? Then what that was made of is not new any more. */
+  private isUsed = false;
+  private renewing: Promise<void> | undefined;
+
   private constructor(
-    private readonly http: Http,
-    private readonly clock: Clock,
-    private readonly random: () => number,
+    private http: Http,
+    private readonly access: ApiAccess,
   ) {}
 
   /** @throws Fault as ApiAccess has it */
-  static async open({ open, clock, random }: ApiAccess): Promise<Transport> {
-    return new Transport(await open(), clock, random);
+  static async open(access: ApiAccess): Promise<Transport> {
+    return new Transport(await access.open(), access);
   }
 
   get connection(): Connection {
@@ -47,7 +50,8 @@ export class Transport {
    */
   async send(request: ApiRequest, { deadlineMs, signal }: TimeLimit = {}): Promise<ApiAnswer> {
     const { method, path } = request;
-    const began = this.clock.now();
+    const { clock, random } = this.access;
+    const began = clock.now();
     const deadline = Math.min(deadlineMs ?? Number.POSITIVE_INFINITY, began + REQUEST_LIMIT_MS);
     const limitMs = deadline - began;
     if (limitMs <= 0)
@@ -55,12 +59,21 @@ export class Transport {
         Code.tryAgainLater,
         `${method} ${urlOf(this.connection, path)}: there is no time left for it`,
       );
-    for (let tries = 1; ; tries++) {
-      const outcome = await this.http.send(request, tryLimitMs(deadline - this.clock.now()));
-      const leftMs = deadline - this.clock.now();
-      const decision = decide({ method, outcome, tries, leftMs, random: this.random() });
+    await this.renewIfOutdated();
+    for (let tries = 1, areKept = this.isUsed; ; tries++) {
+      const { http } = this;
+      const outcome = await http.send(request, tryLimitMs(deadline - clock.now()));
+      this.isUsed = true;
+      const leftMs = deadline - clock.now();
+      const decision = decide({ method, outcome, tries, leftMs, random: random(), areKept });
+      if (decision.next === "renew") {
+        await this.renew(http);
+        areKept = false;
+        tries--;
+        continue;
+      }
       if (decision.next === "wait") {
-        await this.clock.sleep(decision.waitMs, signal);
+        await clock.sleep(decision.waitMs, signal);
         continue;
       }
       if (!("fault" in outcome)) return outcome;
@@ -70,22 +83,54 @@ export class Transport {
   }
 
   /**
-   * Follows a watch: calls `line` with each line that the server sends, until the server ends the answer.
+   * Gets a list or a watch once, and gives it to `reader` as it comes, until the server ends the answer.
    *
-   * @param line may throw a Fault, which ends the watch
    * @param silenceMs how long the server may say nothing
    * @returns the answer if its status is not 200
-   * @throws Fault if the connection breaks, the server is silent or `line` has thrown one
+   * @throws Fault if the connection breaks, the server is silent or `reader` has thrown one
    */
   async follow(
     path: string,
-    line: (text: string) => void,
+    reader: Reader,
     silenceMs: number,
     signal: AbortSignal,
   ): Promise<ApiAnswer | undefined> {
-    const end = await this.http.follow(path, line, silenceMs, signal);
+    await this.renewIfOutdated();
+    const [{ http }, areKept] = [this, this.isUsed];
+    let end = await http.follow(path, reader, silenceMs, signal);
+    this.isUsed = true;
+    if (areKept && end !== undefined && isRefused(end)) {
+      await this.renew(http);
+      end = await this.http.follow(path, reader, silenceMs, signal);
+    }
     if (end === undefined || !("fault" in end)) return end;
     throw end.fault.during(`GET ${urlOf(this.connection, path)}`);
+  }
+
+  private async renewIfOutdated(): Promise<void> {
+    const { http } = this;
+    if (!this.isUsed || !http.connection.isOutdated?.()) return;
+    // What replaces it may be half written: the server then says whether what is kept still counts.
+    await this.renew(http).catch(() => undefined);
+  }
+
+  /**
+   * Opens the way to the server anew, unless another request has done so. What is under way goes on as it is.
+   *
+   * @param old what does not count any more
+   */
+  private async renew(old: Http): Promise<void> {
+    if (this.http !== old) return;
+    this.renewing ??= this.access
+      .open()
+      .then((http) => {
+        this.http = http;
+        this.isUsed = false;
+      })
+      .finally(() => {
+        this.renewing = undefined;
+      });
+    await this.renewing;
   }
 }
 

@@ -2,7 +2,7 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { Socket } from "node:net";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import type { WatchedKind } from "../cluster/watch.ts";
+import type { WatchedKind } from "../cluster/follower.ts";
 import { type Endpoint, listenPatiently, type Patience } from "./endpoint.ts";
 import type { Fate } from "./outbox.ts";
 import type { Ended } from "./server.ts";

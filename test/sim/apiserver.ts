@@ -148,7 +148,12 @@ export class ApiServer {
   private list(collection: Collection, query: URLSearchParams): Response {
     const all = [...this.objects[collection].values()];
     const at = Number(query.get("continue") ?? 0);
-    const limit = Number(query.get("limit") ?? 500);
+    const from = query.get("resourceVersion") ?? "";
+    if (Number(from) > this.version) {
+      return status(504, "Timeout", `Too large resource version: ${from}, current: ${this.version}`);
+    }
+    // From the watch cache, all at once.
+    const limit = from === "0" ? all.length : Number(query.get("limit") ?? all.length);
     const next = at + limit < all.length ? String(at + limit) : "";
     const { apiVersion, kind } = COLLECTIONS[collection];
     const metadata = { resourceVersion: String(this.version), continue: next };

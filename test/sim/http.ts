@@ -1,7 +1,7 @@
 // Requests of a process to the API server in memory: each takes its time, and can meet an outage.
 import type { Connection } from "../../launcher/cluster/connection.ts";
 import type { Failure } from "../../launcher/cluster/failure.ts";
-import type { Http, Outcome } from "../../launcher/cluster/http.ts";
+import type { Http, Outcome, Reader } from "../../launcher/cluster/http.ts";
 import type { ApiAccess } from "../../launcher/cluster/transport.ts";
 import { Code, Fault } from "../../launcher/fault.ts";
 import {
@@ -46,7 +46,10 @@ export class Internet {
     const http: Http = {
       connection: CONNECTION,
       send: (request, limitMs) => this.send(process, request, limitMs),
-      follow: (path, line, silenceMs, signal) => this.follow(process, path, { line, silenceMs, signal }),
+      follow: (path, reader, silenceMs, signal) =>
+        path.includes("watch=1")
+          ? this.follow(process, path, { reader, silenceMs, signal })
+          : this.list(process, path, reader, silenceMs),
     };
     return { open: async () => http, clock: process.clock, random: () => random.next() / 2 ** 32 };
   }
@@ -70,10 +73,21 @@ export class Internet {
     return { ...response, location: "", body: Buffer.from(body) };
   }
 
+  private async list(process: Process, path: string, reader: Reader, limitMs: number) {
+    const outcome = await this.send(process, { method: "GET", path }, limitMs);
+    if ("fault" in outcome || outcome.status !== 200) return outcome;
+    try {
+      reader.read(outcome.body.toString());
+      return undefined;
+    } catch (error) {
+      return { fault: Fault.of(error), kind: "permanent" } as const;
+    }
+  }
+
   private async follow(
     process: Process,
     path: string,
-    { line, silenceMs, signal }: { line(text: string): void; silenceMs: number; signal: AbortSignal },
+    { reader, silenceMs, signal }: { reader: Reader; silenceMs: number; signal: AbortSignal },
   ): Promise<Outcome | undefined> {
     const outage = await process.step(`watch ${path}`, WAY_MS, () => this.take());
     if (outage === "down") return failed("unsent", "nothing listens there");
@@ -93,7 +107,7 @@ export class Internet {
             silence.cancel();
             silence = timeline.after(silenceMs, () => watcher.end(true));
             try {
-              line(given);
+              reader.read(`${given}\n`);
             } catch (error) {
               end({ fault: Fault.of(error), kind: "permanent" });
             }
@@ -105,6 +119,7 @@ export class Internet {
       const refused = outage === undefined ? undefined : refusals[outage];
       const answer = refused ?? this.server.watch(path, watcher);
       if (answer) end({ ...answer, location: "", body: Buffer.from(answer.body) });
+      else reader.opened?.();
     });
   }
 

@@ -2,7 +2,7 @@
 import type { Clock } from "../../launcher/clock.ts";
 import type { Connection } from "../../launcher/cluster/connection.ts";
 import type { Failure, FailureKind } from "../../launcher/cluster/failure.ts";
-import type { ApiAnswer, ApiRequest, Http, Outcome } from "../../launcher/cluster/http.ts";
+import type { ApiAnswer, ApiRequest, Http, Outcome, Reader } from "../../launcher/cluster/http.ts";
 import { Code, Fault } from "../../launcher/fault.ts";
 import { connectionTo } from "./fake-pod.ts";
 
@@ -17,15 +17,16 @@ export function failure(kind: FailureKind, message = "broken"): Failure {
   return { fault: new Fault(Code.tryAgainLater, message), kind };
 }
 
-/** What a server does with one watch: it may call `line`, and ends it by returning. */
+/** What a server does with one watch: it may accept it, by `opened` or `line`, and ends it by returning. */
 export type Watching = (
   line: (text: string) => void,
   signal: AbortSignal,
+  opened: () => void,
 ) => Promise<Outcome | undefined> | Outcome | undefined;
 
 export class FakeHttp implements Http {
   readonly connection: Connection = connectionTo("https://api");
-  /** The outcomes of the next requests, in order. */
+  /** The outcomes of the next requests and lists, in order. */
   readonly outcomes: Outcome[] = [];
   /** What becomes of the next watches, in order. */
   readonly watches: Watching[] = [];
@@ -39,18 +40,41 @@ export class FakeHttp implements Http {
 
   async follow(
     path: string,
-    line: (text: string) => void,
+    reader: Reader,
     silenceMs: number,
     signal: AbortSignal,
   ): Promise<Outcome | undefined> {
-    this.followed.push({ path, silenceMs });
     try {
-      const watching = this.watches.shift();
-      return watching ? await watching(line, signal) : await aborted(signal);
+      if (!path.includes("watch=1")) return await this.list(path, reader, silenceMs);
+      this.followed.push({ path, silenceMs });
+      const opened = once(() => reader.opened?.());
+      const line = (text: string) => {
+        opened();
+        reader.read(`${text}\n`);
+      };
+      const end = await (this.watches.shift() ?? ((_, signal) => aborted(signal)))(line, signal, opened);
+      if (end === undefined) opened();
+      return end;
     } catch (error) {
       return { fault: Fault.of(error), kind: "permanent" };
     }
   }
+
+  /** In small pieces. */
+  private async list(path: string, reader: Reader, limitMs: number): Promise<Outcome | undefined> {
+    const outcome = await this.send({ method: "GET", path }, limitMs);
+    if ("fault" in outcome || outcome.status !== 200) return outcome;
+    for (const piece of outcome.body.toString().match(/.{1,7}/gsu) ?? []) reader.read(piece);
+    return undefined;
+  }
+}
+
+function once(work: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (!isDone) work();
+    isDone = true;
+  };
 }
 
 async function aborted(signal: AbortSignal): Promise<Failure> {

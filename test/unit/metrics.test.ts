@@ -29,7 +29,7 @@ function serve(host: string, port: number): void {
       return systemClock.sleep(5, signal);
     },
   };
-  const kind = { kind: "Pod", count: 3, ageSeconds: () => 1 };
+  const kind = { kind: "Pod", count: 3, ageSeconds: () => 1, isFollowed: () => true };
   const sources = {
     known: [Object.defineProperty({ ...kind, synced: true }, "synced", { get: () => synced })],
     running: () => 1,

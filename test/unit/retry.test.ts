@@ -24,6 +24,11 @@ const TABLE: [
     { GET: ["take", "take"], POST: ["take", "take"], why: /would fail too/ },
   ],
   [
+    "TLS that fails",
+    failure("untrusted"),
+    { GET: ["take", "take"], POST: ["take", "take"], why: /would fail too/ },
+  ],
+  [
     "a request that did not arrive",
     failure("unsent"),
     { GET: ["again", "again"], POST: ["again", "again"], why: /has not seen/ },
@@ -71,7 +76,7 @@ const TABLE: [
 ];
 
 function nextOf(method: ApiRequest["method"], outcome: Outcome, tries: number) {
-  const decision = decide({ method, outcome, tries, leftMs: AMPLE_MS, random: 0 });
+  const decision = decide({ method, outcome, tries, leftMs: AMPLE_MS, random: 0, areKept: false });
   const { reason } = decision;
   if (decision.next !== "wait") return { next: decision.next, reason };
   return { next: decision.waitMs === 0 ? "at once" : "again", reason };
@@ -92,8 +97,17 @@ describe("another try", () => {
     }
   });
 
+  test("is made at once with renewed credentials, if those that were kept are refused, and only then", () => {
+    for (const method of ["GET", "PATCH", "POST"] as const) {
+      const attempt = { method, tries: 3, leftMs: 0, random: 1, areKept: true };
+      for (const outcome of [answer(401), failure("untrusted")])
+        expect(decide({ ...attempt, outcome })).toMatchObject({ next: "renew" });
+      expect(decide({ ...attempt, outcome: answer(403) }).next).not.toBe("renew");
+    }
+  });
+
   test("is not begun if its wait does not end within the time limit", () => {
-    const attempt = { method: "GET", tries: 1, random: 1 } as const;
+    const attempt = { method: "GET", tries: 1, random: 1, areKept: false } as const;
     for (const outcome of [failure("unsent"), answer(503)]) {
       expect(decide({ ...attempt, outcome, leftMs: 101 })).toMatchObject({ next: "wait", waitMs: 100 });
       expect(decide({ ...attempt, outcome, leftMs: 100 })).toMatchObject({ next: "give up" });
@@ -105,7 +119,7 @@ describe("another try", () => {
 describe("the wait", () => {
   const waitMs = (tries: number, random: number, retryAfterMs = 0) => {
     const outcome = answer(503, "", { retryAfterMs });
-    const decision = decide({ method: "GET", outcome, tries, leftMs: 1e9, random });
+    const decision = decide({ method: "GET", outcome, tries, leftMs: 1e9, random, areKept: false });
     return decision.next === "wait" ? decision.waitMs : undefined;
   };
 

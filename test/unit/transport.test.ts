@@ -100,8 +100,8 @@ test("a POST that may have arrived is not sent again", async () => {
 
 test("a watch that breaks is a fault that names its URL, and is not tried again", async () => {
   http.watches.push(() => failure("unknown", "the connection was closed"));
-  expect((await faultOf(transport.follow("/api/w", () => {}, 1000, forever))).message).toBe(
-    "GET https://api/api/w: the connection was closed",
+  expect((await faultOf(transport.follow("/api/w?watch=1", { read: () => {} }, 1000, forever))).message).toBe(
+    "GET https://api/api/w?watch=1: the connection was closed",
   );
-  expect(http.followed).toEqual([{ path: "/api/w", silenceMs: 1000 }]);
+  expect(http.followed).toEqual([{ path: "/api/w?watch=1", silenceMs: 1000 }]);
 });

@@ -1,0 +1,36 @@
+// The files that a connection was made of. Something on the node renews certificates, tokens and kubeconfigs.
+import { closeSync, fstatSync, openSync, readFileSync, type Stats, statSync } from "node:fs";
+
+export class Sources {
+  /** Path -> what tells one version of the file from the next. */
+  private readonly stamps = new Map<string, string>();
+
+  /**
+   * Reads a file, and remembers which it was.
+   *
+   * @throws Error of node:fs
+   */
+  read(path: string): { content: Buffer; stats: Stats } {
+    const file = openSync(path, "r");
+    try {
+      const stats = fstatSync(file); // before the content: what is written meanwhile is found later
+      this.stamps.set(path, stampOf(stats));
+      return { content: readFileSync(file), stats };
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  /** Says whether one of the files is another by now. One that is missing is being written. */
+  haveChanged(): boolean {
+    for (const [path, stamp] of this.stamps) {
+      const stats = statSync(path, { throwIfNoEntry: false });
+      if (stats !== undefined && stampOf(stats) !== stamp) return true;
+    }
+    return false;
+  }
+}
+
+function stampOf({ dev, ino, size, mtimeMs, ctimeMs }: Stats): string {
+  return `${dev} ${ino} ${size} ${mtimeMs} ${ctimeMs}`;
+}
