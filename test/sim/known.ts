@@ -14,32 +14,6 @@ export interface Known {
 
 export const KNOWN: Known[] = [
   {
-    name: "an orphan's address",
-    matches: /^fails-needlessly: ADD .*duplicate allocation/,
-    why:
-      "an attachment that has become an orphan keeps its address until GC has detached it: another ADD of the same container " +
-      "under the same interface name, which no runtime sends, is refused by its IPAM plugin until then",
-    history: {
-      seed: 19503,
-      setup: {
-        mode: "one-shot",
-        attach: "sequential",
-        delegateTimeoutSeconds: 0,
-        kubernetes: false,
-        nic: "igb",
-        networks: [{ name: "b", kind: "chain", cniVersion: "1.0.0" }],
-        containers: [{ id: "c1", netns: "/run/netns/n1", ifname: "eth0", selects: [] }],
-      },
-      steps: [
-        { waitMs: 0, do: "ADD", container: 0 },
-        { waitMs: 0, do: "end namespace", container: 0 },
-        { waitMs: 20, do: "remove plugin", type: "bridge", forMs: 50 },
-        { waitMs: 0, do: "DEL", container: 0 },
-        { waitMs: 80, do: "ADD", container: 0 },
-      ],
-    },
-  },
-  {
     name: "an orphan",
     matches: /^left-by-orphan: /,
     why:
@@ -50,44 +24,6 @@ export const KNOWN: Known[] = [
       setup: PLAIN,
       steps: [
         { waitMs: 0, do: "ADD", container: 0, killAfterMs: 17 },
-        { waitMs: 0, do: "DEL", container: 0 },
-      ],
-    },
-  },
-  {
-    name: "orphans that begin anew",
-    matches: /^del-fails: .*the conf is refused/,
-    why:
-      "an attachment that is given up, or becomes an orphan, stays in the scratch file as long as another one of the " +
-      "container fails, and its count of tries begins anew (launcher/attach/del.ts): two that are not done with by the same " +
-      "DEL keep each other from ever being done with, and their pod from being deleted",
-    history: {
-      seed: 1,
-      setup: {
-        ...PLAIN,
-        networks: [
-          { name: "a", kind: "bridge", cniVersion: "1.1.0" },
-          { name: "b", kind: "refused", cniVersion: "1.1.0" },
-          { name: "c", kind: "refused", cniVersion: "1.1.0" },
-        ],
-      },
-      steps: [{ waitMs: 0, do: "ADD", container: 0 }],
-    },
-  },
-  {
-    name: "given up",
-    matches: /, an attachment was given up: /,
-    why:
-      "an ADD that a plugin has answered with an error counts as nothing attached, so a DEL that fails too gives it up " +
-      "(launcher/attach/undeletable.ts): but plugins leave links and addresses when they fail halfway, and a DEL may fail " +
-      "for a moment only, as on a full disk",
-    history: {
-      seed: 0,
-      setup: PLAIN,
-      steps: [
-        { waitMs: 0, do: "plugin", verb: "DEL", how: "fail", acts: 0, times: 2 },
-        { waitMs: 0, do: "plugin", verb: "ADD", how: "fail", acts: 2, times: 1 },
-        { waitMs: 0, do: "ADD", container: 0 },
         { waitMs: 0, do: "DEL", container: 0 },
       ],
     },

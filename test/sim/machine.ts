@@ -43,8 +43,6 @@ export class Machine implements Ground {
   hasRefused = false;
   /** Has a loss of power taken the state directory away? */
   hasLostState = false;
-  /** Has a DEL succeeded, although a plugin has failed, and something is left that is not on record? */
-  hasGivenUp = false;
   /** Is a plugin missing? */
   isIncomplete = false;
   /** Is told of each change of a VF, and of each execution of a plugin. */
@@ -190,11 +188,7 @@ export class Machine implements Ground {
   }
 
   violated(what: string, text: string): void {
-    const context = [
-      ...(this.hasLostState ? [", the state directory was lost"] : []),
-      ...(this.hasGivenUp ? [", an attachment was given up"] : []),
-    ];
-    const kind = what + context.join("");
+    const kind = what + (this.hasLostState ? ", the state directory was lost" : "");
     this.trace?.(`VIOLATED ${kind}: ${text}`);
     this.violations.push({ kind, text });
   }
