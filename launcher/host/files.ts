@@ -1,6 +1,7 @@
 // Small files on a disk: read, and written whole or not at all.
 import { dirname } from "node:path";
 import { type Disk, makeDirectories, type ProcessName } from "./disk.ts";
+import { Durable } from "./durable.ts";
 import type { Host } from "./host.ts";
 
 type Files = Omit<Host, "prepare" | "execute" | "configure" | "showLink" | "moveRdma" | "grpc" | "rotate">;
@@ -11,9 +12,10 @@ const TEMPORARY = /^\.plexus-(\d+-\d+)-\d+\.tmp$/;
 /** The part of the Host port that a file system is enough for. */
 export function filesOn(disk: Disk): Files {
   let written = 0;
+  const durable = new Durable(disk);
   const nameTemporary = async (dir: string) => `${dir}/.plexus-${await disk.process()}-${++written}.tmp`;
   const writeWhole = async (path: string, text: string, place: (temporary: string) => Promise<void>) =>
-    writeAs(disk, await nameTemporary(dirname(path)), path, text, place);
+    writeAs({ disk, durable }, await nameTemporary(dirname(path)), path, text, place);
   return {
     async find(name, dirs) {
       for (const dir of dirs) {
@@ -47,6 +49,7 @@ export function filesOn(disk: Disk): Files {
       const file = disk.open(path, "append").catch(async (error: unknown) => {
         if (!isMissing(error)) throw error;
         await makeDirectories(disk, dirname(path), 0o755);
+        durable.forget();
         return disk.open(path, "append");
       });
       await writeInto(disk, file, text);
@@ -75,7 +78,7 @@ export function filesOn(disk: Disk): Files {
  * power there is all of the file, or the one before.
  */
 async function writeAs(
-  disk: Disk,
+  { disk, durable }: { disk: Disk; durable: Durable },
   temporary: string,
   path: string,
   text: string,
@@ -85,12 +88,16 @@ async function writeAs(
   const file = await disk.open(temporary, "create").catch(async (error: unknown) => {
     if (!isMissing(error)) throw error;
     await makeDirectories(disk, dir, 0o700);
+    durable.forget();
     return disk.open(temporary, "create");
   });
   try {
     try {
       await disk.write(file, text);
+      const above = durable.require(dir); // the disk does both at once
+      above.catch(() => undefined);
       await disk.sync(file);
+      await above;
     } finally {
       await disk.close(file);
     }

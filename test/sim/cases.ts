@@ -83,4 +83,16 @@ export const CASES: Case[] = [
       ],
     },
   },
+  {
+    what: "the state was lost with the power, as the process that had made its directory was killed before",
+    history: {
+      seed: 126,
+      setup: PLAIN,
+      steps: [
+        { waitMs: 0, do: "ADD", container: 0, dieAt: 5 },
+        { waitMs: 0, do: "ADD", container: 1 },
+        { waitMs: 60, do: "reboot", powerLoss: true },
+      ],
+    },
+  },
 ];

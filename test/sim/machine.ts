@@ -41,8 +41,6 @@ export class Machine implements Ground {
   isOutageFelt = false;
   /** Has a plugin refused its conf? It does so for ever. */
   hasRefused = false;
-  /** Has a loss of power taken the state directory away? */
-  hasLostState = false;
   /** Is a plugin missing? */
   isIncomplete = false;
   /** Is told of each change of a VF, and of each execution of a plugin. */
@@ -147,10 +145,7 @@ export class Machine implements Ground {
     this.network = new Network();
     this.devices?.boot();
     this.disk.clear("/run");
-    if (!powerLoss) return;
-    const hadState = this.disk.exists(CNI_DIR);
-    this.disk.losePower();
-    if (hadState && !this.disk.exists(CNI_DIR)) this.hasLostState = true;
+    if (powerLoss) this.disk.losePower();
   }
 
   breakDisk(fault: DiskFault, forMs: number): void {
@@ -187,8 +182,7 @@ export class Machine implements Ground {
     this.internet.outage = undefined;
   }
 
-  violated(what: string, text: string): void {
-    const kind = what + (this.hasLostState ? ", the state directory was lost" : "");
+  violated(kind: string, text: string): void {
     this.trace?.(`VIOLATED ${kind}: ${text}`);
     this.violations.push({ kind, text });
   }
