@@ -15,6 +15,7 @@ import { undo } from "./del.ts";
 import { recordAttached, recordFailed } from "./events.ts";
 import { addDelegate, inOrder, requirePlugins } from "./execute.ts";
 import { confNetworks, podNetworks } from "./networks.ts";
+import { clearOwnOrphans } from "./orphans.ts";
 import { findPod, isPod } from "./pod.ts";
 import { waitUntilReady } from "./readiness.ts";
 import { recover } from "./recover.ts";
@@ -70,6 +71,8 @@ async function attach(call: Call, networks: Network[], scratch: string | undefin
   const plan = core.plan({ runtime, networks, runtimeConfig, runtimePortMappings, scratch });
   await requirePlugins(call, plan.delegates);
   const warnings = checkCapabilities(call, plan.delegates);
+  // A note on an earlier attachment of the same name does not hold for this one.
+  await state.removeNotes(plan.delegates.map(({ cacheFile }) => cacheFile));
   // From here on a DEL finds everything, whatever happens to this process.
   await state.writeScratch(runtime.containerId, plan.scratch);
 
@@ -132,11 +135,12 @@ function awaitedLater<T>(work: Promise<T>): Promise<T> {
 }
 
 /**
- * Undoes the attachments that an ADD that died left under the same container and interface name. Returns the container's
- * scratch file, which may have entries under another interface name.
+ * Undoes the attachments that an ADD that died left under the same container and interface name, and its orphans as far as
+ * that is possible by now. Returns the container's scratch file, which may have entries under another interface name.
  */
 async function clearLeftovers(call: Call): Promise<string | undefined> {
   const { runtime, state } = call;
+  await clearOwnOrphans(call);
   const { any, delegates } = await recover(call);
   if (!any) return undefined;
   if (delegates.length > 0) {

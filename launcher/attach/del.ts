@@ -20,8 +20,12 @@ export async function del(call: Call): Promise<void> {
   if (fault) throw fault.during(`DEL ${subjectOf(runtime)}`);
   // Unreadable caches are of no more use. The attachments of another call for this container stay.
   for (const name of unusable) await state.removeCache(name);
-  if (rest === undefined) await state.removeScratch(runtime.containerId);
-  else await state.writeScratch(runtime.containerId, rest);
+  if (rest === undefined) {
+    await state.removeScratch(runtime.containerId);
+    return;
+  }
+  await state.removeNotes(delegates.map(({ cacheFile }) => cacheFile));
+  await state.writeScratch(runtime.containerId, rest);
 }
 
 export interface Undoing {
@@ -55,9 +59,11 @@ async function detach(call: Call, delegate: Delegate, undoing: Undoing): Promise
   const { log, runtime, state } = call;
   try {
     const note = await state.note(delegate.cacheFile);
-    const faults = note?.forgotten ? [] : await delDelegate(call, delegate);
+    const faults = note?.done ? [] : await delDelegate(call, delegate);
     if (faults.length > 0) return await settle(call, delegate, faults, note, undoing);
-    await forget(call, delegate, note);
+    await removeFiles(call, delegate);
+    // What is done with stays noted for as long as the scratch file has it: it would begin anew.
+    if (note && !note.done) await state.removeNote(delegate.cacheFile);
     log.write("verbose", `DEL ${subjectOf(runtime)} ${delegate.name} ${delegate.ifname}`);
     return undefined;
   } catch (error) {
@@ -81,16 +87,20 @@ async function settle(
   const isNamespaceGone = runtime.netns === "" || !(await host.exists(runtime.netns));
   const trouble = mildest(faults.map(({ cause }) => cause as Trouble | undefined));
   const verdict = refused ? "retry" : verdictOn({ trouble, addFailed, isNamespaceGone, tries });
+  const known = { containerId: runtime.containerId, addFailed, tries, why: fault.message };
   if (verdict === "retry") {
-    const { containerId } = runtime;
-    await state.writeNote(delegate.cacheFile, { containerId, addFailed, tries, why: fault.message });
+    await state.writeNote(delegate.cacheFile, known);
     return fault;
   }
-  if (verdict === "orphan") await orphan(call, delegate, fault.message);
-  const fate =
-    verdict === "orphan" ? "it is left to GC, as an orphan" : "it was never attached, and is given up";
-  log.write("error", `DEL ${subjectOf(runtime)}: network ${delegate.name} on ${delegate.ifname}: ${fate}`);
-  await forget(call, delegate, note);
+  // In this order: if this process is killed in between, the next DEL does the rest.
+  await orphan(call, delegate, {
+    why: fault.message,
+    wasAttached: !addFailed && delegate.result !== undefined,
+  });
+  await state.writeNote(delegate.cacheFile, { ...known, done: "orphan" });
+  await removeFiles(call, delegate);
+  const what = `network ${delegate.name} on ${delegate.ifname}`;
+  log.write("error", `DEL ${subjectOf(runtime)}: ${what}: it is left to GC, as an orphan`);
   return undefined;
 }
 
@@ -100,9 +110,8 @@ function failure({ log, runtime }: Call, { name, ifname }: Delegate, error: Faul
   return fault;
 }
 
-/** Removes the files of an attachment. */
-async function forget({ host, state }: Call, delegate: Delegate, note: Note | undefined): Promise<void> {
+/** Removes what an attachment has besides its entry in the scratch file. */
+async function removeFiles({ host, state }: Call, delegate: Delegate): Promise<void> {
   await removeDeviceInfo(delegate, host);
   await state.removeCache(delegate.cacheFile);
-  if (note) await state.removeNote(delegate.cacheFile);
 }

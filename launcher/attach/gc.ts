@@ -41,7 +41,10 @@ export async function gc(call: Call): Promise<void> {
     }
     faults.push(...(await clearStale(call, containerID, delegates, valid)));
   }
-  await clearOrphans(call);
+  const isLiving = (containerId: string, ifname: string) => isValid(valid, containerId, ifname);
+  await clearOrphans(call, isLiving).catch((error: unknown) => faults.push(Fault.of(error)));
+  const isListed = (id: string) => valid.some(({ containerID }) => containerID === id);
+  await state.removeStaleNotes(isListed).catch((error: unknown) => faults.push(Fault.of(error)));
   for (const delegate of await confDelegates(call)) networks.set(identity(delegate), delegate);
 
   for (const delegate of networks.values()) {

@@ -9,7 +9,7 @@
 /** Why an execution failed. */
 export type Trouble = "missing plugin" | "refused conf" | "plugin's error" | "no answer";
 
-export type Verdict = "retry" | "orphan" | "give up";
+export type Verdict = "retry" | "orphan";
 
 /** So many DELs may fail before a pod is let go: a kubelet sends one about every 10 s. */
 const TRIES: Record<Trouble, number> = {
@@ -33,7 +33,7 @@ export interface Circumstances {
 
 /** Decides what to do with an attachment whose DEL has failed. */
 export function verdictOn({ trouble, addFailed, isNamespaceGone, tries }: Circumstances): Verdict {
-  if (addFailed && trouble !== "no answer") return "give up";
+  if (addFailed && trouble !== "no answer") return "orphan";
   if (tries >= TRIES[trouble]) return "orphan";
   const cannotHelp = trouble === "missing plugin" || trouble === "refused conf";
   return cannotHelp && isNamespaceGone ? "orphan" : "retry";

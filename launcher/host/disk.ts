@@ -104,7 +104,7 @@ function startOf(pid: number): number {
   return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
 }
 
-/** Makes a directory and its parents, all of which survive a loss of power. (Node's own `recursive` never ends where a parent can have none, as in /proc.) */
+/** Makes a directory and its parents. (Node's own `recursive` never ends where a parent can have none, as in /proc.) */
 export async function makeDirectories(disk: Disk, dir: string, mode: number): Promise<void> {
   const code = await makeOne(disk, dir, mode);
   if (code !== "ENOENT" || dir === dirname(dir)) return;
@@ -116,7 +116,6 @@ export async function makeDirectories(disk: Disk, dir: string, mode: number): Pr
 async function makeOne(disk: Disk, dir: string, mode: number): Promise<"ENOENT" | undefined> {
   try {
     await disk.makeDirectory(dir, mode);
-    await disk.syncDirectory(dirname(dir));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT") return code;

@@ -1,6 +1,7 @@
 // Small files on a disk: read, and written whole or not at all.
 import { basename, dirname } from "node:path";
 import { type Disk, makeDirectories, type ProcessName } from "./disk.ts";
+import { Durable } from "./durable.ts";
 import type { Host } from "./host.ts";
 
 type Files = Omit<Host, "prepare" | "execute" | "configure" | "showLink" | "moveRdma" | "grpc" | "rotate">;
@@ -14,10 +15,11 @@ const TEMPORARY = /^\.plexus-(\d+-\d+)-\d+(?:\..+)?\.tmp$/;
 /** The part of the Host port that a file system is enough for. */
 export function filesOn(disk: Disk): Files {
   let written = 0;
+  const durable = new Durable(disk);
   const nameTemporary = async (dir: string, of = "") =>
     `${dir}/.plexus-${await disk.process()}-${++written}${of}.tmp`;
   const writeWhole = async (path: string, text: string, place: (temporary: string) => Promise<void>) =>
-    writeAs(disk, await nameTemporary(dirname(path)), path, text, place);
+    writeAs({ disk, durable }, await nameTemporary(dirname(path)), path, text, place);
   return {
     async find(name, dirs) {
       for (const dir of dirs) {
@@ -51,6 +53,7 @@ export function filesOn(disk: Disk): Files {
       const file = disk.open(path, "append").catch(async (error: unknown) => {
         if (!isMissing(error)) throw error;
         await makeDirectories(disk, dirname(path), 0o755);
+        durable.forget();
         return disk.open(path, "append");
       });
       await writeInto(disk, file, text);
@@ -74,7 +77,7 @@ export function filesOn(disk: Disk): Files {
 
     async mark(path) {
       const mark = await nameTemporary(dirname(path), `.${basename(path)}`);
-      await disk.close(await openNew(disk, mark));
+      await disk.close(await openNew({ disk, durable }, mark));
       return mark;
     },
 
@@ -87,17 +90,20 @@ export function filesOn(disk: Disk): Files {
  * power there is all of the file, or the one before.
  */
 async function writeAs(
-  disk: Disk,
+  { disk, durable }: { disk: Disk; durable: Durable },
   temporary: string,
   path: string,
   text: string,
   place: (temporary: string) => Promise<void>,
 ): Promise<void> {
-  const file = await openNew(disk, temporary);
+  const file = await openNew({ disk, durable }, temporary);
   try {
     try {
       await disk.write(file, text);
+      const above = durable.require(dirname(path)); // the disk does both at once
+      above.catch(() => undefined);
       await disk.sync(file);
+      await above;
     } finally {
       await disk.close(file);
     }
@@ -110,10 +116,11 @@ async function writeAs(
 }
 
 /** Makes a file, with its directory if that is missing. */
-function openNew(disk: Disk, path: string): Promise<number> {
+function openNew({ disk, durable }: { disk: Disk; durable: Durable }, path: string): Promise<number> {
   return disk.open(path, "create").catch(async (error: unknown) => {
     if (!isMissing(error)) throw error;
     await makeDirectories(disk, dirname(path), 0o700);
+    durable.forget();
     return disk.open(path, "create");
   });
 }

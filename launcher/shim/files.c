@@ -19,7 +19,29 @@ int sync_directory(int dir) {
   return errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP ? 0 : errno; // some file systems have no such thing
 }
 
-static int sync_parent(const char *path) {
+/**
+ * Syncs a directory once, for what is found in it: whoever has made that may have been killed before it has synced this.
+ * durable.ts does it too. What is too much to be kept in mind is synced each time.
+ */
+static int sync_once(int dir) {
+  static struct {
+    dev_t device;
+    ino_t inode;
+  } synced[32];
+  static size_t count;
+  struct stat status;
+  if (fstat(dir, &status) < 0) return errno;
+  for (size_t at = 0; at < count; at++) {
+    if (synced[at].device == status.st_dev && synced[at].inode == status.st_ino) return 0;
+  }
+  int error = sync_directory(dir);
+  if (error != 0 || count == sizeof synced / sizeof synced[0]) return error;
+  synced[count].device = status.st_dev;
+  synced[count++].inode = status.st_ino;
+  return 0;
+}
+
+static int sync_parent(const char *path, bool is_new) {
   char parent[4096];
   size_t length = (size_t)(strrchr(path, '/') - path);
   if (length >= sizeof parent) return ENAMETOOLONG;
@@ -27,7 +49,7 @@ static int sync_parent(const char *path) {
   parent[length] = 0;
   int dir = open(length == 0 ? "/" : parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (dir < 0) return errno;
-  int error = sync_directory(dir);
+  int error = is_new ? sync_directory(dir) : sync_once(dir);
   close(dir);
   return error;
 }
@@ -41,7 +63,9 @@ int make_directory(const char *path, mode_t mode) {
     if (part[at] != '/' && part[at] != 0) continue;
     char before = part[at];
     part[at] = 0;
-    int error = mkdir(part, mode) == 0 ? sync_parent(part) : errno == EEXIST ? 0 : errno;
+    bool is_new = mkdir(part, mode) == 0;
+    if (!is_new && errno != EEXIST) return errno;
+    int error = sync_parent(part, is_new);
     if (error != 0) return error;
     part[at] = before;
   }
@@ -54,11 +78,11 @@ static int open_directory(int parent, const char *name) {
 
 /** Opens a directory in another; makes it if need be. Returns a descriptor or -errno. */
 static int enter(int parent, const char *name, bool make) {
-  if (make && mkdirat(parent, name, 0700) == 0) {
-    int error = sync_directory(parent);
+  if (make) {
+    bool is_new = mkdirat(parent, name, 0700) == 0;
+    if (!is_new && errno != EEXIST) return -errno;
+    int error = is_new ? sync_directory(parent) : sync_once(parent);
     if (error != 0) return -error;
-  } else if (make && errno != EEXIST) {
-    return -errno;
   }
   int dir = open_directory(parent, name);
   return dir < 0 ? -errno : dir;

@@ -2,6 +2,7 @@
 // Multus and Plexus read each other's. Either kind of file is enough to undo an attachment.
 import { Fault } from "../fault.ts";
 import type { Host } from "../host/host.ts";
+import { Orphans } from "./orphans.ts";
 
 /** The files of one container, as they are: text that may be torn. */
 export interface ContainerFiles {
@@ -17,17 +18,27 @@ export interface Note {
   addFailed: boolean;
   /** DELs that have failed. */
   tries: number;
-  /** The last error. */
+  /** The last error, or the beginning of it. */
   why: string;
-  /** Is it to be taken for detached, by an administrator's word (`plexus forget`)? */
-  forgotten?: boolean;
+  /**
+   * Is it to be taken for detached, although the scratch file still names it? It is an orphan by now, or an administrator
+   * has said so (`plexus forget`).
+   */
+  done?: "orphan" | "forgotten";
 }
 
+/** Characters of an error that a note keeps: a plugin's may have four million. */
+const MAX_WHY = 1000;
+
 export class State {
+  readonly orphans: Orphans;
+
   constructor(
     private readonly host: Host,
     private readonly cniDir: string,
-  ) {}
+  ) {
+    this.orphans = new Orphans(host, `${cniDir}/orphans`);
+  }
 
   /** The files of a container. Some of the caches may turn out to be another's. */
   async read(containerId: string): Promise<ContainerFiles> {
@@ -46,12 +57,12 @@ export class State {
   async containers(): Promise<Set<string>> {
     const ids = new Set<string>();
     for (const name of await this.host.list(this.cniDir)) {
-      if (!isTemporary(name) && isScratch(await this.host.read(`${this.cniDir}/${name}`))) ids.add(name);
+      if (isContainerId(name) && isScratch(await this.host.read(`${this.cniDir}/${name}`))) ids.add(name);
     }
     for (const name of await this.host.list(this.resultsDir)) {
       if (isTemporary(name)) continue;
       const id = containerOf((await this.host.read(`${this.resultsDir}/${name}`)) ?? "");
-      if (id !== undefined) ids.add(id);
+      if (id !== undefined && isContainerId(id)) ids.add(id);
     }
     return ids;
   }
@@ -67,51 +78,51 @@ export class State {
    * as long as it is there, a later call does the rest.
    */
   async removeScratch(containerId: string): Promise<void> {
-    for (const dir of [this.cniDir, this.resultsDir, this.notesDir, this.orphansDir]) {
+    for (const dir of [this.cniDir, this.resultsDir, this.notesDir, this.orphans.dir]) {
       await this.host.clearTemporaries(dir);
     }
     for (const name of await this.host.list(this.notesDir)) {
-      const isOwn = name.includes(`-${containerId}-`) && (await this.note(name))?.containerId === containerId;
-      if (isOwn) await this.removeNote(name);
+      if (!name.includes(`-${containerId}-`)) continue;
+      const owner = (await this.note(name))?.containerId ?? containerId; // one that cannot be read is of no use to anybody
+      if (owner === containerId) await this.removeNote(name);
     }
     await this.host.remove(this.scratchPath(containerId));
   }
 
-  /** The note on an attachment; one that is torn counts as none. */
+  /** The note on an attachment; one that cannot be read counts as none. */
   async note(name: string): Promise<Note | undefined> {
-    const text = await this.host.read(`${this.notesDir}/${name}`);
-    try {
-      return text === undefined ? undefined : (JSON.parse(text) as Note);
-    } catch {
-      return undefined;
-    }
+    return noteOf((await this.host.read(`${this.notesDir}/${name}`)) ?? "");
   }
 
   writeNote(name: string, note: Note): Promise<void> {
-    return this.host.write(`${this.notesDir}/${name}`, `${JSON.stringify(note)}\n`);
+    const text = JSON.stringify({ ...note, why: note.why.slice(0, MAX_WHY) });
+    return this.host.write(`${this.notesDir}/${name}`, `${text}\n`);
+  }
+
+  /** Removes the notes on these attachments: before they are attached anew, or leave the scratch file. */
+  async removeNotes(names: readonly string[]): Promise<void> {
+    const all = new Set(await this.host.list(this.notesDir));
+    for (const name of names) if (all.has(name)) await this.removeNote(name);
+  }
+
+  /**
+   * Removes the notes on containers that have no other file any more, and those that cannot be read.
+   *
+   * @param isListed does the runtime have the container?
+   */
+  async removeStaleNotes(isListed: (containerId: string) => boolean): Promise<void> {
+    const notes = (await this.host.list(this.notesDir)).filter((name) => !isTemporary(name));
+    if (notes.length === 0) return;
+    const containers = await this.containers();
+    for (const name of notes) {
+      const owner = (await this.note(name))?.containerId;
+      const isStale = owner === undefined || !(containers.has(owner) || isListed(owner));
+      if (isStale) await this.removeNote(name);
+    }
   }
 
   removeNote(name: string): Promise<void> {
     return this.host.remove(`${this.notesDir}/${name}`);
-  }
-
-  /** The attachments that only GC tries to detach: cache file -> text. */
-  async orphans(): Promise<Map<string, string>> {
-    const orphans = new Map<string, string>();
-    for (const name of await this.host.list(this.orphansDir)) {
-      if (isTemporary(name)) continue;
-      const text = await this.host.read(`${this.orphansDir}/${name}`);
-      if (text !== undefined) orphans.set(name, text);
-    }
-    return orphans;
-  }
-
-  writeOrphan(name: string, text: string): Promise<void> {
-    return this.host.write(`${this.orphansDir}/${name}`, text);
-  }
-
-  removeOrphan(name: string): Promise<void> {
-    return this.host.remove(`${this.orphansDir}/${name}`);
   }
 
   writeCache(name: string, text: string): Promise<void> {
@@ -126,10 +137,6 @@ export class State {
     return `${this.cniDir}/failed`;
   }
 
-  private get orphansDir(): string {
-    return `${this.cniDir}/orphans`;
-  }
-
   private get resultsDir(): string {
     return `${this.cniDir}/results`;
   }
@@ -142,6 +149,27 @@ export class State {
 /** As the host names files that it has not finished: no container ID or network name starts so. */
 function isTemporary(name: string): boolean {
   return name.startsWith(".");
+}
+
+/** The core's rule for IDs. A name that is none is not of a container; nor are the directories that Plexus has beside these. */
+function isContainerId(name: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9_.-]{0,199}$/.test(name);
+}
+
+function noteOf(text: string): Note | undefined {
+  try {
+    const { containerId, addFailed, tries, why, done } = JSON.parse(text) as Partial<Note>;
+    if (typeof containerId !== "string") return undefined;
+    return {
+      containerId,
+      addFailed: addFailed === true,
+      tries: typeof tries === "number" ? tries : 0,
+      why: String(why ?? ""),
+      ...(done === "orphan" || done === "forgotten" ? { done } : {}),
+    };
+  } catch {
+    return undefined;
+  }
 }
 
 /** Is this the content of a scratch file, whole or torn? Other files in the directory are not ours to touch. */

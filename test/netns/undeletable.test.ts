@@ -33,20 +33,47 @@ async function delUntilDone(conf: Conf, most: number): Promise<number> {
   throw new Error(`still not deleted after ${most} DELs`);
 }
 
-test("a network that was never right does not keep its container: the first DEL succeeds, and leaves nothing", async () => {
+test("a network that was never right does not keep its container: the first DEL succeeds, and GC is left to try", async () => {
   const conf = lab.conf([lab.bridge("one", 1), neverRight()]);
   const added = await lab.run("ADD", conf, { container });
   expect(added.answer.msg).toContain("10.80.0.0/240");
   expect(await lab.run("DEL", conf, { container })).toMatchObject(OK);
-  expect(await lab.leftovers()).toEqual([]);
+  const orphan = `0000000001-never-${container.id}-net1`;
+  expect(files("orphans")).toEqual([orphan]);
+  await lab.kill(container);
+  expect(await lab.leftovers()).toEqual([`file ${join(lab.cniDir, "orphans", orphan)}`]);
 });
 
-test("the same if the network is mended before the DEL", async () => {
+test("if the network is mended before the DEL, nothing is left", async () => {
   await lab.run("ADD", lab.conf([lab.bridge("one", 1), neverRight()]), { container });
   const mended = lab.conf([lab.bridge("one", 1), lab.bridge("bad", 8)]);
   expect(await lab.run("ADD", mended, { container })).toMatchObject({ exitCode: 0 });
   expect(await lab.run("DEL", mended, { container })).toMatchObject(OK);
+  expect(files("failed")).toEqual([]);
+  expect(files("orphans")).toHaveLength(1); // of the conf that was refused: its GC is refused too
+  fs.rmSync(join(lab.cniDir, "orphans"), { recursive: true });
   expect(await lab.leftovers()).toEqual([]);
+});
+
+test("attachments that cannot be detached for several reasons do not keep each other: each DEL goes on where the last one was", async () => {
+  const strict = `echo '{"cniVersion":"1.1.0","code":7,"msg":"refused"}'; exit 1`;
+  lab.fake("fake-strict", { DEL: strict });
+  lab.fake("fake-gone");
+  const network = (name: string, type: string) => ({ cniVersion: "1.1.0", name, type });
+  const conf = lab.conf([
+    lab.bridge("one", 1),
+    network("two", "fake-strict"),
+    network("three", "fake-gone"),
+    network("four", "fake-strict"),
+  ]);
+  expect(await lab.run("ADD", conf, { container })).toMatchObject({ exitCode: 0 });
+  fs.rmSync(join(lab.binDir, "fake-gone"));
+  expect(await delUntilDone(conf, 25)).toBe(20);
+  const gone = `0000000001-attached-${container.id}-net2`;
+  expect(files("orphans")[0]).toBe(gone);
+  expect(files("orphans")).toHaveLength(3);
+  expect(files("failed")).toEqual([]);
+  expect(files(".").filter((name) => name === container.id)).toEqual([]);
 });
 
 test("a DEL goes on past a plugin of a chain that fails: the others release what they have", async () => {
@@ -76,7 +103,7 @@ test("a plugin that was uninstalled keeps its container for five DELs; then GC d
 
   expect(await delUntilDone(conf, 10)).toBe(5);
   expect(lab.reserved()).toEqual([]);
-  expect(files("orphans")).toEqual([`two-${container.id}-net1`]);
+  expect(files("orphans")).toEqual([`0000000001-attached-${container.id}-net1`]);
   expect(files("failed")).toEqual([]);
   expect(fs.existsSync(join(lab.dir, "attached"))).toBe(true);
 
@@ -96,7 +123,7 @@ test("if the namespace is gone too, the first DEL succeeds", async () => {
   fs.rmSync(join(lab.binDir, "fake-gone"));
   await lab.kill(container);
   expect(await lab.run("DEL", conf, { container })).toMatchObject(OK);
-  expect(files("orphans")).toEqual([`two-${container.id}-net1`]);
+  expect(files("orphans")).toEqual([`0000000001-attached-${container.id}-net1`]);
   expect(files("results")).toEqual([]);
 });
 

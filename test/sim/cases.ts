@@ -34,6 +34,68 @@ export const CASES: Case[] = [
     },
   },
   {
+    what: "an ADD was refused, as an orphan of its own container still had the address",
+    history: {
+      seed: 19503,
+      setup: {
+        mode: "one-shot",
+        attach: "sequential",
+        delegateTimeoutSeconds: 0,
+        kubernetes: false,
+        nic: "igb",
+        networks: [{ name: "b", kind: "chain", cniVersion: "1.0.0" }],
+        containers: [{ id: "c1", netns: "/run/netns/n1", ifname: "eth0", selects: [] }],
+      },
+      steps: [
+        { waitMs: 0, do: "ADD", container: 0 },
+        { waitMs: 0, do: "end namespace", container: 0 },
+        { waitMs: 20, do: "remove plugin", type: "bridge", forMs: 50 },
+        { waitMs: 0, do: "DEL", container: 0 },
+        { waitMs: 80, do: "ADD", container: 0 },
+      ],
+    },
+  },
+  {
+    what: "two attachments whose confs are refused kept each other, and their pod, from ever being deleted",
+    history: {
+      seed: 1,
+      setup: {
+        ...PLAIN,
+        networks: [
+          { name: "a", kind: "bridge", cniVersion: "1.1.0" },
+          { name: "b", kind: "refused", cniVersion: "1.1.0" },
+          { name: "c", kind: "refused", cniVersion: "1.1.0" },
+        ],
+      },
+      steps: [{ waitMs: 0, do: "ADD", container: 0 }],
+    },
+  },
+  {
+    what: "an attachment whose ADD had failed halfway, and whose DEL failed for a moment, was forgotten",
+    history: {
+      seed: 0,
+      setup: PLAIN,
+      steps: [
+        { waitMs: 0, do: "plugin", verb: "DEL", how: "fail", acts: 0, times: 2 },
+        { waitMs: 0, do: "plugin", verb: "ADD", how: "fail", acts: 2, times: 1 },
+        { waitMs: 0, do: "ADD", container: 0 },
+        { waitMs: 0, do: "DEL", container: 0 },
+      ],
+    },
+  },
+  {
+    what: "the state was lost with the power, as the process that had made its directory was killed before",
+    history: {
+      seed: 126,
+      setup: PLAIN,
+      steps: [
+        { waitMs: 0, do: "ADD", container: 0, dieAt: 5 },
+        { waitMs: 0, do: "ADD", container: 1 },
+        { waitMs: 60, do: "reboot", powerLoss: true },
+      ],
+    },
+  },
+  {
     what: "a DEL, which does not need the API server, waited until ADDs had given up waiting for it",
     history: {
       seed: 1,

@@ -34,10 +34,7 @@ export const DEFECTS: Defect[] = [
   },
   {
     what: "a directory that was made is not synced",
-    shownBy: /, the state directory was lost/,
-    patches: [
-      { file: "launcher/host/disk.ts", from: "    await disk.syncDirectory(dirname(dir));\n", to: "" },
-    ],
+    patches: [{ file: FILES, from: "durable.require(dir);", to: "Promise.resolve();" }],
     by: POWER_LOSS,
   },
   {
@@ -127,8 +124,8 @@ export const DEFECTS: Defect[] = [
     patches: [
       {
         file: DEL,
-        from: 'if (verdict === "orphan") await orphan(',
-        to: 'if (verdict === "retry") await orphan(',
+        from: "  await orphan(call, delegate,",
+        to: "  if (delegate === undefined) await orphan(call, delegate,",
       },
     ],
     by: "seeds",
@@ -145,6 +142,18 @@ export const DEFECTS: Defect[] = [
     ],
     by: "seeds",
     shownBy: /^del-fails/,
+  },
+  {
+    what: "an attachment that has become an orphan begins anew with the next DEL",
+    patches: [{ file: DEL, from: "if (note && !note.done) await", to: "if (note) await" }],
+    by: "seeds",
+    shownBy: /^del-fails/,
+  },
+  {
+    what: "an ADD does not detach the orphans of its container",
+    patches: [{ file: ADD, from: "  await clearOwnOrphans(call);\n", to: "" }],
+    by: "seeds",
+    shownBy: /^fails-needlessly: ADD/,
   },
   {
     what: "a chain is deleted first plugin first",

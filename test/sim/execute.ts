@@ -78,7 +78,6 @@ export async function execute(
     };
     ended.then(
       (execution) => {
-        if (verb === "DEL" && execution.exitCode !== 0) call.hasFailedDel = true;
         reap(() => resolve(execution));
       },
       (error) => reap(() => reject(error)),

@@ -41,10 +41,6 @@ export class Machine implements Ground {
   isOutageFelt = false;
   /** Has a plugin refused its conf? It does so for ever. */
   hasRefused = false;
-  /** Has a loss of power taken the state directory away? */
-  hasLostState = false;
-  /** Has a DEL succeeded, although a plugin has failed, and something is left that is not on record? */
-  hasGivenUp = false;
   /** Is a plugin missing? */
   isIncomplete = false;
   /** Is told of each change of a VF, and of each execution of a plugin. */
@@ -149,10 +145,7 @@ export class Machine implements Ground {
     this.network = new Network();
     this.devices?.boot();
     this.disk.clear("/run");
-    if (!powerLoss) return;
-    const hadState = this.disk.exists(CNI_DIR);
-    this.disk.losePower();
-    if (hadState && !this.disk.exists(CNI_DIR)) this.hasLostState = true;
+    if (powerLoss) this.disk.losePower();
   }
 
   breakDisk(fault: DiskFault, forMs: number): void {
@@ -189,12 +182,7 @@ export class Machine implements Ground {
     this.internet.outage = undefined;
   }
 
-  violated(what: string, text: string): void {
-    const context = [
-      ...(this.hasLostState ? [", the state directory was lost"] : []),
-      ...(this.hasGivenUp ? [", an attachment was given up"] : []),
-    ];
-    const kind = what + context.join("");
+  violated(kind: string, text: string): void {
     this.trace?.(`VIOLATED ${kind}: ${text}`);
     this.violations.push({ kind, text });
   }

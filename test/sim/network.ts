@@ -15,8 +15,6 @@ export interface RuntimeCall {
   valid?: { containerID: string; ifname: string }[];
   /** Is it `plexus` that carries it out, after a resident process has begun to? */
   isBegunAnew: boolean;
-  /** Has a plugin's DEL failed in it? */
-  hasFailedDel: boolean;
   /** How long it waited for its turn in the resident process. */
   waitedMs: number;
 }

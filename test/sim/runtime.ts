@@ -120,7 +120,6 @@ export class Runtime {
       netns,
       args: this.given.argsFor(container),
       isBegunAnew: false,
-      hasFailedDel: false,
       waitedMs: 0,
     };
     if (verb !== "GC") return call;

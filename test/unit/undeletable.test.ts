@@ -28,8 +28,8 @@ test.each<[string, Partial<Circumstances>, string]>([
   ["a missing plugin keeps a pod for five DELs only", { trouble: "missing plugin", tries: 5 }, "orphan"],
   ["an error keeps a pod for twenty DELs only", { tries: 20 }, "orphan"],
   ["no answer keeps a pod for twenty DELs only", { trouble: "no answer", tries: 20 }, "orphan"],
-  ["an attachment that never was is given up at once", { addFailed: true }, "give up"],
-  ["the same if its conf is refused", { addFailed: true, trouble: "refused conf" }, "give up"],
+  ["an attachment whose ADD failed too keeps a pod for no DEL", { addFailed: true }, "orphan"],
+  ["the same if its conf is refused", { addFailed: true, trouble: "refused conf" }, "orphan"],
   ["but not before a plugin has answered", { addFailed: true, trouble: "no answer" }, "retry"],
 ])("%s", (_, circumstances, verdict) => {
   expect(verdictOn({ ...first, ...circumstances })).toBe(verdict);
