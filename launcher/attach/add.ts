@@ -34,18 +34,31 @@ export async function add(call: Call): Promise<string> {
     // All that needs no pod is done while the API server is asked for it.
     if (finding) await call.cluster?.startConnecting();
     call.host.prepare();
+    const networks = awaitedLater(networksOf(call, finding)); // looked up while leftovers are looked for
     const scratch = await clearLeftovers(call);
-    if (!finding) return (await attach(call, await confNetworks(call), scratch)).answer;
+    if (!finding) return (await attach(call, await networks, scratch)).answer;
     const pod = await finding;
-    return pod ? await addPod(call, pod, scratch) : goneResult(call);
+    return pod ? await addPod(call, pod, networks, scratch) : goneResult(call);
   } catch (error) {
     throw Fault.of(error).during(`ADD ${subjectOf(call.runtime)}`);
   }
 }
 
-async function addPod(call: Call, pod: Pod, scratch: string | undefined): Promise<string> {
+/** The conf's networks and the pod's; none for a pod that is gone. */
+async function networksOf(call: Call, finding: Promise<Pod | undefined> | undefined): Promise<Network[]> {
+  if (!finding) return confNetworks(call);
+  const pod = await finding;
+  return pod ? podNetworks(call, pod) : [];
+}
+
+async function addPod(
+  call: Call,
+  pod: Pod,
+  networks: Promise<Network[]>,
+  scratch: string | undefined,
+): Promise<string> {
   try {
-    const { answer, attachments, warnings } = await attach(call, await podNetworks(call, pod), scratch, pod);
+    const { answer, attachments, warnings } = await attach(call, await networks, scratch, pod);
     await recordAttached(call, pod, attachments, warnings);
     return answer;
   } catch (error) {
@@ -69,10 +82,12 @@ async function attach(call: Call, networks: Network[], scratch: string | undefin
   const { core, runtime, settings, state } = call;
   const { runtimeConfig, runtimePortMappings } = settings;
   const plan = core.plan({ runtime, networks, runtimeConfig, runtimePortMappings, scratch });
-  await requirePlugins(call, plan.delegates);
+  await Promise.all([
+    requirePlugins(call, plan.delegates),
+    // A note on an earlier attachment of the same name does not hold for this one.
+    state.removeNotes(plan.delegates.map(({ cacheFile }) => cacheFile)),
+  ]);
   const warnings = checkCapabilities(call, plan.delegates);
-  // A note on an earlier attachment of the same name does not hold for this one.
-  await state.removeNotes(plan.delegates.map(({ cacheFile }) => cacheFile));
   // From here on a DEL finds everything, whatever happens to this process.
   await state.writeScratch(runtime.containerId, plan.scratch);
 
@@ -101,7 +116,10 @@ async function attach(call: Call, networks: Network[], scratch: string | undefin
     for (const { delegate, result } of attachments) {
       call.log.write("verbose", `ADD ${subjectOf(runtime)} ${delegate.name} ${delegate.ifname}: ${result}`);
     }
-    if (pod && networkStatus !== "[]") await publish(call, pod, networkStatus);
+    const published =
+      pod && networkStatus !== "[]" ? awaitedLater(publish(call, pod, networkStatus)) : undefined;
+    await state.settleCaches(added.map(({ delegate }) => delegate.cacheFile)); // the disk works while the API server does
+    await published;
     return { answer, attachments, warnings };
   } catch (error) {
     await Promise.allSettled(written);

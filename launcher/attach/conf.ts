@@ -39,8 +39,10 @@ function inlineNetwork({ settings }: Call, index: number): ResourceNetwork {
 async function namedNetwork(call: Call, name: string): Promise<ResourceNetwork> {
   const { cluster, host, settings } = call;
   if (name.includes("/")) {
-    const file = (await host.isDirectory(name)) ? await firstConf(call, name) : name;
-    return fromFile(call, file);
+    // It is hardly ever a directory, and then `read` finds nothing.
+    const conf = await host.read(name);
+    if (conf !== undefined) return fromText(call, name, conf);
+    return fromFile(call, (await host.isDirectory(name)) ? await firstConf(call, name) : name);
   }
   const nad = await cluster?.nad(settings.multusNamespace, name);
   if (nad) return nadNetwork(call, nad);
@@ -102,7 +104,6 @@ async function nameIn({ core, host, log }: Call, path: string): Promise<string |
   }
 }
 
-/** The conf in a file; of a conflist, with the plugins of its subdirectory at the end. */
 async function fromFile(call: Call, path: string): Promise<ResourceNetwork> {
   const conf = await call.host.read(path);
   if (conf === undefined)
@@ -110,6 +111,11 @@ async function fromFile(call: Call, path: string): Promise<ResourceNetwork> {
       Code.invalidNetworkConfig,
       `cannot read conf file ${path}: it does not exist; correct the path, or create it`,
     );
+  return fromText(call, path, conf);
+}
+
+/** The conf in a file; of a conflist, with the plugins of its subdirectory at the end. */
+async function fromText(call: Call, path: string, conf: string): Promise<ResourceNetwork> {
   const { list, name, loadOnlyInlinedPlugins } = call.core.describe({ conf, source: path });
   if (!list || loadOnlyInlinedPlugins || name === "") return { conf, source: path };
   return { conf: await chain(call, conf, path, `${dirname(path)}/${name}`), source: path };

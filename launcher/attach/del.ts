@@ -19,7 +19,7 @@ export async function del(call: Call): Promise<void> {
   const fault = Fault.all(await undo(call, delegates, { isKnown: any }));
   if (fault) throw fault.during(`DEL ${subjectOf(runtime)}`);
   // Unreadable caches are of no more use. The attachments of another call for this container stay.
-  for (const name of unusable) await state.removeCache(name);
+  await state.removeUnusable(unusable, runtime.containerId);
   if (rest === undefined) {
     await state.removeScratch(runtime.containerId);
     return;

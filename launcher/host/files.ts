@@ -36,6 +36,21 @@ export function filesOn(disk: Disk): Files {
     size: async (path) => (await disk.status(path))?.size ?? 0,
     write: (path, text) => writeWhole(path, text, (temporary) => disk.rename(temporary, path)),
 
+    async writeSoon(path, text) {
+      const temporary = await nameTemporary(dirname(path));
+      await placing(disk, temporary, async () => {
+        await writeInto(disk, openNew({ disk, durable }, temporary), text);
+        await disk.rename(temporary, path);
+      });
+    },
+
+    settle(dir, names) {
+      const files = names.map((name) =>
+        closing(disk, disk.open(`${dir}/${name}`, "existing"), (file) => disk.sync(file)),
+      );
+      return inFull([...files, disk.syncDirectory(dir), durable.require(dir)]);
+    },
+
     async create(path, text) {
       try {
         await writeWhole(path, text, async (temporary) => {
@@ -96,23 +111,45 @@ async function writeAs(
   text: string,
   place: (temporary: string) => Promise<void>,
 ): Promise<void> {
-  const file = await openNew({ disk, durable }, temporary);
-  try {
-    try {
-      await disk.write(file, text);
-      const above = durable.require(dirname(path)); // the disk does both at once
-      above.catch(() => undefined);
-      await disk.sync(file);
-      await above;
-    } finally {
-      await disk.close(file);
-    }
+  const file = openNew({ disk, durable }, temporary);
+  await placing(disk, temporary, async () => {
+    await closing(disk, file, async (opened) => {
+      await disk.write(opened, text);
+      await inFull([disk.sync(opened), durable.require(dirname(path))]);
+    });
     await place(temporary);
+  });
+  await disk.syncDirectory(dirname(path));
+}
+
+/** Removes the temporary file if `work`, which gives it its name, fails. */
+async function placing(disk: Disk, temporary: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
   } catch (error) {
     await disk.unlink(temporary).catch(unlessMissing(undefined));
     throw error;
   }
-  await disk.syncDirectory(dirname(path));
+}
+
+/** Closes the file when `work` has ended. */
+async function closing(
+  disk: Disk,
+  opened: Promise<number>,
+  work: (file: number) => Promise<void>,
+): Promise<void> {
+  const file = await opened;
+  try {
+    await work(file);
+  } finally {
+    await disk.close(file);
+  }
+}
+
+/** Waits for all, which the disk does at once; throws the first error then. */
+async function inFull(all: Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(all)).find(({ status }) => status === "rejected");
+  if (failed?.status === "rejected") throw failed.reason;
 }
 
 /** Makes a file, with its directory if that is missing. */
@@ -125,13 +162,8 @@ function openNew({ disk, durable }: { disk: Disk; durable: Durable }, path: stri
   });
 }
 
-async function writeInto(disk: Disk, opened: Promise<number>, text: string): Promise<void> {
-  const file = await opened;
-  try {
-    await disk.write(file, text);
-  } finally {
-    await disk.close(file);
-  }
+function writeInto(disk: Disk, opened: Promise<number>, text: string): Promise<void> {
+  return closing(disk, opened, (file) => disk.write(file, text));
 }
 
 function isMissing(error: unknown): boolean {

@@ -31,6 +31,8 @@ export const ToShim = {
   clear: 35,
   mark: 36,
   sync: 37,
+  writeSoon: 38,
+  settle: 39,
 } as const;
 
 /** A field: a u32, a string or bytes, a list of strings. */

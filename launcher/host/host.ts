@@ -98,7 +98,11 @@ export interface Host {
    * power once this has resolved. Until it is whole its name starts with a dot: `clearTemporaries`.
    */
   write(path: string, text: string): Promise<void>;
-  /** The same, if there is no such file yet: false, and nothing is changed, if there is one. */
+  /** The same, but it survives a loss of power only once `settle` has resolved for it: until then it may be torn by one. */
+  writeSoon(path: string, text: string): Promise<void>;
+  /** Resolves when files of a directory, which are there, survive a loss of power. Many take little longer than one. */
+  settle(dir: string, names: string[]): Promise<void>;
+  /** The same as `write`, if there is no such file yet: false, and nothing is changed, if there is one. */
   create(path: string, text: string): Promise<boolean>;
   /** Adds lines to a log file of mode 0600, in one piece; makes it, and its directory (0755), if they are missing. */
   append(path: string, text: string): Promise<void>;

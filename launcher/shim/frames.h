@@ -37,6 +37,8 @@ enum ToShim {
   CLEAR = 35,
   MARK = 36,
   SYNC = 37,
+  WRITE_SOON = 38,
+  SETTLE = 39,
 };
 
 /** How an execution ended. */

@@ -207,6 +207,16 @@ static void write_file(Asked *asked) {
   done(asked, file_write(asked->call->rights, fields[0].string, fields[1].bytes, fields[1].count));
 }
 
+static void write_soon(Asked *asked) {
+  const Field *fields = asked->fields;
+  done(asked, file_write_soon(asked->call->rights, fields[0].string, fields[1].bytes, fields[1].count));
+}
+
+static void settle(Asked *asked) {
+  const Field *fields = asked->fields;
+  done(asked, files_settle(asked->call->rights, fields[0].string, fields[1].strings));
+}
+
 static void create(Asked *asked) {
   const Field *fields = asked->fields;
   done(asked, file_create(asked->call->rights, fields[0].string, fields[1].bytes, fields[1].count));
@@ -257,6 +267,8 @@ static const Request REQUESTS[] = {
     {CLEAR, "CLEAR", {STRING}, clear},
     {MARK, "MARK", {STRING}, mark},
     {SYNC, "SYNC", {STRING}, sync_names},
+    {WRITE_SOON, "WRITE_SOON", {STRING, BYTES}, write_soon},
+    {SETTLE, "SETTLE", {STRING, STRINGS}, settle},
 };
 
 static const Request *find_request(uint8_t type) {

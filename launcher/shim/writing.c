@@ -46,17 +46,22 @@ static int start_of(long pid, unsigned long long *start) {
   return 0;
 }
 
-/** Writes and syncs a new file. Returns 0 or an errno, and then there may be a part of it. */
-static int write_new(int dir, const char *name, const uint8_t *bytes, size_t count) {
+/** How a file is put in its place. */
+enum Manner { REPLACING, REPLACING_UNSYNCED, NEW };
+
+/** Writes a new file. Returns 0 or an errno, and then there may be a part of it. */
+static int write_new(int dir, const char *name, const uint8_t *bytes, size_t count, bool synced) {
   int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (fd < 0) return errno;
   int error = write_all(fd, bytes, count);
-  if (error == 0 && fdatasync(fd) < 0) error = errno;
+  if (error == 0 && synced && fdatasync(fd) < 0) error = errno;
   if (close(fd) < 0 && error == 0) error = errno;
   return error;
 }
 
-static int put_file(const Rights *rights, const char *path, const uint8_t *bytes, size_t count, bool is_new) {
+static int put_file(const Rights *rights, const char *path, const uint8_t *bytes, size_t count, enum Manner manner) {
+  bool is_new = manner == NEW;
+  bool synced = manner != REPLACING_UNSYNCED;
   unsigned long long start;
   int error = start_of(getpid(), &start);
   if (error != 0) return error;
@@ -69,14 +74,14 @@ static int put_file(const Rights *rights, const char *path, const uint8_t *bytes
   }
   char temporary[80];
   snprintf(temporary, sizeof temporary, TEMPORARY, (long)getpid(), start, writes);
-  error = write_new(place.dir, temporary, bytes, count);
+  error = write_new(place.dir, temporary, bytes, count, synced);
   if (error == 0) {
     int placed = is_new ? linkat(place.dir, temporary, place.dir, place.name, 0)
                         : renameat(place.dir, temporary, place.dir, place.name);
     if (placed < 0) error = errno;
   }
   if (error != 0 || is_new) unlinkat(place.dir, temporary, 0);
-  if (error == 0) error = sync_directory(place.dir);
+  if (error == 0 && synced) error = sync_directory(place.dir);
   close(place.dir);
   return error;
 }
@@ -93,7 +98,7 @@ int file_mark(const Rights *rights, const char *path, Buffer *result) {
     error = BUDGET_SPENT;
   } else {
     snprintf(mark, sizeof mark, MARKING, (long)getpid(), start, writes, place.name);
-    error = write_new(place.dir, mark, NULL, 0);
+    error = write_new(place.dir, mark, NULL, 0, false);
   }
   close(place.dir);
   if (error != 0) return error;
@@ -114,11 +119,35 @@ int names_sync(const Rights *rights, const char *path) {
 }
 
 int file_write(const Rights *rights, const char *path, const uint8_t *bytes, size_t count) {
-  return put_file(rights, path, bytes, count, false);
+  return put_file(rights, path, bytes, count, REPLACING);
+}
+
+int file_write_soon(const Rights *rights, const char *path, const uint8_t *bytes, size_t count) {
+  return put_file(rights, path, bytes, count, REPLACING_UNSYNCED);
+}
+
+/** Syncs a file's content. */
+static int settle(int dir, const char *name) {
+  if (strchr(name, '/') != NULL) return NOT_ALLOWED;
+  int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) return errno;
+  int error = fdatasync(fd) < 0 ? errno : 0;
+  close(fd);
+  return error;
+}
+
+int files_settle(const Rights *rights, const char *path, char *const *names) {
+  int dir = open_below(&rights->state, path);
+  if (dir < 0) return -dir;
+  int error = 0;
+  for (; *names != NULL && error == 0; names++) error = settle(dir, *names);
+  if (error == 0) error = sync_directory(dir);
+  close(dir);
+  return error;
 }
 
 int file_create(const Rights *rights, const char *path, const uint8_t *bytes, size_t count) {
-  return put_file(rights, path, bytes, count, true);
+  return put_file(rights, path, bytes, count, NEW);
 }
 
 /** Opens a log file. It must not wait for a FIFO's reader. Returns a descriptor or -errno. */

@@ -12,7 +12,11 @@
 
 /** Writes whole or not at all, mode 0600, synced with its name. Makes missing directories, mode 0700. */
 int file_write(const Rights *rights, const char *path, const uint8_t *bytes, size_t count);
-/** The same; EEXIST if there is a file of that name. */
+/** The same, but not synced: a loss of power may tear it until `files_settle`. */
+int file_write_soon(const Rights *rights, const char *path, const uint8_t *bytes, size_t count);
+/** Makes files of a directory, and their names, survive a loss of power. */
+int files_settle(const Rights *rights, const char *path, char *const *names);
+/** As file_write; EEXIST if there is a file of that name. */
 int file_create(const Rights *rights, const char *path, const uint8_t *bytes, size_t count);
 /** Appends to a log file. Makes it with mode 0600, its directory with mode 0755. ENXIO if it is not a regular file. */
 int file_append(const Rights *rights, const char *path, const uint8_t *bytes, size_t count);

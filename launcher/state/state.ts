@@ -43,9 +43,12 @@ export class State {
   /** The files of a container. Some of the caches may turn out to be another's. */
   async read(containerId: string): Promise<ContainerFiles> {
     const files: ContainerFiles = { caches: new Map() };
-    const scratch = await this.host.read(this.scratchPath(containerId));
+    const [scratch, names] = await Promise.all([
+      this.host.read(this.scratchPath(containerId)),
+      this.host.list(this.resultsDir),
+    ]);
     if (scratch !== undefined) files.scratch = scratch;
-    for (const name of await this.host.list(this.resultsDir)) {
+    for (const name of names) {
       if (isTemporary(name) || !name.includes(`-${containerId}-`)) continue;
       const text = await this.host.read(`${this.resultsDir}/${name}`);
       if (text !== undefined) files.caches.set(name, text);
@@ -125,8 +128,26 @@ export class State {
     return this.host.remove(`${this.notesDir}/${name}`);
   }
 
+  /** Writes a file of the result cache; a loss of power may tear it until `settleCaches`. */
   writeCache(name: string, text: string): Promise<void> {
-    return this.host.write(`${this.resultsDir}/${name}`, text);
+    return this.host.writeSoon(`${this.resultsDir}/${name}`, text);
+  }
+
+  /** Resolves when these files survive a loss of power. */
+  settleCaches(names: string[]): Promise<void> {
+    return this.host.settle(this.resultsDir, names);
+  }
+
+  /**
+   * Removes files of the result cache that nothing can be learned from. A name alone may be that of another container too,
+   * whose ID begins with this one's: those of one that is there stay.
+   */
+  async removeUnusable(names: readonly string[], containerId: string): Promise<void> {
+    if (names.length === 0) return;
+    const longer = (await this.host.list(this.cniDir)).filter((id) => id.startsWith(`${containerId}-`));
+    for (const name of names) {
+      if (!longer.some((id) => name.includes(`-${id}-`))) await this.removeCache(name);
+    }
   }
 
   removeCache(name: string): Promise<void> {

@@ -86,8 +86,9 @@ function checkState(machine: Machine, { containerId, id }: RuntimeCall, wanted: 
     ({ network, ifname }) => `${CNI_DIR}/results/${network}-${containerId}-${ifname}`,
   );
   for (const path of [`${CNI_DIR}/${containerId}`, ...caches]) {
-    if (machine.disk.exists(path)) continue;
-    machine.violated("add-without-state", `ADD ${containerId} #${id}: there is no ${path}`);
+    if (machine.disk.isDurable(path)) continue;
+    const what = machine.disk.exists(path) ? "a loss of power could take" : "there is no";
+    machine.violated("add-without-state", `ADD ${containerId} #${id}: ${what} ${path}`);
   }
 }
 

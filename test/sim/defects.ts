@@ -24,17 +24,17 @@ const STATE = "launcher/state/state.ts";
 export const DEFECTS: Defect[] = [
   {
     what: "a file is renamed before its content is synced",
-    patches: [{ file: FILES, from: "      await disk.sync(file);\n", to: "" }],
+    patches: [{ file: FILES, from: "inFull([disk.sync(opened), ", to: "inFull([" }],
     by: POWER_LOSS,
   },
   {
     what: "the directory of a file that was renamed is not synced",
-    patches: [{ file: FILES, from: "  await disk.syncDirectory(dir);\n", to: "" }],
+    patches: [{ file: FILES, from: "  await disk.syncDirectory(dirname(path));\n", to: "" }],
     by: POWER_LOSS,
   },
   {
     what: "a directory that was made is not synced",
-    patches: [{ file: FILES, from: "durable.require(dir);", to: "Promise.resolve();" }],
+    patches: [{ file: FILES, from: "durable.require(dirname(path))", to: "Promise.resolve()" }],
     by: POWER_LOSS,
   },
   {
@@ -80,6 +80,12 @@ export const DEFECTS: Defect[] = [
     what: "an ADD does not wait until its result cache is written",
     patches: [{ file: ADD, from: "    await Promise.all(written);\n", to: "" }],
     by: "seeds",
+  },
+  {
+    what: "the result cache is not made to last before the ADD is answered",
+    patches: [{ file: ADD, from: "    await state.settleCaches(", to: "    Promise.resolve(" }],
+    by: "seeds",
+    shownBy: /^add-without-state/,
   },
   {
     what: "the delegate that failed is not undone",
@@ -267,9 +273,7 @@ export const DEFECTS: Defect[] = [
   },
   {
     what: "network-status is not written",
-    patches: [
-      { file: ADD, from: 'if (pod && networkStatus !== "[]")', to: 'if (pod && networkStatus === "[]")' },
-    ],
+    patches: [{ file: ADD, from: 'pod && networkStatus !== "[]" ?', to: 'pod && networkStatus === "[]" ?' }],
     by: "seeds",
   },
 ];

@@ -97,6 +97,16 @@ export class Disk {
     return this.lookUp(path) !== undefined;
   }
 
+  /** Would the file, as it is now, survive a loss of power for sure? */
+  isDurable(path: string): boolean {
+    if (path === "/") return true;
+    const parent = this.lookUp(dirname(path));
+    const found = this.lookUp(path);
+    if (!(parent instanceof Directory) || found === undefined) return false;
+    const isWhole = found instanceof Directory || found.text === found.synced;
+    return isWhole && parent.synced.get(basename(path)) === found && this.isDurable(dirname(path));
+  }
+
   /** The paths of all files below a directory, sorted. */
   files(dir: string): string[] {
     const found = this.lookUp(dir);

@@ -185,6 +185,8 @@ class ShimHost {
     exists: (...given) => this.file("kind", () => this.own.exists(...given)),
     size: (...given) => this.file("kind", () => this.own.size(...given)),
     write: (...given) => this.file("write", () => this.own.write(...given)),
+    writeSoon: (...given) => this.file("write soon", () => this.own.writeSoon(...given)),
+    settle: (...given) => this.file("settle", () => this.own.settle(...given)),
     create: (...given) => this.file("create", () => this.own.create(...given)),
     append: (...given) => this.file("append", () => this.own.append(...given)),
     readlink: (...given) => this.file("readlink", () => this.own.readlink(...given)),

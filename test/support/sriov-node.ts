@@ -83,6 +83,8 @@ export class SriovNode {
       this.change();
       this.files.set(path, text);
     },
+    writeSoon: (path, text) => this.host.write(path, text),
+    settle: async () => undefined,
     create: async (path, text) => {
       this.change();
       if (this.files.has(path)) return false;
