@@ -42,8 +42,8 @@ export const DEFECTS: Defect[] = [
     patches: [
       {
         file: FILES,
-        from: "await nameTemporary(dirname(path))",
-        to: "(await nameTemporary(dirname(path)), path)",
+        from: "await nameTemporary(dirname(path)), path",
+        to: "(await nameTemporary(dirname(path)), path), path",
       },
     ],
     by: CUT_OFF_TWICE,
