@@ -52,7 +52,36 @@ export async function undo(call: Call, delegates: Delegate[], undoing: Undoing):
   } else {
     for (const delegate of reversed) await undoOne(delegate);
   }
+  if (faults.size > 0 && undoing.isKnown && !undoing.refused) {
+    await noteDetached(
+      call,
+      delegates.filter((delegate) => !faults.has(delegate)),
+    );
+  }
   return reversed.flatMap((delegate) => faults.get(delegate) ?? []);
+}
+
+/** The next DEL does not begin anew with these: by then their plugin may be gone, as their cached results are. */
+async function noteDetached(call: Call, delegates: Delegate[]): Promise<void> {
+  const { log, runtime, state } = call;
+  const { containerId } = runtime;
+  for (const { cacheFile } of delegates) {
+    try {
+      if ((await state.note(cacheFile))?.done) continue;
+      await state.writeNote(cacheFile, {
+        containerId,
+        addFailed: false,
+        tries: 0,
+        why: "",
+        done: "detached",
+      });
+    } catch (error) {
+      log.write(
+        "error",
+        `DEL ${subjectOf(runtime)}: ${cacheFile} is tried again: ${Fault.of(error).message}`,
+      );
+    }
+  }
 }
 
 async function detach(call: Call, delegate: Delegate, undoing: Undoing): Promise<Fault | undefined> {
@@ -89,16 +118,23 @@ async function settle(
   const verdict = refused ? "retry" : verdictOn({ trouble, addFailed, isNamespaceGone, tries });
   const known = { containerId: runtime.containerId, addFailed, tries, why: fault.message };
   if (verdict === "retry") {
-    await state.writeNote(delegate.cacheFile, known);
+    // Without the note, on a full disk, this DEL does not count.
+    await state.writeNote(delegate.cacheFile, known).catch((error: unknown) => {
+      log.write("error", `DEL ${subjectOf(runtime)}: ${Fault.of(error).message}`);
+    });
     return fault;
   }
-  // In this order: if this process is killed in between, the next DEL does the rest.
-  await orphan(call, delegate, {
-    why: fault.message,
-    wasAttached: !addFailed && delegate.result !== undefined,
-  });
-  await state.writeNote(delegate.cacheFile, { ...known, done: "orphan" });
-  await removeFiles(call, delegate);
+  try {
+    // In this order: if this process is killed in between, the next DEL does the rest.
+    await orphan(call, delegate, {
+      why: fault.message,
+      wasAttached: !addFailed && delegate.result !== undefined,
+    });
+    await state.writeNote(delegate.cacheFile, { ...known, done: "orphan" });
+    await removeFiles(call, delegate);
+  } catch (error) {
+    return Fault.all([fault, Fault.of(error).during("it cannot be kept as an orphan")]);
+  }
   const what = `network ${delegate.name} on ${delegate.ifname}`;
   log.write("error", `DEL ${subjectOf(runtime)}: ${what}: it is left to GC, as an orphan`);
   return undefined;

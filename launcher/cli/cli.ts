@@ -8,6 +8,7 @@ import { FEWEST_SLOTS } from "../resident/admission.ts";
 import { parseEndpoint } from "../resident/endpoint.ts";
 import { runDaemon, runResident } from "../resident/resident.ts";
 import { listFunctions, tableOf } from "../sriov/list.ts";
+import { attachments, forget } from "./attachments.ts";
 import { type Installation, installBinaries, installConf, installKubeconfig, uninstall } from "./install.ts";
 
 /** How soon a change of the default network's conf, or of the token, is taken over, in milliseconds. */
@@ -34,6 +35,15 @@ plexus daemon [--socket PATH] [--node-name NAME] [--kubeconfig PATH] [--metrics 
 
 plexus sriov list [--json] [--cni-dir DIR]
     shows the node's SR-IOV devices: PFs, VFs, netdevs, drivers, IOMMU groups, and which container has which VF
+
+plexus attachments [--json] [--cni-dir DIR]
+    lists the attachments of all containers, by the files in DIR (/var/lib/cni/multus), Multus's too: attached, attaching,
+    failing (how often a DEL has failed, and why), or an orphan, which only GC tries to detach
+
+plexus forget CONTAINER [--network NAME] [--cni-dir DIR]
+    takes a container, or what it has of one network, for detached: removes its files, so that no DEL and no GC tries that
+    again. What plugins have made stays: addresses, interfaces, VFs. Only for a container that the runtime is not adding or
+    deleting at that moment: what such a call attaches would be forgotten too. Multus does not know of --network
 `;
 
 /** Returns the exit code. */
@@ -51,6 +61,12 @@ export async function runCommand([command, ...args]: string[], version: string):
         return 0;
       case "sriov":
         await sriov(args);
+        return 0;
+      case "attachments":
+        await attachments(args);
+        return 0;
+      case "forget":
+        await forget(args);
         return 0;
       case "uninstall":
         uninstall(installation(args).installation);

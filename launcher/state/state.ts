@@ -21,11 +21,14 @@ export interface Note {
   /** The last error, or the beginning of it. */
   why: string;
   /**
-   * Is it to be taken for detached, although the scratch file still names it? It is an orphan by now, or an administrator
+   * Is it done with, although the scratch file still names it? It is detached, it is an orphan by now, or an administrator
    * has said so (`plexus forget`).
    */
-  done?: "orphan" | "forgotten";
+  done?: Done;
 }
+
+const DONE = ["detached", "orphan", "forgotten"] as const;
+type Done = (typeof DONE)[number];
 
 /** Characters of an error that a note keeps: a plugin's may have four million. */
 const MAX_WHY = 1000;
@@ -173,7 +176,7 @@ function isTemporary(name: string): boolean {
 }
 
 /** The core's rule for IDs. A name that is none is not of a container; nor are the directories that Plexus has beside these. */
-function isContainerId(name: string): boolean {
+export function isContainerId(name: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9_.-]{0,199}$/.test(name);
 }
 
@@ -186,7 +189,7 @@ function noteOf(text: string): Note | undefined {
       addFailed: addFailed === true,
       tries: typeof tries === "number" ? tries : 0,
       why: String(why ?? ""),
-      ...(done === "orphan" || done === "forgotten" ? { done } : {}),
+      ...(done !== undefined && DONE.includes(done) ? { done } : {}),
     };
   } catch {
     return undefined;

@@ -55,25 +55,30 @@ test("if the network is mended before the DEL, nothing is left", async () => {
   expect(await lab.leftovers()).toEqual([]);
 });
 
-test("attachments that cannot be detached for several reasons do not keep each other: each DEL goes on where the last one was", async () => {
-  const strict = `echo '{"cniVersion":"1.1.0","code":7,"msg":"refused"}'; exit 1`;
-  lab.fake("fake-strict", { DEL: strict });
+test("attachments that cannot be detached do not keep each other: each DEL goes on where the last one was", async () => {
+  const refuse = `echo '{"cniVersion":"1.1.0","code":7,"msg":"refused"}'; exit 1`;
+  lab.fake("fake-strict", { DEL: refuse });
   lab.fake("fake-gone");
+  lab.fake("fake-lost");
   const network = (name: string, type: string) => ({ cniVersion: "1.1.0", name, type });
   const conf = lab.conf([
     lab.bridge("one", 1),
     network("two", "fake-strict"),
     network("three", "fake-gone"),
-    network("four", "fake-strict"),
+    network("four", "fake-lost"),
   ]);
   expect(await lab.run("ADD", conf, { container })).toMatchObject({ exitCode: 0 });
-  fs.rmSync(join(lab.binDir, "fake-gone"));
-  expect(await delUntilDone(conf, 25)).toBe(20);
-  const gone = `0000000001-attached-${container.id}-net2`;
-  expect(files("orphans")[0]).toBe(gone);
-  expect(files("orphans")).toHaveLength(3);
+  fs.rmSync(join(lab.binDir, "fake-lost"));
+  expect(await lab.run("DEL", conf, { container })).toMatchObject({ exitCode: 1 });
+  fs.rmSync(join(lab.binDir, "fake-gone")); // by now it has detached what it had attached
+  expect(await delUntilDone(conf, 25)).toBe(19);
+  const orphans = ["0000000001-attached", "0000000002-attached"];
+  expect(files("orphans")).toEqual([
+    `${orphans[0]}-${container.id}-net3`,
+    `${orphans[1]}-${container.id}-net1`,
+  ]);
   expect(files("failed")).toEqual([]);
-  expect(files(".").filter((name) => name === container.id)).toEqual([]);
+  expect(fs.existsSync(join(lab.cniDir, container.id))).toBe(false);
 });
 
 test("a DEL goes on past a plugin of a chain that fails: the others release what they have", async () => {
@@ -143,4 +148,54 @@ test("a clusterNetwork whose first conf is Plexus's own is refused", async () =>
   const { answer } = await lab.run("ADD", lab.conf([], { clusterNetwork: lab.confDir }), { container });
   expect(answer.code).toBe(7);
   expect(answer.msg).toMatch(/lead back to Plexus/);
+});
+
+test("an ADD detaches the orphans of its container first, and does not meet their addresses", async () => {
+  const range = { type: "host-local", dataDir: lab.dataDir, ranges: [[{ subnet: "10.222.9.0/24" }]] };
+  const conf = lab.conf([lab.bridge("one", 9, { ipam: range })]);
+  expect(await lab.run("ADD", conf, { container })).toMatchObject({ exitCode: 0 });
+  const plugin = join(lab.binDir, "bridge");
+  fs.renameSync(plugin, `${plugin}.away`);
+  const gone = { container, netns: `${container.netns}-gone` };
+  expect(await lab.run("DEL", conf, gone)).toMatchObject(OK);
+  expect(files("orphans")).toEqual([`0000000001-attached-${container.id}-eth0`]);
+  fs.renameSync(`${plugin}.away`, plugin);
+  await lab.inside(container, "ip", "link", "delete", "eth0");
+  expect(await lab.run("ADD", conf, { container })).toMatchObject({ exitCode: 0 });
+  expect(files("orphans")).toEqual([]);
+  expect(await lab.run("DEL", conf, { container })).toMatchObject(OK);
+  expect(await lab.leftovers()).toEqual([]);
+});
+
+test("notes, orphans and other files that cannot be read disturb neither DEL nor GC", async () => {
+  lab.fake("fake-strict", { DEL: `[ -e "$dir/mended" ] || exit 1` });
+  const conf = lab.conf([lab.bridge("one", 1), { cniVersion: "1.1.0", name: "two", type: "fake-strict" }]);
+  expect(await lab.run("ADD", conf, { container })).toMatchObject({ exitCode: 0 });
+  expect(await lab.run("DEL", conf, { container })).toMatchObject({ exitCode: 1 });
+  const note = join(lab.cniDir, "failed", `two-${container.id}-net1`);
+  for (const text of [
+    "",
+    "{",
+    "null",
+    '{"containerId":5}',
+    '{"containerId":"x","tries":"many","done":"later"}',
+  ]) {
+    fs.writeFileSync(note, text);
+    expect(await lab.run("DEL", conf, { container })).toMatchObject({ exitCode: 1 });
+  }
+  fs.mkdirSync(join(lab.cniDir, "orphans/directory"), { recursive: true });
+  for (const text of ["", "null", '{"delegate":{"plugins":["bridge"]}}']) {
+    fs.writeFileSync(join(lab.cniDir, "orphans", `9999999999999999999-${text.length}`), text);
+  }
+  for (const name of ["a name", "a\nb", "-x", "failed/stray", "failed/n-unknown-eth0"]) {
+    fs.writeFileSync(join(lab.cniDir, name), name.startsWith("failed") ? '{"containerId":"unknown"}' : "");
+  }
+  const gc = { ...conf, "cni.dev/valid-attachments": [{ containerID: container.id, ifname: "eth0" }] };
+  expect(await lab.run("GC", gc)).toMatchObject(OK);
+  expect(files("failed")).toEqual([`two-${container.id}-net1`]);
+  fs.writeFileSync(note, "{");
+  fs.writeFileSync(join(lab.dir, "mended"), "");
+  expect(await lab.run("DEL", conf, { container })).toMatchObject(OK);
+  expect(files("failed")).toEqual([]);
+  expect(lab.reserved()).toEqual([]);
 });

@@ -1,0 +1,153 @@
+// `plexus attachments` and `plexus forget`, on the state of real attachments.
+import { spawnSync } from "node:child_process";
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { binary } from "../support/binary.ts";
+import { type Conf, type Container, Lab } from "../support/lab.ts";
+
+const OK = { exitCode: 0, stdout: "", stderr: "" };
+
+let lab: Lab;
+let container: Container;
+beforeEach(async () => {
+  lab = await Lab.open();
+  container = await lab.container();
+});
+afterEach(() => lab.close());
+
+function plexus(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(binary, [...args, "--cni-dir", lab.cniDir], {
+    env: {},
+    encoding: "utf8",
+  });
+  return { status, stdout, stderr };
+}
+
+const attachments = () => JSON.parse(plexus("attachments", "--json").stdout) as Conf[];
+
+const network = (name: string, type: string) => ({ cniVersion: "1.1.0", name, type });
+
+const filesOf = ({ id }: Container) =>
+  (fs.readdirSync(lab.cniDir, { recursive: true }) as string[]).filter((name) => name.includes(id));
+
+test("what is attached, failing and an orphan is listed, with its plugins and why", async () => {
+  lab.fake("fake-strict", { DEL: `echo '{"cniVersion":"1.1.0","code":7,"msg":"red\\u001b[31m"}'; exit 1` });
+  lab.fake("fake-lost");
+  expect(plexus("attachments").stdout).toBe("there is no attachment\n");
+  const conf = lab.conf([lab.bridge("one", 1), network("two", "fake-strict"), network("three", "fake-lost")]);
+  expect(await lab.run("ADD", conf, { container })).toMatchObject({ exitCode: 0 });
+  const { id: containerId, netns } = container;
+  const attached = { containerId, netns, state: "attached" };
+  expect(attachments()).toEqual([
+    { ...attached, ifname: "eth0", network: "one", plugins: ["bridge"] },
+    { ...attached, ifname: "net1", network: "two", plugins: ["fake-strict"] },
+    { ...attached, ifname: "net2", network: "three", plugins: ["fake-lost"] },
+  ]);
+
+  fs.rmSync(join(lab.binDir, "fake-lost"));
+  await lab.kill(container);
+  expect(await lab.run("DEL", conf, { container })).toMatchObject({ exitCode: 1 });
+  expect(attachments()).toEqual([
+    expect.objectContaining({
+      network: "two",
+      state: "failing",
+      tries: 1,
+      why: expect.stringContaining("red"),
+    }),
+    expect.objectContaining({ network: "three", state: "orphan", why: expect.stringContaining("fake-lost") }),
+  ]);
+  const { stdout } = plexus("attachments");
+  expect(stdout).toMatch(/^CONTAINER .*\n.*two .*failing, 1 times.*\\x1b\[31m.*\n.*three .*orphan.*\n$/);
+});
+
+test("an ADD that was cut off is listed as such, and so is a file that cannot be read", async () => {
+  lab.fake("fake-slow", { ADD: "sleep 60" });
+  const { pid, outcome } = lab.start("ADD", lab.conf([network("one", "fake-slow")]), { container });
+  while (lab.calls("fake-slow").length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  process.kill(pid, "SIGKILL");
+  await outcome.catch(() => undefined);
+  fs.writeFileSync(join(lab.cniDir, "torn"), "[{");
+  expect(attachments()).toEqual([
+    expect.objectContaining({ containerId: container.id, network: "one", state: "attaching" }),
+    expect.objectContaining({ containerId: "torn", state: "unreadable" }),
+  ]);
+});
+
+test("a container that is forgotten has no file any more, and another keeps its own", async () => {
+  lab.fake("fake-strict", { DEL: "exit 1" });
+  const other = await lab.container();
+  const conf = lab.conf([lab.bridge("one", 1), network("two", "fake-strict")]);
+  for (const one of [container, other]) {
+    expect(await lab.run("ADD", conf, { container: one })).toMatchObject({ exitCode: 0 });
+  }
+  const kept = filesOf(other);
+  expect(await lab.run("DEL", conf, { container })).toMatchObject({ exitCode: 1 });
+
+  const { status, stdout } = plexus("forget", container.id);
+  expect(status).toBe(0);
+  expect(stdout).toContain(`forgotten: ${container.id} net1: network two (fake-strict)\n`);
+  expect(filesOf(container)).toEqual([]);
+  expect(filesOf(other)).toEqual(kept);
+  const calls = lab.calls("fake-strict").length;
+  expect(await lab.run("DEL", conf, { container })).toMatchObject(OK);
+  expect(lab.calls("fake-strict")).toHaveLength(calls);
+});
+
+test("if one network of a container is forgotten, its DEL does the others, and leaves nothing", async () => {
+  lab.fake("fake-strict", { DEL: "exit 1" });
+  const conf = lab.conf([lab.bridge("one", 1), network("two", "fake-strict"), lab.bridge("three", 3)]);
+  expect(await lab.run("ADD", conf, { container })).toMatchObject({ exitCode: 0 });
+  expect(plexus("forget", container.id, "--network", "two")).toMatchObject({
+    status: 0,
+    stdout: `forgotten: ${container.id} net1: network two (fake-strict)\n`,
+  });
+  expect(attachments().map(({ ifname }) => ifname)).toEqual(["eth0", "net2"]);
+  expect(await lab.run("DEL", conf, { container })).toMatchObject(OK);
+  expect(lab.calls("fake-strict").map(({ env }) => env.CNI_COMMAND)).toEqual(["ADD"]);
+  expect(await lab.leftovers()).toEqual([]);
+});
+
+test("an orphan is forgotten with its network, and GC does not try it any more", async () => {
+  lab.fake("fake-lost");
+  const conf = lab.conf([lab.bridge("one", 1), network("two", "fake-lost")]);
+  expect(await lab.run("ADD", conf, { container })).toMatchObject({ exitCode: 0 });
+  fs.rmSync(join(lab.binDir, "fake-lost"));
+  await lab.kill(container);
+  expect(await lab.run("DEL", conf, { container })).toMatchObject(OK);
+  expect(plexus("forget", container.id, "--network", "two").stdout).toContain("an orphan");
+  expect(attachments()).toEqual([]);
+  expect(fs.readdirSync(join(lab.cniDir, "orphans"))).toEqual([]);
+});
+
+test("what Multus has attached is listed and forgotten too", () => {
+  const conf = { cniVersion: "1.0.0", name: "n", type: "bridge" };
+  const Bytes = Buffer.from(JSON.stringify(conf)).toString("base64");
+  fs.mkdirSync(lab.cniDir, { recursive: true });
+  fs.writeFileSync(
+    join(lab.cniDir, "abc"),
+    JSON.stringify([{ Conf: conf, Name: "n", MasterPlugin: true, Bytes }]),
+  );
+  expect(attachments()).toEqual([
+    expect.objectContaining({ containerId: "abc", ifname: "eth0", network: "n", plugins: ["bridge"] }),
+  ]);
+  expect(plexus("forget", "abc")).toMatchObject({ status: 0 });
+  expect(fs.existsSync(join(lab.cniDir, "abc"))).toBe(false);
+});
+
+test.each([
+  [["../../etc/passwd"], "not a container's ID"],
+  [[".."], "not a container's ID"],
+  [["results"], "there is nothing of container results"],
+  [["unknown"], "there is nothing of container unknown"],
+  [[], "one container's ID"],
+  [["a", "b"], "one container's ID"],
+])("forget %j is refused", async (args, why) => {
+  expect(await lab.run("ADD", lab.conf([lab.bridge("one", 1)]), { container })).toMatchObject({
+    exitCode: 0,
+  });
+  const before = fs.readdirSync(lab.cniDir, { recursive: true });
+  const { status, stderr } = plexus("forget", ...args);
+  expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining(why) });
+  expect(fs.readdirSync(lab.cniDir, { recursive: true })).toEqual(before);
+});
