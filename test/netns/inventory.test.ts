@@ -104,7 +104,7 @@ test("if one network of a container is forgotten, its DEL does the others, and l
   });
   expect(attachments().map(({ ifname }) => ifname)).toEqual(["eth0", "net2"]);
   expect(await lab.run("DEL", conf, { container })).toMatchObject(OK);
-  expect(lab.calls("fake-strict").map(({ env }) => env.CNI_COMMAND)).toEqual(["ADD"]);
+  expect(lab.calls("fake-strict").map(({ verb }) => verb)).toEqual(["ADD"]);
   expect(await lab.leftovers()).toEqual([]);
 });
 

@@ -4,7 +4,7 @@ import { CNI_DIR, type Machine } from "./machine.ts";
 import type { Link, RuntimeCall } from "./network.ts";
 import type { Pods } from "./pods.ts";
 import type { Container } from "./runtime.ts";
-import { isOfVfs, isVfShared, type Setup, vfOf, type Wanted, wantedOf } from "./setup.ts";
+import { isOfVfs, type Setup, vfOf, type Wanted, wantedOf } from "./setup.ts";
 
 export interface Known {
   machine: Machine;
@@ -36,12 +36,12 @@ export function checkAttached(
   const wanted = possible.find((one) => setOf(one.map(nameOf)) === found);
   if (wanted === undefined) {
     const asked = possible.map((one) => `[${one.map(nameOf).join(", ")}]`).join(" or ");
-    const kind = isVfShared(setup) ? "add-differs, wanted by several" : "add-differs";
-    machine.violated(kind, `${what}: [${found}], not ${asked}`);
+    machine.violated("add-differs", `${what}: [${found}], not ${asked}`);
     return [];
   }
   if (wanted.length === 0) return [];
   checkState(machine, call, wanted);
+  checkAllocation(known, call, container, wanted);
   if (setup.kubernetes) checkStatus(known, container, links, what);
   return wanted;
 }
@@ -90,6 +90,21 @@ function checkState(machine: Machine, { containerId, id }: RuntimeCall, wanted: 
     const what = machine.disk.exists(path) ? "a loss of power could take" : "there is no";
     machine.violated("add-without-state", `ADD ${containerId} #${id}: ${what} ${path}`);
   }
+}
+
+/** Who has a VF is on record. */
+function checkAllocation(
+  { machine, setup }: Known,
+  call: RuntimeCall,
+  container: Container,
+  wanted: Wanted[],
+): void {
+  const name = setup.networks.find(isOfVfs)?.name;
+  if (!wanted.some(({ network }) => network === name)) return;
+  const path = `${CNI_DIR}/sriov/${vfOf(setup, container)}`;
+  const { containerId } = JSON.parse(machine.disk.peek(path) ?? "{}") as { containerId?: string };
+  if (containerId === call.containerId) return;
+  machine.violated("add-without-state", `ADD ${call.containerId} #${call.id}: ${path} says ${containerId}`);
 }
 
 /** The pod's network-status has each interface, with its addresses. */

@@ -39,7 +39,7 @@ export async function execute(
     : `${type} ${"args" in options ? options.args.join(" ") : ""}`;
   const child = await parent.step(`execute ${what}`, 1, () => {
     if (!machine.disk.exists(path)) throw new Fault(Code.ioFailure, `${path} cannot be executed: ENOENT`);
-    return machine.start(`  [${call.verb} ${call.containerId}] ${what}`);
+    return machine.start(`  [${call.verb} ${call.containerId}] ${what}`, undefined, undefined, parent);
   });
   started?.(child);
   if (!child.alive) return new Promise(() => undefined);

@@ -6,9 +6,19 @@ import { Random } from "./random.ts";
 import type { Ending } from "./runtime.ts";
 import { type Kind, MODES, type Setup } from "./setup.ts";
 
+/** A call that is made beside another one. */
+export interface Beside {
+  verb: "ADD" | "DEL" | "CHECK" | "GC";
+  container: number;
+  /** May the other one make it fail? Then one of the two succeeds. */
+  mayFail?: boolean;
+}
+
+/** `beside`: after how many steps the first is interrupted by the second, that by the first, and so on (`gate.ts`). */
 export type Action =
   | ({ do: "ADD" | "DEL" | "CHECK"; container: number } & Ending)
   | ({ do: "GC" | "STATUS" } & Ending)
+  | { do: "beside"; calls: readonly [Beside, Beside]; turns: readonly number[] }
   | { do: "end namespace"; container: number }
   | { do: "reboot"; powerLoss: boolean }
   | { do: "plugin"; verb: string; how: Misbehaviour; acts: number; times: number }

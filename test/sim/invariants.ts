@@ -7,7 +7,7 @@ import type { RuntimeCall } from "./network.ts";
 import type { Ownership } from "./ownership.ts";
 import type { Pods } from "./pods.ts";
 import type { Container } from "./runtime.ts";
-import { isOfVfs, isVfShared, type Setup, vfOf, type Wanted } from "./setup.ts";
+import { isOfVfs, type Setup, vfOf, type Wanted } from "./setup.ts";
 
 /** So long a call may take that no plugin and no disk disturbs, however the API server answers. */
 const LIMITS_MS: Record<RuntimeCall["verb"], number> = {
@@ -149,8 +149,7 @@ export class Invariants {
   private checkRestored(when: string, address: string): void {
     const { devices, disk } = this.machine;
     if (!devices?.changed().includes(address) || disk.exists(`${CNI_DIR}/sriov/${address}`)) return;
-    const kind = isVfShared(this.setup) ? "vf-not-restored, wanted by several" : "vf-not-restored";
-    this.machine.violated(kind, `${when}: ${devices.difference(address)}`);
+    this.machine.violated("vf-not-restored", `${when}: ${devices.difference(address)}`);
   }
 
   private own() {

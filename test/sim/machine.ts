@@ -2,6 +2,7 @@
 import { ApiServer } from "./apiserver.ts";
 import { Devices } from "./devices.ts";
 import { Disk, type DiskFault } from "./disk.ts";
+import type { Gate } from "./gate.ts";
 import { Internet } from "./http.ts";
 import { Addresses } from "./ipam.ts";
 import type { Mischief } from "./mischief.ts";
@@ -46,6 +47,7 @@ export class Machine implements Ground {
   /** Is told of each change of a VF, and of each execution of a plugin. */
   deviceTouched: ((call: RuntimeCall, address: string, what: string) => void) | undefined;
   pluginStarted: ((call: RuntimeCall, start: PluginStart) => void) | undefined;
+  gate: Gate | undefined;
   readonly trace: ((line: string) => void) | undefined;
   private readonly processes = new Set<Process>();
   /** The plugins that run: for which container, and who has executed them. */
@@ -80,8 +82,8 @@ export class Machine implements Ground {
   }
 
   /** Starts a process; one that is to be cut off before the step `dieAt` tells of it. */
-  start(title: string, dieAt?: number, cut?: () => void): Process {
-    const process = new Process(this, title, dieAt, cut);
+  start(title: string, dieAt?: number, cut?: () => void, leader?: Process): Process {
+    const process = new Process(this, title, dieAt, cut, leader);
     this.processes.add(process);
     process.onEnd(() => this.processes.delete(process));
     return process;

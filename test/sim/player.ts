@@ -1,7 +1,8 @@
 // The history is played: its steps, one after the other, on the node; the runtime makes the calls. In the end all is well, and
 // every container is deleted.
 import type { Core } from "../../launcher/core/index.ts";
-import type { Action, History } from "./history.ts";
+import { Gate } from "./gate.ts";
+import type { Action, Beside, History } from "./history.ts";
 import { Invariants } from "./invariants.ts";
 import { BIN_DIR, CNI_DIR, type Machine } from "./machine.ts";
 import type { RuntimeCall } from "./network.ts";
@@ -106,6 +107,9 @@ export class Player {
         for (const container of runtime.containers) this.queue(container, async () => void (await done));
         return;
       }
+      case "beside":
+        this.beside(action.calls, action.turns);
+        return;
       case "end namespace":
         this.queue(this.container(action.container), async () => {
           const container = this.container(action.container);
@@ -139,6 +143,28 @@ export class Player {
       default:
         this.change(action);
     }
+  }
+
+  /** Two calls at once, when all before them have ended. The runtime knows of those that it adds, and not of others any more. */
+  private beside(calls: readonly [Beside, Beside], turns: readonly number[]): void {
+    const { machine, runtime } = this;
+    const make = async ({ verb, container }: Beside) => {
+      const answer = await runtime.call(verb, this.container(container));
+      return answer?.exitCode === 0 ? undefined : `${verb} ${container}: ${answer?.stdout.trim()}`;
+    };
+    const done = Promise.all(this.queues.values()).then(async () => {
+      if (calls.some(({ verb }) => verb === "GC")) runtime.forget();
+      for (const { verb, container } of calls) if (verb === "ADD") this.container(container).known = "unsure";
+      machine.gate = new Gate(runtime.calls + 1, turns);
+      const failed = await Promise.all(calls.map(make));
+      runtime.switched = machine.gate.switched;
+      machine.gate = undefined;
+      for (const [index, why] of failed.entries()) {
+        const mayFail = calls[index]?.mayFail && failed.some((one) => one === undefined);
+        if (why !== undefined && !mayFail) machine.violated("fails-beside", why);
+      }
+    });
+    for (const container of runtime.containers) this.queue(container, () => done);
   }
 
   /** Changes what Kubernetes has. */

@@ -13,6 +13,16 @@ export interface Ground {
   nextPid(): number;
   /** The numbers of those that are alive. */
   running: Set<number>;
+  /** Says whose turn it is, if not chance does. */
+  gate?: Turns | undefined;
+}
+
+/** Says whose turn it is. */
+export interface Turns {
+  /** Has this process to wait with its next step? */
+  holds(process: Process, what: string): boolean;
+  /** It waits for something else. */
+  waits(process: Process): void;
 }
 
 /** Dead code waits for this: it never runs on. */
@@ -29,12 +39,14 @@ export class Process {
    * @param title for the trace
    * @param dieAt the step before which it is killed, counted from 0
    * @param cut is told of that
+   * @param leader who has executed it, if that is a process of the runtime's call too
    */
   constructor(
     readonly ground: Ground,
     readonly title: string,
     private readonly dieAt = Number.POSITIVE_INFINITY,
     private readonly cut?: () => void,
+    readonly leader?: Process,
   ) {
     this.pid = ground.nextPid();
     ground.running.add(this.pid);
@@ -68,8 +80,12 @@ export class Process {
     if (this.isDead) return NEVER;
     const { random, timeline } = this.ground;
     return new Promise((resolve, reject) => {
-      timeline.after((random.next() / 2 ** 32) * withinMs, () => {
+      const turn = () => {
         if (this.isDead) return;
+        if (this.ground.gate?.holds(this, what)) {
+          timeline.after(1, turn);
+          return;
+        }
         if (this.steps++ === this.dieAt) {
           this.trace(`killed before ${what}`);
           this.end();
@@ -84,7 +100,8 @@ export class Process {
           this.trace(`${what}: ${(error as Error).message}`);
           reject(error);
         }
-      });
+      };
+      timeline.after((random.next() / 2 ** 32) * withinMs, turn);
     });
   }
 
@@ -93,6 +110,7 @@ export class Process {
     now: () => this.ground.timeline.now(),
     sleep: (ms, signal) =>
       new Promise((resolve, reject) => {
+        this.ground.gate?.waits(this);
         const settle = (then: () => void) => () => {
           if (this.alive) then();
         };

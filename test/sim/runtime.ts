@@ -46,6 +46,8 @@ export class Runtime {
   /** How many calls it has made, and which of them were cut off at a step. */
   calls = 0;
   readonly cut: number[] = [];
+  /** How often one of two calls was interrupted by the other. */
+  switched = 0;
 
   constructor(
     private readonly machine: Machine,
@@ -71,6 +73,7 @@ export class Runtime {
       machine.reboot(true);
       this.rebooted();
     });
+    machine.gate?.began(process, call.id);
     process.trace("begins");
     this.given.observer.began(call, container);
     if (verb === "ADD" || verb === "DEL") container.known = "unsure";
@@ -95,6 +98,11 @@ export class Runtime {
     if (answer.exitCode === 0 && verb === "DEL") container.known = "detached";
     this.given.observer.answered(call, container, answer);
     return answer;
+  }
+
+  /** It has forgotten the containers of which it does not know that they are attached. */
+  forget(): void {
+    for (const container of this.containers) if (container.known === "unsure") container.known = "nothing";
   }
 
   /** The node was rebooted: what was attached is not there any more. */

@@ -12,6 +12,8 @@ export interface Outcome {
   events: number;
   /** Which calls were cut off at a step, the first being 1. */
   cut: number[];
+  /** How often one of two calls beside each other was interrupted by the other. */
+  switched: number;
 }
 
 /** @param trace takes what happens, line by line */
@@ -37,5 +39,6 @@ export async function simulate(
     calls: player.runtime.calls,
     events: timeline.events,
     cut: player.runtime.cut,
+    switched: player.runtime.switched,
   };
 }

@@ -4,6 +4,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { RememberingCore } from "./core.ts";
 import { type Crashes, enumerate } from "./crashes.ts";
 import { type History, historyOf } from "./history.ts";
+import { type Interleavings, interleave } from "./interleavings.ts";
 import { knownClass } from "./known.ts";
 import type { Violation } from "./machine.ts";
 import { shortened } from "./shrink.ts";
@@ -15,6 +16,8 @@ export type Order =
   | { play: "seeds"; first: number; step: number; count: number; limit: number }
   /** All crashes of one kind. */
   | { play: "crashes"; crashes: Crashes; limit: number }
+  /** Two calls in every order. */
+  | { play: "interleavings"; of: Interleavings }
   /** One, with a trace of it; and, where it is violated, the shortest like it. */
   | { play: "one"; history: History; shorten: boolean };
 
@@ -53,6 +56,9 @@ if (order.play === "seeds") {
     if (violations.some((violation) => knownClass(violation) === undefined)) found++;
     return cut;
   });
+} else if (order.play === "interleavings") {
+  Error.stackTraceLimit = 0;
+  await interleave(order.of, async (history) => (await play(history)).switched);
 } else {
   const { violations } = await play(order.history, (line) => say({ is: "trace", line }));
   const [first] = violations;

@@ -1,0 +1,29 @@
+// Whoever deals with a VF at the same time as another one: nobody takes it from him who has it, and both calls end well.
+import { expect, test } from "vitest";
+import { bundle } from "./bundle.ts";
+import { ALL_INTERLEAVINGS } from "./interleavings.ts";
+import { inThread } from "./threads.ts";
+
+const script = bundle("interleavings");
+const names = ALL_INTERLEAVINGS.map((of) => {
+  const [one, other] = of.calls.map(({ verb, container }) =>
+    verb === "GC" ? "GC" : `${verb} c${container + 1}`,
+  );
+  return {
+    name: `${of.mode}, ${of.nic}, ${of.kind}: ${of.before}; ${one} beside ${other}, ${of.interruptions}`,
+    of,
+  };
+});
+
+test.concurrent.each(names)("$name times interrupted, leaves the VF to one owner", async ({ name, of }) => {
+  const found: string[] = [];
+  const totals = await inThread(await script, { play: "interleavings", of }, (report) => {
+    if (report.is !== "violated") return undefined;
+    const [first] = report.violations;
+    found.push(`${first?.kind}: ${first?.text}; ${JSON.stringify(report.history)}`);
+    return undefined;
+  });
+  console.log(`${name}: ${found.length} of ${totals.histories} orders violated`);
+  expect(found).toEqual([]);
+  expect(totals.histories).toBeGreaterThan(4);
+});
