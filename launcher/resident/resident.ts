@@ -81,6 +81,7 @@ export async function runDaemon({
     const { admission } = server;
     const sources = {
       known: watched.kinds,
+      problem: () => watched.problem(),
       running: () => admission.running,
       waiting: () => admission.waiting,
       isAlive: () => ports.core.isAlive(),
