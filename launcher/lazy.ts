@@ -12,6 +12,7 @@ interface Bundles {
   cli: typeof import("./cli/cli.ts");
   authprovider: typeof import("./cluster/authprovider.lazy.ts");
   exec: typeof import("./cluster/exec.lazy.ts");
+  socks: typeof import("./cluster/socks.lazy.ts");
   yaml: typeof import("./cluster/yaml.lazy.ts");
   grpc: typeof import("./host/grpc.lazy.ts");
   podresources: typeof import("./device/podresources.lazy.ts");

@@ -2,8 +2,11 @@
 // connections that are kept alive.
 import type * as http from "node:http";
 import type * as https from "node:https";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { systemClock } from "../clock.ts";
 import { Code, Fault } from "../fault.ts";
+import { lazy } from "../lazy.ts";
 import { type Connection, hostOf, pathUnder } from "./connection.ts";
 import { type Failure, failureOf, MalformedAnswer, Timeout } from "./failure.ts";
 import { proxyOf } from "./proxy.ts";
@@ -69,20 +72,45 @@ const MAX_CONNECTIONS = 4;
  * @throws Fault with code 7 if a certificate, the key or the proxy cannot be used
  */
 export async function openHttp(connection: Connection, env: NodeJS.ProcessEnv): Promise<Http> {
-  const options = { keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS, ...proxyOptions(connection, env) };
+  const proxy = proxyUrl(connection, env);
+  const isSocks = proxy?.protocol.startsWith("socks") ?? false;
+  const options = {
+    keepAlive: true,
+    keepAliveMsecs: KEEP_ALIVE_MS,
+    ...(proxy && !isSocks ? { proxyEnv: { HTTP_PROXY: proxy.href, HTTPS_PROXY: proxy.href } } : {}),
+  };
   if (connection.server.protocol === "http:") {
     const client = process.getBuiltinModule("node:http");
-    return new NodeHttp(connection, client, new client.Agent(options));
+    const agent = new client.Agent(options);
+    if (proxy && isSocks) connectBySocks(agent, proxy, (_, socket) => socket);
+    return new NodeHttp(connection, client, agent);
   }
   const tls = process.getBuiltinModule("node:tls");
   const secure = secureOptions(connection, tls);
-  const early = "proxyEnv" in options ? undefined : connectEarly(connection, tls, secure);
+  const early = proxy ? undefined : connectEarly(connection, tls, secure);
   await new Promise(setImmediate);
   const client = process.getBuiltinModule("node:https");
   const agent = new client.Agent({ ...options, ...secure });
   const connectLater = agent.createConnection.bind(agent);
-  agent.createConnection = (...args) => early?.() ?? connectLater(...args);
+  if (proxy && isSocks)
+    connectBySocks(agent, proxy, (given, socket) => connectLater(Object.assign({}, given, { socket })));
+  else agent.createConnection = (...args) => early?.() ?? connectLater(...args);
   return new NodeHttp(connection, client, agent);
+}
+
+/** @param wrap makes a request's connection of one through the proxy */
+function connectBySocks(
+  agent: http.Agent,
+  proxy: URL,
+  wrap: (options: http.ClientRequestArgs, socket: Socket) => Duplex | null | undefined,
+): void {
+  agent.createConnection = (options, done) => {
+    lazy("socks")
+      .connectThrough(proxy, options.host ?? "", Number(options.port))
+      .then((socket) => done?.(null, wrap(options, socket) as Duplex))
+      .catch((error: Error) => done?.(error, undefined as unknown as Duplex));
+    return undefined;
+  };
 }
 
 class NodeHttp implements Http {
@@ -162,15 +190,16 @@ class NodeHttp implements Http {
   }
 }
 
-function proxyOptions(connection: Connection, env: NodeJS.ProcessEnv): http.AgentOptions {
+function proxyUrl(connection: Connection, env: NodeJS.ProcessEnv): URL | undefined {
   const proxy = proxyOf(connection, env);
-  if (proxy === undefined) return {};
-  if (/^https?:\/\/[^/]/i.test(proxy) && URL.canParse(proxy))
-    return { proxyEnv: { HTTP_PROXY: proxy, HTTPS_PROXY: proxy } };
+  if (proxy === undefined) return undefined;
+  const url = /^(https?|socks5h?):\/\/[^/]/i.test(proxy) ? URL.parse(proxy) : null;
+  if (url) return url;
   const from = connection.proxy ? `the proxy-url of ${connection.source}` : "the proxy in the environment";
   throw new Fault(
     Code.invalidNetworkConfig,
-    `${from}, ${JSON.stringify(proxy)}, is not a URL of an HTTP proxy; write one like http://192.0.2.1:3128`,
+    `${from}, ${JSON.stringify(proxy)}, is not a URL of a proxy; write one like http://192.0.2.1:3128 or ` +
+      "socks5://192.0.2.1:1080",
   );
 }
 

@@ -6,6 +6,7 @@
 import type { Cluster, NetworkAttachmentDefinition, Pod } from "./cluster.ts";
 import { Follower, type FollowerOptions, type WatchedKind } from "./follower.ts";
 import { nadOf, podOf } from "./objects.ts";
+import { Observed } from "./readiness.ts";
 import { restCluster } from "./rest.ts";
 
 /** The annotations of a pod that are kept. network-status alone can be longer than all of them. */
@@ -19,11 +20,13 @@ export class WatchedCluster {
   /** Answers calls. */
   readonly cluster: Cluster;
   readonly kinds: readonly WatchedKind[];
+  private readonly observed: Observed;
   private readonly end = new AbortController();
 
   /** Begins to list and follow. */
   constructor(options: WatchOptions) {
-    const rest = restCluster(options);
+    this.observed = new Observed(restCluster(options), options.clock);
+    const rest = this.observed.cluster;
     const pods = new Follower<Pod>(
       "Pod",
       `/api/v1/pods?fieldSelector=${encodeURIComponent(`spec.nodeName=${options.nodeName}`)}`,
@@ -50,6 +53,15 @@ export class WatchedCluster {
       },
     };
     for (const follower of [pods, nads]) void follower.run(this.end.signal);
+  }
+
+  /** Returns why calls cannot be served as they should; undefined if both kinds are followed, and requests work. */
+  async problem(): Promise<string | undefined> {
+    for (const known of this.kinds) {
+      if (!known.synced) return `the cluster's ${known.kind}s are not known yet`;
+      if (!known.isFollowed()) return `the cluster's ${known.kind}s are not followed`;
+    }
+    return this.observed.problem();
   }
 
   stop(): void {

@@ -9,6 +9,8 @@ import type { Ended } from "./server.ts";
 
 export interface Gauges {
   known: readonly WatchedKind[];
+  /** Returns why the cluster is not to be had; undefined if it is. */
+  problem(): Promise<string | undefined>;
   running(): number;
   waiting(): number;
   /** What became of the events of pods so far. */
@@ -121,14 +123,13 @@ function addGauges(registers: Registry[], sources: Gauges): void {
 }
 
 function answering(register: Registry, sources: Gauges): RequestListener {
-  const isReady = () => sources.known.every(({ synced }) => synced);
   return (request, response) => {
     const say = (status: number, text: string) => response.writeHead(status).end(`${text}\n`);
     if (["/healthz", "/readyz"].includes(request.url ?? "") && !sources.isAlive())
       say(503, "the core does not answer");
     else if (request.url === "/healthz") say(200, "ok");
     else if (request.url === "/readyz")
-      say(isReady() ? 200 : 503, isReady() ? "ok" : "the cluster is not known yet");
+      void sources.problem().then((problem) => say(problem === undefined ? 200 : 503, problem ?? "ok"));
     else if (request.url === "/metrics") {
       register.metrics().then(
         (text) => response.writeHead(200, { "Content-Type": register.contentType }).end(text),

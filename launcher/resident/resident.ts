@@ -99,6 +99,7 @@ export async function runDaemon({
     const { admission, outbox } = server;
     const sources = {
       known: watched.kinds,
+      problem: () => watched.problem(),
       running: () => admission.running,
       waiting: () => admission.waiting,
       events: () => outbox.fates,

@@ -52,7 +52,7 @@ export class FakeHttp implements Http {
         opened();
         reader.read(`${text}\n`);
       };
-      const end = await (this.watches.shift() ?? ((_, signal) => aborted(signal)))(line, signal, opened);
+      const end = await (this.watches.shift() ?? quiet)(line, signal, opened);
       if (end === undefined) opened();
       return end;
     } catch (error) {
@@ -76,6 +76,11 @@ function once(work: () => void): () => void {
     isDone = true;
   };
 }
+
+const quiet: Watching = (_, signal, opened) => {
+  opened();
+  return aborted(signal);
+};
 
 async function aborted(signal: AbortSignal): Promise<Failure> {
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve));

@@ -8,12 +8,12 @@ import { type Metrics, serveMetrics } from "../../launcher/resident/metrics.lazy
 import { until } from "../support/until.ts";
 
 let isAlive: boolean;
-let synced: boolean;
+let problem: string | undefined;
 let warnings: string[];
 let waits: number[];
 let served: Metrics | undefined;
 beforeEach(() => {
-  [isAlive, synced, warnings, waits] = [true, true, [], []];
+  [isAlive, problem, warnings, waits] = [true, undefined, [], []];
 });
 afterEach(() => {
   served?.close();
@@ -31,7 +31,8 @@ function serve(host: string, port: number): void {
   };
   const kind = { kind: "Pod", count: 3, ageSeconds: () => 1, isFollowed: () => true };
   const sources = {
-    known: [Object.defineProperty({ ...kind, synced: true }, "synced", { get: () => synced })],
+    known: [{ ...kind, synced: true }],
+    problem: async () => problem,
     running: () => 1,
     waiting: () => 0,
     events: () => ({ sent: 0, failed: 0, dropped: 0 }),
@@ -87,8 +88,8 @@ describe("metrics and health", () => {
     serve("127.0.0.1", port);
     const ok = [200, "ok\n"];
     expect(await answers()).toEqual([ok, ok]);
-    synced = false;
-    expect(await answers()).toEqual([ok, [503, "the cluster is not known yet\n"]]);
+    problem = "the API server is away";
+    expect(await answers()).toEqual([ok, [503, "the API server is away\n"]]);
     isAlive = false;
     const dead = [503, "the core does not answer\n"];
     expect(await answers()).toEqual([dead, dead]);

@@ -85,6 +85,48 @@ describe("a watched cluster", () => {
     expect(http.sent.map(({ path }) => path)).toEqual([`${NADS}/n`, `${NADS}/n`]);
   });
 
+  test("is ready while both kinds are followed, and a request of calls has worked in the last 5 minutes", async () => {
+    const cluster = await watched();
+    const missing = answer(404, { kind: "Status", reason: "NotFound" });
+    http.outcomes.push(answer(401), missing);
+    expect(await cluster.problem()).toContain("answered 401");
+    expect(await cluster.problem()).toBeUndefined();
+    expect(await cluster.problem()).toBeUndefined();
+    expect(http.sent.map(({ path }) => path)).toEqual(
+      Array.from({ length: 2 }, () => "/api/v1/namespaces/default/pods/plexus-readiness"),
+    );
+    clock.pass(300_000);
+    http.outcomes.push(missing);
+    expect(await cluster.problem()).toBeUndefined();
+    expect(http.sent).toHaveLength(3);
+  });
+
+  test("is not ready from the first request of a call on that fails", async () => {
+    const { cluster, problem } = await watched().then((watched) => ({
+      cluster: watched.cluster,
+      problem: () => watched.problem(),
+    }));
+    const missing = answer(404, { kind: "Status", reason: "NotFound" });
+    http.outcomes.push(missing, failure("permanent", "refused"), failure("permanent", "refused"));
+    expect(await problem()).toBeUndefined();
+    await expect(cluster.nad("ns", "other")).rejects.toThrow("refused");
+    expect(await problem()).toContain("refused");
+  });
+
+  test("is not ready before all is listed, nor while a watch is refused for 3 minutes", async () => {
+    http.watches.push(
+      () => failure("unsent", "refused"),
+      () => failure("unsent", "refused"),
+    );
+    const cluster = new WatchedCluster({ ...options, nodeName: "n" });
+    expect(await cluster.problem()).toBe("the cluster's Pods are not known yet");
+    http.outcomes.push(list("7", [full]), list("7", [nad]));
+    while (http.followed.length < 2) await new Promise(setImmediate);
+    cluster.stop();
+    clock.pass(180_001);
+    expect(await cluster.problem()).toBe("the cluster's Pods are not followed");
+  });
+
   test("follows no longer once it is stopped", async () => {
     const cluster = await watched();
     cluster.stop();
