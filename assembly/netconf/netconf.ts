@@ -61,7 +61,6 @@ export function netconf(conf: Value): Writer | null {
   if (!writeCount(out, fields, "delegateTimeoutSeconds", 0, MAX_TIMEOUT_SECONDS)) return null;
   if (!writeCount(out, fields, "maxNetworks", 100, MAX_NETWORKS)) return null;
   if (!writeChoice(out, fields, "attach", "sequential", "parallel")) return null;
-  if (!writeChoice(out, fields, "resident", "never", "on-demand")) return null;
   if (!writeOneOf(out, fields, "capabilityCheck", "warn", "fail", "off")) return null;
   if (!writeChoice(out, fields, "runtimePortMappings", "default", "all")) return null;
   if (!writeValidAttachments(out, conf, fields)) return null;

@@ -9,18 +9,29 @@ import { parseEndpoint } from "../resident/endpoint.ts";
 import { runDaemon, runResident } from "../resident/resident.ts";
 import { listFunctions, tableOf } from "../sriov/list.ts";
 import { attachments, forget } from "./attachments.ts";
-import { type Installation, installBinaries, installConf, installKubeconfig, uninstall } from "./install.ts";
+import {
+  type Installation,
+  installBinaries,
+  installConf,
+  installKubeconfig,
+  type Mode,
+  uninstall,
+} from "./install.ts";
 
 /** How soon a change of the default network's conf, or of the token, is taken over, in milliseconds. */
 const WATCH_EVERY = 2000;
 
+const MODES: readonly Mode[] = ["on-demand", "resident", "one-shot"];
+
 const HELP = `Plexus, a CNI meta-plugin. A container runtime executes it; it is configured in /etc/cni/net.d.
 
-plexus install [--resident | --on-demand] [--watch] [--bin-dir DIR] [--conf-dir DIR] [--kubeconfig PATH] [--root DIR]
+plexus install [--on-demand | --resident | --one-shot] [--watch] [--bin-dir DIR] [--conf-dir DIR] [--kubeconfig PATH]
+               [--root DIR] [--socket PATH]
     puts plexus and plexus-shim into the bin directory (/opt/cni/bin), and a conf before the node's first one in
     /etc/cni/net.d, whose network becomes the default one. --watch keeps the conf in step with that, and in a pod also a
-    kubeconfig with its service account's token. With --resident the conf is for the shim and a resident process, with
-    --on-demand for one that the first call starts. --root is what the node's paths begin with, in a container
+    kubeconfig with its service account's token. The runtime executes the shim, whose first call starts a resident
+    process; with --resident the shim starts none, as with a daemon; with --one-shot the runtime executes plexus for
+    each call. --root is what the node's paths begin with, in a container
 
 plexus uninstall [--bin-dir DIR] [--conf-dir DIR] [--kubeconfig PATH] [--root DIR]
     takes all of that away
@@ -169,22 +180,24 @@ function installation(args: string[]): { installation: Installation; watch: bool
       kubeconfig: { type: "string", default: "" },
       root: { type: "string", default: "/" },
       socket: { type: "string", default: SOCKET },
-      resident: { type: "boolean", default: false },
       "on-demand": { type: "boolean", default: false },
+      resident: { type: "boolean", default: false },
+      "one-shot": { type: "boolean", default: false },
       watch: { type: "boolean", default: false },
     },
   });
   const isInPod = process.env.KUBERNETES_SERVICE_HOST !== undefined;
   const fallback = isInPod ? `${values["conf-dir"]}/plexus.d/plexus.kubeconfig` : "";
-  const isResident = values.resident || values["on-demand"];
+  const [mode = "on-demand", ...others] = MODES.filter((name) => values[name]);
+  if (others.length > 0) throw new Error(`--${mode} and --${others[0]}: there is one way to run it`);
   return {
     installation: {
       binDir: values["bin-dir"],
       confDir: values["conf-dir"],
       kubeconfig: values.kubeconfig || fallback,
       root: values.root,
-      socket: isResident ? values.socket : undefined,
-      onDemand: values["on-demand"],
+      mode,
+      socket: values.socket,
     },
     watch: values.watch,
   };

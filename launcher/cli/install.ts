@@ -11,28 +11,31 @@ export interface Installation {
   binDir: string;
   /** The runtime's directory of confs. */
   confDir: string;
-  /** The socket of the resident process that the conf is for; none if every call is to be done by itself. */
-  socket: string | undefined;
-  /** Is the first call to start the resident process? */
-  onDemand: boolean;
+  mode: Mode;
+  /** The socket of the resident process. */
+  socket: string;
   /** The path of a kubeconfig for the conf; "" if the node has no Kubernetes. */
   kubeconfig: string;
   /** The prefix of the node's paths as the installer sees them: `/host` in a container. */
   root: string;
 }
 
+/** Who starts the resident process: the shim that finds none, or somebody else; or is every call done by itself? */
+export type Mode = "on-demand" | "resident" | "one-shot";
+
 /** The runtime takes the first conf by name. */
 const CONF = "00-plexus.conf";
 const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /** Puts binary, shim and the shim's conf into the bin directory. */
-export async function installBinaries({ binDir, confDir, socket, root }: Installation): Promise<void> {
+export async function installBinaries({ binDir, confDir, mode, socket, root }: Installation): Promise<void> {
   const target = join(root, binDir);
   await place(join(target, "plexus"), fs.readFileSync(process.execPath), 0o755);
   await place(join(target, "plexus-shim"), shim(), 0o755);
   const lines = [
     "# What plexus-shim lets the resident process do: docs/security.md.",
-    ...(socket === undefined ? [] : [`socket ${socket}`]),
+    ...(mode === "one-shot" ? [] : [`socket ${socket}`]),
+    ...(mode === "on-demand" ? ["resident on-demand"] : []),
     `plugins ${binDir}`,
     `state ${STATE_DIR}`,
     `state ${DEVICE_INFO_DIR}`,
@@ -49,7 +52,7 @@ export async function installBinaries({ binDir, confDir, socket, root }: Install
  * @returns a line for the log; undefined if nothing had to be done
  */
 export async function installConf(installation: Installation): Promise<string | undefined> {
-  const { confDir, root, onDemand, socket, kubeconfig } = installation;
+  const { confDir, root, mode, kubeconfig } = installation;
   const dir = join(root, confDir);
   const path = join(dir, CONF);
   const primary = primaryConf(dir);
@@ -62,11 +65,10 @@ export async function installConf(installation: Installation): Promise<string | 
   const conf = {
     cniVersion,
     name: "plexus",
-    type: socket === undefined ? "plexus" : "plexus-shim",
+    type: mode === "one-shot" ? "plexus" : "plexus-shim",
     ...(capabilities ? { capabilities } : {}),
     clusterNetwork: join(confDir, primary),
     ...(kubeconfig === "" ? {} : { kubeconfig }),
-    ...(onDemand ? { resident: "on-demand" } : {}),
   };
   const text = `${JSON.stringify(conf, null, 2)}\n`;
   if (fs.existsSync(path) && fs.readFileSync(path, "utf8") === text) return undefined;
@@ -103,11 +105,12 @@ export async function installKubeconfig(
   return `wrote ${path}`;
 }
 
-/** Removes the installed files. */
-export function uninstall({ binDir, confDir, kubeconfig, root }: Installation): void {
+/** Removes the installed files, and the socket: a process that the shim has started ends without it. */
+export function uninstall({ binDir, confDir, kubeconfig, root, socket }: Installation): void {
   const names = ["plexus-shim", "plexus-shim.conf", "plexus"].map((name) => join(binDir, name));
   // The conf first: from then on the runtime does without Plexus for new pods.
-  for (const path of [join(confDir, CONF), ...(kubeconfig === "" ? [] : [kubeconfig]), ...names]) {
+  const run = [socket, `${socket}.lock`];
+  for (const path of [join(confDir, CONF), ...(kubeconfig === "" ? [] : [kubeconfig]), ...names, ...run]) {
     fs.rmSync(join(root, path), { force: true });
   }
 }

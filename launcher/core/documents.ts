@@ -39,8 +39,6 @@ export const settings = z.strictObject({
   maxNetworks: z.number(),
   /** Whether a container's secondary networks are attached one after the other. */
   attach: z.enum(["sequential", "parallel"]),
-  /** Whether the shim's first call starts a resident process. */
-  resident: z.enum(["never", "on-demand"]),
   /** What happens to a request for which no plugin claims the capability: see `unclaimed` of a delegate. */
   capabilityCheck: z.enum(["warn", "fail", "off"]),
   /** Which networks the runtime's own port mappings reach: the default one, or all. */

@@ -1,8 +1,45 @@
-// A process that a runtime's call has started is in the runtime's control group, and would end with its service.
-import { readFileSync, writeFileSync } from "node:fs";
+// A process that a runtime's call has started is in the runtime's control group, and would end with its service, or be
+// counted and limited with it.
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+
+/** There is systemd if this is there. Source: sd_booted(3) */
+const SYSTEMD = "/run/systemd/system";
+/** How long systemd may take; it is busy while a machine boots. */
+const TIMEOUT_MS = 60_000;
+/** What a scope is to have. Source: org.freedesktop.systemd1(5), systemd.resource-control(5) */
+const PROPERTIES = [
+  ["Description", "s", "Plexus, resident process"],
+  ["Slice", "s", "system.slice"],
+  ["CollectMode", "s", "inactive-or-failed"],
+  ["CPUAccounting", "b", "true"],
+  ["MemoryAccounting", "b", "true"],
+  ["TasksAccounting", "b", "true"],
+];
+
+/** Moves this process into a scope of its own; if there is no systemd, or it refuses, out of the runtime's control group. */
+export async function leaveCgroup(): Promise<void> {
+  if (!existsSync(SYSTEMD) || !(await enterScope(`plexus-resident-${process.pid}.scope`))) enterRoot();
+}
+
+/** Asks systemd for a scope with this process in it. */
+async function enterScope(name: string): Promise<boolean> {
+  const manager = [
+    "org.freedesktop.systemd1",
+    "/org/freedesktop/systemd1",
+    "org.freedesktop.systemd1.Manager",
+  ];
+  const pids = ["PIDs", "au", "1", String(process.pid)];
+  const properties = [String(PROPERTIES.length + 1), ...PROPERTIES.flat(), ...pids];
+  const scope = ["StartTransientUnit", "ssa(sv)a(sa(sv))", name, "fail", ...properties, "0"];
+  const { execFile } = process.getBuiltinModule("node:child_process");
+  return new Promise((resolve) => {
+    const args = ["--quiet", "call", ...manager, ...scope];
+    execFile("busctl", args, { timeout: TIMEOUT_MS }, (error) => resolve(error === null));
+  });
+}
 
 /** Moves this process to the root of each hierarchy of control groups, as far as it may. */
-export function leaveCgroup(): void {
+function enterRoot(): void {
   const lines = readFileSync("/proc/self/cgroup", "utf8").trim().split("\n");
   for (const line of lines) {
     const [, controllers = ""] = line.split(":");

@@ -5,6 +5,7 @@ import { BUILT_INS } from "../builtins.ts";
 import { systemClock } from "../clock.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { inCluster } from "../cluster/connection.ts";
+import { FollowingCluster } from "../cluster/following.ts";
 import { readKubeconfig } from "../cluster/kubeconfig.ts";
 import { accessBy, openCluster } from "../cluster/open.ts";
 import { WatchedCluster } from "../cluster/watch.ts";
@@ -57,7 +58,7 @@ export async function runResident({
   const options = { socket, version, idle, slots, ports, isInherited };
   const server = await ResidentServer.open(options, replace);
   if (!server) return;
-  if (isInherited) leaveCgroup();
+  if (isInherited) void leaveCgroup(); // calls need not wait for that
   const limitMs = await Promise.race([server.over, asked().then(() => DRAIN_MS)]);
   await server.close(limitMs ?? undefined);
 }
@@ -138,17 +139,21 @@ function asked(): Promise<void> {
 
 /** One connection to each cluster, for all calls; anew if its kubeconfig, or who may read it, has changed. */
 function clusters(): Ports["cluster"] {
-  const open = new Map<string, { cluster: Cluster | undefined; changed: number; calls: { log: Log } }>();
+  const open = new Map<string, { cluster: Cluster | undefined; stop(): void; changed: number; log: Log }>();
   return ({ kubeconfig }, _env, log) => {
     const changed = kubeconfig === "" ? 0 : (statSync(kubeconfig, { throwIfNoEntry: false })?.ctimeMs ?? 0);
     const before = open.get(kubeconfig);
     if (before?.changed === changed) {
-      before.calls.log = log; // the log of an earlier call ended with it
+      before.log = log; // the log of an earlier call ended with it
       return before.cluster;
     }
-    const calls = { log };
-    const cluster = openCluster(kubeconfig, process.env, (message) => calls.log.write("error", message));
-    open.set(kubeconfig, { cluster, changed, calls });
-    return cluster;
+    before?.stop();
+    const warn = (message: string) => open.get(kubeconfig)?.log.write("error", message);
+    const following = () =>
+      new FollowingCluster({ ...accessBy(() => readKubeconfig(kubeconfig, warn), process.env), warn });
+    const inPod = () => ({ cluster: openCluster("", process.env, warn), stop: () => undefined });
+    const one = kubeconfig === "" ? inPod() : following();
+    open.set(kubeconfig, { cluster: one.cluster, stop: () => one.stop(), changed, log });
+    return one.cluster;
   };
 }

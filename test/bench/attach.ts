@@ -83,7 +83,12 @@ export function directMemory(pod: Delegates, netns: string): number {
 }
 
 /** The environment and conf a runtime gives to Multus: every key is Multus's own. */
-function metaCommand(name: string, path: string, { confs, plugins, dir }: Delegates, more: object = {}) {
+export function metaCommand(
+  name: string,
+  path: string,
+  { confs, plugins, dir }: Delegates,
+  more: object = {},
+) {
   const conf = {
     cniVersion: "1.0.0",
     name: "multus-cni-network",

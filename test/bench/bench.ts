@@ -2,7 +2,7 @@
 //
 //   npm run bench -- [--peer NAME=PATH]... [--peer-daemon NAME=DIR]... [--runs N] [--only PART[,PART]...] [--json FILE]
 //
-// The parts are start, ADD 1, ADD 3, ADD 5, pods, daemon, core and sriov. A peer is any CNI binary that reads Multus's
+// The parts are start, ADD 1, ADD 3, ADD 5, boot, pods, daemon, core and sriov. A peer is any CNI binary that reads Multus's
 // configuration; a peer daemon is a directory with multus-shim and multus-daemon, and takes part in the part pods. If they are
 // named thin and thick, Plexus is judged by them. Nothing here fails for being slow: the tables tell.
 // On a machine that has other work, give it the precedence that figures need: chrt --rr 1 npm run bench
@@ -44,6 +44,7 @@ const parts: Record<string, () => Promise<Table[]>> = {
   "ADD 1": () => attachments(1),
   "ADD 3": () => attachments(3),
   "ADD 5": () => attachments(5),
+  boot,
   pods,
   daemon,
   core: coreOperations,
@@ -210,6 +211,12 @@ async function attachments(count: number): Promise<Table[]> {
   } finally {
     namespaces.remove();
   }
+}
+
+/** The first pods of a node. */
+async function boot(): Promise<Table[]> {
+  const { bootTables } = await import("./boot.ts");
+  return bootTables({ pod: delegates(1, plugins, dir), dir, runs, signal: interrupt.signal });
 }
 
 /** Pods with networks of the conf and of their annotation, against a real API server. */

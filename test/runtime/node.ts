@@ -222,6 +222,15 @@ export class Node {
     await this.startContainerd();
   }
 
+  /** Ends kubelet and containerd at once, and starts both again when `meanwhile` is done. */
+  async restartBoth(meanwhile: () => Promise<void>): Promise<void> {
+    await this.kubelet?.stop("SIGKILL");
+    await this.containerd?.stop("SIGKILL");
+    await meanwhile();
+    await this.startContainerd();
+    await this.startKubelet();
+  }
+
   /** The paths of the logs: `containerd`, `kubelet`. */
   get logs(): string[] {
     return ["containerd", "kubelet"].map((name) => join(this.dir, `${name}.log`));

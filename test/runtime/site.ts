@@ -30,6 +30,7 @@ interface Status {
 export type Mode = "one-shot" | "on-demand" | "daemon";
 
 const KUBECONFIG = "/etc/cni/net.d/plexus.d/plexus.kubeconfig";
+const STARTS = "/run/plexus-starts";
 const METRICS = "127.0.0.1:9410";
 
 export class Site {
@@ -113,6 +114,23 @@ export class Site {
       this.node.files("/var/lib/cni/networks").filter((name) => /\/\d+\.\d+\.\d+\.\d+$/.test(name)),
     ).toEqual([]);
     expect(this.node.files("/var/lib/cni/flannel")).toEqual([]);
+  }
+
+  /** The resident processes on the node. */
+  async residents(): Promise<number[]> {
+    const found = await this.node.run("pgrep", "-f", "plexus resident --socket").catch(() => "");
+    return found.split("\n").filter(Boolean).map(Number);
+  }
+
+  /** From now on `starts` has what `plexus` is executed as: `resident`, or the verb of a call. */
+  noteStarts(): void {
+    const script = `#!/bin/sh\necho "\${1:-$CNI_COMMAND}" >> ${STARTS}\nexec /opt/plexus "$@"\n`;
+    this.node.write("/opt/cni/bin/plexus", script, 0o755);
+  }
+
+  starts(): string[] {
+    const path = this.node.machine.path(STARTS);
+    return fs.existsSync(path) ? fs.readFileSync(path, "utf8").trim().split("\n") : [];
   }
 
   /** What the daemon counts: the lines of its metrics that begin so. */

@@ -219,7 +219,7 @@ describe("the protocol", () => {
       key,
       Number(ms) / 1000,
     ]);
-    expect(defaults).toHaveLength(3);
+    expect(defaults).toHaveLength(4);
     expect(limits).toEqual(defaults);
   });
 });

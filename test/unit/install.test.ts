@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { binary } from "../support/binary.ts";
+import { processes } from "../support/resident.ts";
 import { until } from "../support/until.ts";
 
 let root: string;
@@ -68,11 +69,40 @@ test("install puts everything in its place, and uninstall takes it away", () => 
 
 test("the conf is for the mode that is asked for, and names the kubeconfig", () => {
   primary("10-bridge.conf", { cniVersion: "1.0.0", name: "a", type: "bridge" });
-  expect(plexus("install", "--kubeconfig", "/k").status).toBe(0);
+  const rights = () => fs.readFileSync(join(root, "opt/cni/bin/plexus-shim.conf"), "utf8").split("\n");
+  expect(plexus("install", "--one-shot", "--kubeconfig", "/k").status).toBe(0);
   expect(conf()).toMatchObject({ type: "plexus", kubeconfig: "/k" });
-  expect(plexus("install", "--on-demand").status).toBe(0);
-  expect(conf()).toMatchObject({ type: "plexus-shim", resident: "on-demand" });
+  expect(rights()).not.toContain("resident on-demand");
+  expect(plexus("install", "--resident").status).toBe(0);
+  expect(conf()).toMatchObject({ type: "plexus-shim" });
+  expect(rights()).not.toContain("resident on-demand");
+  expect(plexus("install", "--resident", "--one-shot")).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining("there is one way to run it"),
+  });
 });
+
+test.each([[[]], [["--on-demand"]]])(
+  "install %j is for the shim, which starts the resident process",
+  (args) => {
+    primary("10-bridge.conf", { cniVersion: "1.0.0", name: "a", type: "bridge" });
+    expect(plexus("install", ...args, "--socket", join(root, "run/plexus/s")).status).toBe(0);
+    expect(conf()).toMatchObject({ type: "plexus-shim" });
+    const shim = join(root, "opt/cni/bin/plexus-shim");
+    const env = { CNI_COMMAND: "STATUS", CNI_PATH: "/none" };
+    const input = JSON.stringify({
+      cniVersion: "1.1.0",
+      name: "a",
+      type: "plexus-shim",
+      delegates: [{ type: "x" }],
+    });
+    const { stdout, stderr } = spawnSync(shim, { env, input, encoding: "utf8" });
+    expect([JSON.parse(stdout).code, stderr]).toEqual([50, ""]);
+    const [pid, ...others] = processes((command) => command.includes(join(root, "run/plexus/s")));
+    expect([pid, others]).toEqual([expect.any(Number), []]);
+    process.kill(pid ?? 0, "SIGKILL");
+  },
+);
 
 test("binaries are replaced while they are executed", () => {
   primary("10-flannel.conflist", FLANNEL);

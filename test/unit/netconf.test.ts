@@ -39,7 +39,6 @@ describe("netconf", () => {
       delegateTimeoutSeconds: 0,
       maxNetworks: 100,
       attach: "sequential",
-      resident: "never",
       capabilityCheck: "warn",
       runtimePortMappings: "default",
     });
@@ -115,7 +114,6 @@ describe("netconf", () => {
     ["with a number as directory", { ...minimal, cniDir: 7 }, 7, "`cniDir` must be a string"],
     ["with a string as list", { ...minimal, systemNamespaces: "a" }, 7, "`systemNamespaces` must be a list"],
     ["with an order that there is not", { ...minimal, attach: "both" }, 7, '"sequential" or "parallel"'],
-    ["with a resident process at all times", { ...minimal, resident: "always" }, 7, '"never" or "on-demand"'],
     ["with a negative limit", { ...minimal, delegateTimeoutSeconds: -1 }, 7, "from 0 to 86400"],
     [
       "with a list as runtimeConfig",
