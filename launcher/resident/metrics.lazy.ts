@@ -59,16 +59,7 @@ export async function serveMetrics(address: string, sources: Gauges): Promise<Me
     });
   gauge("plexus_calls_running", "Calls that work: they have a slot", sources.running);
   gauge("plexus_calls_waiting", "Calls that wait for a slot", sources.waiting);
-  new Counter({
-    name: "plexus_events_total",
-    help: "Events of pods, by what became of them: sent, failed, dropped",
-    labelNames: ["fate"],
-    registers,
-    collect() {
-      this.reset();
-      for (const [fate, count] of Object.entries(sources.events())) this.inc({ fate }, count);
-    },
-  });
+  countEvents(sources, registers);
   for (const [name, help, value] of [
     ["plexus_cache_objects", "Objects of the cluster that are known", (known: WatchedKind) => known.count],
     [
@@ -113,6 +104,19 @@ export async function serveMetrics(address: string, sources: Gauges): Promise<Me
     },
     close: () => server.close(),
   };
+}
+
+function countEvents({ events }: Gauges, registers: Registry[]): void {
+  new Counter({
+    name: "plexus_events_total",
+    help: "Events of pods, by what became of them: sent, failed, dropped",
+    labelNames: ["fate"],
+    registers,
+    collect() {
+      this.reset();
+      for (const [fate, count] of Object.entries(events())) this.inc({ fate }, count);
+    },
+  });
 }
 
 function listen(server: Server, address: string): Promise<void> {
