@@ -238,11 +238,11 @@ export class Turn {
     }
   }
 
-  /** Does something that waits, without a slot from the start. */
+  /** Does something that waits, without a slot from the start. Rejects at once if the call is gone. */
   async aside<T>(something: () => Promise<T>): Promise<T> {
     this.giveBack();
     try {
-      return await something();
+      return await unlessOver(something(), this.ended);
     } finally {
       await this.take();
     }

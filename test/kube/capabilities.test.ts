@@ -21,7 +21,7 @@ const told = /network \S+\/a on net1: .*request for ips, mac .*"capabilities": {
 it("by default the pod is attached, and warned of in an event that has the line to add", async () => {
   const pod = await site.pod(request);
   expect(await site.run("ADD", pod)).toMatchObject({ exitCode: 0 });
-  expect(await site.events(pod)).toEqual([
+  expect(await site.events(pod, 2)).toEqual([
     expect.stringMatching(/^Normal AddedInterface /),
     expect.stringMatching(new RegExp(`^Warning CapabilityNotClaimed ${told.source}`)),
   ]);

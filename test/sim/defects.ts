@@ -19,6 +19,7 @@ const FILES = "launcher/host/files.ts";
 const ADD = "launcher/attach/add.ts";
 const DEL = "launcher/attach/del.ts";
 const GC = "launcher/attach/gc.ts";
+const ADMISSION = "launcher/resident/admission.ts";
 const STATE = "launcher/state/state.ts";
 
 export const DEFECTS: Defect[] = [
@@ -274,6 +275,25 @@ export const DEFECTS: Defect[] = [
   {
     what: "network-status is not written",
     patches: [{ file: ADD, from: 'pod && networkStatus !== "[]" ?', to: 'pod && networkStatus === "[]" ?' }],
+    by: "seeds",
+  },
+  {
+    what: "a call that nobody waits for any more waits on, and others of its container for it",
+    patches: [
+      {
+        file: ADMISSION,
+        from: '    over.addEventListener("abort", leave, { once: true });\n    something',
+        to: "    something",
+      },
+    ],
+    by: "seeds",
+  },
+  {
+    what: "ADDs keep their slots while they wait, and there is none that they cannot take",
+    patches: [
+      { file: ADMISSION, from: "        if (this.executions === 0) this.giveBack();\n", to: "" },
+      { file: ADMISSION, from: "this.slots - Math.max(1, Math.floor(this.slots / 4))", to: "this.slots" },
+    ],
     by: "seeds",
   },
 ];

@@ -4,6 +4,7 @@ import type { KubernetesObject } from "@kubernetes/client-node";
 import type { ApiServer } from "./apiserver.ts";
 import { type Conf, type Container, Lab } from "./lab.ts";
 import type { Outcome } from "./outcome.ts";
+import { until } from "./until.ts";
 
 export const NETWORKS = "k8s.v1.cni.cncf.io/networks";
 const NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status";
@@ -133,12 +134,18 @@ export class Site {
     return JSON.parse(pod.metadata?.annotations?.[NETWORK_STATUS] ?? "[]") as Status[];
   }
 
-  /** The pod's events, in the order in which they were told: type, reason, message. */
-  async events({ namespace, uid }: Sandbox): Promise<string[]> {
-    const { items } = await this.api.core.listNamespacedEvent({ namespace });
-    return items
-      .filter(({ involvedObject }) => involvedObject.uid === uid)
-      .map(({ type, reason, message }) => `${type} ${reason} ${message}`);
+  /**
+   * The pod's events, in the order in which they were told: type, reason, message. Waits until there are so many: a resident
+   * process sends them when it has answered.
+   */
+  events({ name, namespace, uid }: Sandbox, count = 1): Promise<string[]> {
+    return until(`pod ${name} has ${count} events`, async () => {
+      const { items } = await this.api.core.listNamespacedEvent({ namespace });
+      const events = items
+        .filter(({ involvedObject }) => involvedObject.uid === uid)
+        .map(({ type, reason, message }) => `${type} ${reason} ${message}`);
+      return events.length >= count && events;
+    });
   }
 
   async deletePod({ name, namespace }: Sandbox): Promise<void> {

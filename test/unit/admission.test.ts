@@ -163,6 +163,16 @@ test("a call that is gone does not wait for the API server, nor do others of its
   expect(admission.running).toBe(0);
 });
 
+test("a call that is gone does not wait aside either", async () => {
+  const gone = new AbortController();
+  const work = (turn: Turn) => turn.aside(() => timeline.sleep(45_000));
+  call("ADD", "dead", { id: "c", gone: gone.signal, work });
+  call("DEL", "DEL", { id: "c" });
+  timeline.after(100, () => gone.abort());
+  await timeline.run();
+  expect(events).toEqual(["dead 0", "dead rejects 100", "DEL 100"]);
+});
+
 test("the slot stays while something is executed, whatever else is waited for", async () => {
   const both = async (turn: Turn) => {
     const answer = turn.waitFor(timeline.sleep(500));

@@ -1,0 +1,41 @@
+// How many shims a resident process serves at once.
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { systemClock } from "../../launcher/clock.ts";
+import { ResidentServer } from "../../launcher/resident/server.ts";
+import { loadCore } from "../support/core.ts";
+import { until } from "../support/until.ts";
+
+test("a thousand shims are served at once; each further one is told so at once, and becomes plexus", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "plexus-connections-"));
+  const socket = join(dir, "s");
+  const ports = { core: loadCore(), clock: systemClock, builtIns: [], cluster: () => undefined };
+  const server = await ResidentServer.open({ socket, version: "", idle: 0, slots: 2, ports }, true);
+  const sockets: Socket[] = [];
+  let closed = 0;
+  const open = async () => {
+    const one = connect(socket);
+    sockets.push(one);
+    one.on("error", () => undefined);
+    one.on("close", () => closed++);
+    await once(one, "connect");
+  };
+  try {
+    for (let count = 0; count < 1000; count++) await open();
+    await open();
+    await open();
+    await until("the two that are too many are closed", () => closed === 2);
+    sockets[0]?.destroy();
+    await until("a place is free", () => closed === 3);
+    await open();
+    expect(closed).toBe(3);
+  } finally {
+    for (const one of sockets) one.destroy();
+    await server?.close();
+    rmSync(dir, { recursive: true });
+  }
+});
