@@ -92,6 +92,16 @@ function addGauges(registers: Registry[], sources: Gauges): void {
     });
   gauge("plexus_calls_running", "Calls that work: they have a slot", sources.running);
   gauge("plexus_calls_waiting", "Calls that wait for a slot", sources.waiting);
+  new Counter({
+    name: "plexus_events_total",
+    help: "Events of pods, by what became of them: sent, failed, dropped",
+    labelNames: ["fate"],
+    registers,
+    collect() {
+      this.reset();
+      for (const [fate, count] of Object.entries(sources.events())) this.inc({ fate }, count);
+    },
+  });
   for (const [name, help, value] of [
     ["plexus_cache_objects", "Objects of the cluster that are known", (known: WatchedKind) => known.count],
     [
