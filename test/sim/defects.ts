@@ -187,6 +187,11 @@ export const DEFECTS: Defect[] = [
         from: "network === name && !valid.has",
         to: "network === name && valid.has",
       },
+      {
+        file: "launcher/sriov/plugin.ts",
+        from: "isStale && !(await host.exists(`${cniDir}/${containerId}`))",
+        to: "isStale",
+      },
     ],
     by: "seeds",
   },
