@@ -111,7 +111,8 @@ async function gc(call: SriovCall): Promise<void> {
   for (const one of await call.allocations.all()) {
     const { containerId, ifname, network } = one;
     const isStale = network === name && !valid.has(`${containerId} ${ifname}`);
-    if (isStale && !(await host.exists(`${cniDir}/${containerId}`))) stale.push(one);
+    const isOnRecord = await host.exists(`${cniDir}/${containerId}`);
+    if (isStale && !isOnRecord) stale.push(one);
   }
   requireNone([...(await releaseAddresses(call, "GC")), ...(await restoreAll(call, stale))]);
 }

@@ -189,8 +189,8 @@ export const DEFECTS: Defect[] = [
       },
       {
         file: "launcher/sriov/plugin.ts",
-        from: "isStale && !(await host.exists(`${cniDir}/${containerId}`))",
-        to: "isStale",
+        from: "if (isStale && !isOnRecord)",
+        to: "if (isStale)",
       },
     ],
     by: "seeds",
