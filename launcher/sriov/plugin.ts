@@ -15,7 +15,7 @@
 import type { BuiltIn, PluginCall } from "../cni/builtin.ts";
 import { Code, Fault } from "../fault.ts";
 import { SYSTEM_DIRS } from "../host/host.ts";
-import { Allocations } from "./allocation.ts";
+import { type Allocation, Allocations } from "./allocation.ts";
 import { attachDevice, configureNetdev, writeDeviceInfo } from "./attach.ts";
 import { readCall, type SriovCall } from "./call.ts";
 import { check } from "./check.ts";
@@ -96,16 +96,24 @@ async function del(call: SriovCall): Promise<void> {
   requireNone([...(await releaseAddresses(call, "DEL")), ...(await restoreAll(call, attached))]);
 }
 
-/** Gives back the devices of the network whose attachments are no longer valid. */
+/**
+ * Gives back the devices of the network whose attachments are no longer valid. Not those of a container that Plexus has on
+ * record: its own GC undoes what is stale of these, and the record is older than the device's, if an ADD has just begun.
+ */
 async function gc(call: SriovCall): Promise<void> {
+  const { cniDir, host } = call;
   const { name, validAttachments } = call.conf;
   if (!validAttachments) {
     throw new Fault(Code.invalidNetworkConfig, "GC needs `cni.dev/valid-attachments` in the conf");
   }
   const valid = new Set(validAttachments.map(({ containerID, ifname }) => `${containerID} ${ifname}`));
-  const stale = (await call.allocations.all()).filter(
-    ({ containerId, ifname, network }) => network === name && !valid.has(`${containerId} ${ifname}`),
-  );
+  const stale: Allocation[] = [];
+  for (const one of await call.allocations.all()) {
+    const { containerId, ifname, network } = one;
+    const isStale = network === name && !valid.has(`${containerId} ${ifname}`);
+    const isOnRecord = await host.exists(`${cniDir}/${containerId}`);
+    if (isStale && !isOnRecord) stale.push(one);
+  }
   requireNone([...(await releaseAddresses(call, "GC")), ...(await restoreAll(call, stale))]);
 }
 

@@ -118,4 +118,41 @@ export const CASES: Case[] = [
       ],
     },
   },
+  {
+    what: "a restore that was killed left driver_override behind, and the next one did not see it",
+    history: {
+      seed: 656,
+      setup: { ...PLAIN, nic: "igb", networks: [{ name: "a", kind: "vf", cniVersion: "1.0.0" }] },
+      steps: [
+        { waitMs: 0, do: "ADD", container: 0 },
+        { waitMs: 0, do: "DEL", container: 0, dieAt: 49 },
+        { waitMs: 0, do: "ADD", container: 0, dieAt: 53 },
+      ],
+    },
+  },
+  {
+    what: "two calls gave one VF back at the same time, and took it from each other",
+    history: {
+      seed: 2,
+      setup: { ...PLAIN, nic: "ixgbe", networks: [{ name: "a", kind: "dpdk", cniVersion: "1.1.0" }] },
+      steps: [
+        { waitMs: 0, do: "ADD", container: 0 },
+        { waitMs: 300, do: "reboot", powerLoss: false },
+        { waitMs: 0, do: "DEL", container: 0 },
+        { waitMs: 2, do: "ADD", container: 1 },
+      ],
+    },
+  },
+  {
+    what: "a loss of power brought the record of a VF back that was given back",
+    history: {
+      seed: 6,
+      setup: { ...PLAIN, nic: "ixgbe", networks: [{ name: "a", kind: "dpdk", cniVersion: "1.0.0" }] },
+      steps: [
+        { waitMs: 0, do: "ADD", container: 0 },
+        { waitMs: 0, do: "DEL", container: 0 },
+        { waitMs: 500, do: "reboot", powerLoss: true },
+      ],
+    },
+  },
 ];

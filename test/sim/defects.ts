@@ -203,6 +203,11 @@ export const DEFECTS: Defect[] = [
         from: "network === name && !valid.has",
         to: "network === name && valid.has",
       },
+      {
+        file: "launcher/sriov/plugin.ts",
+        from: "if (isStale && !isOnRecord)",
+        to: "if (isStale)",
+      },
     ],
     by: "seeds",
   },

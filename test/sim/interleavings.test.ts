@@ -5,17 +5,16 @@ import { ALL_INTERLEAVINGS } from "./interleavings.ts";
 import { inThread } from "./threads.ts";
 
 const script = bundle("interleavings");
-const names = ALL_INTERLEAVINGS.map((of) => {
-  const [one, other] = of.calls.map(({ verb, container }) =>
+const named = ALL_INTERLEAVINGS.map((of) => {
+  const { before, calls, interruptions, kind, mode, nic } = of;
+  const [one, other] = calls.map(({ verb, container }) =>
     verb === "GC" ? "GC" : `${verb} c${container + 1}`,
   );
-  return {
-    name: `${of.mode}, ${of.nic}, ${of.kind}: ${of.before}; ${one} beside ${other}, ${of.interruptions}`,
-    of,
-  };
+  const times = interruptions === 1 ? "once" : "twice";
+  return [`${mode}, ${nic}, ${kind}, ${before}: ${one} beside ${other}, interrupted ${times}`, of] as const;
 });
 
-test.concurrent.each(names)("$name times interrupted, leaves the VF to one owner", async ({ name, of }) => {
+test.concurrent.each(named)("%s, leaves the VF to one owner", async (name, of) => {
   const found: string[] = [];
   const totals = await inThread(await script, { play: "interleavings", of }, (report) => {
     if (report.is !== "violated") return undefined;
