@@ -190,6 +190,12 @@ describe("the conf", () => {
     const other = await site.run("ADD", await site.pod(undefined, { annotations }), conf);
     expect(other.answer.code).toBe(7);
     expect(other.answer.msg).toContain("namespaceIsolation");
+
+    const forAll = site.conf({ namespaceIsolation: true, multusNamespace: foreign });
+    const chosen = await site.pod(undefined, { annotations });
+    await add(chosen, forAll);
+    await checkAndDelete(chosen, forAll);
+    expect((await site.run("ADD", await site.pod(`${foreign}/n`), forAll)).answer.code).toBe(7);
     expect(await site.lab.leftovers()).toEqual([]);
   });
 });

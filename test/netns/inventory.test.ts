@@ -1,7 +1,8 @@
 // `plexus attachments` and `plexus forget`, on the state of real attachments.
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { binary } from "../support/binary.ts";
 import { type Conf, type Container, Lab } from "../support/lab.ts";
@@ -121,18 +122,23 @@ test("an orphan is forgotten with its network, and GC does not try it any more",
 });
 
 test("what Multus has attached is listed and forgotten too", () => {
-  const conf = { cniVersion: "1.0.0", name: "n", type: "bridge" };
-  const Bytes = Buffer.from(JSON.stringify(conf)).toString("base64");
-  fs.mkdirSync(lab.cniDir, { recursive: true });
-  fs.writeFileSync(
-    join(lab.cniDir, "abc"),
-    JSON.stringify([{ Conf: conf, Name: "n", MasterPlugin: true, Bytes }]),
-  );
-  expect(attachments()).toEqual([
-    expect.objectContaining({ containerId: "abc", ifname: "eth0", network: "n", plugins: ["bridge"] }),
+  const recorded = fileURLToPath(new URL("../fixtures/state/02-three-delegates.json", import.meta.url));
+  const { files } = JSON.parse(fs.readFileSync(recorded, "utf8")) as { files: Record<string, string> };
+  for (const [name, text] of Object.entries(files)) {
+    fs.mkdirSync(dirname(join(lab.cniDir, name)), { recursive: true });
+    fs.writeFileSync(join(lab.cniDir, name), text);
+  }
+  const listed = attachments();
+  expect(listed.map(({ ifname, network, state }) => ({ ifname, network, state }))).toEqual([
+    { ifname: "eth0", network: "n0", state: "attached" },
+    { ifname: "net1", network: "n1", state: "attached" },
+    { ifname: "net2", network: "n2", state: "attached" },
   ]);
-  expect(plexus("forget", "abc")).toMatchObject({ status: 0 });
-  expect(fs.existsSync(join(lab.cniDir, "abc"))).toBe(false);
+  const id = String(listed[0]?.containerId);
+  expect(plexus("forget", id, "--network", "n1")).toMatchObject({ status: 0 });
+  expect(attachments().map(({ ifname }) => ifname)).toEqual(["eth0", "net2"]);
+  expect(plexus("forget", id)).toMatchObject({ status: 0 });
+  expect(filesOf({ id, netns: "" })).toEqual([]);
 });
 
 test.each([

@@ -192,7 +192,7 @@ test("notes, orphans and other files that cannot be read disturb neither DEL nor
   }
   const gc = { ...conf, "cni.dev/valid-attachments": [{ containerID: container.id, ifname: "eth0" }] };
   expect(await lab.run("GC", gc)).toMatchObject(OK);
-  expect(files("failed")).toEqual([`two-${container.id}-net1`]);
+  expect(files("failed")).toEqual([`one-${container.id}-eth0`, `two-${container.id}-net1`]);
   fs.writeFileSync(note, "{");
   fs.writeFileSync(join(lab.dir, "mended"), "");
   expect(await lab.run("DEL", conf, { container })).toMatchObject(OK);
