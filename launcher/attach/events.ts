@@ -1,6 +1,7 @@
 // The events that a pod's user reads.
 import { MAX_EVENT_MESSAGE_BYTES, type Pod } from "../cluster/cluster.ts";
 import type { Fault } from "../fault.ts";
+import { visible } from "../log/visible.ts";
 import type { Attachment, Call } from "./call.ts";
 
 /**
@@ -24,13 +25,17 @@ export async function recordAttached({ cluster }: Call, pod: Pod, attachments: A
 
 /** Records that the pod was attached, but not as it asked. */
 export async function recordWarning({ cluster }: Call, pod: Pod, message: string): Promise<void> {
-  await cluster?.recordEvent(pod, { type: "Warning", reason: "CapabilityNotClaimed", message });
+  await cluster?.recordEvent(pod, {
+    type: "Warning",
+    reason: "CapabilityNotClaimed",
+    message: visible(message),
+  });
 }
 
 /** Records why the pod stays in ContainerCreating, and what to do. */
 export async function recordFailed({ cluster }: Call, pod: Pod, fault: Fault): Promise<void> {
   const reason = fault.reason ?? "FailedToAttachNetworks";
-  await cluster?.recordEvent(pod, { type: "Warning", reason, message: fault.message });
+  await cluster?.recordEvent(pod, { type: "Warning", reason, message: visible(fault.message) });
 }
 
 /** The addresses in a result of any version; undefined if it has neither interfaces nor addresses. */

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "budget.h"
 #include "devices.h"
 #include "frames.h"
 #include "plugins.h"
@@ -54,13 +55,13 @@ static int open_directory(int parent, const char *name) {
 
 /** Opens a directory in another; makes it if need be. Returns a descriptor or -errno. */
 static int enter(int parent, const char *name, bool make) {
-  if (make && mkdirat(parent, name, 0700) == 0) {
-    int error = sync_directory(parent);
-    if (error != 0) return -error;
-  } else if (make && errno != EEXIST) {
-    return -errno;
-  }
   int dir = open_directory(parent, name);
+  if (dir >= 0 || errno != ENOENT || !make) return dir < 0 ? -errno : dir;
+  if (!spend(0)) return -BUDGET_SPENT;
+  if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST) return -errno;
+  int error = sync_directory(parent);
+  if (error != 0) return -error;
+  dir = open_directory(parent, name);
   return dir < 0 ? -errno : dir;
 }
 

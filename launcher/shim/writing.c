@@ -10,18 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "budget.h"
+
 /** How a file is called until it is whole: by its writer, so that anyone can tell when that is gone. files.ts has it too. */
 #define TEMPORARY ".plexus-%ld-%llu-%u.tmp"
-
-static size_t written;
-static unsigned writes;
-
-static bool is_within_budget(size_t count) {
-  if (writes >= MAX_WRITES || count > MAX_WRITTEN - written) return false;
-  writes++;
-  written += count;
-  return true;
-}
 
 /** Reads when a process has started, in ticks since the boot. Returns 0 or an errno. Source: proc_pid_stat(5), 22. */
 static int start_of(long pid, unsigned long long *start) {
@@ -59,12 +51,12 @@ static int put_file(const Rights *rights, const char *path, const uint8_t *bytes
   Place place;
   error = find_place(&rights->state, path, true, &place);
   if (error != 0) return error;
-  if (!is_within_budget(count)) {
+  if (!spend(count)) {
     close(place.dir);
     return BUDGET_SPENT;
   }
   char temporary[80];
-  snprintf(temporary, sizeof temporary, TEMPORARY, (long)getpid(), start, writes);
+  snprintf(temporary, sizeof temporary, TEMPORARY, (long)getpid(), start, writes_so_far());
   error = write_new(place.dir, temporary, bytes, count);
   if (error == 0) {
     int placed = is_new ? linkat(place.dir, temporary, place.dir, place.name, 0)
@@ -102,7 +94,7 @@ static int make_parent(const char *path) {
 
 int file_append(const Rights *rights, const char *path, const uint8_t *bytes, size_t count) {
   if (!is_listed(&rights->log, path, strlen(path))) return NOT_ALLOWED;
-  if (!is_within_budget(count)) return BUDGET_SPENT;
+  if (!spend(count)) return BUDGET_SPENT;
   int fd = open_log(path);
   if (fd == -ENOENT) {
     int error = make_parent(path);

@@ -52,6 +52,8 @@ export class Lab {
   readonly confDir = join(this.dir, "confs");
   /** PATH of Plexus and its delegates. */
   path = process.env.PATH ?? "";
+  /** What the runtime executes Plexus by, such as `unshare`: a command and its arguments. */
+  by: string[] = [];
 
   private readonly node = `plexus-${randomBytes(4).toString("hex")}`;
   private readonly containers: Container[] = [];
@@ -261,7 +263,8 @@ export class Lab {
         CNI_ARGS: target.args ?? "",
       }),
     };
-    const child = spawn(NSENTER, [`--net=${NETNS_DIR}/${this.node}`, this.plexus], { env });
+    const command = [...this.by, this.plexus];
+    const child = spawn(NSENTER, [`--net=${NETNS_DIR}/${this.node}`, ...command], { env });
     this.processes.push(child);
     return { pid: child.pid ?? 0, outcome: outcomeOf(child, JSON.stringify(conf)) };
   }
