@@ -42,7 +42,6 @@ export default defineConfig({
       tier("sim", 10),
       tier("vectors", 3),
       tier("shim", 3, { globalSetup: "test/shim/setup.ts" }),
-      tier("hostile", 3, { globalSetup: "test/shim/setup.ts" }),
       tier("netns", 5, { globalSetup: "test/netns/setup.ts", ...ONE_BY_ONE }),
       tier("resident", 10, {
         // The tests of netns once more, through the shim and a resident process.
@@ -54,12 +53,17 @@ export default defineConfig({
       }),
       // After the others: an API server, then a node, then a VM take the machine for themselves.
       tier("kube", 5, { globalSetup: "test/kube/setup.ts", sequence: { groupOrder: 2 }, ...ONE_BY_ONE }),
-      tier("runtime", 30, {
-        globalSetup: "test/runtime/setup.ts",
+      tier("hostile", 5, {
+        globalSetup: ["test/shim/setup.ts", "test/kube/setup.ts"],
         sequence: { groupOrder: 3 },
         ...ONE_BY_ONE,
       }),
-      tier("sriov", 30, { globalSetup: "test/sriov/setup.ts", sequence: { groupOrder: 4 } }),
+      tier("runtime", 30, {
+        globalSetup: "test/runtime/setup.ts",
+        sequence: { groupOrder: 4 },
+        ...ONE_BY_ONE,
+      }),
+      tier("sriov", 30, { globalSetup: "test/sriov/setup.ts", sequence: { groupOrder: 5 } }),
     ],
   },
 });

@@ -1,6 +1,7 @@
 // The events that a pod's user reads. Nobody else waits for them: a process that lives on sends them later.
 import { MAX_EVENT_MESSAGE_BYTES, type Pod, type PodEvent } from "../cluster/cluster.ts";
 import { Fault } from "../fault.ts";
+import { visible } from "../log/visible.ts";
 import { type Attachment, type Call, subjectOf } from "./call.ts";
 
 /** How long a call in a process of its own may wait until all its events are taken. */
@@ -44,13 +45,14 @@ export async function recordFailed(call: Call, pod: Pod, fault: Fault): Promise<
 async function record(call: Call, pod: Pod, events: PodEvent[]): Promise<void> {
   const { clock, cluster, log, outbox, runtime } = call;
   if (!cluster) return;
+  const shown = events.map((event) => ({ ...event, message: visible(event.message) }));
   if (outbox) {
-    for (const event of events) outbox.put(cluster, pod, event);
+    for (const event of shown) outbox.put(cluster, pod, event);
     return;
   }
   const limit = { deadlineMs: clock.now() + LIMIT_MS };
   const lost: Fault[] = [];
-  for (const event of events) {
+  for (const event of shown) {
     await cluster.recordEvent(pod, event, limit).catch((error: unknown) => lost.push(Fault.of(error)));
   }
   const [first] = lost;

@@ -8,6 +8,7 @@ import type { Core, Settings } from "../core/index.ts";
 import { Code, Fault } from "../fault.ts";
 import type { Host } from "../host/host.ts";
 import { type CallLog, type Log, openLog } from "../log/log.ts";
+import { visible } from "../log/visible.ts";
 import { State } from "../state/state.ts";
 import { add } from "./add.ts";
 import type { Call, Outbox } from "./call.ts";
@@ -68,7 +69,7 @@ export async function carryOut(ports: Ports, env: NodeJS.ProcessEnv, stdin: Uint
 /** An answer to a conf without a version is one of the oldest, as libcni has it. */
 export function failed(error: unknown, cniVersion: string | undefined): Answer {
   const { code, message } = Fault.of(error);
-  const answer = { cniVersion: cniVersion || "0.1.0", code, msg: message };
+  const answer = { cniVersion: cniVersion || "0.1.0", code, msg: visible(message) };
   return { exitCode: 1, stdout: `${JSON.stringify(answer)}\n` };
 }
 

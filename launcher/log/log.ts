@@ -1,6 +1,7 @@
 // The log: to stderr, which the runtime keeps, and to a file that rotates. Never to stdout.
 // Levels, line format and options are Multus's (multus-cni docs/configuration.md, "Logging").
 import { type Host, LeftToNode, type Rotation } from "../host/host.ts";
+import { visible } from "./visible.ts";
 
 const LEVELS = ["panic", "error", "verbose", "debug"] as const;
 export type Level = (typeof LEVELS)[number];
@@ -84,13 +85,6 @@ export class CallLog implements Log {
       // A closed stderr must not keep a pod from its network.
     }
   }
-}
-
-/** Makes one line of a message. Plugins, and so tenants, choose parts of it, and a terminal obeys control characters. */
-function visible(message: string): string {
-  return message
-    .replaceAll("\n", " ")
-    .replaceAll(/(?!\t)\p{Cc}/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }
 
 /** RFC 3339 with seconds and the local offset, as Go's time.RFC3339. */

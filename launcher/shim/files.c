@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "budget.h"
 #include "devices.h"
 #include "frames.h"
 #include "plugins.h"
@@ -78,14 +79,18 @@ static int open_directory(int parent, const char *name) {
 
 /** Opens a directory in another; makes it if need be. Returns a descriptor or -errno. */
 static int enter(int parent, const char *name, bool make) {
-  if (make) {
-    bool is_new = mkdirat(parent, name, 0700) == 0;
-    if (!is_new && errno != EEXIST) return -errno;
-    int error = is_new ? sync_directory(parent) : sync_once(parent);
-    if (error != 0) return -error;
-  }
   int dir = open_directory(parent, name);
-  return dir < 0 ? -errno : dir;
+  bool is_new = dir < 0 && errno == ENOENT && make;
+  if (is_new) {
+    if (!spend(0)) return -BUDGET_SPENT;
+    if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST) return -errno;
+    dir = open_directory(parent, name);
+  }
+  if (dir < 0 || !make) return dir < 0 ? -errno : dir;
+  int error = is_new ? sync_directory(parent) : sync_once(parent);
+  if (error == 0) return dir;
+  close(dir);
+  return -error;
 }
 
 /** Goes down from `base` to the last component of `below`, through directories only, never through a link. */

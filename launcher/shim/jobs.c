@@ -85,7 +85,10 @@ void jobs_end(void) {
   job_count = 0;
 }
 
-bool jobs_are_full(void) { return job_count == MAX_JOBS; }
+bool jobs_are_full(size_t input_length) {
+  for (size_t index = 0; index < job_count; index++) input_length += jobs[index]->input.length;
+  return job_count == MAX_JOBS || input_length > MAX_JOBS_INPUT;
+}
 
 /** Makes the pipes to stdin, stdout and stderr of a job: its own ends go to `ends`. Returns false, with errno set. */
 static bool open_pipes(Job *job, int ends[3]) {

@@ -8,6 +8,8 @@
 
 #define MAX_JOBS 64
 #define MAX_JOB_OUTPUT (4u << 20)
+/** What all jobs together have for stdin. */
+#define MAX_JOBS_INPUT (64u << 20)
 /** In it, all that is executed finds the path of the delegate: Plexus refuses to be one. launcher/host/host.ts has the same. */
 #define DELEGATE_VARIABLE "PLEXUS_DELEGATE"
 /** A job is polled for its stdin, its stdout and its stderr. */
@@ -39,7 +41,8 @@ typedef struct {
   int error;
 } Failure;
 
-bool jobs_are_full(void);
+/** Is there no room for another one, with so much for its stdin? */
+bool jobs_are_full(size_t input_length);
 /** Starts a job; there must be room. `execution` need not outlive the call, but a failure names parts of it. */
 Failure jobs_start(const Execution *execution);
 /** Fills in what the jobs wait for, at most MAX_POLLED. Returns how much that is. */

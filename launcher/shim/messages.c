@@ -9,13 +9,21 @@
 /** A path has at most 4096 bytes, a message at most two of them, and there may be no memory left. */
 #define MAX_MESSAGE 12288
 
-/** A terminal obeys control characters, and a log has one message a line. */
+/** The runtime keeps what is said in its memory. */
+#define MAX_SAID (1u << 20)
+
+static size_t said;
+
+/** A terminal obeys control characters, and a log has one message a line. The last of too many lines says so. */
 static void print_visible(const uint8_t *text, size_t length, const char *kept) {
-  for (size_t index = 0; index < length; index++) {
+  static const char last[] = "\nplexus-shim: nothing more is said of this call\n";
+  for (size_t index = 0; index < length && said < MAX_SAID; index++) {
     uint8_t byte = text[index];
     bool is_control = (byte < ' ' || byte == 0x7f) && (byte == 0 || strchr(kept, byte) == NULL);
     if (is_control) fprintf(stderr, "\\x%02x", byte);
     else putc(byte, stderr);
+    said += is_control ? 4 : 1;
+    if (said >= MAX_SAID) fputs(last, stderr);
   }
 }
 
@@ -25,15 +33,17 @@ char *worded(const char *format, va_list values) {
   return words;
 }
 
+static void print(const char *text, const char *kept) { print_visible((const uint8_t *)text, strlen(text), kept); }
+
 void complain(const char *format, ...) {
   char message[MAX_MESSAGE];
   va_list values;
   va_start(values, format);
   vsnprintf(message, sizeof message, format, values);
   va_end(values);
-  fputs("plexus-shim: ", stderr);
-  print_visible((const uint8_t *)message, strlen(message), "");
-  putc('\n', stderr);
+  print("plexus-shim: ", "");
+  print(message, "");
+  print("\n", "\n");
 }
 
 void say(const uint8_t *text, size_t length) { print_visible(text, length, "\n\t"); }

@@ -117,6 +117,15 @@ static const char *value_of(const char *variable, const char *name) {
   return strncmp(variable, name, length) == 0 && variable[length] == '=' ? variable + length + 1 : NULL;
 }
 
+/** Is a variable there again? The plugin would take one of the two, and this shim might have looked at the other. */
+static bool is_set_again(char *const *environment) {
+  size_t key = strcspn(*environment, "=") + 1;
+  for (char *const *later = environment + 1; *later != NULL; later++) {
+    if (strncmp(*environment, *later, key) == 0) return true;
+  }
+  return false;
+}
+
 static const char *refuse_variable(const Rights *rights, const char *variable) {
   const char *value;
   if ((value = value_of(variable, "CNI_COMMAND")) != NULL) return refuse_verb(value);
@@ -136,6 +145,7 @@ typedef struct {
 /** Refuses a type by which the plugin would execute, from CNI_PATH, what may not be executed itself. */
 static const char *refuse_type(const char *type, const void *context) {
   const Search *search = context;
+  if (strlen(type) == MAX_TYPE) return "its conf names a plugin that may not be executed"; // it may go on
   if (is_one_of(type, strlen(type), META_PLUGINS)) return "its conf names a meta-plugin, which executes others";
   for (const char *dir = search->path; *dir != 0;) {
     size_t length = strcspn(dir, ":");
@@ -161,7 +171,7 @@ const char *refuse_execution(const Rights *rights, const char *path, char *const
   const char *why = refuse_plugin(rights, path, slash + 1);
   Search search = {rights, own("CNI_PATH")};
   for (; why == NULL && *environment != NULL; environment++) {
-    why = refuse_variable(rights, *environment);
+    why = is_set_again(environment) ? "a variable is set twice" : refuse_variable(rights, *environment);
     const char *dirs = value_of(*environment, "CNI_PATH");
     if (dirs != NULL) search.path = dirs;
   }

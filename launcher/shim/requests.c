@@ -93,7 +93,7 @@ static void say_it(Asked *asked) { say(asked->fields[0].bytes, asked->fields[0].
 
 /** Starts what is not refused: its end is reported later. */
 static void start(Asked *asked, const Execution *execution, const char *why) {
-  if (why == NULL && jobs_are_full()) why = "too many others are being executed";
+  if (why == NULL && jobs_are_full(execution->input_length)) why = "too many others are being executed";
   if (why != NULL) {
     refuse(asked, why);
     return;

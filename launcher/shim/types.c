@@ -4,9 +4,6 @@
 #include <string.h>
 #include <strings.h>
 
-/** Longer than any file name. */
-#define MAX_TYPE 300
-
 typedef struct {
   const uint8_t *at;
   const uint8_t *end;
@@ -29,7 +26,7 @@ static char read_escape(Text *text) {
  * Reads a string whose quote has been read, and the quote at its end; as much of it as there is room for in `value`.
  * NULs are left out: a shell, too, would not see them.
  */
-static void read_string(Text *text, char value[MAX_TYPE]) {
+static void read_string(Text *text, char value[MAX_TYPE + 1]) {
   size_t length = 0;
   while (text->at < text->end && *text->at != '"') {
     char byte = (char)*text->at++;
@@ -37,7 +34,7 @@ static void read_string(Text *text, char value[MAX_TYPE]) {
       byte = (char)*text->at++;
       if (byte == 'u') byte = read_escape(text);
     }
-    if (byte != 0 && length < MAX_TYPE - 1) value[length++] = byte;
+    if (byte != 0 && length < MAX_TYPE) value[length++] = byte;
   }
   if (text->at < text->end) text->at++;
   value[length] = 0;
@@ -59,7 +56,7 @@ const char *refuse_types(const uint8_t *conf, size_t length, RefuseType *refuse,
       if (strchr(" \t\r\n:", byte) == NULL) is_type = false;
       continue;
     }
-    char value[MAX_TYPE];
+    char value[MAX_TYPE + 1];
     read_string(&text, value);
     skip_spaces(&text);
     bool is_key = text.at < text.end && *text.at == ':';

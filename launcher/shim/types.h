@@ -5,6 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/** Longer than any file name: of a longer type that much is read. */
+#define MAX_TYPE 300
+
 /** Returns NULL, or why a plugin of this type is not to be executed. */
 typedef const char *RefuseType(const char *type, const void *context);
 

@@ -10,22 +10,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "budget.h"
+
 /** How files are called that say who writes them, so that anyone can tell when that is gone. files.ts has it too. */
 #define BY_WRITER ".plexus-%ld-%llu-%u"
 /** Until it is whole. */
 #define TEMPORARY BY_WRITER ".tmp"
 /** That marks another one, by its name. */
 #define MARKING BY_WRITER ".%s.tmp"
-
-static size_t written;
-static unsigned writes;
-
-static bool is_within_budget(size_t count) {
-  if (writes >= MAX_WRITES || count > MAX_WRITTEN - written) return false;
-  writes++;
-  written += count;
-  return true;
-}
 
 /** Reads when a process has started, in ticks since the boot. Returns 0 or an errno. Source: proc_pid_stat(5), 22. */
 static int start_of(long pid, unsigned long long *start) {
@@ -68,12 +60,12 @@ static int put_file(const Rights *rights, const char *path, const uint8_t *bytes
   Place place;
   error = find_place(&rights->state, path, true, &place);
   if (error != 0) return error;
-  if (!is_within_budget(count)) {
+  if (!spend(count)) {
     close(place.dir);
     return BUDGET_SPENT;
   }
   char temporary[80];
-  snprintf(temporary, sizeof temporary, TEMPORARY, (long)getpid(), start, writes);
+  snprintf(temporary, sizeof temporary, TEMPORARY, (long)getpid(), start, writes_so_far());
   error = write_new(place.dir, temporary, bytes, count, synced);
   if (error == 0) {
     int placed = is_new ? linkat(place.dir, temporary, place.dir, place.name, 0)
@@ -94,10 +86,10 @@ int file_mark(const Rights *rights, const char *path, Buffer *result) {
   error = find_place(&rights->state, path, true, &place);
   if (error != 0) return error;
   char mark[sizeof place.name + 80];
-  if (!is_within_budget(0)) {
+  if (!spend(0)) {
     error = BUDGET_SPENT;
   } else {
-    snprintf(mark, sizeof mark, MARKING, (long)getpid(), start, writes, place.name);
+    snprintf(mark, sizeof mark, MARKING, (long)getpid(), start, writes_so_far(), place.name);
     error = write_new(place.dir, mark, NULL, 0, false);
   }
   close(place.dir);
@@ -167,7 +159,7 @@ static int make_parent(const char *path) {
 
 int file_append(const Rights *rights, const char *path, const uint8_t *bytes, size_t count) {
   if (!is_listed(&rights->log, path, strlen(path))) return NOT_ALLOWED;
-  if (!is_within_budget(count)) return BUDGET_SPENT;
+  if (!spend(count)) return BUDGET_SPENT;
   int fd = open_log(path);
   if (fd == -ENOENT) {
     int error = make_parent(path);

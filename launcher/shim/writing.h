@@ -5,11 +5,6 @@
 
 #include "files.h"
 
-/** What one call may write, files and logs together. */
-#define MAX_WRITTEN (64u << 20)
-/** How many times one call may write. */
-#define MAX_WRITES 10000u
-
 /** Writes whole or not at all, mode 0600, synced with its name. Makes missing directories, mode 0700. */
 int file_write(const Rights *rights, const char *path, const uint8_t *bytes, size_t count);
 /** The same, but not synced: a loss of power may tear it until `files_settle`. */

@@ -114,6 +114,29 @@ describe.each(SHIMS)("%s, the resident process does not get", (_, shim) => {
       }
     });
 
+    test("one by a variable that is there twice, of which the plugin takes the other", async () => {
+      const [other, none] = [join(place.dir, "other"), join(place.dir, "none")];
+      fs.mkdirSync(other);
+      fs.writeFileSync(join(other, "dhcp"), "#!/bin/sh\necho executed\n", { mode: 0o755 });
+      place.configure(["plugin bridge", `plugins ${other}`, `plugins ${none}`]);
+      const path = place.plugin("bridge", DELEGATING);
+      for (const dirs of [
+        [other, none],
+        [none, other],
+      ]) {
+        const env = dirs.map((dir) => `CNI_PATH=${dir}`);
+        const twice = await executed(path, { env, stdin: '{"ipam":{"type":"dhcp"}}' });
+        expect(twice).toContain("a variable is set twice");
+        await place.stopListening();
+      }
+    });
+
+    test("a plugin by a type that is longer than a file name", async () => {
+      const path = place.plugin("bridge", DELEGATING);
+      const stdin = JSON.stringify({ ipam: { type: `${"./".repeat(200)}multus` } });
+      expect(await executed(path, { stdin })).toContain("its conf names a plugin that may not be executed");
+    });
+
     test("a plugin that the installer has not named, if he has named any", async () => {
       const bridge = place.plugin("bridge", DELEGATING);
       const dhcp = place.plugin("dhcp", "echo executed");
@@ -342,6 +365,18 @@ describe.each(SHIMS)("%s, the resident process does not get", (_, shim) => {
       expect([last, next]).toEqual([EMPTY, "the call has written as much as a call may"]);
     });
 
+    test("more of its disk than a call needs, in directories", async () => {
+      const log = join(place.dir, "log");
+      place.configure([`log ${log}`, PATIENT]);
+      const deep = join(place.state, ...Array(900).fill("d"), "a");
+      const results = await place.served(async (call) => {
+        await Promise.all(Array.from({ length: 9990 }, () => call.file(append, log, Buffer.from("x"))));
+        return [await call.file(write, deep, EMPTY), await call.file(write, join(place.state, "a"), EMPTY)];
+      });
+      expect(results).toEqual(Array(2).fill("the call has written as much as a call may"));
+      expect(fs.readdirSync(place.state, { recursive: true })).toHaveLength(10);
+    });
+
     test("a directory removed, and success for it", async () => {
       fs.mkdirSync(join(place.state, "results"));
       expect(await place.served((call) => call.file(remove, join(place.state, "results")))).toBe(EISDIR);
@@ -454,6 +489,35 @@ describe.each(SHIMS)("%s, the resident process does not get", (_, shim) => {
       const path = place.plugin("p", "yes");
       const result = await place.served((call) => call.execute(path, { limit: 0xffff_ffff }));
       expect(result).toMatchObject({ outcome: 3 });
+    });
+
+    test("more memory for what plugins are to read than 64 MiB", async () => {
+      place.configure([PATIENT]);
+      const go = join(place.dir, "go");
+      const path = place.plugin("p", `while [ ! -e ${go} ]; do sleep 0.1; done`);
+      const stdin = "x".repeat(15 << 20);
+      const [started, refused] = await place.served(async (call) => {
+        const all = Array.from({ length: 6 }, () => call.execute(path, { stdin, timeout: 60_000 }));
+        const late = await Promise.all(all.slice(4));
+        fs.writeFileSync(go, "");
+        return [await Promise.all(all.slice(0, 4)), late];
+      });
+      expect(started).toEqual(Array(4).fill(expect.objectContaining({ outcome: 0, value: 0 })));
+      expect(refused).toEqual(Array(2).fill("too many others are being executed"));
+    });
+
+    test("the runtime's memory, by what is said on stderr", async () => {
+      place.configure([PATIENT]);
+      await place.resident(async (call) => {
+        const said = frame(ToShim.say, 0, Buffer.from(`${"\u0000".repeat(99)}\n`.repeat(5000)));
+        for (let count = 0; count < 20; count++) call.socket.write(said);
+        for (let count = 0; count < 2000; count++) await call.file(read, `/${"x".repeat(2000)}`, 10);
+        call.answer("done");
+      });
+      const { stdout, stderr } = await place.run();
+      expect(stdout).toBe("done");
+      expect(stderr.length).toBeLessThan((1 << 20) + 200);
+      expect(stderr).toMatch(/\nplexus-shim: nothing more is said of this call\n$/);
     });
 
     test("more memory for answers that it does not read than 64 MiB", async () => {

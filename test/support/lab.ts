@@ -54,6 +54,8 @@ export class Lab {
   path = process.env.PATH ?? "";
   /** Further variables of the runtime. */
   readonly environment: Record<string, string> = {};
+  /** What the runtime executes Plexus by, such as `unshare`: a command and its arguments. */
+  by: string[] = [];
 
   private readonly node = `plexus-${randomBytes(4).toString("hex")}`;
   private readonly containers: Container[] = [];
@@ -278,7 +280,8 @@ export class Lab {
         CNI_ARGS: target.args ?? "",
       }),
     };
-    const child = spawn(NSENTER, [`--net=${NETNS_DIR}/${this.node}`, this.plexus], { env });
+    const command = [...this.by, this.plexus];
+    const child = spawn(NSENTER, [`--net=${NETNS_DIR}/${this.node}`, ...command], { env });
     this.processes.push(child);
     return { pid: child.pid ?? 0, outcome: outcomeOf(child, JSON.stringify(conf)) };
   }
