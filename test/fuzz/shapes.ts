@@ -324,12 +324,13 @@ export const shapes: Shape[] = [
   },
 ];
 
-/** Makes the document of a shape, of at most so many bytes, as a host puts it into memory. */
+/** Makes the document of a shape, of at most so many bytes (24,000 or more), as a host puts it into memory. */
 export function documentOf({ of }: Shape, bytes: number): Uint8Array {
   for (let wanted = bytes; ; ) {
     const document = of(wanted);
     const text = new TextEncoder().encode(typeof document === "string" ? document : json(document));
     if (text.length <= bytes) return text;
     wanted *= Math.min(0.99, (0.99 * bytes) / text.length);
+    if (wanted < 1) throw new Error(`no document of this shape has at most ${bytes} bytes`);
   }
 }
