@@ -44,7 +44,6 @@ export const enum Char {
  * Returns the character at `index` of an ASCII literal, which must be below its length. Literals have one byte a character:
  * scripts/build/literals.ts sees to that, so nothing else of AssemblyScript's strings works but their length.
  */
-@inline
 export function codeAt(literal: string, index: i32): i32 {
   return <i32>load<u8>(changetype<usize>(literal) + index);
 }

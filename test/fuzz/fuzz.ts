@@ -1,47 +1,129 @@
-// A million mutated documents for each operation of the core: every one is answered, none traps.
-// SEED=n repeats a run; RUNS=n makes it shorter or longer.
+// Documents that nobody would write, for each operation of the core: every one is answered, none traps, and none takes more
+// memory or time than its class may. `npm run fuzz` tries a million; SEED=n repeats a run; RUNS=n is for each operation.
 import { describe, expect, test } from "vitest";
-import { Fault } from "../../launcher/fault.ts";
-import { loadCore } from "../support/core.ts";
+import { boundOf, MIB } from "../support/bounds.ts";
+import { countedCore } from "../support/counted.ts";
+import { runIn } from "../support/wasm.ts";
 import { seeds } from "./seeds.ts";
+import { documentOf, shapes } from "./shapes.ts";
 
-const RUNS = Number(process.env.RUNS ?? 1_000_000);
+const RUNS = Number(process.env.RUNS ?? 4_000);
 const SEED = Number(process.env.SEED ?? Date.now() % 1_000_000_007);
+const KIB = 1 << 10;
+/** Of the worst documents: some shapes have a part that is always there. */
+const WORST_BYTES = 24_000;
 
-Error.stackTraceLimit = 0; // most answers are errors, and nobody reads where they were made
+/** A class of inputs, and what one of `size` bytes may take. */
+interface Class {
+  /** One in so many documents is of it. */
+  oneIn: number;
+  make(documents: Documents, random: Random): Uint8Array;
+  steps(size: number): number;
+  memory(size: number): number;
+}
 
-/** Tests that each of `operations` answers RUNS mutated documents. */
+interface Documents {
+  wellFormed: Uint8Array[];
+  worst: Uint8Array[];
+}
+
+/** What an operation may take that copies parts of its document as often as its memory allows. */
+const copies = (size: number) => 10_000_000 + 100 * size;
+
+/** The first that is drawn; the last is the rest. */
+const CLASSES: Record<string, Class> = {
+  "the worst that we can think of, with changes": {
+    oneIn: 50,
+    make: ({ worst }, random) => mutate(worst, random),
+    steps: copies,
+    memory: boundOf,
+  },
+  "a piece of it again and again": {
+    oneIn: 20,
+    make: ({ wellFormed }, random) => multiply(mutate(wellFormed, random), random),
+    steps: (size) => 3_000_000 + 100 * size,
+    memory: (size) => 4 * MIB + 100 * size,
+  },
+  "a few changes": {
+    oneIn: 1,
+    make: ({ wellFormed }, random) => mutate(wellFormed, random),
+    steps: (size) => 20_000 + 40 * size,
+    memory: (size) => 64 * KIB + 30 * size,
+  },
+};
+
+/** Tests that each of `operations` answers RUNS documents. */
 export function fuzz(operations: string[]): void {
   describe(`with SEED=${SEED}`, () => {
-    test.each(operations)("%s answers every mutated document", (operation) => {
-      const core = loadCore();
+    const module = new WebAssembly.Module(countedCore());
+    test.each(operations)(`%s answers each of ${RUNS} documents, within its bounds`, (operation) => {
+      const { exports } = new WebAssembly.Instance(module);
       const random = generator(SEED);
-      const documents = (seeds[operation] ?? []).map((text) => new TextEncoder().encode(text));
-      let answered = 0;
-      let refused = 0;
+      const documents = documentsOf(operation);
+      const answers = [0, 0];
+      const most: Record<string, { runs: number; steps: number; memory: number }> = {};
       for (let run = 0; run < RUNS; run++) {
-        const document = mutate(documents, random);
-        try {
-          core.run(operation, document);
-          answered++;
-        } catch (error) {
-          if (!(error instanceof Fault) || error.message === "") {
-            throw new Error(`run ${run}: ${error} on ${Buffer.from(document)}`);
-          }
-          refused++;
-        }
+        const [name, one] = classOf(random);
+        const document = one.make(documents, random);
+        const { length: size } = document;
+        const told = () => `run ${run}, ${name}, ${size} bytes: ${Buffer.from(document.subarray(0, 4000))}`;
+        const { status, text, steps, used } = answerOf(exports, operation, document, told);
+        answers[status] = (answers[status] ?? 0) + 1;
+        if (status !== 0 && !isFault(text)) throw new Error(`it answered ${text} to ${told()}`);
+        if (steps > one.steps(size)) throw new Error(`it took ${steps} steps for ${told()}`);
+        if (used > one.memory(size)) throw new Error(`it took ${used} bytes of memory for ${told()}`);
+        const worst = most[name] ?? { runs: 0, steps: 0, memory: 0 };
+        worst.runs++;
+        worst.steps = Math.max(worst.steps, steps / one.steps(size));
+        worst.memory = Math.max(worst.memory, used / one.memory(size));
+        most[name] = worst;
       }
-      // Both happen, or the mutations are of no use.
-      expect(answered).toBeGreaterThan(RUNS / 1000);
-      expect(refused).toBeGreaterThan(RUNS / 1000);
+      if (process.env.RUNS) console.log(operation, answers, most);
+      // Both happen, or the changes are of no use.
+      for (const count of answers) expect(count).toBeGreaterThan(RUNS / 1000);
     });
   });
+}
+
+function answerOf(exports: object, operation: string, document: Uint8Array, told: () => string) {
+  try {
+    return runIn(exports, operation, document);
+  } catch (error) {
+    throw new Error(`${error} on ${told()}`);
+  }
+}
+
+function isFault(text: string): boolean {
+  const { code, msg } = JSON.parse(text) as { code: unknown; msg: unknown };
+  return Number.isInteger(code) && typeof msg === "string" && msg !== "";
+}
+
+function classOf(random: Random): [string, Class] {
+  const drawn = Object.entries(CLASSES).find(([, { oneIn }]) => random(oneIn) === 0);
+  if (!drawn) throw new Error("the last class is the rest");
+  return drawn;
+}
+
+function documentsOf(operation: string): Documents {
+  const wellFormed = (seeds[operation] ?? []).map((text) => new TextEncoder().encode(text));
+  const worst = shapes
+    .filter((shape) => shape.operation === operation)
+    .map((shape) => documentOf(shape, WORST_BYTES));
+  return { wellFormed, worst: worst.length > 0 ? worst : wellFormed };
+}
+
+/** Repeats a piece, up to 32 KiB in all. */
+function multiply(bytes: Uint8Array, random: Random): Uint8Array {
+  const from = random(bytes.length + 1);
+  const piece = bytes.subarray(from, from + 1 + random(random(2) === 0 ? 8 : 400));
+  const times = random(1 + random(1 + Math.floor((32 * KIB) / Math.max(1, piece.length))));
+  return join(bytes.subarray(0, from), ...Array.from({ length: times }, () => piece), bytes.subarray(from));
 }
 
 type Random = (below: number) => number;
 
 /** A small, fast generator (mulberry32): the seed is the run. */
-function generator(seed: number): Random {
+export function generator(seed: number): Random {
   let state = seed | 0;
   return (below) => {
     state = (state + 0x6d2b79f5) | 0;

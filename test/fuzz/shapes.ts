@@ -1,6 +1,6 @@
 // The documents that cost an operation most: each multiplies something with something else, or makes the core look for
 // something among many. The table in docs/core.md is made of them.
-import { loadCore } from "../support/core.ts";
+import { runFresh } from "../support/wasm.ts";
 
 export interface Shape {
   name: string;
@@ -25,11 +25,13 @@ const network = (more: object, rest: object = {}) => ({
   ...rest,
 });
 
-const core = loadCore();
-const [delegate] = core.plan({
-  runtime: { ...runtime, netns: "/n" },
-  networks: [{ conf: json({ ...conf, capabilities: { mac: true } }), source: "s" }],
-}).delegates;
+const planned = runFresh(
+  "plan",
+  new TextEncoder().encode(
+    json({ runtime, networks: [{ conf: json({ ...conf, capabilities: { mac: true } }), source: "s" }] }),
+  ),
+);
+const [delegate] = (JSON.parse(planned.text) as { delegates: object[] }).delegates;
 const withDelegate = (more: object) => ({ ...delegate, ...more });
 const cacheOf = (network: string, ifname: string, more: object = {}) =>
   json({
@@ -322,12 +324,13 @@ export const shapes: Shape[] = [
   },
 ];
 
-/** Makes the document of a shape, of at most so many bytes, as a host puts it into memory. */
+/** Makes the document of a shape, of at most so many bytes (24,000 or more), as a host puts it into memory. */
 export function documentOf({ of }: Shape, bytes: number): Uint8Array {
   for (let wanted = bytes; ; ) {
     const document = of(wanted);
     const text = new TextEncoder().encode(typeof document === "string" ? document : json(document));
     if (text.length <= bytes) return text;
     wanted *= Math.min(0.99, (0.99 * bytes) / text.length);
+    if (wanted < 1) throw new Error(`no document of this shape has at most ${bytes} bytes`);
   }
 }

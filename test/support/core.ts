@@ -1,14 +1,10 @@
 // The built core, for tests and the bench.
-import { readFileSync } from "node:fs";
 import { Core } from "../../launcher/core/index.ts";
 import { Fault } from "../../launcher/fault.ts";
+import { coreBytes } from "./wasm.ts";
 
 export function loadCore(): Core {
   return new Core(coreBytes());
-}
-
-export function coreBytes(): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(readFileSync(new URL("../../build/core.wasm", import.meta.url)));
 }
 
 /** Returns the Fault that `action` throws; fails if it throws nothing or anything else. */

@@ -1,9 +1,11 @@
+import { readFileSync } from "node:fs";
 import { instantiateSync } from "@assemblyscript/loader";
 import { describe, expect, test } from "vitest";
 import type { Core } from "../../launcher/core/index.ts";
 import { packLiterals } from "../../scripts/build/literals.ts";
 import { seeds } from "../fuzz/seeds.ts";
-import { coreBytes, loadCore } from "../support/core.ts";
+import { loadCore } from "../support/core.ts";
+import { coreBytes } from "../support/wasm.ts";
 
 const LIFECYCLE = ["memory", "abi_version", "alloc", "reset"];
 
@@ -74,8 +76,14 @@ describe("the ABI", () => {
     expect(sizes.size).toBe(1);
   });
 
-  test("core.wasm is under 100 KB", () => {
-    expect(coreBytes().length).toBeLessThan(100_000);
+  test("core.wasm is as large as README and docs/core.md say", () => {
+    const size = `${Math.round(coreBytes().length / 1000)} KB`;
+    for (const [file, sentence] of [
+      ["README.md", `a ${size} WebAssembly module`],
+      ["docs/core.md", `module of about ${size} without imports`],
+    ] as const) {
+      expect(readFileSync(new URL(`../../${file}`, import.meta.url), "utf8")).toContain(sentence);
+    }
   });
 });
 

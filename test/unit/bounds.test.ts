@@ -1,8 +1,7 @@
 // What a tenant can send, and the core's memory: the cases that once took all of it.
 import { describe, expect, test } from "vitest";
 import { boundOf, MIB } from "../support/bounds.ts";
-import { coreBytes } from "../support/core.ts";
-import { runFresh, runIn } from "../support/wasm.ts";
+import { coreBytes, runFresh, runIn } from "../support/wasm.ts";
 
 const encode = (document: unknown) => new TextEncoder().encode(JSON.stringify(document));
 const keys = (count: number, from: number) =>

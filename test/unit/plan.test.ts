@@ -71,6 +71,21 @@ describe("plan", () => {
     });
   });
 
+  test("CNI_ARGS begin with IgnoreUnknown and have each of the runtime's keys once, in its order", () => {
+    const args = "A=1;;B=;=c;C;IgnoreUnknown=false;IP=10.0.0.1;A=2;D=a=b;";
+    const selection = { mac: "02:00:00:00:00:01", ips: ["10.0.0.9"] };
+    const networks = [{ ...bridge("a"), selection }];
+    const [planned] = plan(networks, { runtime: { ...runtime, args } }).delegates;
+    expect(planned?.args).toEqual([
+      ["IgnoreUnknown", "true"],
+      ["A", "2"],
+      ["B", ""],
+      ["IP", "10.0.0.9"],
+      ["D", "a=b"],
+      ["MAC", "02:00:00:00:00:01"],
+    ]);
+  });
+
   describe("with the runtime's own capability arguments", () => {
     const runtimeConfig =
       '{"mac":"02:00:00:00:00:aa","portMappings":[{"hostPort":1}],"dns":{},"vendor":12345678901234567890}';

@@ -62,6 +62,25 @@ describe("convert", () => {
     expect(convert(result, "0.4.0")).toMatchObject({ ips: [{ version: "4" }, { version: "6" }] });
   });
 
+  test("keeps the spelling of addresses, and unknown members where the form does not change", () => {
+    const routes = [{ dst: "10.1.0.0/16", vendor: 1 }];
+    const dns = { vendor: [2] };
+    const ips = [{ address: "::ffff:10.0.0.1/120", interface: 0, vendor: 3 }];
+    const interfaces = [{ name: "eth0", vendor: 4 }];
+    const result = { cniVersion: "1.1.0", interfaces, ips, routes, dns };
+    expect(convert(result, "1.0.0")).toEqual({ ...result, cniVersion: "1.0.0" });
+    const older = {
+      interfaces: [{ name: "eth0" }],
+      ips: [{ version: "4", address: "::ffff:10.0.0.1/120", interface: 0 }],
+      routes,
+      dns,
+    };
+    for (const cniVersion of ["0.3.0", "0.4.0"])
+      expect(convert(result, cniVersion)).toEqual({ ...older, cniVersion });
+    const vendor = { ...older, cniVersion: "0.4.0", ips: [{ ...older.ips[0], vendor: 3 }] };
+    expect(convert(vendor, "0.3.1")).toEqual({ ...vendor, cniVersion: "0.3.1" });
+  });
+
   test("to 0.3.0, 0.3.1 and 0.4.0 each address gets its family", () => {
     for (const version of ["0.3.0", "0.3.1", "0.4.0"]) {
       expect(convert(current, version)).toMatchObject({
