@@ -16,15 +16,15 @@ export interface Patch {
 }
 
 /**
- * Bundles test/sim/worker.ts with all that it imports.
+ * Bundles a file of test/sim with all that it imports.
  *
  * @param name of the bundle
  * @returns the bundle's path. Rejects where a patch does not apply
  */
-export async function bundle(name: string, patches: Patch[] = []): Promise<string> {
+export async function bundle(name: string, patches: Patch[] = [], source = "worker.ts"): Promise<string> {
   const outfile = `${ROOT}build/sim/${name}.mjs`;
   await build({
-    entryPoints: [`${ROOT}test/sim/worker.ts`],
+    entryPoints: [`${ROOT}test/sim/${source}`],
     bundle: true,
     platform: "node",
     format: "esm",

@@ -31,6 +31,8 @@ export class Timeline implements Clock {
   private readonly heap: Event[] = [];
   private order = 0;
 
+  constructor(private readonly maxEvents = MAX_EVENTS) {}
+
   now(): number {
     return this.time;
   }
@@ -65,8 +67,8 @@ export class Timeline implements Clock {
           return;
         }
         this.time = event.time;
-        if (++this.events > MAX_EVENTS) {
-          reject(new Error(`the history did not end within ${MAX_EVENTS} events`));
+        if (++this.events > this.maxEvents) {
+          reject(new Error(`the history did not end within ${this.maxEvents} events`));
           return;
         }
         try {
