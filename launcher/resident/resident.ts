@@ -58,7 +58,7 @@ export async function runResident({
   const options = { socket, version, idle, slots, ports, isInherited };
   const server = await ResidentServer.open(options, replace);
   if (!server) return;
-  if (isInherited) void leaveCgroup(); // calls need not wait for that
+  if (isInherited) leaveCgroup().catch((error: unknown) => console.error(error)); // calls need not wait for that
   const limitMs = await Promise.race([server.over, asked().then(() => DRAIN_MS)]);
   await server.close(limitMs ?? undefined);
 }

@@ -2,7 +2,6 @@
 #include "connect.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,12 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "jobs.h"
 #include "messages.h"
-#include "start.h"
-
-/** How long a shim waits before it tries again to connect to a socket whose backlog is full. */
-#define BACKLOG_FULL_MS 5
 
 __attribute__((format(printf, 2, 3))) static enum Reached unusable(char **why, const char *format, ...) {
   va_list values;
@@ -70,22 +64,12 @@ enum Reached connect_to_resident(const Rights *rights, int *server, char **why) 
   strcpy(address.sun_path, rights->socket);
   *server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (*server < 0) return unusable(why, "socket: %s", strerror(errno));
-  int64_t deadline = now_ms() + rights->connect_timeout_ms;
-  while (connect(*server, (struct sockaddr *)&address, sizeof address) < 0) {
-    if (errno == EINTR) continue;
-    bool is_full = errno == EAGAIN;
-    // One that is being started takes its first calls when it serves.
-    if (is_full && (now_ms() < deadline || look_at_start(rights) == STARTING)) {
-      poll(NULL, 0, BACKLOG_FULL_MS);
-      continue;
-    }
-    int error = errno;
-    close(*server);
-    *server = -1;
-    if (error == ECONNREFUSED || error == ENOENT) return ABSENT;
-    if (!is_full) return unusable(why, "connect %s: %s", rights->socket, strerror(error));
-    return unusable(why, "the resident process takes no more calls: its backlog was full for %u ms",
-                    rights->connect_timeout_ms);
-  }
-  return check_peer(rights, *server, why);
+  int error = 0;
+  while (connect(*server, (struct sockaddr *)&address, sizeof address) < 0 && (error = errno) == EINTR) error = 0;
+  if (error == 0) return check_peer(rights, *server, why);
+  close(*server);
+  *server = -1;
+  if (error == EAGAIN) return FULL;
+  return error == ECONNREFUSED || error == ENOENT ? ABSENT
+                                                  : unusable(why, "connect %s: %s", rights->socket, strerror(error));
 }

@@ -8,11 +8,13 @@ enum Reached {
   CONNECTED,
   /** Nobody listens: there is no socket, or the process behind it has ended. */
   ABSENT,
-  /** There is a socket that is not to be used, or whose process takes no more calls. */
+  /** The process takes no more calls for the moment: as many wait as may. */
+  FULL,
+  /** There is a socket that is not to be used. */
   UNUSABLE,
 };
 
-/** Connects. `*server` is the connection; `*why` says why the socket is unusable, for `free`. */
+/** Tries to connect. `*server` is the connection; `*why` says why the socket is unusable, for `free`. */
 enum Reached connect_to_resident(const Rights *rights, int *server, char **why);
 
 #endif

@@ -48,13 +48,24 @@ struct Request {
   void (*handle)(Asked *asked);
 };
 
+__attribute__((format(printf, 3, 0))) static void end(Call *call, enum Standing standing, const char *format, va_list values) {
+  free(call->reason);
+  call->reason = worded(format, values);
+  call->standing = standing;
+}
+
 void leave(Call *call, const char *format, ...) {
   va_list values;
   va_start(values, format);
-  free(call->reason);
-  call->reason = worded(format, values);
+  end(call, LEFT, format, values);
   va_end(values);
-  call->standing = LEFT;
+}
+
+void lose(Call *call, const char *format, ...) {
+  va_list values;
+  va_start(values, format);
+  end(call, LOST, format, values);
+  va_end(values);
 }
 
 static void refuse(const Asked *asked, const char *why) {

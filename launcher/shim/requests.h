@@ -11,6 +11,8 @@ enum Standing {
   OPEN,
   /** `plexus` has to do it, for `reason`. */
   LEFT,
+  /** The resident process is gone, as `reason` says. */
+  LOST,
   /** The runtime gets `answer` and `exit_code`. */
   ANSWERED,
 };
@@ -33,6 +35,9 @@ typedef struct {
 
 /** Leaves the call to `plexus`. */
 __attribute__((format(printf, 2, 3))) void leave(Call *call, const char *format, ...);
+
+/** Notes that the resident process is gone. */
+__attribute__((format(printf, 2, 3))) void lose(Call *call, const char *format, ...);
 
 /** Does what the frame asks for. Its answer, if it is to have one, is in `outgoing`, at once or when a job is over. */
 void handle_frame(Call *call, const Frame *frame);

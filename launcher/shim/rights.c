@@ -73,6 +73,16 @@ static const char *add_word(Words *words, const char *word) {
   return NULL;
 }
 
+char *joined(const Words *words) {
+  Buffer text = {0};
+  for (char *const *word = words->items; *word != NULL; word++) {
+    if (text.length > 0) buffer_add(&text, ":", 1);
+    buffer_add(&text, *word, strlen(*word));
+  }
+  buffer_add(&text, "", 1);
+  return (char *)text.data;
+}
+
 static void default_to(Words *words, const char *const *defaults) {
   if (words->items[0] != NULL) return;
   for (; *defaults != NULL; defaults++) add_word(words, *defaults);

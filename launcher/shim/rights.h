@@ -44,6 +44,8 @@ typedef struct {
  */
 void rights_load(Rights *rights, const char *path, bool is_replaced);
 
+/** Returns the words with colons between them, for `free`. */
+char *joined(const Words *words);
 bool is_one_of(const char *word, size_t length, const char *const *words);
 /** Is it one of the words? */
 bool is_listed(const Words *words, const char *word, size_t length);

@@ -40,6 +40,8 @@
 /** How often a shim looks whether another one has made the socket, and how far the resident process is. */
 #define LOCK_HELD_MS 2
 #define LOOK_AGAIN_MS 250
+/** How soon it tries again to connect if too many others wait. */
+#define BACKLOG_FULL_MS 5
 
 /** The shim's own path. */
 static char self[4096];
@@ -54,17 +56,6 @@ static Buffer incoming;
 
 static void set_variable(const char *name, const char *value) {
   if (setenv(name, value, 1) < 0) fail("setenv %s: %s", name, strerror(errno));
-}
-
-/** Returns the words with colons between them. */
-static char *joined(const Words *words) {
-  Buffer text = {0};
-  for (char *const *word = words->items; *word != NULL; word++) {
-    if (text.length > 0) buffer_add(&text, ":", 1);
-    buffer_add(&text, *word, strlen(*word));
-  }
-  buffer_add(&text, "", 1);
-  return (char *)text.data;
 }
 
 /** Becomes `plexus`, with the runtime's environment and stdin, and what the installer allows it too. */
@@ -123,8 +114,8 @@ static bool receive(void) {
   for (bool any = false; call.standing == OPEN;) {
     ssize_t count = recv(server, buffer_reserve(&incoming, RECEIVE_SIZE), RECEIVE_SIZE, MSG_DONTWAIT);
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) return any;
-    if (count < 0) leave(&call, "the resident process is gone: recv: %s", strerror(errno));
-    if (count == 0) leave(&call, "the resident process is gone: it closed the connection");
+    if (count < 0) lose(&call, "the resident process is gone: recv: %s", strerror(errno));
+    if (count == 0) lose(&call, "the resident process is gone: it closed the connection");
     if (count <= 0) return any;
     incoming.length += (size_t)count;
     any |= handle_frames();
@@ -144,7 +135,7 @@ static void transmit(void) {
   if (count >= 0 || errno == EAGAIN || errno == EINTR) return;
   int error = errno;
   receive(); // it may have answered before it closed
-  if (call.standing == OPEN) leave(&call, "the resident process is gone: send: %s", strerror(error));
+  if (call.standing == OPEN) lose(&call, "the resident process is gone: send: %s", strerror(error));
 }
 
 /** Dies, with all jobs, of the signal that the runtime sent; else reaps. */
@@ -161,20 +152,42 @@ static void take_signals(void) {
   jobs_reap();
 }
 
+/** Waits, and dies meanwhile if the runtime says so. */
+static void pause_for(int ms) {
+  struct pollfd polled = {signals, POLLIN, 0};
+  if (poll(&polled, 1, ms) > 0) take_signals();
+}
+
+/** Waits until one more may connect, or falls back; `*deadline` is until when. */
+static void wait_for_backlog(int64_t *deadline) {
+  int64_t now = now_ms();
+  if (*deadline == 0 || look_at_start(&rights) == STARTING) *deadline = now + rights.connect_timeout_ms;
+  if (now >= *deadline)
+    fall_back("the resident process takes no more calls: its backlog was full for %u ms", rights.connect_timeout_ms);
+  pause_for(BACKLOG_FULL_MS);
+}
+
+/** Starts a resident process, or waits until another shim has; falls back if that fails. */
+static void start_or_wait(int64_t deadline) {
+  char *why;
+  enum Start started = start_resident(&rights, &why);
+  if (started == FAILED) fall_back("%s", why);
+  if (started == STARTED) return;
+  if (now_ms() >= deadline) fall_back("the resident process is not started: %s.lock is held", rights.socket);
+  pause_for(LOCK_HELD_MS);
+}
+
 /** Connects to the resident process, starts it if the installer says so, or falls back; without a word if there is none. */
 static void reach_resident(void) {
-  int64_t deadline = now_ms() + rights.start_timeout_ms;
+  int64_t start_deadline = now_ms() + rights.start_timeout_ms;
+  int64_t backlog_deadline = 0;
   char *why;
-  for (;;) {
-    enum Reached reached = connect_to_resident(&rights, &server, &why);
+  enum Reached reached;
+  while ((reached = connect_to_resident(&rights, &server, &why)) != CONNECTED) {
     if (reached == UNUSABLE) fall_back("%s", why);
-    if (reached == CONNECTED) break;
-    if (!rights.starts) become_plexus();
-    enum Start started = start_resident(&rights, &why);
-    if (started == FAILED) fall_back("%s", why);
-    if (started == STARTED) continue;
-    if (now_ms() >= deadline) fall_back("the resident process is not started: %s.lock is held", rights.socket);
-    poll(NULL, 0, LOCK_HELD_MS);
+    if (reached == FULL) wait_for_backlog(&backlog_deadline);
+    else if (rights.starts) start_or_wait(start_deadline);
+    else become_plexus();
   }
   is_starting = look_at_start(&rights) == STARTING;
   call.outgoing.bytes.length = 0;
@@ -182,21 +195,26 @@ static void reach_resident(void) {
 }
 
 /**
- * Hands the call to another resident process, once, if none has accepted it, as then nothing has been done: it was about to
- * end, or is of another version. Else falls back.
+ * Hands the call to another resident process, once: if the one that had it is gone, or has not accepted it, as one that was
+ * about to end, or is of another version. Whatever was begun, the next one finishes or undoes, as `plexus` would. Else falls
+ * back.
  */
 static void begin_again(void) {
   static bool has_begun_again;
-  if (!rights.starts || call.accepted || has_begun_again) {
+  if (!rights.starts || (call.accepted && call.standing != LOST) || has_begun_again) {
     if (*call.reason == 0) become_plexus();
     fall_back("%s", call.reason);
   }
   has_begun_again = true;
-  char *why = replace_resident(&rights);
+  jobs_end();
+  char *why = call.standing == LOST ? NULL : replace_resident(&rights);
   if (why != NULL) fall_back("%s; %s", call.reason, why);
+  if (call.accepted) complain("asking another one: %s", call.reason);
   close(server);
+  server = -1;
   incoming.length = 0;
   call.standing = OPEN;
+  call.accepted = false;
   reach_resident();
 }
 
@@ -249,7 +267,7 @@ static _Noreturn void serve(void) {
     jobs_settle(&call.outgoing);
     if (polled[0].revents & (POLLIN | POLLHUP | POLLERR) && receive()) heard = now_ms();
     transmit();
-    if (call.standing == LEFT) begin_again();
+    if (call.standing != OPEN) begin_again();
     replace_other_version();
   }
 }

@@ -125,6 +125,7 @@ describe("a resident process that does not start", () => {
 
   it("yet, as the machine is slow, is waited for by all: plexus would be no faster", async () => {
     fs.appendFileSync(`${resident.shim}.conf`, "start-timeout-ms 1000\n");
+    await lab.onNode("sysctl", "-qw", "net.core.somaxconn=4"); // more wait than the kernel lets wait at the socket
     const busy = "i=0; end=$(($(date +%s) + 4)); while [ $(date +%s) -lt $end ]; do :; done";
     resident.replacePlexus(`[ "$1" = resident ] && { ${busy}; }; exec '${binary}' "$@"`);
     const containers = await many(20);
@@ -141,6 +142,20 @@ describe("a resident process that was started", () => {
     await resident.endStarted();
     expectAll(await run("ADD", containers.slice(1)));
     expect(resident.starts()).toEqual(["resident", "resident"]);
+    await expectDeleted(containers);
+  });
+
+  it("and killed while 40 calls are under way is started again, and does them all", async () => {
+    const containers = await many(40);
+    const added = run("ADD", containers);
+    await until(
+      "some are under way",
+      () => fs.existsSync(lab.cniDir) && fs.readdirSync(lab.cniDir).length > 8,
+    );
+    await resident.endStarted();
+    expectAll(await added, expect.stringMatching(/^(plexus-shim: asking another one: .* is gone.*\n)?$/));
+    expect(resident.starts()).toEqual(["resident", "resident"]);
+    expectAll(await run("CHECK", containers));
     await expectDeleted(containers);
   });
 

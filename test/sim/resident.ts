@@ -2,7 +2,7 @@
 // two processes. Either can die at any of its steps.
 import { type Answer, carryOut, type Ports } from "../../launcher/attach/verbs.ts";
 import type { Cluster } from "../../launcher/cluster/cluster.ts";
-import { restCluster } from "../../launcher/cluster/rest.ts";
+import { FollowingCluster } from "../../launcher/cluster/following.ts";
 import { WatchedCluster } from "../../launcher/cluster/watch.ts";
 import { Code, Fault } from "../../launcher/fault.ts";
 import type { CommandOptions } from "../../launcher/host/execute.ts";
@@ -59,19 +59,17 @@ export class Resident {
     };
   }
 
-  /** Asked call by call, or, by a daemon, known beforehand. */
+  /** Known beforehand: by a daemon at once, else as soon as a pod has said which node this is. */
   private clusterFor(process: Process): Cluster | undefined {
     const { isDaemon, kubernetes, machine } = this.program;
     if (!kubernetes) return undefined;
     const access = machine.internet.accessOf(process);
-    if (!isDaemon) return restCluster(access);
-    const watched = new WatchedCluster({
-      ...access,
-      nodeName: "node",
-      warn: (message) => process.trace(message),
-    });
-    process.onEnd(() => watched.stop());
-    return watched.cluster;
+    const options = { ...access, warn: (message: string) => process.trace(message) };
+    const known = isDaemon
+      ? new WatchedCluster({ ...options, nodeName: "node" })
+      : new FollowingCluster(options);
+    process.onEnd(() => known.stop());
+    return known.cluster;
   }
 
   kill(): void {

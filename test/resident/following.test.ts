@@ -1,0 +1,77 @@
+// A resident process that a shim has started follows the cluster, as a daemon does, if its rights allow it.
+import * as fs from "node:fs";
+import type { KubernetesObject, V1ClusterRole } from "@kubernetes/client-node";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
+import { parseAllDocuments } from "yaml";
+import { ApiServer } from "../support/apiserver.ts";
+import { type Sandbox, Site } from "../support/site.ts";
+import { until } from "../support/until.ts";
+
+const RBAC = fs.readFileSync(new URL("../../deploy/thin/rbac.yaml", import.meta.url), "utf8");
+const ROLE = parseAllDocuments(RBAC)
+  .map((document) => document.toJS() as V1ClusterRole)
+  .find(({ kind }) => kind === "ClusterRole");
+
+let api: ApiServer;
+let site: Site;
+let before: number;
+beforeAll(async () => {
+  api = await ApiServer.start();
+});
+afterAll(() => api?.stop());
+beforeEach(async () => {
+  site = await Site.open(api);
+  await site.lab.resideOnDemand();
+  await site.nad("a", site.lab.bridge("a", 1));
+  before = api.requests().length;
+});
+afterEach(() => site.close());
+
+const asked = (verb: string, resource: string) =>
+  api
+    .requests()
+    .slice(before)
+    .filter((request) => request.verb === verb && request.uri.includes(`/${resource}`));
+
+/** Changes what Plexus may do with pods and NetworkAttachmentDefinitions. */
+async function allow(verbs: string[]): Promise<void> {
+  const rules = ROLE?.rules?.map((rule) => (rule.verbs.includes("watch") ? { ...rule, verbs } : rule));
+  await api.admin.replace({ ...ROLE, rules } as KubernetesObject);
+}
+
+async function add(pod: Sandbox): Promise<void> {
+  const added = await site.run("ADD", pod);
+  expect(added, added.stdout + added.stderr).toMatchObject({ exitCode: 0, stderr: "" });
+}
+
+it("it asks for the first pod and its networks, and knows the next ones beforehand", async () => {
+  await add(await site.pod("a"));
+  await until(
+    "it follows",
+    () => asked("watch", "pods").length > 0 && asked("watch", "network-att").length > 0,
+  );
+  expect(asked("watch", "pods")[0]?.uri).toContain("spec.nodeName%3Dnode");
+  const next = await site.pod("a");
+  const [gets, nads] = [asked("get", "pods").length, asked("get", "network-att").length];
+  await new Promise((resolve) => setTimeout(resolve, 1000)); // the watch tells it of the pod
+  await add(next);
+  expect([asked("get", "pods").length, asked("get", "network-att").length]).toEqual([gets, nads]);
+  expect(await site.status(next)).toMatchObject([{ name: "podnet" }, { name: `${site.namespace}/a` }]);
+});
+
+it("without the right to list, it is refused once, and asks for each", async () => {
+  await allow(["get"]);
+  try {
+    await until("the right is gone", async () => {
+      await add(await site.pod("a"));
+      return asked("list", "pods").some(({ status }) => status === 403);
+    });
+    const lists = () => asked("list", "pods").length + asked("list", "network-att").length;
+    const refused = lists();
+    for (let pod = 0; pod < 3; pod++) await add(await site.pod("a"));
+    expect(asked("get", "pods").length).toBeGreaterThanOrEqual(3);
+    expect(lists()).toBe(refused);
+  } finally {
+    await allow(["get", "list", "watch"]);
+  }
+});
