@@ -8,6 +8,7 @@ import { ApiServer } from "../support/apiserver.ts";
 import { binary } from "../support/binary.ts";
 import type { Outcome } from "../support/outcome.ts";
 import { Site } from "../support/site.ts";
+import { until } from "../support/until.ts";
 
 const OK = { exitCode: 0, stdout: "" };
 
@@ -68,6 +69,26 @@ it("while ADDs wait for an API server that hangs, DELs and STATUS are answered, 
   for (const outcome of adds.outcomes) expect(await outcome).toMatchObject({ exitCode: 0 });
   for (const pod of pods) expect(await site.run("DEL", pod)).toMatchObject(OK);
   expect(await site.lab.leftovers()).toEqual([]);
+});
+
+it("STATUS does not wait for a plugin that was well a moment ago, and asks anew as soon as it answers", async () => {
+  const { lab } = site;
+  const [hold, broken] = [join(lab.dir, "hold"), join(lab.dir, "broken")];
+  lab.fake("fake-slow", {
+    STATUS:
+      `while [ -e ${hold} ]; do sleep 0.02; done; ` +
+      `if [ -e ${broken} ]; then echo '{"cniVersion":"1.1.0","code":50,"msg":"no link"}'; exit 1; fi`,
+  });
+  const conf = lab.conf([{ cniVersion: "1.1.0", name: "a", type: "fake-slow" }]);
+  expect(await lab.run("STATUS", conf)).toMatchObject(OK);
+  fs.writeFileSync(hold, "");
+  expect(await lab.run("STATUS", conf)).toMatchObject(OK);
+  fs.writeFileSync(broken, "");
+  fs.rmSync(hold);
+  await until("STATUS says what the plugin says", async () => {
+    const { answer } = await lab.run("STATUS", conf);
+    return answer.code === 50;
+  });
 });
 
 it.each(["1", "0", "x", "2.5"])("--slots %s is refused", (slots) => {
