@@ -37,7 +37,7 @@ enum ToShim {
   CLEAR = 35,
   MARK = 36,
   SYNC = 37,
-  WRITE_SOON = 38,
+  WRITESOON = 38,
   SETTLE = 39,
 };
 

@@ -278,7 +278,7 @@ static const Request REQUESTS[] = {
     {CLEAR, "CLEAR", {STRING}, clear},
     {MARK, "MARK", {STRING}, mark},
     {SYNC, "SYNC", {STRING}, sync_names},
-    {WRITE_SOON, "WRITE_SOON", {STRING, BYTES}, write_soon},
+    {WRITESOON, "WRITESOON", {STRING, BYTES}, write_soon},
     {SETTLE, "SETTLE", {STRING, STRINGS}, settle},
 };
 

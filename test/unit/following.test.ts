@@ -1,7 +1,7 @@
 // What a resident process that a shim has started knows of the cluster.
 import { beforeEach, expect, test } from "vitest";
 import { FollowingCluster } from "../../launcher/cluster/following.ts";
-import type { Outcome } from "../../launcher/cluster/http.ts";
+import type { Outcome, Reader } from "../../launcher/cluster/http.ts";
 import { until } from "../support/until.ts";
 import { answer, FakeHttp, SkippingClock } from "./fake-http.ts";
 import { POD, pod } from "./fake-pod.ts";
@@ -18,22 +18,21 @@ class Server extends FakeHttp {
   override async send(request: Parameters<FakeHttp["send"]>[0]): Promise<Outcome> {
     const { path } = request;
     asked.push(path);
-    if (/\/pods\/[^/]+$/.test(path)) return answer(200, ON_WORKER);
-    return this.listed(path);
+    return answer(200, ON_WORKER);
   }
 
   override async follow(path: string, ...more: never[]): Promise<Outcome | undefined> {
     asked.push(path);
     const [, , signal] = more as unknown as [unknown, unknown, AbortSignal];
     if (!isAllowed) return answer(403, { message: "forbidden" });
+    if (!path.includes("watch=")) return this.listed(path, more[0] as unknown as Reader);
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve));
     return undefined;
   }
 
-  private listed(path: string): Outcome {
-    if (!isAllowed) return answer(403, { message: "forbidden" });
+  private listed(path: string, reader: Reader): undefined {
     const items = path.includes("/pods") ? [ON_WORKER] : [];
-    return answer(200, { metadata: { resourceVersion: "7" }, items });
+    reader.read(JSON.stringify({ metadata: { resourceVersion: "7" }, items }));
   }
 }
 
