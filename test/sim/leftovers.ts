@@ -24,7 +24,7 @@ export function reportFiles(machine: Machine, kind: string, when: string, paths:
 }
 
 /** The attachments on record as orphans, as `containerID ifname` by the names of their own interfaces. */
-function orphansOf({ disk }: Machine): Set<string> {
+export function orphansOf({ disk }: Machine): Set<string> {
   const texts = disk.files(ORPHANS_DIR.slice(0, -1)).map((path) => disk.peek(path) ?? "");
   return new Set(
     texts.map((text) => {

@@ -1,4 +1,5 @@
 // The order in which a call executes plugins. Source: CNI spec 1.1.0, section 3 "Lifecycle & Ordering".
+import { orphansOf } from "./leftovers.ts";
 import type { Machine } from "./machine.ts";
 import type { PluginStart, RuntimeCall } from "./network.ts";
 import type { Setup } from "./setup.ts";
@@ -17,8 +18,10 @@ export class Order {
 
   /** A plugin is executed. */
   started(call: RuntimeCall, started: PluginStart): void {
-    // GC detaches orphans as it finds them.
+    // GC and ADD detach orphans as they find them.
     if (call.verb === "GC" || (started.verb !== "ADD" && started.verb !== "DEL")) return;
+    const name = `${started.containerId} ${started.ifname}`;
+    if (call.verb === "ADD" && started.verb === "DEL" && orphansOf(this.machine).has(name)) return;
     const key = `${call.id} ${call.isBegunAnew} ${started.containerId}`;
     const last = this.series.get(key) ?? [];
     const isAgain = last.some(({ type, ifname }) => type === started.type && ifname === started.ifname);
