@@ -3,7 +3,10 @@ import { basename, dirname } from "node:path";
 import { type Disk, makeDirectories, type ProcessName } from "./disk.ts";
 import type { Host } from "./host.ts";
 
-type Files = Omit<Host, "prepare" | "execute" | "configure" | "showLink" | "moveRdma" | "grpc" | "rotate">;
+type Files = Omit<
+  Host,
+  "prepare" | "execute" | "configure" | "showLink" | "sysctl" | "moveRdma" | "grpc" | "rotate"
+>;
 
 /**
  * How a file is called until it is whole, and a mark, which has the name of what it marks too: by its writer, so that anyone

@@ -31,6 +31,7 @@ export const ToShim = {
   clear: 35,
   mark: 36,
   sync: 37,
+  sysctl: 38,
 } as const;
 
 /** A field: a u32, a string or bytes, a list of strings. */

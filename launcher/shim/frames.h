@@ -37,6 +37,7 @@ enum ToShim {
   CLEAR = 35,
   MARK = 36,
   SYNC = 37,
+  SYSCTL = 38,
 };
 
 /** How an execution ended. */
