@@ -7,7 +7,11 @@ export const SOCKET = "/run/plexus/plexus.sock";
 /** The runtimes' directories of plugins and of confs. */
 export const PLUGIN_DIR = "/opt/cni/bin";
 export const CONF_DIR = "/etc/cni/net.d";
+/** The devices that containers may have although they are not VFs, as a list in JSON. No runtime takes it for a conf. */
+export const DEVICES_FILE = `${CONF_DIR}/plexus.d/devices.json`;
 export const MULTUS_CONF_DIR = "/etc/cni/multus/net.d";
+/** The state of the SR-IOV CNI plugin's executable. launcher/shim/rights.c has the same. */
+export const SRIOV_CNI_DIR = "/var/lib/cni/sriov";
 /** Device-info files. Source: NPWG device-info spec 1.1.0, section 3.2. */
 export const DEVICE_INFO_DIR = "/var/run/k8s.cni.cncf.io/devinfo";
 /** Files in a conf directory that are confs have one of these. Source: libcni/conf.go, ConfFiles. */

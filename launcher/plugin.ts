@@ -11,7 +11,7 @@ import { Code, Fault } from "./fault.ts";
 import { DELEGATE_VARIABLE } from "./host/host.ts";
 import { localHost, parallelHost } from "./host/local.ts";
 import { STATE_DIR } from "./paths.ts";
-import { readConf } from "./sriov/conf.ts";
+import { readBasics } from "./sriov/conf.ts";
 import { sriov } from "./sriov/plugin.ts";
 
 const MAX_CONF = 8 << 20;
@@ -50,7 +50,7 @@ export async function runSriovPlugin(env: NodeJS.ProcessEnv): Promise<Answer> {
   try {
     const core = new Core(wasm());
     const stdin = readStdin().toString();
-    const conf = readConf(stdin, "");
+    const conf = readBasics(stdin);
     ({ cniVersion } = conf);
     const parameters = parametersOf(env);
     core.environment({ ...variablesOf(parameters), cniVersion });

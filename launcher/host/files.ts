@@ -4,7 +4,10 @@ import { type Disk, makeDirectories, type ProcessName } from "./disk.ts";
 import { Durable } from "./durable.ts";
 import type { Host } from "./host.ts";
 
-type Files = Omit<Host, "prepare" | "execute" | "configure" | "showLink" | "moveRdma" | "grpc" | "rotate">;
+type Files = Omit<
+  Host,
+  "prepare" | "execute" | "configure" | "showLink" | "sysctl" | "moveRdma" | "grpc" | "rotate"
+>;
 
 /**
  * How a file is called until it is whole, and a mark, which has the name of what it marks too: by its writer, so that anyone

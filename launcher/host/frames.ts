@@ -33,6 +33,7 @@ export const ToShim = {
   sync: 37,
   writeSoon: 38,
   settle: 39,
+  sysctl: 40,
 } as const;
 
 /** A field: a u32, a string or bytes, a list of strings. */

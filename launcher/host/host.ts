@@ -1,9 +1,9 @@
 // What Plexus does to the machine it serves: execute plugins, configure networks, keep small files. Every verb is written
 // against this, so that the same code runs where the runtime called it, elsewhere for it, and in the simulator.
 import { Code, Fault } from "../fault.ts";
-import type { Link, NetworkBatch } from "./network.ts";
+import type { Link, NetworkBatch, Sysctls } from "./network.ts";
 
-export type { Link, NetworkRequest, VfChange } from "./network.ts";
+export type { Link, NetworkRequest, Sysctls, VfChange } from "./network.ts";
 
 /** Where the system's own commands are: a runtime's PATH may lack some of these. */
 export const SYSTEM_DIRS = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
@@ -78,6 +78,12 @@ export interface Host {
    * @param netns the path of its network namespace; the node's own unless given
    */
   showLink(name: string, netns?: string): Promise<Link>;
+  /**
+   * Sets switches of a link in a container; those that the kernel does not have are left out.
+   *
+   * @param netns the path of its network namespace
+   */
+  sysctl(netns: string, link: string, sysctls: Sysctls): Promise<void>;
   /**
    * Moves an RDMA device into another network namespace.
    *

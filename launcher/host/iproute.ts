@@ -1,8 +1,9 @@
-// The network of this machine, through iproute2's `ip` and `rdma`. Source: ip(8) "-batch", ip-address(8), rdma-dev(8).
+// The network of this machine, through iproute2's `ip` and `rdma`, and procps's `sysctl`. Source: ip(8) "-batch", ip-address(8),
+// rdma-dev(8), sysctl(8).
 import { Code, Fault } from "../fault.ts";
 import type { CommandOptions } from "./execute.ts";
 import { type Execution, type Host, SYSTEM_DIRS } from "./host.ts";
-import { type Link, lineOf, type NetworkBatch } from "./network.ts";
+import { type Link, lineOf, type NetworkBatch, sysctlArguments } from "./network.ts";
 
 /** For each execution; the shim has the same. */
 const TIMEOUT_MS = 30_000;
@@ -14,9 +15,11 @@ export interface Commands {
   execute(path: string, options: CommandOptions): Promise<Execution>;
 }
 
-type Network = Pick<Host, "configure" | "showLink" | "moveRdma">;
+type Network = Pick<Host, "configure" | "showLink" | "sysctl" | "moveRdma">;
 
-/** The part of the Host port that the commands `ip` and `rdma` are enough for. */
+const PACKAGES = { ip: "iproute2", rdma: "iproute2", sysctl: "procps" };
+
+/** The part of the Host port that the commands `ip`, `rdma` and `sysctl` are enough for. */
 export function networkBy(commands: Commands): Network {
   return {
     async configure(batch) {
@@ -30,6 +33,14 @@ export function networkBy(commands: Commands): Network {
     async showLink(name, netns = "") {
       const args = ["-json", "-details", "address", "show", "dev", name];
       return linkIn(await execute(commands, "ip", { args, netns }), name, netns);
+    },
+
+    async sysctl(netns, link, sysctls) {
+      requireSet(
+        await execute(commands, "sysctl", { args: sysctlArguments(link, sysctls), netns }),
+        link,
+        netns,
+      );
     },
 
     async moveRdma(name, to, netns = "") {
@@ -56,6 +67,11 @@ export function linkIn({ exitCode, stdout, stderr }: Execution, name: string, ne
   throw new Fault(Code.ioFailure, `\`ip\` does not show link ${name}`);
 }
 
+/** Throws a Fault unless `sysctl` has set all. */
+export function requireSet({ exitCode, stderr }: Execution, link: string, netns: string): void {
+  if (exitCode !== 0) throw failed(`sysctl -w net/.../conf/${link}`, stderr, netns);
+}
+
 /** Throws a Fault unless `rdma` has moved the device. */
 export function requireMoved({ exitCode, stderr }: Execution, name: string, netns: string): void {
   if (exitCode !== 0) throw failed(`rdma dev set ${name} netns`, stderr, netns);
@@ -63,14 +79,14 @@ export function requireMoved({ exitCode, stderr }: Execution, name: string, netn
 
 async function execute(
   commands: Commands,
-  command: "ip" | "rdma",
+  command: keyof typeof PACKAGES,
   { args, netns, stdin = "" }: { args: string[]; netns: string; stdin?: string },
 ): Promise<Execution> {
   const path = await commands.find(command, SYSTEM_DIRS);
   if (path === undefined) {
     throw new Fault(
       Code.pluginNotAvailable,
-      `the command \`${command}\` is needed, which is not on this node; install iproute2`,
+      `the command \`${command}\` is needed, which is not on this node; install ${PACKAGES[command]}`,
     );
   }
   return commands.execute(path, { args, netns, env: {}, stdin, timeout: TIMEOUT_MS });

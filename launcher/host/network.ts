@@ -67,7 +67,19 @@ export interface Link {
   mtu: number;
   flags: string[];
   address: string;
-  addr_info?: { local: string; prefixlen: number }[];
+  /** Is there a carrier, as far as the driver says it: UP, DOWN, UNKNOWN ... */
+  operstate?: string;
+  /** The device that it is of, such as a PCI address. */
+  parentdev?: string;
+  /** Of a link that is not one of hardware. */
+  linkinfo?: { info_kind?: string };
+  addr_info?: {
+    local: string;
+    prefixlen: number;
+    /** Duplicate address detection has not ended, or has found another one who has the address. */
+    tentative?: boolean;
+    dadfailed?: boolean;
+  }[];
   vfinfo_list?: VfInfo[];
 }
 
@@ -83,6 +95,31 @@ interface VfInfo {
   spoofchk?: boolean;
   trust?: boolean;
   link_state?: string;
+}
+
+/** Switches of a link, and the family that each is of. Source: Linux Documentation/networking/ip-sysctl.rst. The shim has the same. */
+export const SYSCTLS = {
+  arp_notify: "ipv4",
+  ndisc_notify: "ipv6",
+  optimistic_dad: "ipv6",
+  disable_ipv6: "ipv6",
+  keep_addr_on_down: "ipv6",
+} as const;
+
+export type Sysctls = Partial<Record<keyof typeof SYSCTLS, 0 | 1>>;
+
+/** Writes switches down as the words of the protocol between shim and resident process. */
+export function switchesOf(sysctls: Sysctls): string[] {
+  return Object.entries(sysctls).map(([key, value]) => `${key}=${value}`);
+}
+
+/** Makes the arguments of `sysctl` that set a link's switches. Throws a Fault if it is not the name of one link. */
+export function sysctlArguments(link: string, sysctls: Sysctls): string[] {
+  if (!/^[!-.0-9;-~]{1,15}$/.test(link) || ["all", "default", ".", ".."].includes(link))
+    throw new Fault(Code.invalidNetworkConfig, `${JSON.stringify(link)} is not the name of a link`);
+  const keys = Object.keys(sysctls) as (keyof Sysctls)[];
+  // Those that the kernel does not have, as without IPv6, are left out.
+  return ["-e", "-q", "-w", ...keys.map((key) => `net/${SYSCTLS[key]}/conf/${link}/${key}=${sysctls[key]}`)];
 }
 
 /** What each form of request is for `ip`: `$1` and so on are the values it begins with. launcher/shim/network.c has the same. */

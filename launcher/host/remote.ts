@@ -15,8 +15,8 @@ import {
   ToShim,
 } from "./frames.ts";
 import { type ExecuteOptions, type Execution, type Host, LeftToNode, MAX_OUTPUT } from "./host.ts";
-import { linkIn, requireConfigured, requireMoved } from "./iproute.ts";
-import { wordsOf } from "./network.ts";
+import { linkIn, requireConfigured, requireMoved, requireSet } from "./iproute.ts";
+import { switchesOf, wordsOf } from "./network.ts";
 
 /** The largest file that is read here: a conf or a device checkpoint. */
 const MAX_FILE = 8 << 20;
@@ -110,6 +110,12 @@ export class Shim {
     },
     showLink: async (name, netns = "") =>
       linkIn(executionOf(await this.ask(ToShim.show, netns, name), "ip"), name, netns),
+    sysctl: async (netns, link, sysctls) =>
+      requireSet(
+        executionOf(await this.ask(ToShim.sysctl, netns, link, switchesOf(sysctls)), "sysctl"),
+        link,
+        netns,
+      ),
     moveRdma: async (name, to, netns = "") =>
       requireMoved(executionOf(await this.ask(ToShim.rdma, netns, name, to), "rdma"), name, netns),
     read: async (path) => {

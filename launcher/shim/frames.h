@@ -39,6 +39,7 @@ enum ToShim {
   SYNC = 37,
   WRITESOON = 38,
   SETTLE = 39,
+  SYSCTL = 40,
 };
 
 /** How an execution ended. */

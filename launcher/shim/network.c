@@ -252,6 +252,27 @@ const char *refuse_rdma(const Rights *rights, const char *name, const char *netn
   return NULL;
 }
 
+const char *refuse_switching(const char *netns, const char *link) {
+  if (*netns == 0) return "it is not for the node's network namespace";
+  const char *why = refuse_namespace(netns);
+  if (why != NULL) return why;
+  // These two are no links: they stand for all.
+  bool is_link = is_link_name(link) && strcmp(link, "all") != 0 && strcmp(link, "default") != 0;
+  return is_link ? NULL : "it is not the name of a link";
+}
+
+char *render_switch(const char *link, const char *text) {
+  static const char *const v4[] = {"arp_notify", NULL};
+  static const char *const v6[] = {"ndisc_notify", "optimistic_dad", "disable_ipv6", "keep_addr_on_down", NULL};
+  size_t length = strcspn(text, "=");
+  if (strcmp(text + length, "=0") != 0 && strcmp(text + length, "=1") != 0) return NULL;
+  const char *family = is_one_of(text, length, v4) ? "ipv4" : is_one_of(text, length, v6) ? "ipv6" : NULL;
+  char *word;
+  if (family == NULL) return NULL;
+  if (asprintf(&word, "net/%s/conf/%s/%s", family, link, text) < 0) must(NULL);
+  return word;
+}
+
 char *find_command(const char *name) {
   for (const char *const *dir = SYSTEM_DIRS; *dir != NULL; dir++) {
     char *path;

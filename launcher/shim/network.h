@@ -27,4 +27,9 @@ const char *refuse_rdma(const Rights *rights, const char *name, const char *netn
 /** Finds a command of the system. Returns its path, for `free`; NULL if there is none. */
 char *find_command(const char *name);
 
+/** Says why switches of a link are not set; NULL if they are. */
+const char *refuse_switching(const char *netns, const char *link);
+/** Writes `KEY=0` or `KEY=1` as an argument of `sysctl`, for the caller to free; NULL if the key is not one that is set. */
+char *render_switch(const char *link, const char *text);
+
 #endif

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "requests.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,8 @@
 #include "writing.h"
 
 #define MAX_FIELDS 5
+/** Of a request SYSCTL. */
+#define MAX_SWITCHES 8
 
 enum FieldType { U32 = 1, STRING, STRINGS, BYTES };
 
@@ -135,6 +138,13 @@ static void execute(Asked *asked) {
                          execution.input_length));
 }
 
+/** Says that the node does not have a command. Without `ip` and `rdma` nothing goes on, and `plexus` says so to the runtime. */
+static void missing(Asked *asked, const char *name) {
+  const Buffer nothing = {0};
+  if (strcmp(name, "sysctl") != 0) refuse(asked, "iproute2 is not on this node");
+  else add_executed(&asked->call->outgoing, asked->id, NOT_EXECUTED, ENOENT, &nothing, &nothing);
+}
+
 /** Executes a command of the system in the network namespace that the first field names, unless it is refused. */
 static void command(Asked *asked, const char *name, char *const *arguments, const Buffer *input, const char *why) {
   char *path = why == NULL ? find_command(name) : NULL;
@@ -150,8 +160,8 @@ static void command(Asked *asked, const char *name, char *const *arguments, cons
       .input = input->data,
       .input_length = input->length,
   };
-  if (why == NULL && path == NULL) why = "iproute2 is not on this node";
-  start(asked, &execution, why);
+  if (why == NULL && path == NULL) missing(asked, name);
+  else start(asked, &execution, why);
   free(path);
 }
 
@@ -177,6 +187,20 @@ static void show(Asked *asked) {
   if (!is_link_name(fields[1].string)) why = "it is not the name of a link";
   const Buffer nothing = {0};
   command(asked, "ip", arguments, &nothing, why);
+}
+
+static void sysctl(Asked *asked) {
+  const Field *fields = asked->fields;
+  size_t count = list_length(fields[2].strings);
+  const char *why = count > MAX_SWITCHES ? "it has too many switches" : refuse_switching(fields[0].string, fields[1].string);
+  char *arguments[MAX_SWITCHES + 4] = {"-e", "-q", "-w"};
+  for (size_t index = 0; why == NULL && index < count; index++) {
+    arguments[3 + index] = render_switch(fields[1].string, fields[2].strings[index]);
+    if (arguments[3 + index] == NULL) why = "there is no such switch";
+  }
+  const Buffer nothing = {0};
+  command(asked, "sysctl", arguments, &nothing, why);
+  for (size_t index = 3; index < MAX_SWITCHES + 4; index++) free(arguments[index]);
 }
 
 static void rdma(Asked *asked) {
@@ -280,6 +304,7 @@ static const Request REQUESTS[] = {
     {SYNC, "SYNC", {STRING}, sync_names},
     {WRITESOON, "WRITESOON", {STRING, BYTES}, write_soon},
     {SETTLE, "SETTLE", {STRING, STRINGS}, settle},
+    {SYSCTL, "SYSCTL", {STRING, STRING, STRINGS}, sysctl},
 };
 
 static const Request *find_request(uint8_t type) {

@@ -18,7 +18,8 @@
 #define MAX_TIMEOUT_MS 3600000
 
 #define DEFAULT_SOCKET "/run/plexus/plexus.sock"
-static const char *const DEFAULT_STATE[] = {"/var/lib/cni/multus", "/var/run/k8s.cni.cncf.io/devinfo", NULL};
+static const char *const DEFAULT_STATE[] = {"/var/lib/cni/multus", "/var/run/k8s.cni.cncf.io/devinfo", "/var/lib/cni/sriov",
+                                            NULL};
 static const char *const DEFAULT_READ[] = {"/etc/cni/net.d", "/etc/cni/multus/net.d", NULL};
 static const char *const DEFAULT_LOG[] = {"/var/log/plexus.log", "/var/log/multus.log", NULL};
 

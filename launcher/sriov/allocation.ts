@@ -27,7 +27,7 @@ export interface Allocation extends Owner {
   /** Its driver_override as it was; "" for none. */
   override?: string;
   /** Its netdev as it was; missing if it had none. */
-  netdev?: Netdev;
+  netdev?: Pick<Netdev, "name" | "up"> & Partial<Netdev>;
   /** The settings that the conf wants, and how these were. */
   wanted: VfSettings;
   before: VfSettings;

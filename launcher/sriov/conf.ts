@@ -1,6 +1,7 @@
 // The conf of the built-in plugin `sriov`: that of the SR-IOV CNI plugin, with two keys more, `driver` and `allowDevices`.
 // Source: sriov-cni docs/configuration-reference.md, and ip-link(8) for the values.
 import { Code, Fault } from "../fault.ts";
+import { DEVICE_INFO_DIR } from "../paths.ts";
 
 export const VLAN_PROTOCOLS = ["802.1q", "802.1ad"] as const;
 const ON_OFF = ["on", "off"] as const;
@@ -9,6 +10,8 @@ const LINK_STATES = ["auto", "enable", "disable"] as const;
 export const PCI_ADDRESS = /^[0-9a-f]{4}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/;
 const MAC_ADDRESS = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
 const MAX_MTU = 65_535;
+/** /var/run is /run. */
+const DEVICE_INFO_DIRS = [DEVICE_INFO_DIR, DEVICE_INFO_DIR.replace("/var/run/", "/run/")];
 
 /** What a PF sets of a VF. What is missing stays as it is. */
 export interface VfSettings {
@@ -24,9 +27,20 @@ export interface VfSettings {
   maxTxRate?: number;
 }
 
-export interface SriovConf {
+/** What every verb needs of a conf. */
+export interface ConfBasics {
   cniVersion: string;
   name: string;
+  /** The type of the IPAM plugin; "" for none. */
+  ipam: string;
+  /** Plexus's state directory. */
+  cniDir?: string;
+  validAttachments?: { containerID: string; ifname: string }[];
+  logLevel?: string;
+  logFile?: string;
+}
+
+export interface SriovConf extends ConfBasics {
   /** The PCI address of the device, with its domain, in lower case; "" if the conf has none. */
   address: string;
   settings: VfSettings;
@@ -35,16 +49,34 @@ export interface SriovConf {
   driver?: string;
   /** PCI addresses of devices that a container may have although they are not VFs. */
   allowDevices: string[];
-  /** The type of the IPAM plugin; "" for none. */
-  ipam: string;
   /** The path of the file for the device-info. */
   deviceInfoFile?: string;
-  /** Plexus's state directory. */
-  cniDir?: string;
-  validAttachments?: { containerID: string; ifname: string }[];
 }
 
 type Keys = Record<string, unknown>;
+
+/**
+ * Reads what undoing an attachment needs of a conf, whatever else is in it: a DEL and a GC go by what is on record. Throws a
+ * Fault with code 6 if it is not JSON.
+ */
+export function readBasics(stdin: string): ConfBasics {
+  const keys = objectOf(parse(stdin), "the conf");
+  const textOr = (value: unknown) => (typeof value === "string" ? value : "");
+  const { ipam } = keys;
+  const isIpam = typeof ipam === "object" && ipam !== null;
+  const basics: ConfBasics = {
+    cniVersion: textOr(keys.cniVersion),
+    name: textOr(keys.name),
+    ipam: isIpam ? textOr((ipam as Keys).type) : "",
+    logLevel: textOr(keys.logLevel),
+    logFile: textOr(keys.logFile),
+  };
+  const cniDir = textOr(keys.cniDir);
+  if (cniDir !== "") basics.cniDir = cniDir;
+  const valid = keys["cni.dev/valid-attachments"];
+  if (valid !== undefined) basics.validAttachments = attachmentsOf(valid);
+  return basics;
+}
 
 /**
  * Reads a conf as a runtime or Plexus gives it on stdin. Throws a Fault with code 6 if it is not JSON, and with code 7 if a
@@ -55,13 +87,13 @@ type Keys = Record<string, unknown>;
 export function readConf(stdin: string, args: string): SriovConf {
   const keys = objectOf(parse(stdin), "the conf");
   const runtime = objectOf(keys.runtimeConfig ?? {}, "`runtimeConfig`");
+  for (const key of ["cniVersion", "name", "cniDir", "logLevel", "logFile"]) text(keys, key);
+  text(objectOf(keys.ipam ?? {}, "`ipam`"), "type");
   const conf: SriovConf = {
-    cniVersion: text(keys, "cniVersion") ?? "",
-    name: text(keys, "name") ?? "",
+    ...readBasics(stdin),
     address: "",
     settings: settingsOf(keys, runtime, args),
     allowDevices: list(keys, "allowDevices"),
-    ipam: text(objectOf(keys.ipam ?? {}, "`ipam`"), "type") ?? "",
   };
   const address = text(runtime, "deviceID") ?? text(keys, "deviceID") ?? "";
   if (address !== "") conf.address = addressOf(address);
@@ -70,12 +102,17 @@ export function readConf(stdin: string, args: string): SriovConf {
   const driver = text(keys, "driver");
   if (driver !== undefined && driver !== "") conf.driver = driverOf(driver);
   const info = text(runtime, "CNIDeviceInfoFile");
-  if (info) conf.deviceInfoFile = info;
-  const cniDir = text(keys, "cniDir");
-  if (cniDir) conf.cniDir = cniDir;
-  const valid = keys["cni.dev/valid-attachments"];
-  if (valid !== undefined) conf.validAttachments = attachmentsOf(valid);
+  if (info) conf.deviceInfoFile = deviceInfoOf(info);
   return conf;
+}
+
+/** Tenants write confs, and root writes the file. */
+function deviceInfoOf(path: string): string {
+  const isBelow = DEVICE_INFO_DIRS.some((dir) => path.startsWith(`${dir}/`));
+  if (isBelow && /^(\/[A-Za-z0-9_@+-][A-Za-z0-9_.@:+-]*)+$/.test(path)) return path;
+  throw invalid(
+    `\`runtimeConfig.CNIDeviceInfoFile\` is ${JSON.stringify(path)}; it must be a file below ${DEVICE_INFO_DIR}`,
+  );
 }
 
 /** Throws a Fault if the conf is not enough for an ADD, which needs a version whose results have interfaces, and a device. */

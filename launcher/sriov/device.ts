@@ -9,7 +9,11 @@ const NETDEVS_DIR = "/sys/class/net";
 /** IFF_UP of the flags of a netdev. Source: Linux include/uapi/linux/if.h. */
 const IFF_UP = 1;
 
-const USER_SPACE_DRIVERS = ["vfio-pci", "uio_pci_generic", "igb_uio"];
+const UIO_DRIVERS = ["uio_pci_generic", "igb_uio"];
+/** vfio-pci, and those of vendors, such as mlx5_vfio_pci. Source: Linux drivers/vfio/pci. */
+const VFIO_DRIVER = /(^|[_-])vfio[_-]pci$/;
+/** Holds a device for nobody. Source: Linux drivers/pci/pci-stub.c. */
+const STUB = "pci-stub";
 
 interface PhysicalFunction {
   address: string;
@@ -26,6 +30,8 @@ export interface PciDevice {
   /** Of a VF: its PF, and its number there. */
   pf?: PhysicalFunction;
   vf?: number;
+  /** Is it a network controller, as far as it is known? Source: PCI class codes, in sysfs's `class`. */
+  isNetwork: boolean;
   /** Its IOMMU group; "" if it is not in one. */
   iommuGroup: string;
   /** The names of its RDMA devices. */
@@ -42,7 +48,22 @@ export interface Netdev {
 
 /** Does an application in user space have a device that has this driver? Then the device has no netdev. */
 export function isUserSpaceDriver(driver: string): boolean {
-  return USER_SPACE_DRIVERS.includes(driver);
+  return UIO_DRIVERS.includes(driver) || isVfioDriver(driver);
+}
+
+/** Does it give an application the whole IOMMU group? */
+export function isVfioDriver(driver: string): boolean {
+  return VFIO_DRIVER.test(driver);
+}
+
+/** May a device have this driver while an application has the rest of its IOMMU group? Source: Linux Documentation/driver-api/vfio.rst. */
+export function leavesGroup(driver: string): boolean {
+  return ["", STUB, "pcieport"].includes(driver) || isVfioDriver(driver);
+}
+
+/** Has nobody a device with this driver? */
+export function isNoDriver(driver: string): boolean {
+  return driver === "" || driver === STUB;
 }
 
 /** Reads the device at a PCI address. Throws a Fault if there is none. */
@@ -59,6 +80,7 @@ export async function readDevice(host: Host, address: string): Promise<PciDevice
     address,
     driver: target(await host.readlink(`${dir}/driver`)),
     netdev: await netdevOf(host, address),
+    isNetwork: ((await host.read(`${dir}/class`)) ?? "0x02").startsWith("0x02"),
     iommuGroup: target(await host.readlink(`${dir}/iommu_group`)),
     rdma: await host.list(`${dir}/infiniband`),
     ...(pf === ""

@@ -4,7 +4,14 @@ import type { Clock } from "../clock.ts";
 import { Code, Fault } from "../fault.ts";
 import type { Host } from "../host/host.ts";
 import type { VfSettings } from "./conf.ts";
-import { DEVICES_DIR, groupMembers, isUserSpaceDriver, type PciDevice, readDevice } from "./device.ts";
+import {
+  DEVICES_DIR,
+  groupMembers,
+  isVfioDriver,
+  leavesGroup,
+  type PciDevice,
+  readDevice,
+} from "./device.ts";
 
 const DRIVERS_DIR = "/sys/bus/pci/drivers";
 /** "Y" if vfio binds devices that are not in an IOMMU group. */
@@ -22,7 +29,7 @@ export async function requireDriver(host: Host, device: PciDevice, driver: strin
       `${what}: this node's kernel has no such driver loaded; run \`modprobe ${driver}\`, and make sure that it is loaded at boot`,
     );
   }
-  if (driver === "vfio-pci") await requireIommuGroup(host, device, what);
+  if (isVfioDriver(driver)) await requireIommuGroup(host, device, what);
 }
 
 /** vfio gives an application the whole IOMMU group of a device. */
@@ -38,7 +45,7 @@ async function requireIommuGroup(host: Host, device: PciDevice, what: string): P
   for (const address of await groupMembers(host, device.iommuGroup)) {
     if (address === device.address) continue;
     const { driver } = await readDevice(host, address);
-    if (driver === "" || driver === "pcieport" || isUserSpaceDriver(driver)) continue;
+    if (leavesGroup(driver)) continue;
     throw new Fault(
       Code.invalidNetworkConfig,
       `${what}: ${address} is in the same IOMMU group, ${device.iommuGroup}, and has driver ${driver}, so the kernel gives the ` +

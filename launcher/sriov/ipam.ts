@@ -47,19 +47,47 @@ export async function delegateToIpam(
   });
   const expectsResult = verb === "ADD";
   const result = core.outcome({ plugin: ipam, cniVersion, exitCode, stdout, stderr, expectsResult });
-  return requireAddresses(result === undefined ? {} : (JSON.parse(result) as IpamResult), ipam);
+  return expectsResult ? requireValid(JSON.parse(result ?? "{}") as IpamResult, ipam) : {};
 }
 
-/** What becomes a word of a line for `ip` must be an address, and nothing else. */
-function requireAddresses(result: IpamResult, ipam: string): IpamResult {
-  const words = [
-    ...(result.ips ?? []).flatMap(({ address, gateway }) => [address, gateway]),
-    ...(result.routes ?? []).flatMap(({ dst, gw }) => [dst, gw]),
-  ];
-  const odd = words.find((word) => word !== undefined && !/^[0-9a-fA-F.:]+(\/\d+)?$/.test(String(word)));
-  if (odd === undefined) return result;
-  throw new Fault(
+/** Each becomes a word of a line for `ip`, which would say of a wrong one only that it is. */
+function requireValid(result: IpamResult, ipam: string): IpamResult {
+  const { ips = [], routes = [] } = result;
+  if (ips.length === 0) throw wrong(ipam, "no address", "");
+  for (const { address, gateway } of ips) {
+    if (!isPrefix(address)) throw wrong(ipam, "an address that is none with a prefix length", address);
+    const isSameFamily = gateway === undefined || gateway.includes(":") === address.includes(":");
+    if (gateway !== undefined && !(isAddress(gateway) && isSameFamily))
+      throw wrong(ipam, `a gateway that is none for ${address}`, gateway);
+  }
+  for (const { dst, gw, ...numbers } of routes) {
+    if (!isPrefix(dst)) throw wrong(ipam, "a route whose destination is none with a prefix length", dst);
+    if (gw !== undefined && !isAddress(gw))
+      throw wrong(ipam, `a gateway of the route to ${dst} that is none`, gw);
+    for (const key of ["mtu", "advmss", "priority", "table", "scope"] as const) {
+      const number = numbers[key];
+      const isFit = number === undefined || (Number.isInteger(number) && number >= 0 && number < 2 ** 32);
+      if (!isFit) throw wrong(ipam, `\`${key}\` of the route to ${dst} that is no number for it`, number);
+    }
+  }
+  return result;
+}
+
+function wrong(ipam: string, what: string, said: unknown): Fault {
+  const value = said === "" ? "" : `, ${JSON.stringify(said)}`;
+  return new Fault(
     Code.decodeFailure,
-    `IPAM plugin ${ipam} answered ${JSON.stringify(odd)}, which is not an address; correct \`ipam\`, or its plugin`,
+    `IPAM plugin ${ipam} answered with ${what}${value}; correct \`ipam\`, or its plugin`,
   );
+}
+
+function isPrefix(text: unknown): boolean {
+  const [, address = "", length = ""] = /^([^/]+)\/(\d{1,3})$/.exec(String(text)) ?? [];
+  return isAddress(address) && Number(length) <= (address.includes(":") ? 128 : 32);
+}
+
+function isAddress(text: unknown): boolean {
+  if (typeof text !== "string") return false;
+  if (/^\d{1,3}(\.\d{1,3}){3}$/.test(text)) return text.split(".").every((part) => Number(part) < 256);
+  return /^[0-9a-fA-F:.]+$/.test(text) && text.includes(":") && URL.canParse(`http://[${text}]`);
 }

@@ -16,12 +16,14 @@ import type { BuiltIn, PluginCall } from "../cni/builtin.ts";
 import { Code, Fault } from "../fault.ts";
 import { SYSTEM_DIRS } from "../host/host.ts";
 import { type Allocation, Allocations } from "./allocation.ts";
-import { attachDevice, configureNetdev, writeDeviceInfo } from "./attach.ts";
+import { attachDevice, writeDeviceInfo } from "./attach.ts";
 import { readCall, type SriovCall } from "./call.ts";
 import { check } from "./check.ts";
 import { requireComplete } from "./conf.ts";
+import { configureNetdev } from "./configure.ts";
 import { delegateToIpam } from "./ipam.ts";
 import { locked } from "./lock.ts";
+import { forgetPredecessor, takeOver } from "./predecessor.ts";
 import { restore, restoreAll } from "./restore.ts";
 import { resultText } from "./result.ts";
 import { clearOther, clearOwn, type Taken, take } from "./take.ts";
@@ -37,7 +39,23 @@ async function replaces(type: string, { cniDir, host, parameters }: PluginCall):
 
 async function run(plugin: PluginCall): Promise<string | undefined> {
   const call = readCall(plugin);
-  switch (plugin.parameters.verb) {
+  const { note, flush } = call.sriovLog;
+  const { verb } = plugin.parameters;
+  note("debug", `${verb} with ${plugin.stdin}`);
+  try {
+    const result = await carryOut(call);
+    note("info", `${verb} is done`);
+    return result;
+  } catch (error) {
+    note("error", `${verb} failed: ${Fault.of(error).message}`);
+    throw error;
+  } finally {
+    await flush();
+  }
+}
+
+async function carryOut(call: SriovCall): Promise<string | undefined> {
+  switch (call.parameters.verb) {
     case "ADD":
       return add(call);
     case "DEL":
@@ -92,8 +110,10 @@ async function attach(call: SriovCall): Promise<{ taken: Taken; mac: string }> {
 
 /** Gives all devices of the attachment back, and its addresses. */
 async function del(call: SriovCall): Promise<void> {
+  await takeOver(call);
   const attached = await call.allocations.ofOwner(call.parameters);
   requireNone([...(await releaseAddresses(call, "DEL")), ...(await restoreAll(call, attached))]);
+  await forgetPredecessor(call);
 }
 
 /**

@@ -3,12 +3,13 @@
 import { Code, Fault } from "../fault.ts";
 import type { NetworkRequest } from "../host/host.ts";
 import type { Allocation } from "./allocation.ts";
+import { requireAllowed } from "./allowed.ts";
 import type { SriovCall } from "./call.ts";
 import type { VfSettings } from "./conf.ts";
 import { DEVICES_DIR, isNetdev, type Netdev, type PciDevice, readDevice, readNetdev } from "./device.ts";
 import { needsRebind, override, readOverride, rebind, waitForNetdev } from "./driver.ts";
 import { locked } from "./lock.ts";
-import { changed, settingRequests, settingsIn } from "./vf.ts";
+import { changed, setMac, settingsIn, setVf } from "./vf.ts";
 
 /**
  * Gives devices back, one after the other, past every fault; returns the faults. A device that could not be given back
@@ -46,28 +47,24 @@ async function restoreDevice(call: SriovCall, allocation: Allocation): Promise<v
 async function restoreFunction(call: SriovCall, allocation: Allocation): Promise<void> {
   const { address, bound, driver, netdev, netns } = allocation;
   const found = await readDevice(call.host, address);
+  await requireAllowed(call.host, found, undefined);
   const settings = await settingsToRestore(call, found, allocation);
-  const requests = requestsOf(found, settings);
   const isRebound = bound !== undefined || needsRebind(driver, settings);
-  if (isRebound) await call.host.configure({ netns: "", requests });
+  await call.allocations.requireHeld(allocation);
+  if (isRebound) await setVf(call, found, settings);
   const device = isRebound ? await takeAnew(call, allocation) : await bringBack(call, allocation);
-  const left = isRebound ? [] : requests;
-  if (netdev === undefined) return call.host.configure({ netns: "", requests: left });
-  if (device.netdev === "") {
+  const left = isRebound ? {} : settings;
+  if (netdev === undefined) return setVf(call, found, left);
+  const { netdev: now } = device;
+  if (now === "") {
     throw new Fault(
       Code.tryAgainLater,
       `its netdev came back neither from the network namespace ${netns} nor from driver ${driver}; the next DEL tries again`,
     );
   }
   await call.allocations.requireHeld(allocation);
-  await call.host.configure({
-    netns: "",
-    requests: [
-      { change: "link", link: device.netdev, set: { up: false } },
-      ...left,
-      ...(await netdevRequests(call, device.netdev, netdev)),
-    ],
-  });
+  await setVf(call, found, left, { before: [{ change: "link", link: now, set: { up: false } }] });
+  await restoreNetdev(call, now, netdev);
 }
 
 /** Picks those of the VF's settings from before that are not so any more. */
@@ -81,17 +78,13 @@ async function settingsToRestore(
   return changed(before, settingsIn(await call.host.showLink(pf.netdev), vf));
 }
 
-function requestsOf({ pf, vf }: PciDevice, settings: VfSettings): NetworkRequest[] {
-  return pf === undefined || vf === undefined ? [] : settingRequests(pf.netdev, vf, settings);
-}
-
 /** Gets the netdev back to the node, from a driver that still has the device. */
 async function bringBack(call: SriovCall, allocation: Allocation): Promise<PciDevice> {
   const { clock, host } = call;
   const { address, netdev, netns } = allocation;
   const device = await readDevice(host, address);
   if (netdev === undefined || device.netdev !== "") return device;
-  if (await host.exists(netns)) await moveBack(call, allocation, netdev);
+  if (netns !== "" && (await host.exists(netns))) await moveBack(call, allocation, netdev);
   // From a namespace that is gone the kernel brings it by itself; if it does not, the driver makes it anew.
   const back = await waitForNetdev(host, clock, address);
   return back.netdev === "" ? takeAnew(call, allocation) : back;
@@ -106,7 +99,11 @@ async function takeAnew({ allocations, clock, host }: SriovCall, allocation: All
 }
 
 /** Moves the netdev out of the network namespace; if it is not there under its name, its driver makes it anew. */
-async function moveBack(call: SriovCall, allocation: Allocation, { name }: Netdev): Promise<void> {
+async function moveBack(
+  call: SriovCall,
+  allocation: Allocation,
+  { name }: Pick<Netdev, "name">,
+): Promise<void> {
   const { host, log } = call;
   const { address, driver, ifname, netns, override: before = "", rdma } = allocation;
   const goOn = (error: unknown) => {
@@ -120,22 +117,39 @@ async function moveBack(call: SriovCall, allocation: Allocation, { name }: Netde
     { change: "link", link: ifname, set: { up: false } },
     { change: "move", link: ifname, to: "", name: free },
   ];
-  const isMoved = await host.configure({ netns, requests }).then(() => true, goOn);
+  const isMoved = (await isOwnLink(call, allocation).catch(goOn))
+    ? await host.configure({ netns, requests }).then(() => true, goOn)
+    : false;
   if (!isMoved) await rebind(host, address, driver, before);
 }
 
-/** Makes the requests that restore a netdev. Its name is left if another netdev has the one from before. */
-async function netdevRequests({ host }: SriovCall, now: string, before: Netdev): Promise<NetworkRequest[]> {
+/** Is the link in the container, under the name that it was given, this device's? The container may have made another one. */
+async function isOwnLink({ host, log }: SriovCall, { address, ifname, netns }: Allocation): Promise<boolean> {
+  const { linkinfo, parentdev } = await host.showLink(ifname, netns);
+  // Before Linux 5.14 or iproute2 5.14 no device is shown; but a link that is not one of hardware has a kind.
+  const isOwn = parentdev === undefined ? linkinfo?.info_kind === undefined : parentdev === address;
+  if (!isOwn) log(`${ifname} in ${netns} is not the netdev of ${address}, and stays there`);
+  return isOwn;
+}
+
+/** The netdev gets its MAC address, name, MTU and state back. Its name is left if another netdev has the one from before. */
+async function restoreNetdev(
+  call: SriovCall,
+  now: string,
+  before: NonNullable<Allocation["netdev"]>,
+): Promise<void> {
+  const { host } = call;
   const isFree = now === before.name || !(await isNetdev(host, before.name));
   const name = isFree ? before.name : now;
   const { mac, mtu } = await readNetdev(host, now);
+  if (before.mac !== undefined && mac !== before.mac) await setMac(call, "", now, before.mac);
   const sets = [
-    ...(mac === before.mac ? [] : [{ address: before.mac }]),
-    ...(mtu === before.mtu ? [] : [{ mtu: before.mtu }]),
+    ...(before.mtu === undefined || mtu === before.mtu ? [] : [{ mtu: before.mtu }]),
     ...(before.up ? [{ up: true }] : []),
   ];
-  return [
+  const requests: NetworkRequest[] = [
     ...(name === now ? [] : [{ change: "link", link: now, set: { name } } as const]),
     ...sets.map((set): NetworkRequest => ({ change: "link", link: name, set })),
   ];
+  await host.configure({ netns: "", requests });
 }

@@ -1,10 +1,12 @@
 // Who may have a VF. Before the VF is touched, its allocation is written, with all that it takes to give the VF back.
 import { Code, Fault } from "../fault.ts";
+import type { Host } from "../host/host.ts";
 import type { Allocation } from "./allocation.ts";
+import { requireAllowed } from "./allowed.ts";
 import type { SriovCall } from "./call.ts";
-import type { SriovConf } from "./conf.ts";
-import { isUserSpaceDriver, type PciDevice, readDevice, readNetdev } from "./device.ts";
+import { isNoDriver, isUserSpaceDriver, type PciDevice, readDevice, readNetdev } from "./device.ts";
 import { readOverride, requireDriver } from "./driver.ts";
+import { predecessorsNetns } from "./predecessor.ts";
 import { restore, restoreAll } from "./restore.ts";
 import { affectedBy, settingsIn } from "./vf.ts";
 
@@ -35,7 +37,7 @@ export async function clearOwn(call: SriovCall): Promise<void> {
 export async function clearOther(call: SriovCall): Promise<void> {
   const { allocations, conf, host, log } = call;
   const other = await allocations.of(conf.address);
-  if (other === undefined) return;
+  if (other === undefined) return requireNotPredecessors(host, conf.address);
   if (await host.exists(other.netns)) throw inUse(other);
   log(
     `device ${other.address} is taken back from container ${other.containerId}: the container's network namespace is gone`,
@@ -45,11 +47,20 @@ export async function clearOther(call: SriovCall): Promise<void> {
   });
 }
 
+async function requireNotPredecessors(host: Host, address: string): Promise<void> {
+  const netns = await predecessorsNetns(host, address);
+  if (netns === undefined || !(await host.exists(netns))) return;
+  throw new Fault(
+    Code.tryAgainLater,
+    `device ${address} is in use: sriov-cni has attached it in ${netns}; it becomes free when that container is deleted`,
+  );
+}
+
 /** Takes the conf's device. Throws a Fault if this attachment cannot have it, and then nothing is changed. */
 export async function take(call: SriovCall): Promise<Taken> {
   const { allocations, conf, host } = call;
   const device = await readDevice(host, conf.address);
-  requireAllowed(device, conf);
+  await requireAllowed(host, device, conf.allowDevices);
   const driver = conf.driver ?? device.driver;
   if (driver !== device.driver) await requireDriver(host, device, driver);
   requireAttachable(device, driver);
@@ -82,13 +93,17 @@ async function describe(call: SriovCall, device: PciDevice, driver: string): Pro
   };
 }
 
-/** Reads those settings of the VF that the conf is going to change. Throws a Fault if the VF cannot be set. */
+/**
+ * Reads those settings of the VF that the conf is going to change, and its MAC address, which the application may change.
+ * Throws a Fault if the conf has settings, and the VF cannot be set.
+ */
 async function settingsBefore(
   call: SriovCall,
-  { address, pf, vf }: PciDevice,
+  device: PciDevice,
 ): Promise<Pick<Allocation, "pf" | "vf" | "before">> {
   const { settings } = call.conf;
-  if (Object.keys(settings).length === 0) return { before: {} };
+  const { address, pf, vf } = device;
+  if (Object.keys(settings).length === 0) return macBefore(call, device);
   const what = `device ${address} cannot be given vlan, mac, spoofchk, trust, link_state and rates`;
   if (pf === undefined || vf === undefined) {
     throw new Fault(
@@ -102,27 +117,35 @@ async function settingsBefore(
       `${what}: its PF ${pf.address} has no netdev; leave them out, or give the PF its kernel driver`,
     );
   }
-  const before = affectedBy(settings, settingsIn(await call.host.showLink(pf.netdev), vf));
-  return { pf: pf.netdev, vf, before };
+  const all = settingsIn(await call.host.showLink(pf.netdev), vf);
+  return { pf: pf.netdev, vf, before: { ...affectedBy(settings, all), mac: all.mac } };
 }
 
-function requireAllowed({ address, pf }: PciDevice, { allowDevices }: SriovConf): void {
-  if (pf !== undefined || allowDevices.includes(address)) return;
-  throw new Fault(
-    Code.invalidNetworkConfig,
-    `device ${address} is not a virtual function; use the address of a VF (\`plexus sriov list\` shows them), or name it ` +
-      "in `allowDevices` if the container is to have the whole device",
-  );
+/** Without settings, a PF that does not say its VF's MAC address is not needed. */
+async function macBefore(
+  { host, log }: SriovCall,
+  { pf, vf }: PciDevice,
+): Promise<Pick<Allocation, "pf" | "vf" | "before">> {
+  if (pf === undefined || pf.netdev === "" || vf === undefined) return { before: {} };
+  try {
+    const { mac } = settingsIn(await host.showLink(pf.netdev), vf);
+    return { pf: pf.netdev, vf, before: { mac } };
+  } catch (error) {
+    const { code, message } = Fault.of(error);
+    if (code !== Code.ioFailure) throw error;
+    log(`the MAC address that ${pf.netdev} has set of VF ${vf} is not known: ${message}`);
+    return { before: {} };
+  }
 }
 
-function requireAttachable({ address, driver: now, netdev }: PciDevice, driver: string): void {
+function requireAttachable({ address, driver: now, isNetwork, netdev }: PciDevice, driver: string): void {
   if (driver === "") {
     throw new Fault(
       Code.invalidNetworkConfig,
       `device ${address} has no driver; load the driver of the NIC's VFs, or set \`driver\` to the one to bind it to`,
     );
   }
-  if (netdev !== "" || driver !== now || isUserSpaceDriver(driver)) return;
+  if (netdev !== "" || !isNetwork || isNoDriver(now) || isUserSpaceDriver(now)) return;
   throw new Fault(
     Code.tryAgainLater,
     `device ${address} has driver ${now} but no netdev in the node's network namespace: something else has it; ` +

@@ -1,7 +1,15 @@
 // What a PF sets of its VFs: as `ip` shows it, and as `ip` is told. Source: ip-link(8) of iproute2.
+import type { Clock } from "../clock.ts";
 import { Code, Fault } from "../fault.ts";
 import type { Link, NetworkRequest, VfChange } from "../host/host.ts";
+import type { SriovCall } from "./call.ts";
 import { type VfSettings, VLAN_PROTOCOLS } from "./conf.ts";
+import type { PciDevice } from "./device.ts";
+
+/** Of a VF whose PF has set none. */
+export const NO_MAC = "00:00:00:00:00:00";
+const MAC_TRIES = 20;
+const MAC_STEP_MS = 100;
 
 /** Reads the settings of a VF from its PF's link. Throws a Fault if the PF does not have the VF. */
 export function settingsIn(link: Link, vf: number): Required<VfSettings> {
@@ -16,7 +24,7 @@ export function settingsIn(link: Link, vf: number): Required<VfSettings> {
     vlan: first?.vlan ?? info.vlan ?? 0,
     vlanQoS: first?.qos ?? info.qos ?? 0,
     vlanProto: VLAN_PROTOCOLS.find((one) => one === protocol) ?? "802.1q",
-    mac: info.address ?? "00:00:00:00:00:00",
+    mac: info.address ?? NO_MAC,
     spoofchk: info.spoofchk === true ? "on" : "off",
     trust: info.trust === true ? "on" : "off",
     linkState: state === "enable" || state === "disable" ? state : "auto",
@@ -39,7 +47,7 @@ export function changed(before: VfSettings, now: Required<VfSettings>): VfSettin
 }
 
 /** Makes the requests that set a VF. */
-export function settingRequests(pf: string, vf: number, settings: VfSettings): NetworkRequest[] {
+function settingRequests(pf: string, vf: number, settings: VfSettings): NetworkRequest[] {
   const { vlan, vlanQoS, vlanProto, mac, spoofchk, trust, linkState, minTxRate, maxTxRate } = settings;
   const sets: VfChange[] = [];
   if (mac !== undefined) sets.push({ mac });
@@ -56,6 +64,67 @@ export function settingRequests(pf: string, vf: number, settings: VfSettings): N
   };
   if (Object.keys(rates).length > 0) sets.push(rates);
   return sets.map((set) => ({ change: "vf", pf, vf, set }));
+}
+
+/**
+ * Sets a VF, between other requests on the node. Its MAC address comes first, and is tried again until the PF shows it: for
+ * a moment a PF may be busy. Source: sriov-cni pkg/utils, SetVFHardwareMAC.
+ */
+export async function setVf(
+  { clock, host }: SriovCall,
+  { pf, vf }: Pick<PciDevice, "pf" | "vf">,
+  settings: VfSettings,
+  { before = [], after = [] }: { before?: NetworkRequest[]; after?: NetworkRequest[] } = {},
+): Promise<void> {
+  const { mac, ...others } = settings;
+  if (pf === undefined || vf === undefined) {
+    await host.configure({ netns: "", requests: [...before, ...after] });
+    return;
+  }
+  if (mac !== undefined) {
+    await retried(clock, async () => {
+      await host.configure({ netns: "", requests: [...before, ...settingRequests(pf.netdev, vf, { mac })] });
+      const { mac: now } = settingsIn(await host.showLink(pf.netdev), vf);
+      if (now !== mac) throw notTaken(`VF ${vf} of ${pf.netdev}`, now, mac);
+    });
+  }
+  const first = mac === undefined ? before : [];
+  await host.configure({
+    netns: "",
+    requests: [...first, ...settingRequests(pf.netdev, vf, others), ...after],
+  });
+}
+
+/** Sets the MAC address of a link, until it has it. Source: sriov-cni pkg/utils, SetVFEffectiveMAC. */
+export async function setMac(
+  { clock, host }: SriovCall,
+  netns: string,
+  link: string,
+  mac: string,
+): Promise<void> {
+  await retried(clock, async () => {
+    await host.configure({ netns, requests: [{ change: "link", link, set: { address: mac } }] });
+    const { address: now } = await host.showLink(link, netns);
+    if (now !== mac) throw notTaken(link, now, mac);
+  });
+}
+
+function notTaken(what: string, now: string, mac: string): Fault {
+  return new Fault(
+    Code.ioFailure,
+    `${what} has MAC address ${now} after it was set to ${mac}; the driver does not take it`,
+  );
+}
+
+async function retried(clock: Clock, work: () => Promise<void>): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (tries === MAC_TRIES || Fault.of(error).code !== Code.ioFailure) throw error;
+      await clock.sleep(MAC_STEP_MS);
+    }
+  }
 }
 
 /** Says in words which of the settings wanted are not so. */

@@ -1,4 +1,4 @@
-// The commands that Plexus executes on a node: iproute2's ip and rdma. Each line of a batch is a step.
+// The commands that Plexus executes on a node: iproute2's ip and rdma, and sysctl. Each line of a batch is a step.
 // Source: ip(8) "-batch", ip-link(8).
 import type { CommandOptions } from "../../launcher/host/execute.ts";
 import type { Execution } from "../../launcher/host/host.ts";
@@ -13,7 +13,7 @@ export interface Command {
   machine: Machine;
   process: Process;
   call: RuntimeCall;
-  name: "ip" | "rdma";
+  name: "ip" | "rdma" | "sysctl";
   options: CommandOptions;
   mischief: Mischief | undefined;
 }

@@ -57,8 +57,11 @@ export class Devices {
     return NICS[this.nic].devices[link.device]?.vfs?.[Number(words[number + 1])] ?? "";
   }
 
-  /** Executes `ip` or `rdma`. */
-  execute(command: "ip" | "rdma", options: Pick<CommandOptions, "args" | "netns" | "stdin">): Execution {
+  /** Executes `ip`, `rdma` or `sysctl`. */
+  execute(
+    command: "ip" | "rdma" | "sysctl",
+    options: Pick<CommandOptions, "args" | "netns" | "stdin">,
+  ): Execution {
     return executeIproute(this.sysfs, command, options);
   }
 

@@ -4,7 +4,7 @@ import { Code, Fault } from "../../launcher/fault.ts";
 import { endedBy, saidTooMuch, tookTooLong } from "../../launcher/host/endings.ts";
 import type { CommandOptions } from "../../launcher/host/execute.ts";
 import type { ExecuteOptions, Execution } from "../../launcher/host/host.ts";
-import { runCommand } from "./commands.ts";
+import { type Command, runCommand } from "./commands.ts";
 import type { Machine } from "./machine.ts";
 import type { Misbehaviour, Mischief } from "./mischief.ts";
 import type { RuntimeCall } from "./network.ts";
@@ -56,7 +56,7 @@ export async function execute(
         machine,
         process: child,
         call,
-        name: type as "ip" | "rdma",
+        name: type as Command["name"],
         options: options as CommandOptions,
         mischief,
       });

@@ -6,6 +6,8 @@ import type { Process, Turns } from "./process.ts";
 const NOTICEABLE = /\/sys\/|\/sriov(\/|$)/;
 /** A call that sleeps more often waits for the other one. */
 const SLEEPS = 10;
+/** Asked so often whether it may go on, one that waits finds that the other waits for it, as in the resident process's queue. */
+const IDLE = 500;
 
 export class Gate implements Turns {
   /** How often one has been interrupted after all its steps. */
@@ -15,6 +17,7 @@ export class Gate implements Turns {
   private steps = 0;
   private sleeps = 0;
   private isOpen = false;
+  private idle = 0;
 
   /**
    * @param firstId the ID of the first call; the other one has the next
@@ -39,7 +42,11 @@ export class Gate implements Turns {
   holds(process: Process, what: string): boolean {
     const member = this.members.indexOf(process.leader ?? process);
     if (this.isOpen || member < 0) return false;
-    if (member !== this.turn) return true;
+    if (member !== this.turn) {
+      this.isOpen = ++this.idle > IDLE;
+      return !this.isOpen;
+    }
+    this.idle = 0;
     const isNoticeable = process.leader !== undefined || NOTICEABLE.test(what);
     const limit = this.turns[this.switched] ?? Number.POSITIVE_INFINITY;
     if (!isNoticeable || this.steps++ < limit) return false;

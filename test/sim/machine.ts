@@ -17,7 +17,7 @@ import { Troubles } from "./troubles.ts";
 export const CNI_DIR = "/var/lib/cni/multus";
 export const BIN_DIR = "/opt/cni/bin";
 const PLUGINS = ["bridge", "macvlan", "portmap", "tuning", "strict", "host-local"];
-const COMMANDS = ["ip", "rdma"];
+const COMMANDS = ["ip", "rdma", "sysctl"];
 
 /** Something happened that never may. */
 export interface Violation {

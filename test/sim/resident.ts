@@ -204,6 +204,7 @@ class ShimHost {
       configure: (...given: Parameters<Host["configure"]>) =>
         this.ask("configure", () => own.configure(...given)),
       showLink: (...given: Parameters<Host["showLink"]>) => this.ask("show", () => own.showLink(...given)),
+      sysctl: (...given: Parameters<Host["sysctl"]>) => this.ask("sysctl", () => own.sysctl(...given)),
       moveRdma: (...given: Parameters<Host["moveRdma"]>) =>
         this.ask("move rdma", () => own.moveRdma(...given)),
     };

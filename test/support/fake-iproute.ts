@@ -14,11 +14,12 @@ const NODE_NAMES = ["1", "/proc/1/ns/net"];
  */
 export function executeIproute(
   sysfs: FakeSysfs,
-  command: "ip" | "rdma",
+  command: "ip" | "rdma" | "sysctl",
   { args, netns, stdin }: Pick<CommandOptions, "args" | "netns" | "stdin">,
   refuses: (line: string) => boolean = () => false,
 ): Execution {
   if (command === "rdma") return ended(setRdma(sysfs, args));
+  if (command === "sysctl") return ended(setSwitches(sysfs, netns, args));
   const words = args.join(" ");
   const shown = /^-json -details address show dev (\S+)$/.exec(words)?.[1];
   if (shown !== undefined) {
@@ -46,7 +47,7 @@ function carryOut(sysfs: FakeSysfs, netns: string, line: string): string {
     link.addresses.push(words[2] ?? "");
     return "";
   }
-  if (line.startsWith("route add ")) return link.isUp ? "" : "RTNETLINK answers: Network is down";
+  if (line.startsWith("route append ")) return link.isUp ? "" : "RTNETLINK answers: Network is down";
   return `Object "${words[0]}" is unknown, try "ip help".`;
 }
 
@@ -132,9 +133,23 @@ function shownLink(sysfs: FakeSysfs, link: FakeLink): object {
     flags: link.isUp ? ["BROADCAST", "MULTICAST", "UP", "LOWER_UP"] : ["BROADCAST", "MULTICAST"],
     mtu: link.mtu,
     address: link.mac,
+    operstate: link.isUp ? "UP" : "DOWN",
+    ...(link.device === ""
+      ? { linkinfo: { info_kind: "veth" } }
+      : { parentbus: "pci", parentdev: link.device }),
     addr_info: addresses,
     ...(vfs === undefined ? {} : { vfinfo_list: vfs }),
   };
+}
+
+/** `sysctl -e -q -w net/FAMILY/conf/LINK/KEY=VALUE ...`: what the kernel does with them later is not seen here. */
+function setSwitches(sysfs: FakeSysfs, netns: string, args: readonly string[]): string {
+  if (args.slice(0, 3).join(" ") !== "-e -q -w") return "sysctl: usage";
+  const odd = args.slice(3).find((word) => {
+    const [, link = ""] = /^net\/ipv[46]\/conf\/([^/]+)\/\w+=[01]$/.exec(word) ?? [];
+    return link !== "lo" && !sysfs.link(link, netns);
+  });
+  return odd === undefined ? "" : `sysctl: cannot stat ${odd}`;
 }
 
 /** `rdma dev set NAME netns PATH`. */

@@ -71,7 +71,7 @@ export class SriovNode {
     rotate: async () => undefined,
     grpc: async () => new Uint8Array(),
     find: async (name) => {
-      if (["ip", "rdma"].includes(name)) return `/usr/sbin/${name}`;
+      if (["ip", "rdma", "sysctl"].includes(name)) return `/usr/sbin/${name}`;
       return this.ipam.has(name) ? `/opt/cni/bin/${name}` : undefined;
     },
     execute: async (path, options) => this.plugin(basename(path), options),
@@ -149,7 +149,7 @@ export class SriovNode {
     const { args, netns, stdin } = options;
     const lines = stdin.split("\n").filter(Boolean);
     this.ran.push({ args: [name, ...args], netns: netns === "" ? undefined : netns, lines });
-    return executeIproute(this.sysfs, name as "ip" | "rdma", options, (line) => {
+    return executeIproute(this.sysfs, name as "ip" | "rdma" | "sysctl", options, (line) => {
       if (this.changesLeft <= 0) return true;
       this.changesLeft--;
       if (!this.failing?.test(line)) return false;
