@@ -1,7 +1,7 @@
 // Documents that nobody would write, for each operation of the core: every one is answered, none traps, and none takes more
 // memory or time than its class may. `npm run fuzz` tries a million; SEED=n repeats a run; RUNS=n is for each operation.
 import { describe, expect, test } from "vitest";
-import { boundOf, MIB } from "../support/bounds.ts";
+import { boundOf, MIB, stepsOf } from "../support/bounds.ts";
 import { countedCore } from "../support/counted.ts";
 import { runIn } from "../support/wasm.ts";
 import { seeds } from "./seeds.ts";
@@ -27,15 +27,12 @@ interface Documents {
   worst: Uint8Array[];
 }
 
-/** What an operation may take that copies parts of its document as often as its memory allows. */
-const copies = (size: number) => 10_000_000 + 100 * size;
-
 /** The first that is drawn; the last is the rest. */
 const CLASSES: Record<string, Class> = {
   "the worst that we can think of, with changes": {
     oneIn: 50,
     make: ({ worst }, random) => mutate(worst, random),
-    steps: copies,
+    steps: stepsOf,
     memory: boundOf,
   },
   "a piece of it again and again": {

@@ -18,7 +18,6 @@ export interface Cost {
   used: number;
   /** All of linear memory. */
   bytes: number;
-  isRefused: boolean;
 }
 
 let module: WebAssembly.Module | undefined;
@@ -27,8 +26,8 @@ let module: WebAssembly.Module | undefined;
 export function costOf(shape: Shape, bytes: number): Cost {
   module ??= new WebAssembly.Module(countedCore());
   const document = documentOf(shape, bytes);
-  const { status, steps, used, bytes: all } = runFresh(shape.operation, document, module);
-  return { size: document.length, steps, used, bytes: all, isRefused: status !== 0 };
+  const { steps, used, bytes: all } = runFresh(shape.operation, document, module);
+  return { size: document.length, steps, used, bytes: all };
 }
 
 /** Returns a shape's row: steps and memory for each byte of a document of 0.375, 0.75 and 1.5 MiB, then memory in MiB. */
