@@ -47,10 +47,10 @@ async function add(pod: Sandbox): Promise<void> {
 it("it asks for the first pod and its networks, and knows the next ones beforehand", async () => {
   await add(await site.pod("a"));
   await until(
-    "it follows",
-    () => asked("watch", "pods").length > 0 && asked("watch", "network-att").length > 0,
+    "it has listed both",
+    () => asked("list", "pods").length + asked("list", "network-att").length === 2,
   );
-  expect(asked("watch", "pods")[0]?.uri).toContain("spec.nodeName%3Dnode");
+  expect(asked("list", "pods")[0]?.uri).toContain("spec.nodeName%3Dnode");
   const next = await site.pod("a");
   const [gets, nads] = [asked("get", "pods").length, asked("get", "network-att").length];
   await new Promise((resolve) => setTimeout(resolve, 1000)); // the watch tells it of the pod

@@ -83,8 +83,8 @@ test("the conf is for the mode that is asked for, and names the kubeconfig", () 
 });
 
 test.each([[[]], [["--on-demand"]]])(
-  "install %j is for the shim, which starts the resident process",
-  (args) => {
+  "install %j is for the shim, which starts the resident process until it is uninstalled",
+  async (args) => {
     primary("10-bridge.conf", { cniVersion: "1.0.0", name: "a", type: "bridge" });
     expect(plexus("install", ...args, "--socket", join(root, "run/plexus/s")).status).toBe(0);
     expect(conf()).toMatchObject({ type: "plexus-shim" });
@@ -98,9 +98,13 @@ test.each([[[]], [["--on-demand"]]])(
     });
     const { stdout, stderr } = spawnSync(shim, { env, input, encoding: "utf8" });
     expect([JSON.parse(stdout).code, stderr]).toEqual([50, ""]);
-    const [pid, ...others] = processes((command) => command.includes(join(root, "run/plexus/s")));
-    expect([pid, others]).toEqual([expect.any(Number), []]);
-    process.kill(pid ?? 0, "SIGKILL");
+    const started = () => processes((command) => command.includes(join(root, "run/plexus/s")));
+    expect(started().length).toBe(1);
+    const places = ["--bin-dir", join(root, "opt/cni/bin"), "--conf-dir", join(root, "etc/cni/net.d")];
+    const socket = ["--socket", join(root, "run/plexus/s")];
+    expect(spawnSync(binary, ["uninstall", ...places, ...socket]).status).toBe(0);
+    await until("uninstall has ended it", () => started().length === 0);
+    expect(files()).toEqual(["etc/cni/net.d/10-bridge.conf 644"]);
   },
 );
 
