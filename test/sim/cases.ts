@@ -1,5 +1,6 @@
 // Histories that were violated once, by defects that have been mended since.
 import type { History } from "./history.ts";
+import type { Outage } from "./outage.ts";
 import { PLAIN, type Setup } from "./setup.ts";
 
 interface Case {
@@ -97,26 +98,18 @@ export const CASES: Case[] = [
   },
   {
     what: "a DEL, which does not need the API server, waited until ADDs had given up waiting for it",
-    history: {
-      seed: 1,
-      setup: {
-        ...PLAIN,
-        mode: "resident",
-        kubernetes: true,
-        containers: ["c1", "c2", "c3"].map((id) => ({
-          id,
-          netns: `/run/netns/${id}`,
-          ifname: "eth0",
-          selects: [],
-        })),
-      },
-      steps: [
-        { waitMs: 0, do: "API server", outage: "down", forMs: 60_000 },
-        { waitMs: 0, do: "ADD", container: 0 },
-        { waitMs: 0, do: "ADD", container: 1 },
-        { waitMs: 100, do: "DEL", container: 2 },
-      ],
-    },
+    history: inOutage("down", [
+      { waitMs: 0, do: "ADD", container: 0 },
+      { waitMs: 0, do: "ADD", container: 1 },
+      { waitMs: 100, do: "DEL", container: 2 },
+    ]),
+  },
+  {
+    what: "a DEL waited for the ADD of its container, which waited on although its runtime had killed it",
+    history: inOutage("silent", [
+      { waitMs: 0, do: "ADD", container: 0, killAfterMs: 200 },
+      { waitMs: 300, do: "DEL", container: 0 },
+    ]),
   },
   {
     what: "a restore that was killed left driver_override behind, and the next one did not see it",
@@ -156,3 +149,18 @@ export const CASES: Case[] = [
     },
   },
 ];
+
+/** Steps behind a resident process, with an API server that fails for a minute. */
+export function inOutage(outage: Outage, steps: History["steps"]): History {
+  const containers = ["c1", "c2", "c3"].map((id) => ({
+    id,
+    netns: `/run/netns/${id}`,
+    ifname: "eth0",
+    selects: [],
+  }));
+  return {
+    seed: 1,
+    setup: { ...PLAIN, mode: "resident", kubernetes: true, containers },
+    steps: [{ waitMs: 0, do: "API server", outage, forMs: 60_000 }, ...steps],
+  };
+}

@@ -1,13 +1,15 @@
 // Defects that are broken in on purpose, one a part: the simulator is worth what it finds.
 import type { Patch } from "./bundle.ts";
+import { inOutage } from "./cases.ts";
 import type { Crashes } from "./crashes.ts";
+import type { History } from "./history.ts";
 
 export interface Defect {
   /** What is wrong then. */
   what: string;
   patches: Patch[];
-  /** What finds it: histories by their seeds, from 1 on, or cutting off at every step. */
-  by: "seeds" | Crashes;
+  /** What finds it: histories by their seeds, from 1 on, cutting off at every step, or one that chance makes too seldom. */
+  by: "seeds" | Crashes | History;
   /** Violations, as `kind: text`, that show it although they are of a kind that is known anyway. */
   shownBy?: RegExp;
 }
@@ -291,7 +293,10 @@ export const DEFECTS: Defect[] = [
         to: "    something",
       },
     ],
-    by: "seeds",
+    by: inOutage("silent", [
+      { waitMs: 0, do: "ADD", container: 0, killAfterMs: 200 },
+      { waitMs: 300, do: "DEL", container: 0 },
+    ]),
   },
   {
     what: "ADDs keep their slots while they wait, and there is none that they cannot take",
@@ -299,6 +304,10 @@ export const DEFECTS: Defect[] = [
       { file: ADMISSION, from: "        if (this.executions === 0) this.giveBack();\n", to: "" },
       { file: ADMISSION, from: "this.slots - Math.max(1, Math.floor(this.slots / 4))", to: "this.slots" },
     ],
-    by: "seeds",
+    by: inOutage("down", [
+      { waitMs: 0, do: "ADD", container: 0 },
+      { waitMs: 0, do: "ADD", container: 1 },
+      { waitMs: 100, do: "DEL", container: 2 },
+    ]),
   },
 ];

@@ -15,10 +15,7 @@ export interface Found {
 /** @returns undefined if it is not found within so many histories */
 export async function hunt(defect: Defect, limit: number): Promise<Found | undefined> {
   const script = await bundle(`defect-${DEFECTS.indexOf(defect)}`, defect.patches);
-  const order: Order =
-    defect.by === "seeds"
-      ? { play: "seeds", first: 1, step: 1, count: limit, limit: 1 }
-      : { play: "crashes", crashes: defect.by, limit: 1 };
+  const order = orderFor(defect, limit);
   let first: { seed: number; violation: Violation } | undefined;
   await inThread(script, order, (report) => {
     if (report.is !== "violated") return undefined;
@@ -31,10 +28,20 @@ export async function hunt(defect: Defect, limit: number): Promise<Found | undef
   return first;
 }
 
+function orderFor({ by }: Defect, limit: number): Order {
+  if (by === "seeds") return { play: "seeds", first: 1, step: 1, count: limit, limit: 1 };
+  if ("sequel" in by) return { play: "crashes", crashes: by, limit: 1 };
+  return { play: "one", history: by, shorten: false };
+}
+
+function finderOf({ by }: Defect, found: Found): string {
+  if (by === "seeds") return `seed ${found.seed}`;
+  return "sequel" in by ? `an ADD cut off at every step, then ${by.sequel}` : "a history of its own";
+}
+
 /** A row of the table in docs/testing.md. */
-export function rowOf({ what, by, patches }: Defect, found: Found | undefined): string {
-  const file = patches[0]?.file ?? "";
-  const finder = by === "seeds" ? `seed ${found?.seed}` : `an ADD cut off at every step, then ${by.sequel}`;
-  const saw = found === undefined ? "NOT FOUND" : `${finder}: \`${found.violation.kind}\``;
-  return `| ${what} | \`${file}\` | ${saw} |`;
+export function rowOf(defect: Defect, found: Found | undefined): string {
+  const { patches, what } = defect;
+  const saw = found === undefined ? "NOT FOUND" : `${finderOf(defect, found)}: \`${found.violation.kind}\``;
+  return `| ${what} | \`${patches[0]?.file ?? ""}\` | ${saw} |`;
 }

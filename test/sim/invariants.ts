@@ -19,14 +19,14 @@ const LIMITS_MS: Record<RuntimeCall["verb"], number> = {
 };
 
 /**
- * So long it may wait for its turn then: a DEL for other DELs, which wait for the API server for 2 s; nothing but an ADD for
- * an ADD, whatever that waits for.
+ * So long it may wait for its turn then: a DEL for other DELs, while they work; nothing but an ADD for an ADD, whatever that
+ * waits for.
  */
 const WAITS_MS: Record<RuntimeCall["verb"], number> = {
   ADD: 120_000,
-  DEL: 5_000,
+  DEL: 1_000,
   CHECK: 50,
-  GC: 5_000,
+  GC: 1_000,
   STATUS: 50,
 };
 
