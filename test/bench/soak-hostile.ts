@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ApiServer } from "../support/apiserver.ts";
 import { type Attack, attacks, largeResult } from "../support/hostile.ts";
+import type { Conf } from "../support/lab.ts";
 import type { Outcome } from "../support/outcome.ts";
 import { type Sandbox, Site } from "../support/site.ts";
 
@@ -48,13 +49,14 @@ try {
   fs.writeFileSync(join(site.lab.dir, "large-result"), largeResult(256));
   site.lab.fake("fake-large", { ADD: "cat $dir/large-result" });
   await site.nad("other", site.lab.bridge("other", 1));
+  const conf = site.conf(); // written once, as nobody is to read half of a file
   const tenant = await tenants();
   console.log(
-    "|  min | daemon MB | peak MB | pods | ADD median ms | longest ms | failed | tenant: attached | refused |\n" +
-      "| ---: | --------: | ------: | ---: | ------------: | ---------: | -----: | ---------------: | ------: |",
+    "|  min | anon MB | daemon MB | peak MB | pods | ADD median ms | longest ms | failed | tenant: attached | refused |\n" +
+      "| ---: | ------: | --------: | ------: | ---: | ------------: | ---------: | -----: | ---------------: | ------: |",
   );
   const report = setInterval(() => row(), intervalS * 1000);
-  const worked = [...Array.from({ length: NORMAL_PODS }, () => normalPods()), tenantPods(tenant)];
+  const worked = [...Array.from({ length: NORMAL_PODS }, () => normalPods(conf)), tenantPods(tenant, conf)];
   try {
     await Promise.all(worked);
   } finally {
@@ -75,13 +77,13 @@ async function tenants(): Promise<[string, Attack][]> {
   return named;
 }
 
-async function normalPods(): Promise<void> {
+async function normalPods(conf: Conf): Promise<void> {
   while (!isOver()) {
     const pod = await site.pod("other");
     const before = performance.now();
-    note(await site.run("ADD", pod));
+    note(await site.run("ADD", pod, conf));
     interval.adds.push(performance.now() - before);
-    note(await site.run("DEL", pod));
+    note(await site.run("DEL", pod, conf));
     await remove(pod);
   }
 }
@@ -93,16 +95,16 @@ function note({ exitCode, stdout, stderr }: Outcome): void {
 }
 
 /** One attack after the other. Its networks are made anew each time, as the daemon follows them. */
-async function tenantPods(tenant: [string, Attack][]): Promise<void> {
+async function tenantPods(tenant: [string, Attack][], conf: Conf): Promise<void> {
   for (let turn = 0; !isOver(); turn++) {
     const [namespace = "", attack] = tenant[turn % tenant.length] ?? [];
     if (!attack) return;
     const { nads, networks } = attack;
     for (const [name, config] of Object.entries(nads)) await site.nad(name, config, { namespace });
     const pod = await site.pod(networks, { namespace });
-    const { exitCode } = await site.run("ADD", pod);
+    const { exitCode } = await site.run("ADD", pod, conf);
     interval[exitCode === 0 ? "attached" : "refused"]++;
-    await site.run("DEL", pod);
+    await site.run("DEL", pod, conf);
     await remove(pod);
     for (const name of Object.keys(nads)) {
       const [apiVersion, kind] = ["k8s.cni.cncf.io/v1", "NetworkAttachmentDefinition"];
@@ -124,6 +126,7 @@ function row(): void {
   const ms = (value = Number.NaN) => value.toFixed(0);
   const cells = [
     ((performance.now() - begun) / 60_000).toFixed(1).padStart(4),
+    ms(memory("RssAnon")).padStart(7),
     ms(memory("VmRSS")).padStart(9),
     ms(memory("VmHWM")).padStart(7),
     `${adds.length}`.padStart(4),

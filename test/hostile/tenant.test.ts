@@ -69,7 +69,8 @@ describe.each(["plexus", "the daemon"])("from %s, a tenant does not get", (mode)
   }
 
   describe("the memory of the node, or its time:", () => {
-    test.each(Object.entries(attacks("fake-any")))("by %s", async (_, { nads, networks }) => {
+    const worst = Object.entries(attacks("fake-any"));
+    test.each(worst)("by %s", async (_, { nads, networks }) => {
       const namespace = `${site.namespace}-${named++}`;
       await site.createNamespace(namespace);
       for (const [name, config] of Object.entries(nads)) await site.nad(name, config, { namespace });
@@ -96,7 +97,8 @@ describe.each(["plexus", "the daemon"])("from %s, a tenant does not get", (mode)
   });
 
   describe("a node full of processes, by a network that leads back to Plexus:", () => {
-    test.each(["plexus", "plexus-shim", "multus", "multus-shim"])("its type is %s", async (type) => {
+    const meta = ["plexus", "plexus-shim", "multus", "multus-shim"];
+    test.each(meta)("its type is %s", async (type) => {
       fs.symlinkSync(binary, join(site.lab.binDir, type));
       try {
         const confs: Conf[] = [

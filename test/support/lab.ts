@@ -59,6 +59,7 @@ export class Lab {
 
   private readonly node = `plexus-${randomBytes(4).toString("hex")}`;
   private readonly containers: Container[] = [];
+  private made = 0;
   private readonly processes: ChildProcess[] = [];
   /** What was there before Plexus was executed. */
   private readonly baseline = new Map<string, Set<string>>();
@@ -122,7 +123,7 @@ export class Lab {
 
   /** A container without any network: an ID and a namespace. */
   async container(): Promise<Container> {
-    const name = `${this.node}-${this.containers.length}`;
+    const name = `${this.node}-${this.made++}`;
     const container = { id: randomBytes(32).toString("hex"), netns: join(NETNS_DIR, name) };
     await this.namespace(name);
     this.containers.push(container);

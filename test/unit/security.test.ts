@@ -18,7 +18,7 @@ const promises = document
 
 /** The names of tests in a file: of one, or of a row of `test.each`. */
 function titles(path: string): Set<string> {
-  const found = read(path).matchAll(/(?:\b(?:test|it)\(|\]\)\(|\[\s*)"((?:[^"\\]|\\.)*)"/g);
+  const found = read(path).matchAll(/(?:\b(?:test|it)(?:\.each\(\w+\))?\(|\]\)\(|\[\s*)"((?:[^"\\]|\\.)*)"/g);
   return new Set([...found].map(([, title = ""]) => title));
 }
 
