@@ -142,14 +142,14 @@ export class State {
   }
 
   /**
-   * Removes files of the result cache that nothing can be learned from. A name alone may be that of another container too,
-   * whose ID begins with this one's: those of one that is there stay.
+   * Removes files of the result cache that nothing can be learned from. Such a name may be read in two ways, as names have
+   * hyphens too: those that may be of another container that is there stay, until that goes.
    */
   async removeUnusable(names: readonly string[], containerId: string): Promise<void> {
     if (names.length === 0) return;
-    const longer = (await this.host.list(this.cniDir)).filter((id) => id.startsWith(`${containerId}-`));
+    const others = (await this.host.list(this.cniDir)).filter((id) => id !== containerId);
     for (const name of names) {
-      if (!longer.some((id) => name.includes(`-${id}-`))) await this.removeCache(name);
+      if (!others.some((id) => name.includes(`-${id}-`))) await this.removeCache(name);
     }
   }
 
