@@ -11,7 +11,7 @@ const GC_LIMIT_MS = 10_000;
 const PLUGIN_LIMIT_SECONDS = 30;
 
 /** A file below `<cniDir>/orphans`. */
-export interface Orphan {
+interface Orphan {
   containerId: string;
   netns: string;
   args: string;

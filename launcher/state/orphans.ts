@@ -13,7 +13,7 @@ const MAX_BYTES = 64 << 20;
 /** What a size that the host tells may be wrong by: launcher/host/host.ts. */
 const SIZE_STEP = 1024;
 
-export interface OrphanName {
+interface OrphanName {
   name: string;
   number: number;
   wasAttached: boolean;
