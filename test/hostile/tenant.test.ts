@@ -1,5 +1,6 @@
 // A tenant who may create pods and NetworkAttachmentDefinitions, against the built binary and a real API server: each case
 // is named after what the attacker would get. After each, another pod gets its network, and the node is as it was.
+import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -137,14 +138,23 @@ describe.each(["plexus", "the daemon"])("from %s, a tenant does not get", (mode)
   });
 
   describe("a pod that cannot be deleted:", () => {
+    /** What its plugin may have left is kept for GC, as an orphan, until an administrator says otherwise. */
+    const forgotten = ({ container }: Sandbox) => {
+      const args = ["forget", container.id, "--cni-dir", site.lab.cniDir];
+      const { stdout } = spawnSync(binary, args, { env: {}, encoding: "utf8" });
+      return stdout.trim().split("\n");
+    };
+
     test("by a subnet of /240", async () => {
       const ipam = {
         type: "host-local",
         dataDir: site.lab.dataDir,
         ranges: [[{ subnet: "10.80.0.0/240" }]],
       };
-      const { msg } = await refused(await site.pod(await nad({ ...site.lab.bridge("", 9), ipam })));
+      const pod = await site.pod(await nad({ ...site.lab.bridge("", 9), ipam }));
+      const { msg } = await refused(pod);
       expect(msg).toContain("10.80.0.0/240");
+      expect(forgotten(pod)).toEqual([expect.stringMatching(/^forgotten: .* net1: network /)]);
     });
 
     test("by a plugin that refuses every DEL, or a network that is gone by then", async () => {
@@ -162,6 +172,7 @@ describe.each(["plexus", "the daemon"])("from %s, a tenant does not get", (mode)
       await api.admin.delete(object);
       await site.deletePod(pod);
       expect(await site.run("DEL", pod)).toMatchObject({ exitCode: 0 });
+      expect(forgotten(pod)).toEqual([expect.stringMatching(/^forgotten: .* net1: network /)]);
     });
   });
 
