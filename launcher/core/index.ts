@@ -56,9 +56,15 @@ type PortMappings = Settings["runtimePortMappings"] | undefined;
 export class Core {
   private readonly module: WebAssembly.Module;
   private instance: Exports | undefined;
+  private readonly replacing: () => void;
 
-  /** @param bytes build/core.wasm */
-  constructor(bytes: BufferSource) {
+  /**
+   * @param bytes build/core.wasm
+   * @param replacing is called before a further instance is made: the memory of the one before is garbage by then, which V8
+   *   does not know the size of
+   */
+  constructor(bytes: BufferSource, replacing: () => void = () => undefined) {
+    this.replacing = () => undefined;
     this.module = new WebAssembly.Module(bytes);
     const version = this.exports().abi_version();
     if (version !== ABI_VERSION) {
@@ -67,6 +73,7 @@ export class Core {
         `core.wasm: it speaks ABI ${version}, this launcher ${ABI_VERSION}; build both from the same source`,
       );
     }
+    this.replacing = replacing;
   }
 
   /** Tells whether operations are answered, and rightly: a small one is. For health endpoints. */
@@ -100,7 +107,10 @@ export class Core {
   }
 
   private exports(): Exports {
-    this.instance ??= new WebAssembly.Instance(this.module).exports as unknown as Exports;
+    if (this.instance === undefined) {
+      this.replacing();
+      this.instance = new WebAssembly.Instance(this.module).exports as unknown as Exports;
+    }
     return this.instance;
   }
 

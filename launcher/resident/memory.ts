@@ -10,7 +10,11 @@ let kept = 0;
 
 /** Gives memory back that was used since the last time. */
 export function giveBackMemory(): void {
-  if (getHeapStatistics().used_heap_size - kept < WORTH_IT) return;
+  if (getHeapStatistics().used_heap_size - kept >= WORTH_IT) collectGarbage();
+}
+
+/** Gives all memory back that is garbage; that takes some milliseconds. */
+export function collectGarbage(): void {
   collect ??= collector();
   collect();
   kept = getHeapStatistics().used_heap_size;

@@ -15,6 +15,7 @@ import { lazy } from "../lazy.ts";
 import type { Log } from "../log/log.ts";
 import { leaveCgroup } from "./cgroup.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { collectGarbage } from "./memory.ts";
 import { type Observer, ResidentServer } from "./server.ts";
 
 /** How long calls may still run after SIGTERM. */
@@ -115,7 +116,7 @@ export async function runDaemon({
 }
 
 function portsTo(cluster: Ports["cluster"]) {
-  return { core: new Core(wasm()), clock: systemClock, builtIns: BUILT_INS, cluster };
+  return { core: new Core(wasm(), collectGarbage), clock: systemClock, builtIns: BUILT_INS, cluster };
 }
 
 /** Passes on to the observer that is there by then. */

@@ -50,18 +50,16 @@ export async function delegateToIpam(
   return expectsResult ? requireValid(JSON.parse(result ?? "{}") as IpamResult, ipam) : {};
 }
 
-/** Each becomes a word of a line for `ip`, which would say of a wrong one only that it is. */
+/** Each becomes a word of a line for `ip`. The core has seen to addresses and destinations. */
 function requireValid(result: IpamResult, ipam: string): IpamResult {
   const { ips = [], routes = [] } = result;
   if (ips.length === 0) throw wrong(ipam, "no address", "");
   for (const { address, gateway } of ips) {
-    if (!isPrefix(address)) throw wrong(ipam, "an address that is none with a prefix length", address);
     const isSameFamily = gateway === undefined || gateway.includes(":") === address.includes(":");
     if (gateway !== undefined && !(isAddress(gateway) && isSameFamily))
       throw wrong(ipam, `a gateway that is none for ${address}`, gateway);
   }
   for (const { dst, gw, ...numbers } of routes) {
-    if (!isPrefix(dst)) throw wrong(ipam, "a route whose destination is none with a prefix length", dst);
     if (gw !== undefined && !isAddress(gw))
       throw wrong(ipam, `a gateway of the route to ${dst} that is none`, gw);
     for (const key of ["mtu", "advmss", "priority", "table", "scope"] as const) {
@@ -79,11 +77,6 @@ function wrong(ipam: string, what: string, said: unknown): Fault {
     Code.decodeFailure,
     `IPAM plugin ${ipam} answered with ${what}${value}; correct \`ipam\`, or its plugin`,
   );
-}
-
-function isPrefix(text: unknown): boolean {
-  const [, address = "", length = ""] = /^([^/]+)\/(\d{1,3})$/.exec(String(text)) ?? [];
-  return isAddress(address) && Number(length) <= (address.includes(":") ? 128 : 32);
 }
 
 function isAddress(text: unknown): boolean {

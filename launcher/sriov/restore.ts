@@ -63,8 +63,12 @@ async function restoreFunction(call: SriovCall, allocation: Allocation): Promise
     );
   }
   await call.allocations.requireHeld(allocation);
-  await setVf(call, found, left, { before: [{ change: "link", link: now, set: { up: false } }] });
-  await restoreNetdev(call, now, netdev);
+  const before: NetworkRequest[] = [{ change: "link", link: now, set: { up: false } }];
+  const isMacKept = left.mac === undefined && (await hasMac(call, now, netdev));
+  if (isMacKept) return setVf(call, found, left, { before, after: await netdevRequests(call, now, netdev) });
+  await setVf(call, found, left, { before });
+  if (netdev.mac !== undefined && !(await hasMac(call, now, netdev))) await setMac(call, "", now, netdev.mac);
+  await call.host.configure({ netns: "", requests: await netdevRequests(call, now, netdev) });
 }
 
 /** Picks those of the VF's settings from before that are not so any more. */
@@ -132,24 +136,31 @@ async function isOwnLink({ host, log }: SriovCall, { address, ifname, netns }: A
   return isOwn;
 }
 
-/** The netdev gets its MAC address, name, MTU and state back. Its name is left if another netdev has the one from before. */
-async function restoreNetdev(
-  call: SriovCall,
+type NetdevBefore = NonNullable<Allocation["netdev"]>;
+
+/** Has a netdev the MAC address that it had, if that is known? */
+async function hasMac({ host }: SriovCall, now: string, { mac }: NetdevBefore): Promise<boolean> {
+  return mac === undefined || (await readNetdev(host, now)).mac === mac;
+}
+
+/**
+ * Makes the requests that give a netdev its name, MTU and state back. Its name is left if another netdev has the one from
+ * before.
+ */
+async function netdevRequests(
+  { host }: SriovCall,
   now: string,
-  before: NonNullable<Allocation["netdev"]>,
-): Promise<void> {
-  const { host } = call;
+  before: NetdevBefore,
+): Promise<NetworkRequest[]> {
   const isFree = now === before.name || !(await isNetdev(host, before.name));
   const name = isFree ? before.name : now;
-  const { mac, mtu } = await readNetdev(host, now);
-  if (before.mac !== undefined && mac !== before.mac) await setMac(call, "", now, before.mac);
+  const { mtu } = await readNetdev(host, now);
   const sets = [
     ...(before.mtu === undefined || mtu === before.mtu ? [] : [{ mtu: before.mtu }]),
     ...(before.up ? [{ up: true }] : []),
   ];
-  const requests: NetworkRequest[] = [
+  return [
     ...(name === now ? [] : [{ change: "link", link: now, set: { name } } as const]),
     ...sets.map((set): NetworkRequest => ({ change: "link", link: name, set })),
   ];
-  await host.configure({ netns: "", requests });
 }

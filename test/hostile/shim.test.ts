@@ -6,12 +6,13 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { frame, MAX_FRAME, ToShim } from "../../launcher/host/frames.ts";
+import { localHost } from "../../launcher/host/local.ts";
 import { type Call, isRunning, Place, REFUSED } from "../shim/fake-resident.ts";
 import { SHIMS } from "../shim/shims.ts";
 import { binary } from "../support/binary.ts";
 import { until } from "../support/until.ts";
 
-const { append, clear, create, list, read, remove, set, write } = ToShim;
+const { append, clear, create, list, mark, read, remove, set, sync, write } = ToShim;
 const [EISDIR] = [21];
 const EMPTY = Buffer.alloc(0);
 /** Delegates to the plugin that its conf names as `ipam.type`, from CNI_PATH, as the reference plugins do. */
@@ -281,6 +282,24 @@ describe.each(SHIMS)("%s, the resident process does not get", (_, shim) => {
       );
     });
 
+    test.each([
+      ["the node's switches", "", "net1", ["arp_notify=1"], "not for the node's"],
+      ["those of all links", NETNS, "all", ["arp_notify=1"], "not the name of a link"],
+      ["those of links to come", NETNS, "default", ["disable_ipv6=1"], "not the name of a link"],
+      ["another file of /proc/sys", NETNS, "../../..", ["arp_notify=1"], "not the name of a link"],
+      ["a switch that forwards", NETNS, "net1", ["forwarding=1"], "no such switch"],
+      ["a file beside a switch", NETNS, "net1", ["../../ip_forward=1"], "no such switch"],
+      ["another value than 0 and 1", NETNS, "net1", ["arp_notify=2"], "no such switch"],
+      ["a switch and more", NETNS, "net1", ["arp_notify=1 net/ipv4/ip_forward=1"], "no such switch"],
+      ["switches without end", NETNS, "net1", Array.from({ length: 9 }, () => "arp_notify=1"), "too many"],
+      ["another namespace's switches", "/proc/1/ns/net", "net1", ["arp_notify=1"], "not this call's"],
+    ])("by sysctl, %s", async (_, netns, link, switches, why) => {
+      const asked = place.served((call) => call.ended(ToShim.sysctl, netns, link, switches), {
+        CNI_NETNS: NETNS,
+      });
+      expect(await asked).toContain(why);
+    });
+
     test("its RDMA devices", async () => {
       const moved = (name: string, from: string, to: string) =>
         place.served((call) => call.ended(ToShim.rdma, from, name, to), { CNI_NETNS: NETNS });
@@ -415,6 +434,30 @@ describe.each(SHIMS)("%s, the resident process does not get", (_, shim) => {
       expect(results).toEqual([EMPTY, EMPTY, REFUSED]);
       expect(fs.readdirSync(place.state).sort()).toEqual([alive, ...others].sort());
       expect(fs.readdirSync(place.confs)).toEqual(gone.slice(0, 1));
+    });
+
+    test("marks that are not the shim's, or not below its state", async () => {
+      const results = await place.served(async (call) => [
+        await call.file(mark, join(place.state, "sriov/0000:3b:10.0")),
+        await call.file(clear, join(place.state, "sriov")),
+        await call.file(list, join(place.state, "sriov")),
+        await call.file(sync, join(place.state, "sriov")),
+        await call.file(sync, join(place.state, "none")),
+        await call.file(mark, join(place.confs, "a")),
+        await call.file(sync, place.confs),
+        await call.file(mark, `${place.state}/../a`),
+      ]);
+      const [made, cleared, listed, ...rest] = results;
+      const pattern = /^\.plexus-\d+-\d+-\d+\.0000:3b:10\.0\.tmp$/;
+      // It is the shim's as long as that runs, and anybody's to clear then.
+      const name = (made as Buffer).subarray(4).toString();
+      expect(name.startsWith(`${place.state}/sriov/.plexus-`)).toBe(true);
+      expect(name.slice(`${place.state}/sriov/`.length)).toMatch(pattern);
+      expect(cleared).toEqual(EMPTY);
+      expect((listed as Buffer).toString()).toContain(name.slice(`${place.state}/sriov/`.length));
+      expect(rest).toEqual([EMPTY, EMPTY, REFUSED, REFUSED, REFUSED]);
+      await localHost.clearTemporaries(join(place.state, "sriov"));
+      expect(fs.readdirSync(join(place.state, "sriov"))).toEqual([]);
     });
   });
 

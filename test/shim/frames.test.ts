@@ -108,6 +108,9 @@ test("no frames, whatever is in them, do harm", { timeout: 120_000 }, async () =
     frame(ToShim.show, 13, "", "lo"),
     frame(ToShim.rdma, 14, "", "mlx5_0", NETNS),
     frame(ToShim.clear, 15, place.state),
+    frame(ToShim.mark, 16, join(place.state, "c")),
+    frame(ToShim.sync, 17, place.state),
+    frame(ToShim.sysctl, 18, NETNS, "lo", ["arp_notify=1", "no=1"]),
   ];
   let seed = 1;
   const random = (below: number) => {

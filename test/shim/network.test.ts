@@ -56,6 +56,14 @@ describe.each(SHIMS)("%s, it configures", (_, shim) => {
   };
   const OK = { outcome: 0, value: 0, stdout: "", stderr: "" };
 
+  test("the switches of a link in the container, and leaves out what the kernel does not have", async () => {
+    const { result } = await onNode(async (call) => [
+      await call.ended(ToShim.sysctl, POD, "net1", ["arp_notify=1", "ndisc_notify=1", "disable_ipv6=0"]),
+      await call.ended(ToShim.sysctl, POD, "none", ["arp_notify=1"]),
+    ]);
+    expect(result).toEqual([OK, expect.objectContaining({ outcome: 0 })]);
+  });
+
   test("a link in the container: its MAC address, MTU, addresses, routes and name", async () => {
     const link = "net1";
     const { result } = await onNode(async (call) => {

@@ -4,8 +4,15 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { FromShim, MAX_FRAME, PROTOCOL, ToShim } from "../../launcher/host/frames.ts";
 import { DELEGATE_VARIABLE, MAX_OUTPUT, META_PLUGINS } from "../../launcher/host/host.ts";
-import { FORMS } from "../../launcher/host/network.ts";
-import { CONF_DIR, DEVICE_INFO_DIR, MULTUS_CONF_DIR, SOCKET, STATE_DIR } from "../../launcher/paths.ts";
+import { FORMS, SYSCTLS } from "../../launcher/host/network.ts";
+import {
+  CONF_DIR,
+  DEVICE_INFO_DIR,
+  MULTUS_CONF_DIR,
+  SOCKET,
+  SRIOV_CNI_DIR,
+  STATE_DIR,
+} from "../../launcher/paths.ts";
 
 const shim = source("launcher/shim/shim.c");
 const frames = source("launcher/shim/frames.h");
@@ -163,6 +170,17 @@ describe("the protocol", () => {
     expect(inShim).toEqual(inDocument);
   });
 
+  test("has the same switches of links in both languages and in the document", () => {
+    for (const family of ["ipv4", "ipv6"] as const) {
+      const inShim = strings(
+        found(network, new RegExp(`const ${family.replace("ip", "")}\\[\\] = \\{([^}]*)\\}`)),
+      );
+      const keys = Object.entries(SYSCTLS).flatMap(([key, of]) => (of === family ? key : []));
+      expect(inShim).toEqual(keys);
+      for (const key of keys) expect(protocol).toContain(`\`${key}\``);
+    }
+  });
+
   test("has the same time limit for `ip` and `rdma` in both languages", () => {
     const limit = found(source("launcher/shim/network.h"), /^#define NETWORK_TIMEOUT_MS (\d+)$/m);
     expect(Number(limit)).toBe(
@@ -265,7 +283,7 @@ describe("a default", () => {
   });
 
   test("of the state directories is the same for the shim, plexus and the core", () => {
-    expect(array("DEFAULT_STATE")).toEqual([STATE_DIR, DEVICE_INFO_DIR]);
+    expect(array("DEFAULT_STATE")).toEqual([STATE_DIR, DEVICE_INFO_DIR, SRIOV_CNI_DIR]);
     expect(found(netconf, /"cniDir", "([^"]*)"/)).toBe(STATE_DIR);
     expect(found(source("assembly/delegate/delegate.ts"), /^const DEVICE_INFO_DIR = "([^"]*)"/m)).toBe(
       `${DEVICE_INFO_DIR}/cni/`,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Code } from "../../launcher/fault.ts";
+import { DEVICES_FILE } from "../../launcher/paths.ts";
 import { readDevice } from "../../launcher/sriov/device.ts";
 import { listFunctions, tableOf } from "../../launcher/sriov/list.ts";
 import { NODE } from "../support/fake-sysfs.ts";
@@ -46,7 +47,7 @@ describe("ADD and DEL", () => {
     const { interfaces } = await added(node, conf);
     const device = { mtu: 9000, pciID: "0000:3b:10.3" };
     expect(interfaces).toEqual([{ name: "net1", mac: "02:00:00:00:00:06", sandbox: POD, ...device }]);
-    expect(node.ran.map(({ netns }) => netns)).toEqual([undefined, undefined, POD]);
+    expect(node.ran.map(({ netns }) => netns)).toEqual([undefined, undefined, POD, POD]);
     expect(node.ran[1]?.lines).toEqual([
       "link set dev ens1f1v1 down",
       "link set dev ens1f1 vf 1 vlan 7 qos 0",
@@ -54,16 +55,21 @@ describe("ADD and DEL", () => {
       "link set dev ens1f1 vf 1 max_tx_rate 100",
       "link set dev ens1f1v1 netns /run/netns/pod name net1",
     ]);
-    expect(node.ran[2]?.lines).toEqual(["link set dev net1 mtu 9000", "link set dev net1 up"]);
+    expect(node.ran[2]?.args.slice(4)).toEqual([
+      "net/ipv4/conf/net1/arp_notify=1",
+      "net/ipv6/conf/net1/ndisc_notify=1",
+      "net/ipv6/conf/net1/optimistic_dad=1",
+    ]);
+    expect(node.ran[3]?.lines).toEqual(["link set dev net1 mtu 9000", "link set dev net1 up"]);
     expect(node.sysfs.link("net1", POD)).toMatchObject({ device: "0000:3b:10.3", mtu: 9000, isUp: true });
 
     node.ran.length = 0;
     await run(node, "DEL", conf);
-    expect(node.ran[1]).toMatchObject({
+    expect(node.ran[2]).toMatchObject({
       netns: POD,
       lines: ["link set dev net1 down", "link set dev net1 netns 1 name ens1f1v1"],
     });
-    expect(node.ran[2]?.lines).toEqual([
+    expect(node.ran[3]?.lines).toEqual([
       "link set dev ens1f1v1 down",
       "link set dev ens1f1 vf 1 vlan 0",
       "link set dev ens1f1 vf 1 spoofchk on",
@@ -84,11 +90,25 @@ describe("ADD and DEL", () => {
     ];
     node.ipam.set("host-local", { result: { cniVersion: "1.0.0", ips, routes } });
     const result = await added(node, { deviceID: "0000:3b:10.3", ipam: { type: "host-local" } });
-    expect(node.ran.at(-1)?.lines.slice(1)).toEqual([
+    expect(
+      node.ran.flatMap(({ args, lines, netns }) => (netns === POD ? [...args.slice(4), ...lines] : [])),
+    ).toEqual([
+      "net/ipv6/conf/lo/disable_ipv6=0",
+      "net/ipv4/conf/net1/arp_notify=1",
+      "net/ipv6/conf/net1/ndisc_notify=1",
+      "net/ipv6/conf/net1/optimistic_dad=1",
+      "net/ipv6/conf/net1/disable_ipv6=0",
+      "net/ipv6/conf/net1/keep_addr_on_down=1",
       "address add 10.9.0.2/24 dev net1",
-      "address add fd00::2/64 dev net1 nodad",
-      "route add 0.0.0.0/0 dev net1 via 10.9.0.1 mtu 1400",
-      "route add fd01::/64 dev net1 via fd00::1 metric 5",
+      "address add fd00::2/64 dev net1",
+      "link set dev net1 up",
+      "route append 0.0.0.0/0 dev net1 via 10.9.0.1 mtu 1400",
+      "route append fd01::/64 dev net1 via fd00::1 metric 5",
+      "show",
+      "dev",
+      "net1",
+      // Announces them once more: there may have been no carrier yet.
+      "link set dev net1 address 02:00:00:00:00:06",
     ]);
     expect(result).toMatchObject({ ips: ips.map((ip) => ({ ...ip, interface: 0 })), routes });
   });
@@ -178,8 +198,9 @@ describe("ADD and DEL", () => {
     expect([node.sysfs.driver("0000:18:02.2"), node.sysfs.link("eno1v2")]).toEqual(["iavf", before]);
   });
 
-  test("a whole device is taken only if it is named", async () => {
+  test("a whole device is taken only if the conf names it, and the node allows it", async () => {
     const node = new SriovNode(I40E, DRIVERS);
+    node.files.set(DEVICES_FILE, '["0000:19:00.0"]');
     const conf = { deviceID: "0000:19:00.0", allowDevices: ["0000:19:00.0"] };
     const before = node.sysfs.snapshot();
     await run(node, "ADD", conf);
