@@ -13,7 +13,7 @@ import { DEFAULT_NETWORK, type Sandbox, Site } from "../support/site.ts";
 
 const OK = { exitCode: 0, stderr: "" };
 /** What the daemon may take in deploy/daemon. */
-const LIMIT_MB = 250;
+const LIMIT_MB = 400;
 /** Processes of its own, which end with the first of them. */
 const CONTAINED = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "timeout", "60"];
 let api: ApiServer;
