@@ -8,8 +8,8 @@ import { Random } from "./random.ts";
 import type { Timeline, Timer } from "./timeline.ts";
 
 /** What an object takes in JSON, with its managedFields. */
-export const POD_BYTES = 8_000;
-export const NAD_BYTES = 1_200;
+const POD_BYTES = 8_000;
+const NAD_BYTES = 1_200;
 const WAY_MS = 5;
 const BOOKMARK_MS = 60_000;
 /** The kubelet asks /readyz so often: deploy/daemon/daemonset.yaml. */
@@ -18,7 +18,7 @@ const READYZ_MS = 5_000;
 export type Kind = "list" | "watch" | "get" | "patch" | "event";
 
 /** Requests of one kind. */
-export interface Tally {
+interface Tally {
   requests: number;
   bytesIn: number;
   bytesOut: number;
