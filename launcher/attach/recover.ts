@@ -54,7 +54,7 @@ export async function recover(call: Call): Promise<Recovered> {
   };
 }
 
-/** The attachments that are expected, those found on disk as they were found; then what else was found. */
+/** The attachments that are expected, those found on disk as they were found; then what else was found, net1 before net2. */
 function completed(found: Delegate[], expected: Delegate[]): Delegate[] {
   const keyOf = ({ network, ifname }: Delegate) => `${network} ${ifname}`;
   const rest = new Map(found.map((delegate) => [keyOf(delegate), delegate]));
@@ -63,7 +63,15 @@ function completed(found: Delegate[], expected: Delegate[]): Delegate[] {
     rest.delete(keyOf(delegate));
     return known ?? delegate;
   });
-  return [...all, ...rest.values()];
+  return [...all, ...[...rest.values()].sort((one, other) => placeOf(one) - placeOf(other))];
+}
+
+/**
+ * Files do not tell the order in which attachments were added, but names do: the default network was first, `net1` before
+ * `net2`. What the pod has named itself comes last.
+ */
+function placeOf({ ifname, default: isDefault }: Delegate): number {
+  return isDefault ? 0 : Number(/^net(\d+)$/.exec(ifname)?.[1] ?? Number.MAX_SAFE_INTEGER);
 }
 
 /**

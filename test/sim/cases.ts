@@ -148,6 +148,31 @@ export const CASES: Case[] = [
       ],
     },
   },
+  {
+    what: "attachments whose scratch file was lost with the power, and whose pod was gone, were undone in the order of their files' names",
+    history: {
+      seed: 8704,
+      setup: {
+        ...SETUP,
+        mode: "daemon",
+        kubernetes: true,
+        delegateTimeoutSeconds: 10,
+        networks: [
+          { name: "a", kind: "bridge", cniVersion: "1.1.0" },
+          { name: "b", kind: "macvlan", cniVersion: "1.0.0" },
+          { name: "c", kind: "macvlan", cniVersion: "1.0.0" },
+        ],
+        containers: [{ id: "c1", netns: "/run/netns/n1", ifname: "eth0", selects: [1, 2, 1] }],
+      },
+      steps: [
+        { waitMs: 0, do: "CHECK", container: 0 },
+        { waitMs: 0, do: "ADD", container: 0 },
+        { waitMs: 20, do: "delete pod", container: 0 },
+        { waitMs: 0, do: "DEL", container: 0 },
+        { waitMs: 400, do: "reboot", powerLoss: true },
+      ],
+    },
+  },
 ];
 
 /** Steps behind a resident process, with an API server that fails for a minute. */

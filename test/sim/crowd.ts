@@ -18,7 +18,7 @@ const READYZ_MS = 5_000;
 export type Kind = "list" | "watch" | "get" | "patch" | "event";
 
 /** Requests of one kind. */
-export interface Tally {
+interface Tally {
   requests: number;
   bytesIn: number;
   bytesOut: number;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type ApiRequest, type Http, openHttp } from "../../launcher/cluster/http.ts";
-import { linesOf } from "../../launcher/cluster/stream.ts";
+import { ListReader, linesOf } from "../../launcher/cluster/stream.ts";
 import { Code, Fault } from "../../launcher/fault.ts";
 import {
   FakeApiserver,
@@ -171,6 +171,17 @@ describe("a watch", () => {
       await http.follow("/api/w", { read: linesOf((line) => lines.push(line)) }, AMPLE_MS, forever),
     ).toBeUndefined();
     expect(lines).toEqual(['{"ü":1}', "", '{"b":2}']);
+  });
+
+  test("or a list may be larger than any one object", async () => {
+    const items = Array.from({ length: 120 }, (_, i) => ({ i, text: "ü".repeat(40_000) }));
+    server.next.push(say(200, { metadata: { resourceVersion: "7" }, items }));
+    const seen: unknown[] = [];
+    const reader = new ListReader("the list", (item) => seen.push(item.raw().i));
+    const read = (piece: string) => reader.read(piece);
+    expect(await http.follow("/api/l", { read }, AMPLE_MS, forever)).toBeUndefined();
+    expect(seen).toEqual(items.map(({ i }) => i));
+    expect(reader.end().at("metadata").text("resourceVersion")).toBe("7");
   });
 
   test("that is refused gives the answer", async () => {
