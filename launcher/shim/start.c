@@ -202,6 +202,7 @@ static char *execute_resident(const Rights *rights, int listener, int lock) {
 /** Listens, and hands that to a resident process. The caller has the lock. */
 static char *start(const Rights *rights, int lock) {
   char *why = NULL;
+  if (ftruncate(lock, 0) < 0) return words_of("ftruncate %s.lock: %s", rights->socket, strerror(errno));
   int listener = listen_at(rights->socket, &why);
   if (listener < 0) return why;
   why = execute_resident(rights, listener, lock);
@@ -234,17 +235,22 @@ enum Start start_resident(const Rights *rights, char **why) {
   return *why == NULL ? STARTED : FAILED;
 }
 
-char *replace_resident(const Rights *rights) {
+/** Is there a socket, and not since moments ago? Else two versions of the shim would replace each other's at each call. */
+static bool is_replaceable(const char *path) {
   struct stat status;
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
-  if (lstat(rights->socket, &status) < 0) return NULL; // the next call starts one
+  if (lstat(path, &status) < 0) return false; // the next call starts one
   time_t age = now.tv_sec - status.st_ctim.tv_sec;
-  if (age >= 0 && age < PAUSE_MS / 1000) return NULL; // two versions of the shim would replace each other's at each call
+  return age < 0 || age >= PAUSE_MS / 1000;
+}
+
+char *replace_resident(const Rights *rights) {
   char *why = NULL;
   int lock = open_lock(rights, &why);
   if (lock < 0) return why;
-  if (flock(lock, LOCK_EX | LOCK_NB) == 0) why = start(rights, lock); // else one is being started
+  bool is_held = flock(lock, LOCK_EX | LOCK_NB) < 0; // then one is being started
+  if (!is_held && is_replaceable(rights->socket)) why = start(rights, lock);
   close(lock);
   return why;
 }
@@ -279,7 +285,8 @@ enum Progress look_at_start(const Rights *rights) {
   int64_t now = now_ms();
   char traces[sizeof before];
   if (!is_noted || !read_traces(note.pid, traces, sizeof traces)) *traces = 0; // between the lock and the note
-  if (changed_ms == 0 || strcmp(traces, before) != 0) {
+  bool waits_for_disk = strstr(traces, ") D ") != NULL; // so would `plexus`
+  if (changed_ms == 0 || waits_for_disk || strcmp(traces, before) != 0) {
     changed_ms = now;
     strcpy(before, traces);
   }
