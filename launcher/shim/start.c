@@ -38,9 +38,10 @@ static const char *const INHERITED_VARIABLES[] = {
     "HTTP_PROXY=",  "http_proxy=",   "HTTPS_PROXY=",  "https_proxy=",        "NO_PROXY=",
     "no_proxy=",    "SSL_CERT_FILE=", "SSL_CERT_DIR=", "NODE_EXTRA_CA_CERTS=", NULL};
 
-/** What the lock file says of a start, until the process serves. */
+/** What the lock file says of the last start. */
 typedef struct {
   long pid;
+  /** 0 once the process serves. */
   int64_t began_ms;
 } Note;
 
@@ -71,7 +72,7 @@ static int open_lock(const Rights *rights, char **why) {
   return lock;
 }
 
-/** Returns whether the last start has not served. */
+/** Returns whether there is one. */
 static bool read_note(int lock, Note *note) {
   char text[64];
   ssize_t length = pread(lock, text, sizeof text - 1, 0);
@@ -225,7 +226,8 @@ enum Start start_resident(const Rights *rights, char **why) {
   strncpy(address.sun_path, rights->socket, sizeof address.sun_path - 1);
   Note last;
   if (!is_listening(&address)) { // another shim may have come first
-    int64_t age = read_note(lock, &last) ? now_ms() - last.began_ms : PAUSE_MS;
+    bool has_failed = read_note(lock, &last) && last.began_ms != 0;
+    int64_t age = has_failed ? now_ms() - last.began_ms : PAUSE_MS;
     if (age >= 0 && age < PAUSE_MS)
       *why = words_of("the resident process that was started %lld ms ago has ended before it served; see what "
                       "`plexus resident` says", (long long)age);
@@ -267,7 +269,7 @@ static bool read_traces(long pid, char *text, size_t size) {
   return length > 0;
 }
 
-enum Progress look_at_start(const Rights *rights) {
+enum Progress look_at_resident(const Rights *rights) {
   static char before[1024];
   static int64_t changed_ms;
   if (!rights->starts) return SERVING;
@@ -281,7 +283,6 @@ enum Progress look_at_start(const Rights *rights) {
   Note note;
   bool is_noted = read_note(lock, &note);
   close(lock);
-  if (!is_held) return SERVING;
   int64_t now = now_ms();
   char traces[sizeof before];
   if (!is_noted || !read_traces(note.pid, traces, sizeof traces)) *traces = 0; // between the lock and the note
@@ -290,6 +291,8 @@ enum Progress look_at_start(const Rights *rights) {
     changed_ms = now;
     strcpy(before, traces);
   }
-  bool is_late = is_noted && now - note.began_ms > LONGEST_START_MS;
-  return is_late || now - changed_ms > rights->start_timeout_ms ? STALLED : STARTING;
+  bool is_idle = now - changed_ms > rights->start_timeout_ms;
+  if (!is_held) return is_idle || *traces == 0 ? SERVING : BUSY;
+  bool is_late = is_noted && note.began_ms != 0 && now - note.began_ms > LONGEST_START_MS;
+  return is_late || is_idle ? STALLED : STARTING;
 }
