@@ -143,6 +143,7 @@ export class ResidentServer {
     await this.listening({ fd: SOCKET_FD, backlog: BACKLOG });
     this.inode = fs.statSync(this.options.socket, { bigint: true }).ino; // nobody replaces it while the lock is held
     fs.ftruncateSync(LOCK_FD);
+    fs.writeSync(LOCK_FD, `${process.pid} 0\n`, 0);
     fs.closeSync(LOCK_FD);
   }
 

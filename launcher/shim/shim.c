@@ -40,8 +40,12 @@
 /** How often a shim looks whether another one has made the socket, and how far the resident process is. */
 #define LOCK_HELD_MS 2
 #define LOOK_AGAIN_MS 250
+/** How long a resident process that the shim may start has for its ACCEPT if it does something all the time. */
+#define LONGEST_ACCEPT_MS 10000
 /** How soon it tries again to connect if too many others wait. */
 #define BACKLOG_FULL_MS 5
+/** How many resident processes a call may be handed to after the first. One that is killed accepts calls to its last moment. */
+#define MOST_TRIES 3
 
 /** The shim's own path. */
 static char self[4096];
@@ -50,8 +54,6 @@ static Rights rights;
 static Call call = {.rights = &rights};
 static int server = -1;
 static int signals = -1;
-/** Is the call waiting for a resident process that is being started? */
-static bool is_starting;
 static Buffer incoming;
 
 static void set_variable(const char *name, const char *value) {
@@ -161,7 +163,9 @@ static void pause_for(int ms) {
 /** Waits until one more may connect, or falls back; `*deadline` is until when. */
 static void wait_for_backlog(int64_t *deadline) {
   int64_t now = now_ms();
-  if (*deadline == 0 || look_at_start(&rights) == STARTING) *deadline = now + rights.connect_timeout_ms;
+  enum Progress progress = look_at_resident(&rights);
+  if (*deadline == 0 || progress == STARTING)
+    *deadline = now + (progress == SERVING ? rights.connect_timeout_ms : LONGEST_ACCEPT_MS);
   if (now >= *deadline)
     fall_back("the resident process takes no more calls: its backlog was full for %u ms", rights.connect_timeout_ms);
   pause_for(BACKLOG_FULL_MS);
@@ -189,23 +193,23 @@ static void reach_resident(void) {
     else if (rights.starts) start_or_wait(start_deadline);
     else become_plexus();
   }
-  is_starting = look_at_start(&rights) == STARTING;
   call.outgoing.bytes.length = 0;
   add_call(&call.outgoing, SHIM_VERSION, environ, &input);
 }
 
 /**
- * Hands the call to another resident process, once: if the one that had it is gone, or has not accepted it, as one that was
- * about to end, or is of another version. Whatever was begun, the next one finishes or undoes, as `plexus` would. Else falls
- * back.
+ * Hands the call to another resident process, or falls back. If one did not accept it, as it ends or is of another version,
+ * nothing was begun. If it is gone since, the next one finishes or undoes what was begun, as `plexus` would: once.
  */
 static void begin_again(void) {
-  static bool has_begun_again;
-  if (!rights.starts || (call.accepted && call.standing != LOST) || has_begun_again) {
+  static bool was_begun;
+  static unsigned tries;
+  bool is_begun = call.accepted;
+  if (!rights.starts || (is_begun && (call.standing != LOST || was_begun)) || tries++ == MOST_TRIES) {
     if (*call.reason == 0) become_plexus();
     fall_back("%s", call.reason);
   }
-  has_begun_again = true;
+  was_begun |= is_begun;
   jobs_end();
   char *why = call.standing == LOST ? NULL : replace_resident(&rights);
   if (why != NULL) fall_back("%s; %s", call.reason, why);
@@ -232,14 +236,13 @@ static void replace_other_version(void) {
 /** Returns until when a frame has to come, if the last one came at `*heard`; falls back if that has passed. */
 static int64_t patience(int64_t *heard) {
   int64_t now = now_ms();
-  if (is_starting && !call.accepted) {
+  if (!call.accepted && rights.starts) {
     // However slow the machine is, `plexus` would not be faster; but one that hangs must not keep a pod waiting.
-    enum Progress progress = look_at_start(&rights);
+    enum Progress progress = look_at_resident(&rights);
     if (progress == STALLED) fall_back("the resident process does not start: it has done nothing for %u ms, or all "
                                        "that it does takes too long", rights.start_timeout_ms);
-    is_starting = progress == STARTING;
-    *heard = now;
-    if (is_starting) return now + LOOK_AGAIN_MS;
+    if (progress == STARTING) *heard = now;
+    if (progress == STARTING || (progress == BUSY && now < *heard + LONGEST_ACCEPT_MS)) return now + LOOK_AGAIN_MS;
   }
   uint32_t limit = call.accepted ? rights.silence_timeout_ms : rights.accept_timeout_ms;
   if (now >= *heard + limit)

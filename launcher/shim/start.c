@@ -38,9 +38,10 @@ static const char *const INHERITED_VARIABLES[] = {
     "HTTP_PROXY=",  "http_proxy=",   "HTTPS_PROXY=",  "https_proxy=",        "NO_PROXY=",
     "no_proxy=",    "SSL_CERT_FILE=", "SSL_CERT_DIR=", "NODE_EXTRA_CA_CERTS=", NULL};
 
-/** What the lock file says of a start, until the process serves. */
+/** What the lock file says of the last start. */
 typedef struct {
   long pid;
+  /** 0 once the process serves. */
   int64_t began_ms;
 } Note;
 
@@ -71,7 +72,7 @@ static int open_lock(const Rights *rights, char **why) {
   return lock;
 }
 
-/** Returns whether the last start has not served. */
+/** Returns whether there is one. */
 static bool read_note(int lock, Note *note) {
   char text[64];
   ssize_t length = pread(lock, text, sizeof text - 1, 0);
@@ -202,6 +203,7 @@ static char *execute_resident(const Rights *rights, int listener, int lock) {
 /** Listens, and hands that to a resident process. The caller has the lock. */
 static char *start(const Rights *rights, int lock) {
   char *why = NULL;
+  if (ftruncate(lock, 0) < 0) return words_of("ftruncate %s.lock: %s", rights->socket, strerror(errno));
   int listener = listen_at(rights->socket, &why);
   if (listener < 0) return why;
   why = execute_resident(rights, listener, lock);
@@ -224,7 +226,8 @@ enum Start start_resident(const Rights *rights, char **why) {
   strncpy(address.sun_path, rights->socket, sizeof address.sun_path - 1);
   Note last;
   if (!is_listening(&address)) { // another shim may have come first
-    int64_t age = read_note(lock, &last) ? now_ms() - last.began_ms : PAUSE_MS;
+    bool has_failed = read_note(lock, &last) && last.began_ms != 0;
+    int64_t age = has_failed ? now_ms() - last.began_ms : PAUSE_MS;
     if (age >= 0 && age < PAUSE_MS)
       *why = words_of("the resident process that was started %lld ms ago has ended before it served; see what "
                       "`plexus resident` says", (long long)age);
@@ -234,17 +237,22 @@ enum Start start_resident(const Rights *rights, char **why) {
   return *why == NULL ? STARTED : FAILED;
 }
 
-char *replace_resident(const Rights *rights) {
+/** Is there a socket, and not since moments ago? Else two versions of the shim would replace each other's at each call. */
+static bool is_replaceable(const char *path) {
   struct stat status;
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
-  if (lstat(rights->socket, &status) < 0) return NULL; // the next call starts one
+  if (lstat(path, &status) < 0) return false; // the next call starts one
   time_t age = now.tv_sec - status.st_ctim.tv_sec;
-  if (age >= 0 && age < PAUSE_MS / 1000) return NULL; // two versions of the shim would replace each other's at each call
+  return age < 0 || age >= PAUSE_MS / 1000;
+}
+
+char *replace_resident(const Rights *rights) {
   char *why = NULL;
   int lock = open_lock(rights, &why);
   if (lock < 0) return why;
-  if (flock(lock, LOCK_EX | LOCK_NB) == 0) why = start(rights, lock); // else one is being started
+  bool is_held = flock(lock, LOCK_EX | LOCK_NB) < 0; // then one is being started
+  if (!is_held && is_replaceable(rights->socket)) why = start(rights, lock);
   close(lock);
   return why;
 }
@@ -261,7 +269,7 @@ static bool read_traces(long pid, char *text, size_t size) {
   return length > 0;
 }
 
-enum Progress look_at_start(const Rights *rights) {
+enum Progress look_at_resident(const Rights *rights) {
   static char before[1024];
   static int64_t changed_ms;
   if (!rights->starts) return SERVING;
@@ -275,14 +283,16 @@ enum Progress look_at_start(const Rights *rights) {
   Note note;
   bool is_noted = read_note(lock, &note);
   close(lock);
-  if (!is_held) return SERVING;
   int64_t now = now_ms();
   char traces[sizeof before];
   if (!is_noted || !read_traces(note.pid, traces, sizeof traces)) *traces = 0; // between the lock and the note
-  if (changed_ms == 0 || strcmp(traces, before) != 0) {
+  bool waits_for_disk = strstr(traces, ") D ") != NULL; // so would `plexus`
+  if (changed_ms == 0 || waits_for_disk || strcmp(traces, before) != 0) {
     changed_ms = now;
     strcpy(before, traces);
   }
-  bool is_late = is_noted && now - note.began_ms > LONGEST_START_MS;
-  return is_late || now - changed_ms > rights->start_timeout_ms ? STALLED : STARTING;
+  bool is_idle = now - changed_ms > rights->start_timeout_ms;
+  if (!is_held) return is_idle || *traces == 0 ? SERVING : BUSY;
+  bool is_late = is_noted && note.began_ms != 0 && now - note.began_ms > LONGEST_START_MS;
+  return is_late || is_idle ? STALLED : STARTING;
 }

@@ -24,12 +24,14 @@ char *replace_resident(const Rights *rights);
 enum Progress {
   /** Nobody is being started. */
   SERVING,
-  /** It is being started, and has done something since this was asked before. */
+  /** The same, and the process that was started last has just done something. */
+  BUSY,
+  /** It is being started, and has just done something. */
   STARTING,
   /** It is being started, but does nothing any more, or has done so for too long. */
   STALLED,
 };
 
-enum Progress look_at_start(const Rights *rights);
+enum Progress look_at_resident(const Rights *rights);
 
 #endif

@@ -12,7 +12,7 @@ import os, socket, struct, sys
 with open(os.path.join(os.path.dirname(sys.argv[0]), "starts"), "a") as log: log.write(" ".join(sys.argv[1:]) + "\\n")
 server = socket.socket(fileno=3)
 server.listen(100)
-os.ftruncate(4, 0); os.close(4)
+os.ftruncate(4, 0); os.pwrite(4, b"%d 0\\n" % os.getpid(), 0); os.close(4)
 def frame(kind, fields): return struct.pack("<IBI", 5 + len(fields), kind, 0) + fields
 def text(words): return struct.pack("<I", len(words)) + words
 while True:

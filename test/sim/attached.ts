@@ -28,8 +28,8 @@ export function checkAttached(
   const what = `ADD ${call.containerId} ${call.ifname} #${call.id}`;
   const links = linksOf(known, call, container);
   const found = setOf(links.map(({ name, network }) => `${name} ${network}`));
-  // What a daemon knows may be old.
-  const since = setup.mode === "daemon" ? 0 : sinceMs;
+  // What a daemon, or a resident process, knows may be old.
+  const since = setup.mode === "one-shot" ? sinceMs : 0;
   const annotations = setup.kubernetes ? pods.annotationsSince(container, since) : [""];
   // For a pod that is gone, nothing is attached.
   const possible = annotations.map((one) => (one === undefined ? [] : wantedOf(setup, container, one)));
