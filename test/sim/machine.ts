@@ -42,6 +42,8 @@ export class Machine implements Ground {
   isOutageFelt = false;
   /** Has a plugin refused its conf? It does so for ever. */
   hasRefused = false;
+  /** Has a plugin been slow, or hung? It has kept its call's slot for as long. */
+  hasSlowPlugin = false;
   /** Is a plugin missing? */
   isIncomplete = false;
   /** Is told of each change of a VF, and of each execution of a plugin. */
@@ -95,6 +97,7 @@ export class Machine implements Ground {
     if (found === undefined) return undefined;
     found.times--;
     this.troubles.plugin(verb, found.how);
+    if (found.how === "hang" || found.how === "slow") this.hasSlowPlugin = true;
     this.trace?.(`this ${verb} is going to ${found.how} after ${found.acts} acts`);
     return found;
   }
