@@ -29,7 +29,7 @@ export const DEFECTS: Defect[] = [
   },
   {
     what: "the directory of a file that was renamed is not synced",
-    patches: [{ file: FILES, from: "  await disk.syncDirectory(dir);\n", to: "" }],
+    patches: [{ file: FILES, from: "  await disk.syncDirectory(dirname(path));\n", to: "" }],
     by: POWER_LOSS,
   },
   {
