@@ -39,6 +39,7 @@ export class Allocations {
   readonly dir: string;
   private readonly host: Host;
   private readonly log: (message: string) => void;
+  private isReleased = false;
 
   /**
    * @param cniDir Plexus's state directory
@@ -118,10 +119,17 @@ export class Allocations {
     );
   }
 
-  /** Removes the file, for good, if it is this owner's. */
+  /** Removes the file, if it is this owner's. It may come back after a loss of power, until `settle`. */
   async release(allocation: Allocation): Promise<void> {
     await this.requireHeld(allocation);
     await this.host.remove(this.path(allocation.address));
+    this.isReleased = true;
+  }
+
+  /** Resolves when what was released stays so. */
+  async settle(): Promise<void> {
+    if (!this.isReleased) return;
+    this.isReleased = false;
     await this.host.sync(this.dir);
   }
 

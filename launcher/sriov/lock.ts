@@ -22,6 +22,7 @@ export async function locked<T>(call: SriovCall, address: string, work: () => Pr
   } finally {
     // One that stays is cleared when this process has ended.
     await call.host.remove(mark).catch((error: unknown) => call.log(Fault.of(error).message));
+    await call.allocations.settle(); // with the mark's own removal
   }
 }
 

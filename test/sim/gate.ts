@@ -6,8 +6,8 @@ import type { Process, Turns } from "./process.ts";
 const NOTICEABLE = /\/sys\/|\/sriov(\/|$)/;
 /** A call that sleeps more often waits for the other one. */
 const SLEEPS = 10;
-/** Asked so often whether it may go on, one that waits finds that the other waits for it, as in the resident process's queue. */
-const IDLE = 500;
+/** So many milliseconds one waits for its turn; then the other waits for it, as in the resident process's queue. */
+const IDLE = 1500;
 
 export class Gate implements Turns {
   /** How often one has been interrupted after all its steps. */
@@ -46,7 +46,6 @@ export class Gate implements Turns {
       this.isOpen = ++this.idle > IDLE;
       return !this.isOpen;
     }
-    this.idle = 0;
     const isNoticeable = process.leader !== undefined || NOTICEABLE.test(what);
     const limit = this.turns[this.switched] ?? Number.POSITIVE_INFINITY;
     if (!isNoticeable || this.steps++ < limit) return false;
@@ -54,6 +53,7 @@ export class Gate implements Turns {
     this.turn = 1 - this.turn;
     this.steps = 0;
     this.sleeps = 0;
+    this.idle = 0;
     return true;
   }
 
