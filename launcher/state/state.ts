@@ -105,10 +105,15 @@ export class State {
     return this.host.write(`${this.notesDir}/${name}`, `${text}\n`);
   }
 
-  /** Removes the notes on these attachments: before they are attached anew, or leave the scratch file. */
+  /**
+   * Removes the notes on these attachments, for good: before they are attached anew, or leave the scratch file. One that a
+   * loss of power brought back would say of what is attached by then that it is not. (They may have been removed by a
+   * process that was killed before it had synced that.)
+   */
   async removeNotes(names: readonly string[]): Promise<void> {
     const all = new Set(await this.host.list(this.notesDir));
     for (const name of names) if (all.has(name)) await this.removeNote(name);
+    await this.host.sync(this.notesDir);
   }
 
   /**

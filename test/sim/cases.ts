@@ -173,6 +173,36 @@ export const CASES: Case[] = [
       ],
     },
   },
+  {
+    what: "a loss of power brought back that an attachment had been detached once, although it was attached anew",
+    history: {
+      seed: 13075,
+      setup: {
+        mode: "one-shot",
+        attach: "parallel",
+        delegateTimeoutSeconds: 10,
+        kubernetes: false,
+        networks: [
+          { name: "a", kind: "macvlan", cniVersion: "1.0.0" },
+          { name: "b", kind: "bridge", cniVersion: "1.1.0" },
+          { name: "c", kind: "bridge", cniVersion: "1.0.0" },
+        ],
+        containers: [
+          { id: "c1", netns: "/run/netns/n1", ifname: "eth0", selects: [] },
+          { id: "c2", netns: "/run/netns/n2", ifname: "eth0", selects: [] },
+        ],
+      },
+      steps: [
+        { waitMs: 0, do: "ADD", container: 1 },
+        { waitMs: 80, do: "ADD", container: 0, dieAt: 28 },
+        { waitMs: 0, do: "ADD", container: 0 },
+        { waitMs: 0, do: "ADD", container: 0, killAfterMs: 58 },
+        { waitMs: 0, do: "plugin", verb: "DEL", how: "binary", acts: 3, times: 1 },
+        { waitMs: 0, do: "ADD", container: 0 },
+        { waitMs: 400, do: "reboot", powerLoss: true },
+      ],
+    },
+  },
 ];
 
 /** Steps behind a resident process, with an API server that fails for a minute. */
