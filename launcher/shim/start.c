@@ -27,7 +27,7 @@
 #define LONGEST_START_MS 30000
 /** After a start that failed, or that replaced another process, the next one waits for so long. */
 #define PAUSE_MS 10000
-/** What the process inherits: launcher/resident/inherited.ts has the same. */
+/** What the process inherits: launcher/resident/server.ts has the same. */
 enum Inherited { SOCKET_FD = 3, LOCK_FD = 4 };
 /** Descriptors below are overwritten with those. */
 #define FIRST_FREE_FD 10

@@ -48,7 +48,7 @@ it("it asks for the first pod and its networks, and knows the next ones beforeha
   await add(await site.pod("a"));
   await until(
     "it has listed both",
-    () => asked("list", "pods").length + asked("list", "network-att").length === 2,
+    () => asked("list", "pods").length > 0 && asked("list", "network-att").length > 0,
   );
   expect(asked("list", "pods")[0]?.uri).toContain("spec.nodeName%3Dnode");
   const next = await site.pod("a");

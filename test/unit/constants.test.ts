@@ -242,6 +242,18 @@ describe("the protocol", () => {
   });
 });
 
+test("a resident process finds the socket and the lock where the shim has put them", () => {
+  const start = source("launcher/shim/start.c");
+  const server = source("launcher/resident/server.ts");
+  const [, socket, lock] = /enum Inherited \{ SOCKET_FD = (\d), LOCK_FD = (\d) \};/.exec(start) ?? [];
+  expect(found(server, /const \[SOCKET_FD, LOCK_FD\] = \[(\d, \d)\];/)).toBe(`${socket}, ${lock}`);
+  for (const [number, what] of [
+    [socket, "socket"],
+    [lock, "lock"],
+  ])
+    expect(protocol).toMatch(new RegExp(`\\| descriptor ${number} \\| the ${what}`));
+});
+
 describe("a frame", () => {
   test("is as large in both languages and in the document", () => {
     expect(defined(frames, "MAX_FRAME")).toBe(MAX_FRAME);
