@@ -39,8 +39,8 @@ function inlineNetwork({ settings }: Call, index: number): ResourceNetwork {
 async function namedNetwork(call: Call, name: string): Promise<ResourceNetwork> {
   const { cluster, host, settings } = call;
   if (name.includes("/")) {
-    // It is hardly ever a directory, and then `read` finds nothing.
-    const conf = await host.read(name);
+    // What is called like a conf is hardly ever a directory, and then `read` finds nothing.
+    const conf = CONF_EXTENSIONS.includes(extname(name)) ? await host.read(name) : undefined;
     if (conf !== undefined) return fromText(call, name, conf);
     return fromFile(call, (await host.isDirectory(name)) ? await firstConf(call, name) : name);
   }
