@@ -9,5 +9,5 @@ export function boundOf(size: number): number {
 
 /** Returns the most steps (counted.ts) that an operation on a document of `size` bytes takes. */
 export function stepsOf(size: number): number {
-  return 10_000_000 + 100 * size;
+  return 10_000_000 + 200 * size;
 }
