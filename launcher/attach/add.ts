@@ -2,7 +2,8 @@
 //
 // How it works: everything that can be refused is refused first, while nothing has been done. Then the scratch file names
 // all delegates, and is on disk before the first of them runs: whatever kills this process from there on, a DEL finds them.
-// Each delegate's result goes to the cache while the next one runs. If a delegate fails, all that were begun are undone in
+// Each delegate's result goes to the cache while the next one runs, and all are synced together at the end, while the API
+// server takes network-status: a loss of power before that may tear them, and the scratch file is enough. If a delegate fails, all that were begun are undone in
 // reverse, the failed one too, as it may have done half of its work. The scratch file stays for the runtime's DEL. A
 // retried ADD starts by undoing what it finds under the same container and interface name.
 import type { Pod } from "../cluster/cluster.ts";

@@ -219,3 +219,10 @@ export function inOutage(outage: Outage, steps: History["steps"]): History {
     steps: [{ waitMs: 0, do: "API server", outage, forMs: 60_000 }, ...steps],
   };
 }
+
+/** The history of the case that begins so. */
+export function historyOf(what: string): History {
+  const found = CASES.find((one) => one.what.startsWith(what));
+  if (found === undefined) throw new Error(`there is no case ${what} ...`);
+  return found.history;
+}

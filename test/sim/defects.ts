@@ -1,6 +1,6 @@
 // Defects that are broken in on purpose, one a part: the simulator is worth what it finds.
 import type { Patch } from "./bundle.ts";
-import { inOutage } from "./cases.ts";
+import { historyOf, inOutage } from "./cases.ts";
 import type { Crashes } from "./crashes.ts";
 import type { History } from "./history.ts";
 
@@ -153,16 +153,21 @@ export const DEFECTS: Defect[] = [
     shownBy: /^del-fails/,
   },
   {
-    what: "an attachment that has become an orphan begins anew with the next DEL",
-    patches: [{ file: DEL, from: "if (note && !note.done) await", to: "if (note) await" }],
-    by: "seeds",
-    shownBy: /^del-fails/,
-  },
-  {
     what: "an ADD does not detach the orphans of its container",
     patches: [{ file: ADD, from: "  await clearOwnOrphans(call);\n", to: "" }],
-    by: "seeds",
+    by: historyOf("an ADD was refused, as an orphan"),
     shownBy: /^fails-needlessly: ADD/,
+  },
+  {
+    what: "two calls deal with one VF at the same time",
+    patches: [
+      {
+        file: "launcher/sriov/lock.ts",
+        from: "if (await isFree()) return mark;\n    await",
+        to: "return mark;\n    await",
+      },
+    ],
+    by: historyOf("two calls gave one VF back"),
   },
   {
     what: "a chain is deleted first plugin first",
