@@ -2,10 +2,10 @@
 //
 // How it works: everything that can be refused is refused first, while nothing has been done. Then the scratch file names
 // all delegates, and is on disk before the first of them runs: whatever kills this process from there on, a DEL finds them.
-// Each delegate's result goes to the cache while the next one runs, and all are synced together at the end, while the API
-// server takes network-status: a loss of power before that may tear them, and the scratch file is enough. If a delegate fails, all that were begun are undone in
-// reverse, the failed one too, as it may have done half of its work. The scratch file stays for the runtime's DEL. A
-// retried ADD starts by undoing what it finds under the same container and interface name.
+// Each delegate's result goes to the cache while the next one runs. All are synced together at the end, while the API server
+// takes network-status: a loss of power before that may tear them, and the scratch file is enough for a DEL. If a delegate
+// fails, all that were begun are undone in reverse, the failed one too, as it may have done half of its work. The scratch
+// file stays for the runtime's DEL. A retried ADD starts by undoing what it finds under the same container and interface name.
 import type { Pod } from "../cluster/cluster.ts";
 import type { Delegate, Network } from "../core/index.ts";
 import { offerDeviceInfo, readDeviceInfo } from "../device/deviceinfo.ts";
