@@ -9,8 +9,9 @@ const MAX_DEVICE_BYTES = 253;
 /** What `isIdentifier` wants, for messages. */
 export const IDENTIFIER_RULE =
   "must start with a letter or digit and go on with letters, digits, `_`, `.` or `-`, at most 200 in all";
+const NO_BREAK_SPACE: u8 = 0xa0;
 /** What `isInterfaceName` wants, for messages. */
-export const INTERFACE_RULE = "must have 1 to 15 characters, without `/`, `:` or space";
+export const INTERFACE_RULE = "must have 1 to 15 characters, without `/`, `:`, `%` or space";
 /** What `isNetworkTitle` wants, for messages. */
 export const TITLE_RULE =
   "must be the name of a network, or of a namespace and a NetworkAttachmentDefinition with `/` between";
@@ -33,6 +34,8 @@ export function isInterfaceName(text: Span): bool {
   for (let i = 0; i < text.len; i++) {
     const c = text.at(i);
     if (c <= Char.Space || c === Char.Slash || c === Char.Colon || c === Char.Delete) return false;
+    // Of `a%d` the kernel makes a name of its own; and it takes the byte of Latin-1's no-break space for a space.
+    if (c === Char.Percent || c === NO_BREAK_SPACE) return false;
   }
   return true;
 }

@@ -8,6 +8,7 @@ export const enum Char {
   CarriageReturn = 0x0d,
   Space = 0x20,
   Quote = 0x22,
+  Percent = 0x25,
   Plus = 0x2b,
   Comma = 0x2c,
   Minus = 0x2d,

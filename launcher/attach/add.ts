@@ -9,7 +9,7 @@
 import type { Pod } from "../cluster/cluster.ts";
 import type { Delegate, Network } from "../core/index.ts";
 import { offerDeviceInfo, readDeviceInfo } from "../device/deviceinfo.ts";
-import { Fault } from "../fault.ts";
+import { Code, Fault } from "../fault.ts";
 import { type Attachment, type Call, subjectOf } from "./call.ts";
 import { checkCapabilities } from "./capabilities.ts";
 import { undo } from "./del.ts";
@@ -83,6 +83,7 @@ async function attach(call: Call, networks: Network[], scratch: string | undefin
   const { core, runtime, settings, state } = call;
   const { runtimeConfig, runtimePortMappings } = settings;
   const plan = core.plan({ runtime, networks, runtimeConfig, runtimePortMappings, scratch });
+  if (scratch !== undefined) requireFree(call, plan.delegates, scratch);
   await Promise.all([
     requirePlugins(call, plan.delegates),
     // A note on an earlier attachment of the same name does not hold for this one.
@@ -131,6 +132,22 @@ async function attach(call: Call, networks: Network[], scratch: string | undefin
       { isKnown: true, refused },
     );
     throw error;
+  }
+}
+
+/** Throws if an interface is another call's for this container: the roll-back of the ADD would take it away. */
+function requireFree({ core, runtime }: Call, planned: Delegate[], scratch: string): void {
+  const { containerId, args } = runtime;
+  const { delegates } = core.recover({ runtime: { containerId, args }, scratch, caches: [] });
+  const others = delegates.filter(({ runtimeIfname }) => runtimeIfname !== runtime.ifname);
+  for (const { ifname, name } of planned) {
+    const other = others.find((one) => one.ifname === ifname);
+    if (other === undefined) continue;
+    throw new Fault(
+      Code.invalidNetworkConfig,
+      `network ${name}: the container has an interface ${ifname} already, of network ${other.name}, attached by an ADD under ` +
+        `${other.runtimeIfname}; ask for another name`,
+    );
   }
 }
 

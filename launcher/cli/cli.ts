@@ -23,6 +23,9 @@ const WATCH_EVERY = 2000;
 
 const MODES: readonly Mode[] = ["on-demand", "resident", "one-shot"];
 
+/** Source: unix(7), `sun_path` with its NUL. */
+const LONGEST_SOCKET = 107;
+
 const HELP = `Plexus, a CNI meta-plugin. A container runtime executes it; it is configured in /etc/cni/net.d.
 
 plexus install [--on-demand | --resident | --one-shot] [--watch] [--bin-dir DIR] [--conf-dir DIR] [--kubeconfig PATH]
@@ -151,10 +154,13 @@ async function sriov([command, ...args]: string[]): Promise<void> {
 
 async function install(args: string[]): Promise<void> {
   const { installation: made, watch } = installation(args);
+  let said = "";
   const step = async () => {
-    for (const line of [await installKubeconfig(made, process.env), await installConf(made)]) {
-      if (line) console.log(line);
-    }
+    const kubeconfig = await installKubeconfig(made, process.env);
+    if (kubeconfig !== undefined) console.log(kubeconfig);
+    const conf = await installConf(made);
+    if (conf !== undefined && conf !== said) console.log(conf);
+    said = conf ?? said;
   };
   await installBinaries(made);
   await step();
@@ -166,7 +172,9 @@ async function install(args: string[]): Promise<void> {
     try {
       await step();
     } catch (error) {
-      console.error(`plexus install: ${(error as Error).message}`); // a full disk passes
+      const { message } = error as Error; // a full disk passes
+      if (message !== said) console.error(`plexus install: ${message}`);
+      said = message;
     }
   }
 }
@@ -186,6 +194,15 @@ function installation(args: string[]): { installation: Installation; watch: bool
       watch: { type: "boolean", default: false },
     },
   });
+  for (const name of ["bin-dir", "conf-dir", "kubeconfig", "root", "socket"] as const) {
+    const path = values[name];
+    const isOptional = name === "kubeconfig" && path === "";
+    if (!isOptional && !path.startsWith("/"))
+      throw new Error(`--${name} ${path}: an absolute path is needed`);
+  }
+  if (Buffer.byteLength(values.socket) > LONGEST_SOCKET) {
+    throw new Error(`--socket ${values.socket}: a path of at most ${LONGEST_SOCKET} bytes is needed`);
+  }
   const isInPod = process.env.KUBERNETES_SERVICE_HOST !== undefined;
   const fallback = isInPod ? `${values["conf-dir"]}/plexus.d/plexus.kubeconfig` : "";
   const [mode = "on-demand", ...others] = MODES.filter((name) => values[name]);

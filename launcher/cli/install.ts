@@ -4,6 +4,7 @@ import * as fs from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { getRawAsset, isSea } from "node:sea";
 import { machineDisk, makeDirectories } from "../host/disk.ts";
+import { META_PLUGINS } from "../host/host.ts";
 import { CONF_EXTENSIONS, DEVICE_INFO_DIR, MULTUS_CONF_DIR, STATE_DIR } from "../paths.ts";
 
 export interface Installation {
@@ -27,11 +28,12 @@ export type Mode = "on-demand" | "resident" | "one-shot";
 const CONF = "00-plexus.conf";
 const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 
-/** Puts binary, shim and the shim's conf into the bin directory. */
+/** Puts binary, shim and the shim's conf into the bin directory. Lines that an administrator has added there stay. */
 export async function installBinaries({ binDir, confDir, mode, socket, root }: Installation): Promise<void> {
   const target = join(root, binDir);
   await place(join(target, "plexus"), fs.readFileSync(process.execPath), 0o755);
   await place(join(target, "plexus-shim"), shim(), 0o755);
+  const path = join(target, "plexus-shim.conf");
   const lines = [
     "# What plexus-shim lets the resident process do: docs/security.md.",
     ...(mode === "one-shot" ? [] : [`socket ${socket}`]),
@@ -42,14 +44,20 @@ export async function installBinaries({ binDir, confDir, mode, socket, root }: I
     `read ${confDir}`,
     `read ${MULTUS_CONF_DIR}`,
   ];
-  await place(join(target, "plexus-shim.conf"), lines.map((line) => `${line}\n`).join(""), 0o600);
+  const before = fs.existsSync(path) ? fs.readFileSync(path, "utf8").split("\n") : [];
+  const added = before.filter(
+    (line) => line !== "" && !lines.includes(line) && !/^(socket|resident)\s/.test(line),
+  );
+  await place(path, [...lines, ...added].map((line) => `${line}\n`).join(""), 0o600);
 }
 
 /**
  * Makes the conf from the runtime's own first conf, as Multus's `multus-conf-file=auto` does: that is the default network.
- * If there is none, there is no conf either, and the runtime says that the network is not ready.
+ * If there is none, there is no conf either, and the runtime says that the network is not ready. Keys that an administrator
+ * has added to the conf stay.
  *
  * @returns a line for the log; undefined if nothing had to be done
+ * @throws Error if the runtime would go on with another conf, or the default network would be a meta-plugin's
  */
 export async function installConf(installation: Installation): Promise<string | undefined> {
   const { confDir, root, mode, kubeconfig } = installation;
@@ -57,11 +65,15 @@ export async function installConf(installation: Installation): Promise<string | 
   const path = join(dir, CONF);
   const primary = primaryConf(dir);
   if (primary === undefined) {
-    if (!fs.existsSync(path)) return undefined;
+    if (!fs.existsSync(path)) {
+      return `wrote no conf: there is none of a default network in ${confDir} yet; call this again when there is, or give --watch`;
+    }
     fs.unlinkSync(path);
     return `removed ${path}: there is no conf of a default network in ${confDir}`;
   }
-  const { cniVersion = "1.0.0", capabilities } = readConf(join(dir, primary));
+  const { cniVersion = "1.0.0", capabilities, types } = readConf(join(dir, primary));
+  requireTakeover(join(confDir, primary), types);
+  const before = fs.existsSync(path) ? objectIn(fs.readFileSync(path, "utf8")) : {};
   const conf = {
     cniVersion,
     name: "plexus",
@@ -69,11 +81,41 @@ export async function installConf(installation: Installation): Promise<string | 
     ...(capabilities ? { capabilities } : {}),
     clusterNetwork: join(confDir, primary),
     ...(kubeconfig === "" ? {} : { kubeconfig }),
+    ...Object.fromEntries(Object.entries(before).filter(([key]) => !MANAGED.includes(key))),
+    ...(kubeconfig === "" && before.kubeconfig !== undefined ? { kubeconfig: before.kubeconfig } : {}),
   };
   const text = `${JSON.stringify(conf, null, 2)}\n`;
   if (fs.existsSync(path) && fs.readFileSync(path, "utf8") === text) return undefined;
   await place(path, text, 0o600);
   return `wrote ${path}: the default network is that of ${primary}`;
+}
+
+/** Keys of the conf that `install` sets, each time. */
+const MANAGED = ["cniVersion", "name", "type", "capabilities", "clusterNetwork", "kubeconfig"];
+
+function requireTakeover(primary: string, types: string[]): void {
+  const meta = types.find((type) => META_PLUGINS.includes(type));
+  if (meta !== undefined) {
+    throw new Error(
+      `cannot take over from ${primary}: it is the conf of ${meta}, which executes the default network itself; change its ` +
+        "`type` to plexus-shim instead, or move it away",
+    );
+  }
+  if (basename(primary) < CONF) {
+    throw new Error(
+      `cannot take over from ${primary}: the runtime takes the first conf by name, and ${CONF} comes after it; give it a ` +
+        "name that comes later",
+    );
+  }
+}
+
+function objectIn(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : {};
+  } catch {
+    return {};
+  }
 }
 
 /** A kubeconfig with the token of this pod's service account, written anew if that has changed. */
@@ -105,14 +147,25 @@ export async function installKubeconfig(
   return `wrote ${path}`;
 }
 
-/** Removes the installed files, and the socket: a process that the shim has started ends without it. */
+/**
+ * Removes the installed files, and the socket: a process that the shim has started ends without it. A kubeconfig that
+ * `install` has not written stays.
+ */
 export function uninstall({ binDir, confDir, kubeconfig, root, socket }: Installation): void {
   const names = ["plexus-shim", "plexus-shim.conf", "plexus"].map((name) => join(binDir, name));
   // The conf first: from then on the runtime does without Plexus for new pods.
   const run = [socket, `${socket}.lock`];
-  for (const path of [join(confDir, CONF), ...(kubeconfig === "" ? [] : [kubeconfig]), ...names, ...run]) {
+  const own = kubeconfig !== "" && isWritten(join(root, kubeconfig)) ? [kubeconfig] : [];
+  for (const path of [join(confDir, CONF), ...own, ...names, ...run]) {
     fs.rmSync(join(root, path), { force: true });
   }
+}
+
+/** Is it a kubeconfig of `installKubeconfig`? */
+function isWritten(path: string): boolean {
+  if (!fs.existsSync(path)) return false;
+  const { "current-context": context, users } = objectIn(fs.readFileSync(path, "utf8"));
+  return context === "plexus" && Array.isArray(users);
 }
 
 function primaryConf(dir: string): string | undefined {
@@ -143,6 +196,7 @@ function readConf(path: string) {
     isConf: plugins.length > 0 && plugins.every(({ type }) => typeof type === "string"),
     cniVersion: conf.cniVersion,
     capabilities: Object.keys(capabilities).length > 0 ? capabilities : undefined,
+    types: plugins.flatMap(({ type }) => (typeof type === "string" ? [type] : [])),
   };
 }
 

@@ -502,4 +502,18 @@ describe("two interface names for one container", () => {
     expect(await lab.run("DEL", confs[stays] ?? {}, { container, ifname: stays })).toMatchObject(OK);
     expect(await lab.leftovers()).toEqual([]);
   });
+
+  it("whose networks want the same name are refused, and the first stays whole", async () => {
+    const first = lab.conf([lab.bridge("one", 1), lab.bridge("two", 2)]);
+    await add(first, { ifname: "eth0" });
+    const second = lab.conf([lab.bridge("three", 3), lab.bridge("four", 4)]);
+    const { exitCode, answer } = await lab.run("ADD", second, { container, ifname: "eth7" });
+    expect(exitCode).toBe(1);
+    expect(answer).toMatchObject({ code: 7, msg: expect.stringContaining("an interface net1 already") });
+    expect((await lab.interfaces(container)).sort()).toEqual(["eth0", "net1"]);
+    expect(await lab.run("CHECK", first, { container, ifname: "eth0" })).toMatchObject(OK);
+    expect(await lab.run("DEL", second, { container, ifname: "eth7" })).toMatchObject(OK);
+    expect(await lab.run("DEL", first, { container, ifname: "eth0" })).toMatchObject(OK);
+    expect(await lab.leftovers()).toEqual([]);
+  });
 });

@@ -155,3 +155,49 @@ test.each([
   const outcome = spawnSync(binary, args, { env: {}, encoding: "utf8" });
   expect([outcome.status, outcome.stderr]).toEqual([status, expect.stringContaining(why)]);
 });
+
+test("what an administrator has added stays when it is called again: rights, keys, and the kubeconfig", () => {
+  primary("10-flannel.conflist", FLANNEL);
+  plexus("install", "--kubeconfig", "/etc/k");
+  const shimConf = join(root, "opt/cni/bin/plexus-shim.conf");
+  fs.appendFileSync(shimConf, "plugin bridge\nlog /var/log/other.log\n");
+  primary("00-plexus.conf", { ...conf(), defaultNetworks: ["storage"], clusterNetwork: "/elsewhere" });
+  expect(plexus("install", "--one-shot")).toMatchObject({ status: 0, stderr: "" });
+  expect(fs.readFileSync(shimConf, "utf8")).toMatch(/\nplugin bridge\nlog \/var\/log\/other\.log\n$/);
+  expect(fs.readFileSync(shimConf, "utf8")).not.toMatch(/^(socket|resident) /m);
+  expect(conf()).toMatchObject({
+    type: "plexus",
+    clusterNetwork: "/etc/cni/net.d/10-flannel.conflist",
+    kubeconfig: "/etc/k",
+    defaultNetworks: ["storage"],
+  });
+});
+
+test.each([
+  ["10-multus.conf", { type: "multus" }, "it is the conf of multus"],
+  ["01-mine.conf", { type: "plexus" }, "it is the conf of plexus"],
+  ["00-aaa.conf", { type: "bridge" }, "the runtime takes the first conf by name"],
+])("install does not take over from %s, and says why", (name, content, why) => {
+  primary(name, { cniVersion: "1.0.0", name: "x", ...content });
+  const { status, stderr } = plexus("install");
+  expect([status, stderr]).toEqual([1, expect.stringContaining(why)]);
+  expect(fs.existsSync(join(root, CONF))).toBe(false);
+});
+
+test("install says so if there is no conf of a default network yet", () => {
+  expect(plexus("install").stdout).toMatch(/^wrote no conf: there is none of a default network in/);
+});
+
+test.each([
+  [["--bin-dir", "rel"], "--bin-dir rel: an absolute path is needed"],
+  [["--socket", `/${"x".repeat(107)}`], "a path of at most 107 bytes is needed"],
+])("install %j is refused", (args, why) => {
+  const { status, stderr } = plexus("install", ...args);
+  expect([status, stderr]).toEqual([1, expect.stringContaining(why)]);
+});
+
+test("uninstall leaves a kubeconfig that install has not written", () => {
+  primary("kubeconfig", { apiVersion: "v1", kind: "Config", "current-context": "mine" });
+  expect(plexus("uninstall", "--kubeconfig", "/etc/cni/net.d/kubeconfig").status).toBe(0);
+  expect(fs.existsSync(join(root, "etc/cni/net.d/kubeconfig"))).toBe(true);
+});

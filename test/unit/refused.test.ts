@@ -17,6 +17,12 @@ const requests: [string, object, string][] = [
   ["an IP with a zone", { ips: ["fe80::1%eth0"] }, "`ips` must hold IP addresses"],
   ["an IP with leading zeros", { ips: ["010.0.0.1"] }, "`ips` must hold IP addresses"],
   ["an interface that is a path", { interface: "../../x" }, "`interface` must have 1 to 15 characters"],
+  ["an interface that the kernel numbers", { interface: "a%d" }, "`interface` must have 1 to 15 characters"],
+  [
+    "an interface with what the kernel takes for a space",
+    { interface: "à1" },
+    "`interface` must have 1 to 15 characters",
+  ],
   ["a MAC of 8 octets", { mac: eight }, "six octets"],
   ["a MAC of 20 octets", { mac: twenty }, "six octets"],
   ["a multicast MAC", { mac: "01:00:5e:00:00:01" }, "`mac` must be the MAC address of one interface"],
