@@ -154,7 +154,10 @@ export async function installKubeconfig(
 export function uninstall({ binDir, confDir, kubeconfig, root, socket }: Installation): void {
   const names = ["plexus-shim", "plexus-shim.conf", "plexus"].map((name) => join(binDir, name));
   // The conf first: from then on the runtime does without Plexus for new pods.
-  const run = [socket, `${socket}.lock`];
+  const shimConf = join(root, binDir, "plexus-shim.conf");
+  const text = fs.existsSync(shimConf) ? fs.readFileSync(shimConf, "utf8") : "";
+  const used = /^socket (\/.*)$/m.exec(text)?.[1] ?? socket;
+  const run = [used, `${used}.lock`];
   const own = kubeconfig !== "" && isWritten(join(root, kubeconfig)) ? [kubeconfig] : [];
   for (const path of [join(confDir, CONF), ...own, ...names, ...run]) {
     fs.rmSync(join(root, path), { force: true });

@@ -201,3 +201,12 @@ test("uninstall leaves a kubeconfig that install has not written", () => {
   expect(plexus("uninstall", "--kubeconfig", "/etc/cni/net.d/kubeconfig").status).toBe(0);
   expect(fs.existsSync(join(root, "etc/cni/net.d/kubeconfig"))).toBe(true);
 });
+
+test("uninstall ends the process at the socket that install was given", () => {
+  primary("10-flannel.conflist", FLANNEL);
+  plexus("install", "--socket", "/run/own/p.sock");
+  fs.mkdirSync(join(root, "run/own"), { recursive: true });
+  fs.writeFileSync(join(root, "run/own/p.sock"), "");
+  expect(plexus("uninstall").status).toBe(0);
+  expect(fs.readdirSync(join(root, "run/own"))).toEqual([]);
+});
