@@ -83,12 +83,10 @@ async function attach(call: Call, networks: Network[], scratch: string | undefin
   const { core, runtime, settings, state } = call;
   const { runtimeConfig, runtimePortMappings } = settings;
   const plan = core.plan({ runtime, networks, runtimeConfig, runtimePortMappings, scratch });
-  if (scratch !== undefined) requireFree(call, plan.delegates, scratch);
-  await Promise.all([
-    requirePlugins(call, plan.delegates),
-    // A note on an earlier attachment of the same name does not hold for this one.
-    state.removeNotes(plan.delegates.map(({ cacheFile }) => cacheFile)),
-  ]);
+  if (scratch !== undefined) await requireFree(call, plan.delegates, scratch);
+  await requirePlugins(call, plan.delegates);
+  // A note on an earlier attachment of the same name does not hold for this one.
+  await state.removeNotes(plan.delegates.map(({ cacheFile }) => cacheFile));
   const warnings = checkCapabilities(call, plan.delegates);
   // From here on a DEL finds everything, whatever happens to this process.
   await state.writeScratch(runtime.containerId, plan.scratch);
@@ -136,13 +134,17 @@ async function attach(call: Call, networks: Network[], scratch: string | undefin
 }
 
 /** Throws if an interface is another call's for this container: the roll-back of the ADD would take it away. */
-function requireFree({ core, runtime }: Call, planned: Delegate[], scratch: string): void {
+async function requireFree(
+  { core, runtime, state }: Call,
+  planned: Delegate[],
+  scratch: string,
+): Promise<void> {
   const { containerId, args } = runtime;
   const { delegates } = core.recover({ runtime: { containerId, args }, scratch, caches: [] });
   const others = delegates.filter(({ runtimeIfname }) => runtimeIfname !== runtime.ifname);
   for (const { ifname, name } of planned) {
     const other = others.find((one) => one.ifname === ifname);
-    if (other === undefined) continue;
+    if (other === undefined || (await state.note(other.cacheFile))?.done) continue;
     throw new Fault(
       Code.invalidNetworkConfig,
       `network ${name}: the container has an interface ${ifname} already, of network ${other.name}, attached by an ADD under ` +

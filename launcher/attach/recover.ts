@@ -9,6 +9,7 @@
 import type { Pod } from "../cluster/cluster.ts";
 import type { Delegate, Network } from "../core/index.ts";
 import { Fault } from "../fault.ts";
+import { LeftToNode } from "../host/host.ts";
 import { type Call, subjectOf } from "./call.ts";
 import { hasty } from "./hasty.ts";
 import { confNetworks, podNetworks } from "./networks.ts";
@@ -116,6 +117,8 @@ async function delegatesOf(call: Call, pod: Pod | undefined): Promise<Delegate[]
   return [];
 }
 
+/** What only `plexus` on the node can find out is left to it, before anything is done on less. */
 function complain({ log, runtime }: Call, what: string, error: unknown): void {
+  if (error instanceof LeftToNode) throw error;
   log.write("error", `${subjectOf(runtime)}: ${what}: ${Fault.of(error).message}`);
 }

@@ -74,6 +74,11 @@ export async function installConf(installation: Installation): Promise<string | 
   const { cniVersion = "1.0.0", capabilities, types } = readConf(join(dir, primary));
   requireTakeover(join(confDir, primary), types);
   const before = fs.existsSync(path) ? objectIn(fs.readFileSync(path, "utf8")) : {};
+  if (before === undefined) {
+    throw new Error(
+      `cannot keep what you have added to ${path}: it is not a JSON object; mend it, or remove it`,
+    );
+  }
   const conf = {
     cniVersion,
     name: "plexus",
@@ -109,12 +114,12 @@ function requireTakeover(primary: string, types: string[]): void {
   }
 }
 
-function objectIn(text: string): Record<string, unknown> {
+function objectIn(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : {};
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined;
   } catch {
-    return {};
+    return undefined;
   }
 }
 
@@ -167,7 +172,7 @@ export function uninstall({ binDir, confDir, kubeconfig, root, socket }: Install
 /** Is it a kubeconfig of `installKubeconfig`? */
 function isWritten(path: string): boolean {
   if (!fs.existsSync(path)) return false;
-  const { "current-context": context, users } = objectIn(fs.readFileSync(path, "utf8"));
+  const { "current-context": context, users } = objectIn(fs.readFileSync(path, "utf8")) ?? {};
   return context === "plexus" && Array.isArray(users);
 }
 
@@ -217,8 +222,11 @@ async function place(path: string, content: string | Buffer, mode: number): Prom
     fs.writeFileSync(part, content, { mode });
     fs.chmodSync(part, mode); // whatever the umask
     const file = fs.openSync(part, "r");
-    fs.fsyncSync(file);
-    fs.closeSync(file);
+    try {
+      fs.fsyncSync(file);
+    } finally {
+      fs.closeSync(file);
+    }
     fs.renameSync(part, path);
   } catch (error) {
     fs.rmSync(part, { force: true });

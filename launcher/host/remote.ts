@@ -79,12 +79,12 @@ export class Shim {
 
   /** Says that the call is not forgotten, once it has been accepted: that is the first frame. */
   alive(): void {
-    if (this.accepted) this.socket.write(frame(ToShim.alive, 0));
+    if (this.accepted && this.socket.writable) this.socket.write(frame(ToShim.alive, 0));
   }
 
   /** Writes to the shim's stderr, which the runtime keeps. */
   say(text: string): void {
-    if (!this.socket.destroyed) this.socket.write(frame(ToShim.say, 0, Buffer.from(text)));
+    if (this.socket.writable) this.socket.write(frame(ToShim.say, 0, Buffer.from(text)));
   }
 
   answer(exitCode: number, stdout: string): void {

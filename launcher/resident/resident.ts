@@ -109,10 +109,12 @@ export async function runDaemon({
     };
     observer.to = serveMetrics(metrics, sources, { clock: systemClock, warn });
   }
-  await asked();
+  const isOver = await Promise.race([server.over.then(() => true), asked().then(() => false)]);
+  if (isOver)
+    warn(`somebody has replaced or removed ${socket}, so no call comes here any more; this process ends`);
   await server.close(DRAIN_MS);
   watched.stop();
-  process.exit(0); // connections to the API server, and to whoever reads metrics, are of no use any more
+  process.exit(isOver ? 1 : 0); // connections to the API server, and to whoever reads metrics, are of no use any more
 }
 
 function portsTo(cluster: Ports["cluster"]) {

@@ -206,7 +206,12 @@ export class ResidentServer {
       aside: (wait) => turn.aside(wait),
       together: (question, look) => this.together.answer(question, look),
       recently: (question, ask) => this.recent.answer(question, ask),
-      outbox: this.outbox,
+      // Of a call that is left to plexus, that tells the pod's user.
+      outbox: {
+        put: (...given) => {
+          if (shim.refusal === undefined) this.outbox.put(...given);
+        },
+      },
       stderr,
     };
     const { exitCode, stdout } = await carryOut(ports, env, stdin);

@@ -32,5 +32,6 @@ export function hostInTurn(host: Host, turn: Turn): Host {
     configure: inTurn(host.configure),
     showLink: inTurn(host.showLink),
     moveRdma: inTurn(host.moveRdma),
+    sysctl: inTurn(host.sysctl),
   };
 }

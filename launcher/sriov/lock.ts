@@ -33,13 +33,21 @@ async function lock({ allocations, clock, host }: SriovCall, address: string): P
   const endMs = clock.now() + LOCK_WITHIN_MS;
   for (;;) {
     const mark = await host.mark(`${dir}/${address}`);
+    const lookedAt = async <T>(looking: Promise<T>) => {
+      try {
+        return await looking;
+      } catch (error) {
+        await host.remove(mark).catch(() => undefined); // else this process would meet it
+        throw error;
+      }
+    };
     const isFree = async () => {
       const names = await host.list(dir);
       return !names.some((name) => name.startsWith(".") && name.endsWith(end) && `${dir}/${name}` !== mark);
     };
-    if (await isFree()) return mark;
-    await host.clearTemporaries(dir);
-    if (await isFree()) {
+    if (await lookedAt(isFree())) return mark;
+    await lookedAt(host.clearTemporaries(dir));
+    if (await lookedAt(isFree())) {
       await clock.sleep(ORPHANS_END_WITHIN_MS);
       return mark;
     }

@@ -163,7 +163,7 @@ export const DEFECTS: Defect[] = [
     patches: [
       {
         file: "launcher/sriov/lock.ts",
-        from: "if (await isFree()) return mark;\n    await",
+        from: "if (await lookedAt(isFree())) return mark;\n    await",
         to: "return mark;\n    await",
       },
     ],

@@ -173,6 +173,15 @@ test("what an administrator has added stays when it is called again: rights, key
   });
 });
 
+test("a conf of ours that somebody is just writing is left alone", () => {
+  primary("10-flannel.conflist", FLANNEL);
+  plexus("install");
+  fs.writeFileSync(join(root, CONF), '{"type":');
+  const { status, stderr } = plexus("install");
+  expect([status, stderr]).toEqual([1, expect.stringContaining("it is not a JSON object")]);
+  expect(fs.readFileSync(join(root, CONF), "utf8")).toBe('{"type":');
+});
+
 test.each([
   ["10-multus.conf", { type: "multus" }, "it is the conf of multus"],
   ["01-mine.conf", { type: "plexus" }, "it is the conf of plexus"],
