@@ -25,7 +25,8 @@ export function reportFiles(machine: Machine, kind: string, when: string, paths:
 
 /** The attachments on record as orphans, as `containerID ifname` by the names of their own interfaces. */
 export function orphansOf({ disk }: Machine): Set<string> {
-  const texts = disk.files(ORPHANS_DIR.slice(0, -1)).map((path) => disk.peek(path) ?? "");
+  const whole = disk.files(ORPHANS_DIR.slice(0, -1)).filter((path) => !path.includes("/."));
+  const texts = whole.map((path) => disk.peek(path) ?? "");
   return new Set(
     texts.map((text) => {
       const { containerId, delegate } = JSON.parse(text) as {
