@@ -84,7 +84,7 @@ export class State {
    * as long as it is there, a later call does the rest.
    */
   async removeScratch(containerId: string): Promise<void> {
-    for (const dir of [this.cniDir, this.resultsDir, this.notesDir, this.orphans.dir]) {
+    for (const dir of [this.cniDir, this.resultsDir, this.notesDir, this.orphans.dir, this.sriovDir]) {
       await this.host.clearTemporaries(dir);
     }
     for (const name of await this.host.list(this.notesDir)) {
@@ -164,6 +164,11 @@ export class State {
 
   private get notesDir(): string {
     return `${this.cniDir}/failed`;
+  }
+
+  /** The built-in plugin's, whose locks are temporary files too: launcher/sriov/lock.ts. */
+  private get sriovDir(): string {
+    return `${this.cniDir}/sriov`;
   }
 
   private get resultsDir(): string {

@@ -203,6 +203,32 @@ export const CASES: Case[] = [
       ],
     },
   },
+  {
+    what: "the lock of a VF, whose process was killed, stayed until somebody else wanted the VF",
+    history: {
+      seed: 44734,
+      setup: {
+        mode: "daemon",
+        attach: "sequential",
+        delegateTimeoutSeconds: 0,
+        kubernetes: true,
+        nic: "igb",
+        networks: [
+          { name: "a", kind: "chain", cniVersion: "1.1.0" },
+          { name: "b", kind: "chain", cniVersion: "1.1.0" },
+          { name: "c", kind: "dpdk", cniVersion: "1.0.0" },
+        ],
+        containers: [{ id: "c1", netns: "/run/netns/n1", ifname: "eth0", selects: [2] }],
+      },
+      steps: [
+        { waitMs: 0, do: "ADD", container: 0, dieAt: 41 },
+        { waitMs: 400, do: "GC" },
+        { waitMs: 20, do: "ADD", container: 0 },
+        { waitMs: 80, do: "remove plugin", type: "bridge", forMs: 50 },
+        { waitMs: 0, do: "resident process", what: "dies" },
+      ],
+    },
+  },
 ];
 
 /** Steps behind a resident process, with an API server that fails for a minute. */

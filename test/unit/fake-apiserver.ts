@@ -30,6 +30,8 @@ export class FakeApiserver {
   readonly objects = new Map<string, object>();
   /** For the next requests, one each; then all is well again. */
   readonly next: Misbehaviour[] = [];
+  /** Requests with these values of `Authorization` are refused. */
+  readonly revoked = new Set<string>();
   readonly arrived: Arrived[] = [];
   /** How many connections there were. */
   connections = 0;
@@ -85,7 +87,8 @@ export class FakeApiserver {
       const servername = socket.servername || undefined;
       const body = Buffer.concat(chunks).toString();
       this.arrived.push({ method, url, headers, body, servername, commonName });
-      const misbehave = this.next.shift();
+      const isRevoked = this.revoked.has(headers.authorization ?? "");
+      const misbehave = isRevoked ? status(401, { reason: "Unauthorized" }) : this.next.shift();
       if (misbehave) return misbehave(response, request.socket);
       this.carryOut(method, url, body, response);
     });
