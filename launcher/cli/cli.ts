@@ -37,7 +37,8 @@ plexus install [--on-demand | --resident | --one-shot] [--watch] [--bin-dir DIR]
     each call. --root is what the node's paths begin with, in a container
 
 plexus uninstall [--bin-dir DIR] [--conf-dir DIR] [--kubeconfig PATH] [--root DIR]
-    takes all of that away
+               [--socket PATH]
+    takes away what install has written, and ends the process that a shim has started; another kubeconfig stays
 
 plexus resident [--socket PATH] [--idle SECONDS] [--replace] [--slots N]
     carries out calls for plexus-shim, until there has been none for some time (600 s; 0: for ever). N calls work at the

@@ -73,7 +73,8 @@ export async function installConf(installation: Installation): Promise<string | 
   }
   const { cniVersion = "1.0.0", capabilities, types } = readConf(join(dir, primary));
   requireTakeover(join(confDir, primary), types);
-  const before = fs.existsSync(path) ? objectIn(fs.readFileSync(path, "utf8")) : {};
+  const written = fs.existsSync(path) ? fs.readFileSync(path, "utf8") : undefined;
+  const before = written === undefined ? {} : objectIn(written);
   if (before === undefined) {
     throw new Error(
       `cannot keep what you have added to ${path}: it is not a JSON object; mend it, or remove it`,
@@ -85,18 +86,17 @@ export async function installConf(installation: Installation): Promise<string | 
     type: mode === "one-shot" ? "plexus" : "plexus-shim",
     ...(capabilities ? { capabilities } : {}),
     clusterNetwork: join(confDir, primary),
-    ...(kubeconfig === "" ? {} : { kubeconfig }),
     ...Object.fromEntries(Object.entries(before).filter(([key]) => !MANAGED.includes(key))),
-    ...(kubeconfig === "" && before.kubeconfig !== undefined ? { kubeconfig: before.kubeconfig } : {}),
+    ...(kubeconfig === "" ? {} : { kubeconfig }),
   };
   const text = `${JSON.stringify(conf, null, 2)}\n`;
-  if (fs.existsSync(path) && fs.readFileSync(path, "utf8") === text) return undefined;
+  if (text === written) return undefined;
   await place(path, text, 0o600);
   return `wrote ${path}: the default network is that of ${primary}`;
 }
 
-/** Keys of the conf that `install` sets, each time. */
-const MANAGED = ["cniVersion", "name", "type", "capabilities", "clusterNetwork", "kubeconfig"];
+/** Keys of the conf that `install` sets, each time; a kubeconfig, only if it is given one. */
+const MANAGED = ["cniVersion", "name", "type", "capabilities", "clusterNetwork"];
 
 function requireTakeover(primary: string, types: string[]): void {
   const meta = types.find((type) => META_PLUGINS.includes(type));

@@ -102,13 +102,7 @@ function signed(value: number): number[] {
 }
 
 function concat(parts: (Uint8Array | number[])[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
+  return Buffer.concat(parts.map((part) => Uint8Array.from(part)));
 }
 
 class Reader {

@@ -114,7 +114,11 @@ function multiply(bytes: Uint8Array, random: Random): Uint8Array {
   const from = random(bytes.length + 1);
   const piece = bytes.subarray(from, from + 1 + random(random(2) === 0 ? 8 : 400));
   const times = random(1 + random(1 + Math.floor((32 * KIB) / Math.max(1, piece.length))));
-  return join(bytes.subarray(0, from), ...Array.from({ length: times }, () => piece), bytes.subarray(from));
+  return Buffer.concat([
+    bytes.subarray(0, from),
+    ...Array.from({ length: times }, () => piece),
+    bytes.subarray(from),
+  ]);
 }
 
 type Random = (below: number) => number;
@@ -175,42 +179,48 @@ function mutate(documents: Uint8Array[], random: Random): Uint8Array {
         if (at < bytes.length) bytes[at] = (bytes[at] ?? 0) ^ (1 << random(8));
         break;
       case 1: // something missing
-        bytes = join(bytes.subarray(0, at), bytes.subarray(end));
+        bytes = Buffer.concat([bytes.subarray(0, at), bytes.subarray(end)]);
         break;
       case 2: // something twice
-        bytes = join(bytes.subarray(0, end), bytes.subarray(at));
+        bytes = Buffer.concat([bytes.subarray(0, end), bytes.subarray(at)]);
         break;
       case 3: // a foreign token
-        bytes = join(bytes.subarray(0, at), TOKENS[random(TOKENS.length)] as Uint8Array, bytes.subarray(at));
+        bytes = Buffer.concat([
+          bytes.subarray(0, at),
+          TOKENS[random(TOKENS.length)] as Uint8Array,
+          bytes.subarray(at),
+        ]);
         break;
       case 4: // a foreign token in the place of something
-        bytes = join(bytes.subarray(0, at), TOKENS[random(TOKENS.length)] as Uint8Array, bytes.subarray(end));
+        bytes = Buffer.concat([
+          bytes.subarray(0, at),
+          TOKENS[random(TOKENS.length)] as Uint8Array,
+          bytes.subarray(end),
+        ]);
         break;
       case 5: // a piece of another document
         {
           const other = pick();
           const from = random(other.length);
-          bytes = join(bytes.subarray(0, at), other.subarray(from, from + random(40)), bytes.subarray(end));
+          bytes = Buffer.concat([
+            bytes.subarray(0, at),
+            other.subarray(from, from + random(40)),
+            bytes.subarray(end),
+          ]);
         }
         break;
       default: // bytes that are not UTF-8, or the end too early
         bytes =
           random(8) === 0
-            ? join(bytes.subarray(0, at), RAW[random(RAW.length)] as Uint8Array, bytes.subarray(at))
+            ? Buffer.concat([
+                bytes.subarray(0, at),
+                RAW[random(RAW.length)] as Uint8Array,
+                bytes.subarray(at),
+              ])
             : random(8) === 0
               ? bytes.subarray(0, at)
               : bytes;
     }
   }
   return bytes;
-}
-
-function join(...parts: Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

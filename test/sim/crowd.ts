@@ -1,9 +1,11 @@
 // A cluster of many nodes, seen from its API server: what their daemons ask of it, and what it sends. The daemons' code is
 // the launcher's; the server is one that answers from its watch cache, in virtual time.
+
 import type { Cluster, Pod } from "../../launcher/cluster/cluster.ts";
 import type { ApiAnswer, ApiRequest, Http, Outcome, Reader } from "../../launcher/cluster/http.ts";
 import { WatchedCluster } from "../../launcher/cluster/watch.ts";
 import { Code, Fault } from "../../launcher/fault.ts";
+import { CONNECTION } from "./http.ts";
 import { Random } from "./random.ts";
 import type { Timeline, Timer } from "./timeline.ts";
 
@@ -105,17 +107,7 @@ export class Crowd {
   }
 
   private httpOf(): Http {
-    const connection = {
-      source: "the service account of this pod",
-      server: new URL("https://server"),
-      ca: undefined,
-      clientCertificate: undefined,
-      insecure: false,
-      serverName: undefined,
-      proxy: undefined,
-      headers: {},
-      authorization: () => undefined,
-    };
+    const connection = { ...CONNECTION, source: "the service account of this pod" };
     return {
       connection,
       send: (request) => this.send(request),

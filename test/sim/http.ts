@@ -19,7 +19,7 @@ import type { Process } from "./process.ts";
 const WAY_MS = 3;
 const SLOW_MS = 12_000;
 
-const CONNECTION: Connection = {
+export const CONNECTION: Connection = {
   source: "the kubeconfig",
   server: new URL("https://server"),
   ca: undefined,

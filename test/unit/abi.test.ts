@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { instantiateSync } from "@assemblyscript/loader";
 import { describe, expect, test } from "vitest";
 import type { Core } from "../../launcher/core/index.ts";
@@ -86,6 +86,16 @@ describe("the ABI", () => {
     }
   });
 });
+
+if (process.arch === "x64")
+  test("the binary and the shim are as large as README says", () => {
+    const read = (file: string) => readFileSync(new URL(`../../${file}`, import.meta.url), "utf8");
+    const sizeOf = (file: string) => statSync(new URL(`../../build/${file}`, import.meta.url)).size;
+    expect(read("README.md")).toContain(`A self-contained binary (${Math.round(sizeOf("plexus") / 1e6)} MB;`);
+    const shim = `${Math.round(sizeOf("plexus-shim") / 1e4) * 10} KB`;
+    expect(read("README.md")).toContain(`a static shim of ${shim}`);
+    expect(read("docs/differences.md")).toContain(`static C, ${shim}`);
+  });
 
 function answerOf(core: Core, operation: string, text: string): unknown {
   try {

@@ -5,9 +5,12 @@ import { hasty } from "../../launcher/attach/hasty.ts";
 import type { Cluster, PodEvent } from "../../launcher/cluster/cluster.ts";
 import { FORBIDDEN } from "../../launcher/cluster/refusal.ts";
 import { Code, Fault } from "../../launcher/fault.ts";
+import type { Host } from "../../launcher/host/host.ts";
+import type { Turn } from "../../launcher/resident/admission.ts";
 import { EventOutbox } from "../../launcher/resident/outbox.ts";
 import { Recent } from "../../launcher/resident/recent.ts";
 import { Together } from "../../launcher/resident/together.ts";
+import { hostInTurn } from "../../launcher/resident/waits.ts";
 import { Timeline } from "../sim/timeline.ts";
 import { faultOf, pod } from "./fake-pod.ts";
 
@@ -230,3 +233,20 @@ describe("what many look for", () => {
     expect(await next).toBe(began + 1000);
   });
 });
+
+test.each(["execute", "configure", "showLink", "moveRdma", "sysctl"] as const)(
+  "what executes something does so with a slot: %s",
+  async (method) => {
+    let slots = 0;
+    const turn = {
+      execute: async <T>(work: () => Promise<T>) => {
+        slots++;
+        return work().finally(() => slots--);
+      },
+    } as Turn;
+    const host = { [method]: async () => slots } as unknown as Host;
+    const inTurn = hostInTurn(host, turn) as unknown as Record<string, () => Promise<number>>;
+    expect(await inTurn[method]?.()).toBe(1);
+    expect(slots).toBe(0);
+  },
+);
