@@ -37,6 +37,8 @@ const asked = (verb: string, resource: string) =>
 async function allow(verbs: string[]): Promise<void> {
   const rules = ROLE?.rules?.map((rule) => (rule.verbs.includes("watch") ? { ...rule, verbs } : rule));
   await api.admin.replace({ ...ROLE, rules } as KubernetesObject);
+  const listed = verbs.includes("list");
+  await until("the server knows the role", async () => (await api.mayWithPods("list")) === listed);
 }
 
 async function add(pod: Sandbox): Promise<void> {
@@ -62,7 +64,7 @@ it("it asks for the first pod and its networks, and knows the next ones beforeha
 it("without the right to list, it is refused once, and asks for each", async () => {
   await allow(["get"]);
   try {
-    await until("the right is gone", async () => {
+    await until("it was refused", async () => {
       await add(await site.pod("a"));
       return asked("list", "pods").some(({ status }) => status === 403);
     });

@@ -9,7 +9,13 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { CoreV1Api, KubeConfig, type KubernetesObject, KubernetesObjectApi } from "@kubernetes/client-node";
+import {
+  AuthorizationV1Api,
+  CoreV1Api,
+  KubeConfig,
+  type KubernetesObject,
+  KubernetesObjectApi,
+} from "@kubernetes/client-node";
 import { parseAllDocuments } from "yaml";
 import { ensurePackages } from "../../scripts/provide/debian.ts";
 import { ensureKubernetes } from "../../scripts/provide/kubernetes.ts";
@@ -198,6 +204,15 @@ export class ApiServer {
     inside("link", "set", ifname, "up");
     inside("route", "add", "default", "via", ADDRESS);
     return `https://${ADDRESS}:${this.port}`;
+  }
+
+  /** Whether Plexus may do that with pods: the server learns of a changed role a moment after it was written. */
+  async mayWithPods(verb: string): Promise<boolean> {
+    const body = { spec: { user: SUBJECTS.plexus.name, resourceAttributes: { verb, resource: "pods" } } };
+    const { status } = await this.config
+      .makeApiClient(AuthorizationV1Api)
+      .createSubjectAccessReview({ body });
+    return status?.allowed === true;
   }
 
   /** A new token of Plexus's service account, as a pod of it has one. */
