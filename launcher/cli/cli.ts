@@ -7,8 +7,9 @@ import { CONF_DIR, PLUGIN_DIR, SOCKET, STATE_DIR } from "../paths.ts";
 import { FEWEST_SLOTS } from "../resident/admission.ts";
 import { parseEndpoint } from "../resident/endpoint.ts";
 import { runDaemon, runResident } from "../resident/resident.ts";
-import { listFunctions, tableOf } from "../sriov/list.ts";
+import { listFunctions } from "../sriov/list.ts";
 import { attachments, forget } from "./attachments.ts";
+import { tableOf } from "./functions.ts";
 import {
   type Installation,
   installBinaries,
