@@ -26,6 +26,8 @@ export type Mode = "on-demand" | "resident" | "one-shot";
 
 /** The runtime takes the first conf by name. */
 const CONF = "00-plexus.conf";
+/** The conf while there is no default network; no runtime takes it for one. */
+const KEPT = `${CONF}.kept`;
 const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /** Puts binary, shim and the shim's conf into the bin directory. Lines that an administrator has added there stay. */
@@ -54,7 +56,7 @@ export async function installBinaries({ binDir, confDir, mode, socket, root }: I
 /**
  * Makes the conf from the runtime's own first conf, as Multus's `multus-conf-file=auto` does: that is the default network.
  * If there is none, there is no conf either, and the runtime says that the network is not ready. Keys that an administrator
- * has added to the conf stay.
+ * has added to the conf stay, or come back with it.
  *
  * @returns a line for the log; undefined if nothing had to be done
  * @throws Error if the runtime would go on with another conf, or the default network would be a meta-plugin's
@@ -62,22 +64,23 @@ export async function installBinaries({ binDir, confDir, mode, socket, root }: I
 export async function installConf(installation: Installation): Promise<string | undefined> {
   const { confDir, root, mode, kubeconfig } = installation;
   const dir = join(root, confDir);
-  const path = join(dir, CONF);
+  const [path, kept] = [join(dir, CONF), join(dir, KEPT)];
   const primary = primaryConf(dir);
   if (primary === undefined) {
     if (!fs.existsSync(path)) {
       return `wrote no conf: there is none of a default network in ${confDir} yet; call this again when there is, or give --watch`;
     }
-    fs.unlinkSync(path);
-    return `removed ${path}: there is no conf of a default network in ${confDir}`;
+    fs.renameSync(path, kept);
+    return `removed ${path}, and kept its keys in ${kept}: there is no conf of a default network in ${confDir}`;
   }
   const { cniVersion = "1.0.0", capabilities, types } = readConf(join(dir, primary));
   requireTakeover(join(confDir, primary), types);
-  const written = fs.existsSync(path) ? fs.readFileSync(path, "utf8") : undefined;
-  const before = written === undefined ? {} : objectIn(written);
+  const textOf = (file: string) => (fs.existsSync(file) ? fs.readFileSync(file, "utf8") : undefined);
+  const written = textOf(path);
+  const before = objectIn(written ?? textOf(kept) ?? "{}");
   if (before === undefined) {
     throw new Error(
-      `cannot keep what you have added to ${path}: it is not a JSON object; mend it, or remove it`,
+      `cannot keep what you have added to ${written === undefined ? kept : path}: it is not a JSON object; mend it, or remove it`,
     );
   }
   const conf = {
@@ -92,6 +95,7 @@ export async function installConf(installation: Installation): Promise<string | 
   const text = `${JSON.stringify(conf, null, 2)}\n`;
   if (text === written) return undefined;
   await place(path, text, 0o600);
+  fs.rmSync(kept, { force: true });
   return `wrote ${path}: the default network is that of ${primary}`;
 }
 
@@ -164,7 +168,7 @@ export function uninstall({ binDir, confDir, kubeconfig, root, socket }: Install
   const used = /^socket (\/.*)$/m.exec(text)?.[1] ?? socket;
   const run = [used, `${used}.lock`];
   const own = kubeconfig !== "" && isWritten(join(root, kubeconfig)) ? [kubeconfig] : [];
-  for (const path of [join(confDir, CONF), ...own, ...names, ...run]) {
+  for (const path of [join(confDir, CONF), join(confDir, KEPT), ...own, ...names, ...run]) {
     fs.rmSync(join(root, path), { force: true });
   }
 }
