@@ -43,7 +43,11 @@ export async function gc(call: Call): Promise<void> {
   await clearOrphans(call, isLiving).catch((error: unknown) => faults.push(Fault.of(error)));
   const isListed = (id: string) => valid.some(({ containerID }) => containerID === id);
   await state.removeStaleNotes(isListed).catch((error: unknown) => faults.push(Fault.of(error)));
-  for (const delegate of await confDelegates(call)) networks.set(identity(delegate), delegate);
+  const own = await confDelegates(call);
+  for (const delegate of own) networks.set(identity(delegate), delegate);
+  // The default network may have containers that its plugins were executed for before there was a meta-plugin: what the
+  // runtime lists is theirs, too.
+  for (const { network } of own.slice(0, 1)) kept.set(network, union(kept.get(network) ?? [], valid));
 
   for (const delegate of networks.values()) {
     if (!delegate.verbs.includes("GC")) continue;
@@ -75,6 +79,10 @@ async function clearStale(
     await del({ ...call, runtime }).catch((error: unknown) => faults.push(Fault.of(error)));
   }
   return faults;
+}
+
+function union(some: ValidAttachment[], others: ValidAttachment[]): ValidAttachment[] {
+  return [...some, ...others.filter(({ containerID, ifname }) => !isValid(some, containerID, ifname))];
 }
 
 function isValid(valid: ValidAttachment[], containerId: string, ifname: string): boolean {

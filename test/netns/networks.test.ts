@@ -328,6 +328,28 @@ describe("GC", () => {
     ]);
   });
 
+  it("keeps what the default network has of pods that were there before Plexus", async () => {
+    lab.fake("fake-primary");
+    const primary = { cniVersion: "1.1.0", name: "primary", type: "fake-primary" };
+    const conf = lab.conf([primary, { ...primary, name: "second" }]);
+    const [before, gone] = [await lab.container(), await lab.container()];
+    await add(conf);
+    await add(conf, { container: gone });
+    const gc = { ...conf, ...asked([before, container].map((container) => ({ container, ifname: "eth0" }))) };
+    expect(await lab.run("GC", gc)).toMatchObject(OK);
+    const told = lab.calls("fake-primary").filter(({ verb }) => verb === "GC");
+    const lists = told.map(({ conf }) => [
+      conf.name,
+      (conf["cni.dev/valid-attachments"] as { containerID: string; ifname: string }[])
+        .map(({ containerID, ifname }) => `${containerID} ${ifname}`)
+        .sort(),
+    ]);
+    expect(Object.fromEntries(lists)).toEqual({
+      primary: [`${before.id} eth0`, `${container.id} eth0`].sort(),
+      second: [`${container.id} net1`],
+    });
+  });
+
   it("undoes one interface name of a container and keeps the other", async () => {
     const [first, second] = [lab.conf([lab.bridge("one", 1)]), lab.conf([lab.bridge("two", 2)])];
     await add(first);
