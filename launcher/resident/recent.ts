@@ -5,6 +5,7 @@
 // the node is busy, a plugin is slow or the API server is away, the last answer is given, as long as it is recent. An
 // error is never kept: who has had one asks until there is an answer.
 import type { Clock } from "../clock.ts";
+import { ANSWERED } from "./admission.ts";
 
 /** Then the last answer is given. STATUS has two such questions, and is to take 50 ms with the shim's own part. */
 const PATIENCE_MS = 20;
@@ -47,7 +48,7 @@ export class Recent {
     try {
       return await Promise.race([answer, late]);
     } finally {
-      answered.abort();
+      answered.abort(ANSWERED);
     }
   }
 
