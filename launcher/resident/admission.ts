@@ -15,6 +15,10 @@ const NO_PATIENCE_MS = 1;
 /** With fewer slots a kind would have none of its own. */
 export const FEWEST_SLOTS = 2;
 
+/** Why signals are aborted. A reason that is made each time, as AbortController does by itself, costs more than the wait. */
+export const ENDED = endedEarly();
+export const ANSWERED = "there is an answer";
+
 type Kind = "ADD" | "DEL";
 
 const KINDS: Partial<Record<string, Kind>> = { ADD: "ADD", DEL: "DEL", GC: "DEL" };
@@ -157,8 +161,8 @@ export class Turn {
     this.admission = admission;
     this.holder = holder;
     const { gone } = holder;
-    if (gone.aborted) this.over.abort();
-    gone.addEventListener("abort", () => this.over.abort(), { once: true });
+    if (gone.aborted) this.over.abort(gone.reason);
+    gone.addEventListener("abort", () => this.over.abort(gone.reason), { once: true });
   }
 
   /** Is aborted when the call has ended, or is gone. It may have begun something that goes on: that must not take a slot. */
@@ -172,7 +176,7 @@ export class Turn {
     try {
       await work(this);
     } finally {
-      this.over.abort();
+      this.over.abort(ENDED);
       this.giveBack();
     }
   }
@@ -219,7 +223,7 @@ export class Turn {
     try {
       return await unlessOver(something, this.ended);
     } finally {
-      answered.abort();
+      answered.abort(ANSWERED);
       admission.isSlow = admission.clock.now() - began >= PATIENCE_MS;
       if (isLong) this.longWaits--;
       if (isLong && resumes && this.longWaits === 0) await this.take();

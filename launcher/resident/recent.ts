@@ -7,6 +7,7 @@
 // error: it may have come late, but it has come.
 import type { Clock } from "../clock.ts";
 import { Code, Fault } from "../fault.ts";
+import { ANSWERED } from "./admission.ts";
 
 /** Then the last answer is given. STATUS has two such questions, and is to take 50 ms with the shim's own part. */
 const PATIENCE_MS = 20;
@@ -49,7 +50,7 @@ export class Recent {
     try {
       return await Promise.race([answer, late]);
     } finally {
-      answered.abort();
+      answered.abort(ANSWERED);
     }
   }
 

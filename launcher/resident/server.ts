@@ -7,7 +7,7 @@ import { Fault } from "../fault.ts";
 import { machineDisk, makeDirectories } from "../host/disk.ts";
 import type { Host } from "../host/host.ts";
 import { Shim } from "../host/remote.ts";
-import { Admission, type Turn } from "./admission.ts";
+import { Admission, ENDED, type Turn } from "./admission.ts";
 import { giveBackMemory } from "./memory.ts";
 import { EventOutbox } from "./outbox.ts";
 import { Recent } from "./recent.ts";
@@ -178,7 +178,7 @@ export class ResidentServer {
     });
     this.shims.add(shim);
     await shim.gone;
-    gone.abort();
+    gone.abort(ENDED);
     this.shims.delete(shim);
     this.lastCall = performance.now();
   }
