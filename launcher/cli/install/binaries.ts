@@ -29,7 +29,7 @@ export async function installBinaries(installation: Installation): Promise<strin
 }
 
 /** Makes the shim's conf of the one that is there. */
-export function shimConf(installation: Installation, before: string): string {
+function shimConf(installation: Installation, before: string): string {
   const { options, binDir, confDir, sourceDir, mode, socket } = installation;
   const { primary } = options;
   const read = [confDir, sourceDir, ...(primary?.startsWith("/") ? [dirname(primary)] : []), MULTUS_CONF_DIR];

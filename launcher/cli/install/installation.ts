@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Options } from "./options.ts";
 
 /** Who starts the resident process: the shim that finds none, or somebody else; or is every call done by itself? */
-export type Mode = "on-demand" | "resident" | "one-shot";
+type Mode = "on-demand" | "resident" | "one-shot";
 
 export interface Installation {
   options: Options;
