@@ -99,6 +99,49 @@ describe.each(SHIMS)("%s, it becomes plexus, with the same stdin,", (_, shim) =>
     }
   });
 
+  describe("where plexus cannot run, as on a node without glibc,", () => {
+    beforeEach(() => fs.writeFileSync(join(place.dir, "plexus"), "#!/no/loader\n", { mode: 0o755 }));
+
+    test("it says so, waits for the daemon, and hands the call to it", async () => {
+      const running = run();
+      await place.resident((call) => call.answer(`served ${call.stdin}`));
+      expect(await running).toMatchObject({
+        exitCode: 0,
+        stdout: 'served {"a":1}',
+        stderr: expect.stringMatching(/plexus cannot run on this node.*waiting for the daemon/),
+      });
+    });
+
+    test("a daemon that dies during a call is waited for again", async () => {
+      let calls = 0;
+      await place.resident((call) => {
+        if (++calls === 1) call.socket.destroy();
+        else call.answer("served");
+      });
+      expect(await run()).toMatchObject({ exitCode: 0, stdout: "served" });
+    });
+
+    test("without a daemon the runtime is to try again later, and STATUS says so at once", async () => {
+      place.configure(["wait-timeout-ms 300"]);
+      const { exitCode, stdout } = await run();
+      expect([exitCode, JSON.parse(stdout)]).toMatchObject([1, { code: 11 }]);
+      expect(JSON.parse(stdout).msg).toContain("see that the pod of deploy/daemon runs here");
+      place.configure(["wait-timeout-ms 3600000"]);
+      expect(JSON.parse((await place.run("STATUS", "{}", {})).stdout)).toMatchObject({ code: 50 });
+    });
+
+    test("a call that the daemon leaves to it fails with the reason", async () => {
+      await place.resident((call) => {
+        call.socket.write(frame(ToShim.fallBack, 0, Buffer.from("devices")));
+      });
+      const { stdout } = await run();
+      expect(JSON.parse(stdout)).toMatchObject({
+        code: 11,
+        msg: expect.stringMatching(/has left the call.*devices/),
+      });
+    });
+  });
+
   test("when the resident process does not accept, or is of another version", async () => {
     let connected = 0;
     await place.listen((socket) => {
