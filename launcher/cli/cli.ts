@@ -6,9 +6,10 @@ import { SOCKET, STATE_DIR } from "../paths.ts";
 import { FEWEST_SLOTS } from "../resident/admission.ts";
 import { parseEndpoint } from "../resident/endpoint.ts";
 import { runDaemon, runResident } from "../resident/resident.ts";
-import { listFunctions, tableOf } from "../sriov/list.ts";
+import { listFunctions } from "../sriov/list.ts";
 import { thisBuild } from "../version.ts";
 import { attachments, forget } from "./attachments.ts";
+import { tableOf } from "./functions.ts";
 import { install, uninstall } from "./install/command.ts";
 import { helpOf, optionsOf } from "./install/options.ts";
 

@@ -232,9 +232,9 @@ export class Turn {
 
   /** Executes something, with a slot. */
   async execute<T>(something: () => Promise<T>): Promise<T> {
-    await this.take();
-    this.executions++;
+    this.executions++; // first, so that no wait that begins now gives the slot back
     try {
+      await this.take();
       return await something();
     } finally {
       this.executions--;
@@ -242,13 +242,18 @@ export class Turn {
     }
   }
 
-  /** Does something that waits, without a slot from the start. Rejects at once if the call is gone. */
+  /**
+   * Does something that waits, without a slot from the start, unless the call executes something meanwhile. Rejects at once if
+   * the call is gone.
+   */
   async aside<T>(something: () => Promise<T>): Promise<T> {
-    this.giveBack();
+    this.longWaits++;
+    if (this.executions === 0) this.giveBack();
     try {
       return await unlessOver(something(), this.ended);
     } finally {
-      await this.take();
+      this.longWaits--;
+      if (this.longWaits === 0) await this.take();
     }
   }
 
