@@ -17,6 +17,9 @@ import {
   type Mode,
   uninstall,
 } from "./install.ts";
+import { migrateBack } from "./migrate/back.ts";
+import { migrateForward } from "./migrate/forward.ts";
+import { migrationOf } from "./migrate/options.ts";
 
 /** How soon a change of the default network's conf, or of the token, is taken over, in milliseconds. */
 const WATCH_EVERY = 2000;
@@ -35,6 +38,13 @@ plexus install [--on-demand | --resident | --one-shot] [--watch] [--bin-dir DIR]
     kubeconfig with its service account's token. The runtime executes the shim, whose first call starts a resident
     process; with --resident the shim starts none, as with a daemon; with --one-shot the runtime executes plexus for
     each call. --root is what the node's paths begin with, in a container
+
+plexus migrate [--dry-run] [--back] [--on-demand | --resident | --one-shot] [--bin-dir DIR] [--conf-dir DIR]
+               [--kubeconfig PATH] [--cluster-network PATH] [--daemon-config PATH] [--kubelet-dir DIR] [--root DIR]
+               [--socket PATH]
+    takes a node over from Multus, thin or thick, while its pods run: shows how the conf changes, tries STATUS and an ADD up
+    to its plugins, installs the binaries, and renames the new conf into its place; --back does the opposite, --dry-run
+    only shows and tries
 
 plexus uninstall [--bin-dir DIR] [--conf-dir DIR] [--kubeconfig PATH] [--root DIR]
                [--socket PATH]
@@ -83,6 +93,9 @@ export async function runCommand([command, ...args]: string[], version: string):
       case "forget":
         await forget(args);
         return 0;
+      case "migrate":
+        await migrate(args);
+        return 0;
       case "uninstall":
         uninstall(installation(args).installation);
         return 0;
@@ -94,6 +107,11 @@ export async function runCommand([command, ...args]: string[], version: string):
     process.stderr.write(`plexus ${command}: ${(error as Error).message}\n`);
     return 1;
   }
+}
+
+async function migrate(args: string[]): Promise<void> {
+  const migration = migrationOf(args);
+  await (migration.isBack ? migrateBack : migrateForward)(migration);
 }
 
 async function resident(args: string[], version: string): Promise<void> {

@@ -6,6 +6,7 @@ import { getRawAsset, isSea } from "node:sea";
 import { machineDisk, makeDirectories } from "../host/disk.ts";
 import { META_PLUGINS } from "../host/host.ts";
 import { CONF_EXTENSIONS, DEVICE_INFO_DIR, MULTUS_CONF_DIR, STATE_DIR } from "../paths.ts";
+import { MIGRATED_CONF, migratedConf } from "./migrate/migrated.ts";
 
 export interface Installation {
   /** The runtime's directory of plugins. */
@@ -28,8 +29,15 @@ export type Mode = "on-demand" | "resident" | "one-shot";
 const CONF = "00-plexus.conf";
 const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 
-/** Puts binary, shim and the shim's conf into the bin directory. Lines that an administrator has added there stay. */
-export async function installBinaries({ binDir, confDir, mode, socket, root }: Installation): Promise<void> {
+/**
+ * Puts binary, shim and the shim's conf into the bin directory. Lines that an administrator has added there stay.
+ *
+ * @param rights further lines: what a conf needs beside the usual
+ */
+export async function installBinaries(
+  { binDir, confDir, mode, socket, root }: Installation,
+  rights: string[] = [],
+): Promise<void> {
   const target = join(root, binDir);
   await place(join(target, "plexus"), fs.readFileSync(process.execPath), 0o755);
   await place(join(target, "plexus-shim"), shim(), 0o755);
@@ -43,6 +51,7 @@ export async function installBinaries({ binDir, confDir, mode, socket, root }: I
     `state ${DEVICE_INFO_DIR}`,
     `read ${confDir}`,
     `read ${MULTUS_CONF_DIR}`,
+    ...rights,
   ];
   const before = fs.existsSync(path) ? fs.readFileSync(path, "utf8").split("\n") : [];
   const added = before.filter(
@@ -63,6 +72,13 @@ export async function installConf(installation: Installation): Promise<string | 
   const { confDir, root, mode, kubeconfig } = installation;
   const dir = join(root, confDir);
   const path = join(dir, CONF);
+  const type = mode === "one-shot" ? "plexus" : "plexus-shim";
+  const migrated = migratedConf(dir, { type, kubeconfig });
+  if (migrated !== undefined) {
+    if (migrated.text === migrated.before) return undefined;
+    await place(migrated.path, migrated.text, 0o600);
+    return `wrote ${migrated.path}, which \`plexus migrate\` has made`;
+  }
   const primary = primaryConf(dir);
   if (primary === undefined) {
     if (!fs.existsSync(path)) {
@@ -83,7 +99,7 @@ export async function installConf(installation: Installation): Promise<string | 
   const conf = {
     cniVersion,
     name: "plexus",
-    type: mode === "one-shot" ? "plexus" : "plexus-shim",
+    type,
     ...(capabilities ? { capabilities } : {}),
     clusterNetwork: join(confDir, primary),
     ...Object.fromEntries(Object.entries(before).filter(([key]) => !MANAGED.includes(key))),
@@ -164,7 +180,7 @@ export function uninstall({ binDir, confDir, kubeconfig, root, socket }: Install
   const used = /^socket (\/.*)$/m.exec(text)?.[1] ?? socket;
   const run = [used, `${used}.lock`];
   const own = kubeconfig !== "" && isWritten(join(root, kubeconfig)) ? [kubeconfig] : [];
-  for (const path of [join(confDir, CONF), ...own, ...names, ...run]) {
+  for (const path of [join(confDir, MIGRATED_CONF), join(confDir, CONF), ...own, ...names, ...run]) {
     fs.rmSync(join(root, path), { force: true });
   }
 }
@@ -215,7 +231,7 @@ function shim(): Buffer {
 }
 
 /** Writes a file whole, or not at all. */
-async function place(path: string, content: string | Buffer, mode: number): Promise<void> {
+export async function place(path: string, content: string | Buffer, mode: number): Promise<void> {
   await makeDirectories(machineDisk, dirname(path), 0o755);
   const part = join(dirname(path), `.${basename(path)}.${process.pid}`);
   try {

@@ -71,30 +71,7 @@ export function restCluster(access: ApiAccess): Cluster {
       return [];
     },
 
-    async annotate(pod, annotations, limit) {
-      const request: ApiRequest = {
-        method: "PATCH",
-        path: `${podPath(pod.namespace, pod.name)}/status`,
-        type: "application/merge-patch+json",
-        // A UID cannot be changed, so a patch that names another one is refused.
-        body: JSON.stringify({ metadata: { uid: pod.uid, annotations } }),
-      };
-      const api = await transport();
-      const answer = await api.send(request, limit);
-      if (answer.status === 200) {
-        read(api, request, answer, "Pod", pod.name);
-        return true;
-      }
-      // Multus's own rights have `update`, but not `patch`.
-      if (answer.status === 403) {
-        const done = await annotateByUpdate(api, pod, annotations, limit);
-        if (done !== "refused") return done;
-      }
-      const { message = "", reason } = statusOf(answer) ?? {};
-      const isOther = [409, 422].includes(answer.status) && /\buid\b/i.test(message);
-      if (isOther || reason === "NotFound") return false;
-      throw refusal(api.connection, request, answer);
-    },
+    annotate: async (pod, annotations, limit) => annotate(await transport(), pod, annotations, limit),
 
     async recordEvent(pod, event, limit) {
       const path = `/api/v1/namespaces/${namespaceIn(pod.namespace)}/events`;
@@ -104,6 +81,36 @@ export function restCluster(access: ApiAccess): Cluster {
       if (answer.status >= 300) throw refusal(api.connection, request, answer);
     },
   };
+}
+
+/** Sets annotations by one patch. Returns false if the pod is gone, or another one by now. */
+async function annotate(
+  api: Transport,
+  pod: Pod,
+  annotations: Record<string, string>,
+  limit?: TimeLimit,
+): Promise<boolean> {
+  const request: ApiRequest = {
+    method: "PATCH",
+    path: `${podPath(pod.namespace, pod.name)}/status`,
+    type: "application/merge-patch+json",
+    // A UID cannot be changed, so a patch that names another one is refused.
+    body: JSON.stringify({ metadata: { uid: pod.uid, annotations } }),
+  };
+  const answer = await api.send(request, limit);
+  if (answer.status === 200) {
+    read(api, request, answer, "Pod", pod.name);
+    return true;
+  }
+  // Multus's own rights have `update`, but not `patch`.
+  if (answer.status === 403) {
+    const done = await annotateByUpdate(api, pod, annotations, limit);
+    if (done !== "refused") return done;
+  }
+  const { message = "", reason } = statusOf(answer) ?? {};
+  const isOther = [409, 422].includes(answer.status) && /\buid\b/i.test(message);
+  if (isOther || reason === "NotFound") return false;
+  throw refusal(api.connection, request, answer);
 }
 
 /** How often a pod is put back anew because somebody else was quicker. */

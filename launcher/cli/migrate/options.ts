@@ -1,0 +1,83 @@
+// What `plexus migrate` is asked for.
+import { parseArgs } from "node:util";
+import { CONF_DIR, PLUGIN_DIR, SOCKET } from "../../paths.ts";
+import type { Installation, Mode } from "../install.ts";
+
+export interface Migration {
+  isBack: boolean;
+  isDryRun: boolean;
+  /** The runtime's directory of confs. */
+  confDir: string;
+  /** The prefix of the node's paths. */
+  root: string;
+  /** "" for what is found. */
+  kubeconfig: string;
+  clusterNetwork: string;
+  daemonConfig: string;
+  kubeletDir: string;
+  /** For the binaries. */
+  installation: Installation;
+}
+
+const MODES: readonly Mode[] = ["on-demand", "resident", "one-shot"];
+
+const PATHS = {
+  "bin-dir": PLUGIN_DIR,
+  "cluster-network": "",
+  "conf-dir": CONF_DIR,
+  "daemon-config": "",
+  kubeconfig: "",
+  "kubelet-dir": "/var/lib/kubelet",
+  root: "/",
+  socket: SOCKET,
+} as const;
+
+export function migrationOf(args: string[]): Migration {
+  const flag = { type: "boolean", default: false } as const;
+  const path = { type: "string" } as const;
+  const { values } = parseArgs({
+    args,
+    options: {
+      back: flag,
+      "dry-run": flag,
+      "on-demand": flag,
+      resident: flag,
+      "one-shot": flag,
+      "bin-dir": path,
+      "cluster-network": path,
+      "conf-dir": path,
+      "daemon-config": path,
+      kubeconfig: path,
+      "kubelet-dir": path,
+      root: path,
+      socket: path,
+    },
+  });
+  const pathOf = (name: keyof typeof PATHS) => {
+    const value = values[name] ?? PATHS[name];
+    if (values[name] === undefined || value.startsWith("/")) return value;
+    throw new Error(`--${name} ${value}: an absolute path is needed`);
+  };
+  const [mode = "on-demand", ...others] = MODES.filter((name) => values[name]);
+  if (others.length > 0) throw new Error(`--${mode} and --${others[0]}: there is one way to run it`);
+  const [confDir, kubeconfig, root] = [pathOf("conf-dir"), pathOf("kubeconfig"), pathOf("root")];
+  const installation = {
+    binDir: pathOf("bin-dir"),
+    confDir,
+    kubeconfig,
+    root,
+    mode,
+    socket: pathOf("socket"),
+  };
+  return {
+    isBack: values.back,
+    isDryRun: values["dry-run"],
+    confDir,
+    root,
+    kubeconfig,
+    clusterNetwork: pathOf("cluster-network"),
+    daemonConfig: pathOf("daemon-config"),
+    kubeletDir: pathOf("kubelet-dir"),
+    installation,
+  };
+}
