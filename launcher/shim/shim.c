@@ -319,7 +319,7 @@ int main(void) {
   // Executed by a person: say what this is.
   const char *command = getenv("CNI_COMMAND");
   if (command == NULL || *command == 0) {
-    fputs("plexus-shim, of the CNI meta-plugin Plexus. A container runtime executes it.\n", stderr);
+    fputs("plexus-shim " SHIM_VERSION ", of the CNI meta-plugin Plexus. A container runtime executes it.\n", stderr);
     return 0;
   }
 

@@ -284,6 +284,24 @@ describe("GC", () => {
     await delAll(conf);
   });
 
+  it.each([
+    ["an empty list", { "cni.dev/valid-attachments": [] }],
+    ["`null`, as CRI-O sends it", { "cni.dev/valid-attachments": null, "cni.dev/attachments": null }],
+    ["no list, as cnitool", {}],
+  ])("undoes every container if the runtime names none: %s", async (_, none) => {
+    lab.fake("fake-gc");
+    const conf = lab.conf([lab.bridge("one", 1), { cniVersion: "1.1.0", name: "two", type: "fake-gc" }]);
+    const dead = await lab.container();
+    for (const one of [container, dead]) await add(conf, { container: one });
+    await lab.kill(dead);
+    expect(await lab.run("GC", { ...conf, ...none })).toMatchObject(OK);
+    expect(await lab.interfaces(container)).toEqual([]);
+    const [told] = lab.calls("fake-gc").filter(({ verb }) => verb === "GC");
+    expect(told?.conf["cni.dev/valid-attachments"]).toEqual([]);
+    expect(await lab.leftovers()).toEqual([]);
+    expect(await lab.run("GC", { ...conf, ...none })).toMatchObject(OK); // a node on which nothing is left
+  });
+
   it("tells each network of its own attachments only", async () => {
     lab.fake("fake-gc");
     const network = (name: string) => ({ cniVersion: "1.1.0", name, type: "fake-gc" });

@@ -173,6 +173,35 @@ test("what an administrator has added stays when it is called again: rights, key
   });
 });
 
+test("keys that an administrator has added come back with the conf, when there is a default network again", () => {
+  primary("10-flannel.conflist", FLANNEL);
+  plexus("install", "--kubeconfig", "/etc/k");
+  primary("00-plexus.conf", { ...conf(), defaultNetworks: ["storage"] });
+  fs.unlinkSync(join(root, "etc/cni/net.d/10-flannel.conflist"));
+  expect(plexus("install").stdout).toMatch(
+    /^removed .*\/00-plexus\.conf, and kept its keys in .*\/00-plexus\.conf\.kept:/,
+  );
+  expect(plexus("install").stdout).toMatch(/^wrote no conf/);
+  expect(fs.readdirSync(join(root, "etc/cni/net.d"))).toEqual(["00-plexus.conf.kept"]); // which no runtime takes for a conf
+  primary("20-bridge.conf", { cniVersion: "1.0.0", name: "a", type: "bridge" });
+  plexus("install");
+  expect(conf()).toMatchObject({
+    clusterNetwork: "/etc/cni/net.d/20-bridge.conf",
+    kubeconfig: "/etc/k",
+    defaultNetworks: ["storage"],
+  });
+  expect(fs.readdirSync(join(root, "etc/cni/net.d"))).toEqual(["00-plexus.conf", "20-bridge.conf"]);
+});
+
+test("uninstall takes away the keys that were kept while there was no conf", () => {
+  primary("10-flannel.conflist", FLANNEL);
+  plexus("install");
+  fs.unlinkSync(join(root, "etc/cni/net.d/10-flannel.conflist"));
+  plexus("install");
+  plexus("uninstall");
+  expect(files()).toEqual([]);
+});
+
 test("a conf of ours that somebody is just writing is left alone", () => {
   primary("10-flannel.conflist", FLANNEL);
   plexus("install");

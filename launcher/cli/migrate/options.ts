@@ -1,7 +1,7 @@
 // What `plexus migrate` is asked for.
 import { parseArgs } from "node:util";
 import { CONF_DIR, PLUGIN_DIR, SOCKET } from "../../paths.ts";
-import type { Installation, Mode } from "../install.ts";
+import type { Installation, Mode } from "../install/installation.ts";
 
 export interface Migration {
   isBack: boolean;
