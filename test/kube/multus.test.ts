@@ -10,7 +10,7 @@ import { ensurePackages } from "../../scripts/provide/debian.ts";
 import { ApiServer } from "../support/apiserver.ts";
 import { binary } from "../support/binary.ts";
 import type { Conf } from "../support/lab.ts";
-import { RELEASES, type Release, serverOf, writeMultus } from "../support/multus-node.ts";
+import { RELEASES, type Release, RIGHTS, serverOf, writeMultus } from "../support/multus-node.ts";
 import type { Outcome } from "../support/outcome.ts";
 import { type Sandbox, Site } from "../support/site.ts";
 
@@ -22,6 +22,7 @@ let site: Site;
 beforeAll(async () => {
   ensurePackages(["strace"]);
   api = await ApiServer.start();
+  await api.apply(RIGHTS);
 });
 afterAll(() => api?.stop());
 beforeEach(async () => {
@@ -96,9 +97,17 @@ async function byMultus(verb: string, pod: Sandbox): Promise<Outcome> {
 
 /** What only Multus can make of the thick one's conf. */
 function standIn(): Conf {
-  if (runtimeConf().type === "multus") return {};
+  if (runtimeConf().type === "multus") return isReal() ? { kubeconfig: withoutBrackets() } : {};
   const clusterNetwork = join(netDir(), "10-podnet.conflist");
   return { clusterNetwork, kubeconfig: site.kubeconfig, cniDir: site.lab.cniDir };
+}
+
+/** Multus's kubeconfig as Go takes it today: one of Multus's own time took brackets round IPv4. */
+function withoutBrackets(): string {
+  const path = join(site.lab.dir, "multus.kubeconfig");
+  const text = fs.readFileSync(join(netDir(), "multus.d/multus.kubeconfig"), "utf8");
+  fs.writeFileSync(path, text.replace(/\[([\d.]+)\]/, "$1"), { mode: 0o600 });
+  return path;
 }
 
 /** Leaves of a pod's state what Multus would have written. */

@@ -7,7 +7,7 @@ import { ensurePackages } from "../../scripts/provide/debian.ts";
 import { ensureFlannel } from "../../scripts/provide/flannel.ts";
 import { ApiServer } from "../support/apiserver.ts";
 import { binary } from "../support/binary.ts";
-import { serverOf, writeMultus } from "../support/multus-node.ts";
+import { RIGHTS, serverOf, writeMultus } from "../support/multus-node.ts";
 import { until } from "../support/until.ts";
 import { Node, type PodOptions } from "./node.ts";
 
@@ -191,6 +191,7 @@ async function equipMultus(node: Node, api: ApiServer): Promise<void> {
   const { MULTUS_DIR = "" } = process.env;
   node.copy(MULTUS_DIR === "" ? binary : join(MULTUS_DIR, "multus"), "/opt/cni/bin/multus");
   fs.rmSync(node.machine.path(KUBECONFIG)); // nobody has installed Plexus
+  await api.apply(RIGHTS);
   const podnet = bridge("podnet", 0, { routes: [{ dst: "0.0.0.0/0" }] });
   writeMultus({
     release: "thin 4.2",

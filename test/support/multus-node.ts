@@ -48,7 +48,7 @@ export function writeMultus(node: MultusNode): string {
 }
 
 /** Multus's rights, of its thin mode. Source: multus-cni, deployments/multus-daemonset.yml of 3.9 to 4.3. */
-const RIGHTS = `
+export const RIGHTS = `
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata: { name: multus }
@@ -68,9 +68,8 @@ kind: ServiceAccount
 metadata: { name: multus, namespace: kube-system }
 `;
 
-/** What Multus's installer is told of an API server: its address, and a token of Multus's service account. */
+/** What Multus's installer is told of an API server that has RIGHTS: its address, and a token of Multus's service account. */
 export async function serverOf(api: ApiServer, url: string): Promise<MultusNode["server"]> {
-  await api.apply(RIGHTS);
   const account = { name: "multus", namespace: "kube-system" };
   const body = { spec: { audiences: [], expirationSeconds: 3600 } };
   const made = await until("the API server makes a token", () =>
