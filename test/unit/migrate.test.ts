@@ -115,6 +115,21 @@ test("Multus's installers take the default network's conf, and never Plexus's", 
   expect(confs()[0]).toBe(OURS);
 });
 
+test("all confs of Multus go, and come back: an upgrade may have left an older one", () => {
+  multus("thin 4.1");
+  write(`${CONF_DIR}/00-multus.conflist`, {
+    cniVersion: "1.0.0",
+    name: "old",
+    plugins: [{ type: "multus" }],
+  });
+  const before = confs();
+  plexus("migrate");
+  expect(confs()).toEqual([OURS, "10-flannel.conflist"]);
+  expect(conf().name).toBe("multus-cni-network");
+  plexus("migrate", "--back");
+  expect(confs()).toEqual(before);
+});
+
 test("what Multus's DaemonSet has written meanwhile is what a node goes back to", () => {
   multus("thin 4.3");
   plexus("migrate");
