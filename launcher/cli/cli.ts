@@ -6,24 +6,24 @@ import { SOCKET, STATE_DIR } from "../paths.ts";
 import { FEWEST_SLOTS } from "../resident/admission.ts";
 import { parseEndpoint } from "../resident/endpoint.ts";
 import { runDaemon, runResident } from "../resident/resident.ts";
-import { listFunctions, tableOf } from "../sriov/list.ts";
+import { listFunctions } from "../sriov/list.ts";
 import { thisBuild } from "../version.ts";
 import { attachments, forget } from "./attachments.ts";
+import { tableOf } from "./functions.ts";
 import { install, uninstall } from "./install/command.ts";
+import { helpOf, optionsOf } from "./install/options.ts";
 import { migrateBack } from "./migrate/back.ts";
 import { migrateForward } from "./migrate/forward.ts";
 import { migrationOf } from "./migrate/options.ts";
 
-const HELP = `Plexus, a CNI meta-plugin. A container runtime executes it; it is configured in /etc/cni/net.d.
+const help =
+  () => `Plexus, a CNI meta-plugin. A container runtime executes it; it is configured in /etc/cni/net.d.
 
-plexus install [--on-demand | --resident | --one-shot] [--watch] [--bin-dir DIR] [--conf-dir DIR] [--kubeconfig PATH]
-               [--root DIR] [--socket PATH]
-    puts plexus and plexus-shim into the bin directory (/opt/cni/bin), and a conf before the node's first one in
-    /etc/cni/net.d, whose network becomes the default one. --watch keeps the conf in step with that, and in a pod also a
-    kubeconfig with its service account's token. The runtime executes the shim, whose first call starts a resident
-    process; with --resident the shim starts none, as with a daemon; with --one-shot the runtime executes plexus for
-    each call. --root is what the node's paths begin with, in a container
-
+plexus install [OPTION...]
+    puts plexus and plexus-shim into the runtime's directory of plugins, and a conf before the node's first one, whose network
+    becomes the default one. It keeps what you have added to its conf and to plexus-shim.conf: an option that is not given
+    changes no key. It says what it has done, what is missing and what is next. Each option has its default behind it
+${helpOf("install")}
 plexus migrate [--dry-run] [--back] [--on-demand | --resident | --one-shot] [--bin-dir DIR] [--conf-dir DIR]
                [--kubeconfig PATH] [--cluster-network PATH] [--daemon-config PATH] [--kubelet-dir DIR] [--root DIR]
                [--socket PATH]
@@ -31,9 +31,10 @@ plexus migrate [--dry-run] [--back] [--on-demand | --resident | --one-shot] [--b
     to its plugins, installs the binaries, and renames the new conf into its place; --back does the opposite, --dry-run
     only shows and tries
 
-plexus uninstall [--bin-dir DIR] [--conf-dir DIR] [--kubeconfig PATH] [--root DIR]
-               [--socket PATH]
-    takes away what install has written, and ends the process that a shim has started; another kubeconfig stays
+plexus uninstall [OPTION...]
+    takes away what install has written, the conf first: from then on new pods get the default network alone. As long as pods
+    are attached by Plexus, plexus and plexus-shim stay for their deletion; another kubeconfig stays. The options are
+    install's: ${optionsOf("uninstall")}
 
 plexus resident [--socket PATH] [--idle SECONDS] [--replace] [--slots N]
     carries out calls for plexus-shim, until there has been none for some time (600 s; 0: for ever). N calls work at the
@@ -81,18 +82,18 @@ export async function runCommand([command, ...args]: string[], version: string):
       case "forget":
         await forget(args);
         return 0;
-      case "migrate":
-        await migrate(args);
-        return 0;
       case "version":
       case "--version":
         printBuild(args);
         return 0;
+      case "migrate":
+        await migrate(args);
+        return 0;
       case "uninstall":
-        uninstall(args);
+        await uninstall(args);
         return 0;
       default:
-        process.stderr.write(HELP);
+        process.stderr.write(help());
         return command === undefined || command === "help" || command === "--help" ? 0 : 2;
     }
   } catch (error) {

@@ -71,7 +71,9 @@ export function restCluster(access: ApiAccess): Cluster {
       return [];
     },
 
-    annotate: async (pod, annotations, limit) => annotate(await transport(), pod, annotations, limit),
+    async annotate(pod, annotations, limit) {
+      return annotateByPatch(await transport(), pod, annotations, limit);
+    },
 
     async recordEvent(pod, event, limit) {
       const path = `/api/v1/namespaces/${namespaceIn(pod.namespace)}/events`;
@@ -83,8 +85,12 @@ export function restCluster(access: ApiAccess): Cluster {
   };
 }
 
-/** Sets annotations by one patch. Returns false if the pod is gone, or another one by now. */
-async function annotate(
+/**
+ * Sets annotations in one request.
+ *
+ * @returns false if the pod is gone or another one by now
+ */
+async function annotateByPatch(
   api: Transport,
   pod: Pod,
   annotations: Record<string, string>,

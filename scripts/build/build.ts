@@ -42,6 +42,7 @@ const NODE_FLAGS = [
   "--disable-sigusr1",
   "--openssl-config=/dev/null",
   "--use-openssl-ca",
+  "--max-semi-space-size=4",
 ];
 
 const architectures = process.argv.length > 2 ? process.argv.slice(2) : [host];

@@ -3,8 +3,9 @@
 import * as fs from "node:fs";
 import { dirname, join } from "node:path";
 import { machineDisk, makeDirectories } from "../../host/disk.ts";
-import { CONF_DIR, MULTUS_CONF_DIR, STATE_DIR } from "../../paths.ts";
+import { CONF_DIR } from "../../paths.ts";
 import { installBinaries } from "../install/binaries.ts";
+import type { Installation } from "../install/installation.ts";
 import { place } from "../install/place.ts";
 import { convert } from "./convert.ts";
 import { difference } from "./diff.ts";
@@ -34,7 +35,7 @@ export async function migrateForward(migration: Migration): Promise<void> {
     console.log("nothing was written: --dry-run");
     return;
   }
-  await installBinaries(installation, rightsFor(text, migration));
+  await installBinaries(withRights(installation, text));
   if (credentials.text !== undefined) await writeKubeconfig(root, credentials.path, credentials.text);
   const kept = join(dir, KEPT_DIR);
   await makeDirectories(machineDisk, kept, 0o700);
@@ -124,22 +125,21 @@ async function tryOut(
   }
 }
 
-/** Lines for plexus-shim.conf: what the conf has beside the usual. */
-function rightsFor(text: string, { confDir, installation }: Migration): string[] {
+/** The installation whose plexus-shim.conf allows what the conf needs. */
+function withRights(installation: Installation, text: string): Installation {
   const conf = JSON.parse(text) as Record<string, unknown>;
-  const pathOf = (key: string) => (typeof conf[key] === "string" ? (conf[key] as string) : "");
-  const network = pathOf("clusterNetwork");
-  const wanted: [right: string, path: string, usual: readonly string[]][] = [
-    ["plugins", pathOf("binDir"), [installation.binDir]],
-    ["state", pathOf("cniDir"), [STATE_DIR]],
-    ["read", pathOf("confDir"), [MULTUS_CONF_DIR, CONF_DIR, confDir]],
-    ["read", network.includes("/") ? dirname(network) : "", [MULTUS_CONF_DIR, CONF_DIR, confDir]],
-    ["log", pathOf("logFile"), ["/var/log/plexus.log", "/var/log/multus.log"]],
-  ];
-  const lines = wanted
-    .filter(([, path, usual]) => path.startsWith("/") && !usual.includes(path))
-    .map(([right, path]) => `${right} ${path}`);
-  return [...new Set(lines)];
+  const pathOf = (key: string) => {
+    const value = conf[key];
+    return typeof value === "string" && value.startsWith("/") ? value : undefined;
+  };
+  const options = {
+    ...installation.options,
+    primary: pathOf("clusterNetwork"),
+    "plugin-dir": pathOf("binDir"),
+    "state-dir": pathOf("cniDir"),
+    "log-file": pathOf("logFile"),
+  };
+  return { ...installation, options, sourceDir: pathOf("confDir") ?? installation.sourceDir };
 }
 
 async function writeKubeconfig(root: string, path: string, text: string): Promise<void> {

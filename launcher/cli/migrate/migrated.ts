@@ -12,20 +12,14 @@ export const MIGRATED_CONF = "00-0-plexus.json";
 /** Below the runtime's directory of confs; no runtime looks there. Multus's conf, for the way back. */
 export const KEPT_DIR = "plexus.d/multus";
 
-/**
- * The text of the migrated conf with what `install` is for: who carries calls out, and the kubeconfig, if there is one. The rest
- * of it is as the administrator had it in Multus.
- *
- * @returns undefined if the node has not been migrated
- */
-export function migratedConf(
-  dir: string,
-  { type, kubeconfig }: { type: string; kubeconfig: string },
-): { path: string; before: string; text: string } | undefined {
+export interface MigratedConf {
+  path: string;
+  conf: Conf;
+}
+
+/** Reads the conf of a node that has been migrated; undefined if it has not been. */
+export function migratedConf(dir: string): MigratedConf | undefined {
   const path = join(dir, MIGRATED_CONF);
   if (!fs.existsSync(path)) return undefined;
-  const before = fs.readFileSync(path, "utf8");
-  const members = { type, ...(kubeconfig === "" ? {} : { kubeconfig }) };
-  const text = `${JSON.stringify({ ...(parseExactly(before) as Conf), ...members }, null, 2)}\n`;
-  return { path, before, text };
+  return { path, conf: parseExactly(fs.readFileSync(path, "utf8")) as Conf };
 }

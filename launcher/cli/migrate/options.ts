@@ -1,7 +1,8 @@
 // What `plexus migrate` is asked for.
 import { parseArgs } from "node:util";
 import { CONF_DIR, PLUGIN_DIR, SOCKET } from "../../paths.ts";
-import type { Installation, Mode } from "../install/installation.ts";
+import { type Installation, installationOf } from "../install/installation.ts";
+import { parseOptions } from "../install/options.ts";
 
 export interface Migration {
   isBack: boolean;
@@ -19,7 +20,7 @@ export interface Migration {
   installation: Installation;
 }
 
-const MODES: readonly Mode[] = ["on-demand", "resident", "one-shot"];
+const MODES = ["on-demand", "resident", "one-shot"] as const;
 
 const PATHS = {
   "bin-dir": PLUGIN_DIR,
@@ -58,17 +59,11 @@ export function migrationOf(args: string[]): Migration {
     if (values[name] === undefined || value.startsWith("/")) return value;
     throw new Error(`--${name} ${value}: an absolute path is needed`);
   };
-  const [mode = "on-demand", ...others] = MODES.filter((name) => values[name]);
-  if (others.length > 0) throw new Error(`--${mode} and --${others[0]}: there is one way to run it`);
   const [confDir, kubeconfig, root] = [pathOf("conf-dir"), pathOf("kubeconfig"), pathOf("root")];
-  const installation = {
-    binDir: pathOf("bin-dir"),
-    confDir,
-    kubeconfig,
-    root,
-    mode,
-    socket: pathOf("socket"),
-  };
+  const own = ["bin-dir", "conf-dir", "root", "socket"] as const;
+  const options = own.flatMap((name) => [`--${name}`, pathOf(name)]);
+  const modes = MODES.filter((name) => values[name]).map((name) => `--${name}`);
+  const installation = installationOf(parseOptions([...options, ...modes], "install"), process.env);
   return {
     isBack: values.back,
     isDryRun: values["dry-run"],
