@@ -7,7 +7,7 @@ import { type Parameters, parametersOf } from "../cni/parameters.ts";
 import type { Core, Settings } from "../core/index.ts";
 import { Code, Fault } from "../fault.ts";
 import type { Host } from "../host/host.ts";
-import { type CallLog, type Log, openLog } from "../log/log.ts";
+import { CallLog, type Log, openLog } from "../log/log.ts";
 import { visible } from "../log/visible.ts";
 import { State } from "../state/state.ts";
 import { add } from "./add.ts";
@@ -15,6 +15,7 @@ import type { Call, Outbox } from "./call.ts";
 import { check } from "./check.ts";
 import { del } from "./del.ts";
 import { gc } from "./gc.ts";
+import { rehearse } from "./rehearsal.ts";
 import { status } from "./status.ts";
 
 /** What calls are carried out with. */
@@ -81,6 +82,18 @@ export function versionIn(stdin: Uint8Array): string | undefined {
   }
 }
 
+/**
+ * Rehearses the ADD of a conf that no runtime has yet: attach/rehearsal.ts. Throws a Fault with what is wrong.
+ *
+ * @param env of the call that the runtime would make
+ */
+export async function rehearsed(ports: Ports, env: NodeJS.ProcessEnv, conf: string): Promise<string[]> {
+  const settings = ports.core.netconf(Buffer.from(conf));
+  const host = ports.host(settings);
+  const log = new CallLog({ ...settings, logToStderr: false }, undefined, ports.stderr);
+  return rehearse(openCall(ports, { settings, parameters: parametersOf(env), env, host, log }));
+}
+
 /** An answer to a conf without a version is one of the oldest, as libcni has it. */
 export function failed(error: unknown, cniVersion: string | undefined): Answer {
   const { code, message } = Fault.of(error);
@@ -140,7 +153,7 @@ function openCall(ports: Ports, { settings, parameters, env, host, log }: Opened
     cluster: ports.cluster(settings, env, log),
     state: new State(host, cniDir),
     log,
-    runtime: { containerId, netns, ifname, args },
+    runtime: { containerId, netns, ifname, args, network: settings.name },
     env: env as Record<string, string>,
     pluginDirs: [binDir, ...path.split(":").filter((dir) => dir !== binDir)],
   };

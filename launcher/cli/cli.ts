@@ -12,6 +12,9 @@ import { attachments, forget } from "./attachments.ts";
 import { tableOf } from "./functions.ts";
 import { install, uninstall } from "./install/command.ts";
 import { helpOf, optionsOf } from "./install/options.ts";
+import { migrateBack } from "./migrate/back.ts";
+import { migrateForward } from "./migrate/forward.ts";
+import { migrationOf } from "./migrate/options.ts";
 
 const help =
   () => `Plexus, a CNI meta-plugin. A container runtime executes it; it is configured in /etc/cni/net.d.
@@ -21,6 +24,13 @@ plexus install [OPTION...]
     becomes the default one. It keeps what you have added to its conf and to plexus-shim.conf: an option that is not given
     changes no key. It says what it has done, what is missing and what is next. Each option has its default behind it
 ${helpOf("install")}
+plexus migrate [--dry-run] [--back] [--on-demand | --resident | --one-shot] [--bin-dir DIR] [--conf-dir DIR]
+               [--kubeconfig PATH] [--cluster-network PATH] [--daemon-config PATH] [--kubelet-dir DIR] [--root DIR]
+               [--socket PATH]
+    takes a node over from Multus, thin or thick, while its pods run: shows how the conf changes, tries STATUS and an ADD up
+    to its plugins, installs the binaries, and renames the new conf into its place; --back does the opposite, --dry-run
+    only shows and tries
+
 plexus uninstall [OPTION...]
     takes away what install has written, the conf first: from then on new pods get the default network alone. As long as pods
     are attached by Plexus, plexus and plexus-shim stay for their deletion; another kubeconfig stays. The options are
@@ -76,6 +86,9 @@ export async function runCommand([command, ...args]: string[], version: string):
       case "--version":
         printBuild(args);
         return 0;
+      case "migrate":
+        await migrate(args);
+        return 0;
       case "uninstall":
         await uninstall(args);
         return 0;
@@ -87,6 +100,11 @@ export async function runCommand([command, ...args]: string[], version: string):
     process.stderr.write(`plexus ${command}: ${(error as Error).message}\n`);
     return 1;
   }
+}
+
+async function migrate(args: string[]): Promise<void> {
+  const migration = migrationOf(args);
+  await (migration.isBack ? migrateBack : migrateForward)(migration);
 }
 
 async function resident(args: string[], version: string): Promise<void> {
