@@ -6,8 +6,10 @@ import { SOCKET, STATE_DIR } from "../paths.ts";
 import { FEWEST_SLOTS } from "../resident/admission.ts";
 import { parseEndpoint } from "../resident/endpoint.ts";
 import { runDaemon, runResident } from "../resident/resident.ts";
-import { listFunctions, tableOf } from "../sriov/list.ts";
+import { listFunctions } from "../sriov/list.ts";
+import { thisBuild } from "../version.ts";
 import { attachments, forget } from "./attachments.ts";
+import { tableOf } from "./functions.ts";
 import { install, uninstall } from "./install/command.ts";
 import { helpOf, optionsOf } from "./install/options.ts";
 
@@ -43,6 +45,9 @@ plexus forget CONTAINER [--network NAME] [--cni-dir DIR]
     takes a container, or what it has of one network, for detached: removes its files, so that no DEL and no GC tries that
     again. What plugins have made stays: addresses, interfaces, VFs. Only for a container that the runtime is not adding or
     deleting at that moment: what such a call attaches would be forgotten too. Multus does not know of --network
+
+plexus version [--json]
+    says which build this is: version, commit, Node.js, and how the SHA-256 of core.wasm and of its plexus-shim begin
 `;
 
 /** Returns the exit code. */
@@ -66,6 +71,10 @@ export async function runCommand([command, ...args]: string[], version: string):
         return 0;
       case "forget":
         await forget(args);
+        return 0;
+      case "version":
+      case "--version":
+        printBuild(args);
         return 0;
       case "uninstall":
         await uninstall(args);
@@ -135,4 +144,11 @@ async function sriov([command, ...args]: string[]): Promise<void> {
   });
   const functions = await listFunctions(localHost, values["cni-dir"], (message) => console.error(message));
   console.log(values.json ? JSON.stringify(functions, null, 2) : tableOf(functions));
+}
+
+function printBuild(args: string[]): void {
+  const { values } = parseArgs({ args, options: { json: { type: "boolean", default: false } } });
+  const build = thisBuild();
+  const lines = Object.entries(build).map(([name, value]) => `${name.padEnd(8)} ${value}`);
+  console.log(values.json ? JSON.stringify(build) : lines.join("\n"));
 }

@@ -29,6 +29,7 @@
 #include "requests.h"
 #include "rights.h"
 #include "start.h"
+#include "writing.h"
 
 #ifndef SHIM_VERSION
 #error "SHIM_VERSION is given by the build"
@@ -63,10 +64,16 @@ static void set_variable(const char *name, const char *value) {
   if (setenv(name, value, 1) < 0) fail("setenv %s: %s", name, strerror(errno));
 }
 
+/** Ends all that was begun for the resident process: somebody else goes on. */
+static void end_begun(void) {
+  jobs_end();
+  marks_remove(&rights);
+}
+
 /** Becomes `plexus`, with the runtime's environment and stdin, and what the installer allows it too. */
 static _Noreturn void become_plexus(void) {
   if (server >= 0) close(server);
-  jobs_end();
+  end_begun();
   int file = memfd_create("stdin", MFD_CLOEXEC);
   if (file < 0) fail("cannot pass stdin on: memfd_create: %s", strerror(errno));
   int error = write_all(file, input.data, input.length);
@@ -215,7 +222,7 @@ static void begin_again(void) {
     fall_back("%s", call.reason);
   }
   was_begun |= is_begun;
-  jobs_end();
+  end_begun();
   char *why = call.standing == LOST ? NULL : replace_resident(&rights);
   if (why != NULL) fall_back("%s; %s", call.reason, why);
   if (call.accepted) complain("asking another one: %s", call.reason);
@@ -275,7 +282,10 @@ static _Noreturn void serve(void) {
     jobs_settle(&call.outgoing);
     if (polled[0].revents & (POLLIN | POLLHUP | POLLERR) && receive()) heard = now_ms();
     transmit();
-    if (call.standing != OPEN) begin_again();
+    if (call.standing != OPEN) {
+      begin_again();
+      heard = now_ms();
+    }
     replace_other_version();
   }
 }
@@ -358,7 +368,7 @@ int main(void) {
   // Executed by a person: say what this is.
   const char *command = getenv("CNI_COMMAND");
   if (command == NULL || *command == 0) {
-    fputs("plexus-shim, of the CNI meta-plugin Plexus. A container runtime executes it.\n", stderr);
+    fputs("plexus-shim " SHIM_VERSION ", of the CNI meta-plugin Plexus. A container runtime executes it.\n", stderr);
     return 0;
   }
 

@@ -1,10 +1,8 @@
 // The manifests of deploy/, and the daemon as they start it.
-import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { parseAllDocuments } from "yaml";
 import { ApiServer } from "../support/apiserver.ts";
 import { type DryRun, dryRunAt } from "../support/dry-run.ts";
 import { kustomized, type Manifest } from "../support/fake-kustomize.ts";
@@ -132,22 +130,6 @@ it("deploy/openshift has a SecurityContextConstraints that allows what the daemo
     },
   ]);
 });
-
-it.skipIf(spawnSync("kubectl", ["kustomize", path("deploy/thin")]).status !== 0)(
-  "kubectl makes the same of deploy/ as these tests do",
-  () => {
-    for (const name of [...OVERLAYS, "crd"]) {
-      const { stdout, stderr } = spawnSync("kubectl", ["kustomize", path(`deploy/${name}`)], {
-        encoding: "utf8",
-      });
-      expect(stderr).toBe("");
-      const order = (objects: Manifest[]) =>
-        objects.toSorted((a, b) => (a.kind + a.metadata.name < b.kind + b.metadata.name ? -1 : 1));
-      const rendered = parseAllDocuments(stdout).map((document) => document.toJS() as Manifest);
-      expect(order(rendered)).toEqual(order(manifests(name)));
-    }
-  },
-);
 
 describe("deploy/crd", () => {
   const nad = (spec: object) =>

@@ -81,6 +81,23 @@ describe.each(SHIMS)("%s, it becomes plexus, with the same stdin,", (_, shim) =>
     await until("what it executed is gone", () => !isRunning(mark));
   });
 
+  test("without the marks that the resident process has had made: they would be its own locks", async () => {
+    const device = join(place.state, "sriov/0000:3b:02.0");
+    const made: string[] = [];
+    await place.resident(async (call) => {
+      for (const path of [device, join(place.state, "b"), device]) {
+        const mark = (await call.file(ToShim.mark, path)) as Buffer;
+        made.push(mark.toString("utf8", 4)); // behind its length
+      }
+      made.push(...fs.readdirSync(join(place.state, "sriov")));
+      await call.file(ToShim.remove, made[0] ?? "");
+      call.socket.destroy();
+    });
+    fs.writeFileSync(join(place.dir, "plexus"), `#!/bin/sh\nfind '${place.state}' -type f\n`);
+    expect(await run()).toMatchObject({ exitCode: 0, stdout: "" });
+    expect(made.length).toBe(5);
+  });
+
   test("where the socket has as many as it takes, and nobody takes them off", async () => {
     const script =
       "import os, socket, sys, time\n" +
