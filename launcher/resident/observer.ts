@@ -63,6 +63,7 @@ export class CallNotes implements Named {
   pluginsMs = 0;
   private queuedMs = 0;
   private readonly beganMs: number;
+  private readonly arrivedMs = performance.now();
   private readonly networks = new Set<string>();
   private readonly failed = new Set<string>();
 
@@ -80,7 +81,7 @@ export class CallNotes implements Named {
 
   /** Its turn has come. */
   begins(): void {
-    this.queuedMs = performance.now() - this.beganMs;
+    this.queuedMs = performance.now() - this.arrivedMs;
   }
 
   /** It has waited for a slot once more. */
@@ -89,7 +90,8 @@ export class CallNotes implements Named {
   }
 
   executed({ network, ifname, hasFailed }: Parameters<Witness["executed"]>[0]): void {
-    if (this.networks.size < MOST_NETWORKS) this.networks.add(`${network}/${ifname}`);
+    if (this.networks.size < MOST_NETWORKS)
+      this.networks.add(ifname === "" ? network : `${network}/${ifname}`);
     if (hasFailed && this.failed.size < MOST_NETWORKS) this.failed.add(network);
   }
 
@@ -99,7 +101,20 @@ export class CallNotes implements Named {
     const failure = fault && { reason: reasonOf(fault), code: fault.code, message: fault.message };
     const tookMs = performance.now() - this.beganMs;
     const [networks, failed] = [[...this.networks], [...this.failed]];
-    return { verb, containerId, pod, trace, how, tookMs, queuedMs, pluginsMs, networks, failed, failure, left };
+    return {
+      verb,
+      containerId,
+      pod,
+      trace,
+      how,
+      tookMs,
+      queuedMs,
+      pluginsMs,
+      networks,
+      failed,
+      failure,
+      left,
+    };
   }
 }
 

@@ -143,6 +143,41 @@ describe("metrics and health", () => {
     expect(warnings.at(-1)).toBe(`metrics and health at 127.0.0.1:${port}: served from now on`);
   });
 
+  test("have a bounded number of series, whatever networks are called", async () => {
+    const port = await freePort("::1");
+    serve("::1", port);
+    for (let count = 0; count < 1000; count++)
+      served?.ended(call({ how: "failed", failed: [`net\n\u001b"${count}${"x".repeat(300)}`] }));
+    const [, text] = await asked(`[::1]:${port}`, "/metrics");
+    const lines = text.split("\n").filter((line) => line.startsWith("plexus_network_failures_total{"));
+    expect(lines.length).toBe(101);
+    expect(lines).toContain('plexus_network_failures_total{verb="ADD",network="other"} 900');
+    expect(lines.filter((line) => line.length > 250 || /\p{Cc}/u.test(line))).toEqual([]);
+  });
+
+  test("tell calls by how they ended, by why they failed, and what they have waited for their turn", async () => {
+    const port = await freePort("127.0.0.1");
+    serve("127.0.0.1", port);
+    served?.ended(call());
+    const failure = { reason: "plugin-error", code: 101, message: "x" };
+    served?.ended(call({ verb: "DEL", how: "failed", failure }));
+    served?.ended(call({ verb: "x\n", how: "gone" }));
+    const [, text] = await asked(`127.0.0.1:${port}`, "/metrics");
+    for (const line of [
+      'plexus_build_info{version="1.2.3",node="VERSION"} 1'.replace("VERSION", process.version),
+      'plexus_calls_total{verb="ADD",how="answered"} 1',
+      'plexus_calls_total{verb="GC",how="failed"} 0',
+      'plexus_failures_total{verb="DEL",reason="plugin-error"} 1',
+      'plexus_calls_total{verb="other",how="gone"} 1',
+      'plexus_call_duration_seconds_sum{verb="ADD"} 0.05',
+      'plexus_call_queue_seconds_sum{verb="ADD"} 0.02',
+      'plexus_shim_fallbacks_total{reason="absent"} 4',
+      "plexus_shim_starts_total 2",
+      'plexus_cache_watches_total{kind="Pod"} 2',
+    ])
+      expect(text.split("\n")).toContain(line);
+  });
+
   test("wait for an address that the node does not have yet", async () => {
     serve("192.0.2.1", 9410);
     await until("it has said so", () => warnings.length > 1);
