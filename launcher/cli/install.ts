@@ -162,7 +162,7 @@ export function uninstall({ binDir, confDir, kubeconfig, root, socket }: Install
   const shimConf = join(root, binDir, "plexus-shim.conf");
   const text = fs.existsSync(shimConf) ? fs.readFileSync(shimConf, "utf8") : "";
   const used = /^socket (\/.*)$/m.exec(text)?.[1] ?? socket;
-  const run = [used, `${used}.lock`];
+  const run = [used, `${used}.lock`, `${used}.tally`];
   const own = kubeconfig !== "" && isWritten(join(root, kubeconfig)) ? [kubeconfig] : [];
   for (const path of [join(confDir, CONF), ...own, ...names, ...run]) {
     fs.rmSync(join(root, path), { force: true });

@@ -105,15 +105,15 @@ describe("the daemon's log", () => {
 
   it("shows what a tenant has named as one value, in which control characters are to be seen", async () => {
     const daemon = await ObservedDaemon.start(resident, api);
-    const name = 'x" level=error\n\u001b[31m\u009b pod=kube-system/forged';
+    const message = "x level=error\\\\n\\\\u001b[31m\\\\u009b pod=kube-system/forged";
     site.lab.fake("fake-second", {
-      ADD: `printf '{"cniVersion":"1.1.0","code":9,"msg":"a\\\\n\\\\u001b[2J"}'; exit 1`,
+      ADD: `printf '{"cniVersion":"1.1.0","code":9,"msg":"${message}"}'; exit 1`,
     });
-    await site.nad("second", { cniVersion: "1.1.0", name, type: "fake-second" });
+    await site.nad("second", { cniVersion: "1.1.0", name: "second", type: "fake-second" });
     const pod = await site.pod("second");
     expect(await site.run("ADD", pod)).toMatchObject({ exitCode: 1 });
     const line = await daemon.line("ADD failed");
-    expect(line.error).toContain("a \\x1b[2J");
+    expect(line.error).toContain("x level=error \\x1b[31m\\x9b pod=kube-system/forged");
     expect(resident.said()).not.toMatch(/\\u001b|\\u009b|(?!\n)\p{Cc}/u);
     expect(line.pod).toBe(`${pod.namespace}/${pod.name}`);
   });
@@ -124,7 +124,7 @@ describe("the daemon's log", () => {
     expect(await site.run("ADD", pod)).toMatchObject(OK);
     expect(await site.run("DEL", pod)).toMatchObject(OK);
     await resident.stop("SIGTERM");
-    expect(resident.said()).toBe("nothing");
+    expect(resident.said()).not.toMatch(/daemon|ADD|DEL/);
     const daemon = await ObservedDaemon.start(resident, api, "--log-level", "debug", "--log-format", "text");
     expect(await site.lab.run("STATUS", site.conf())).toMatchObject(OK);
     const text = await until(
