@@ -26,8 +26,15 @@ const { values } = parseArgs({
     svg: { type: "string" },
   },
 });
-const most = Number(values.calls);
+let most = Number(values.calls);
 if (!(most >= 1)) throw new Error(`--calls ${values.calls}: a number from 1 on is needed`);
+
+// Who has seen enough gets what there is.
+for (const name of ["SIGINT", "SIGTERM"] as const) {
+  process.once(name, () => {
+    most = 0;
+  });
+}
 
 /** Pods that the node has, and calls at once. */
 const [PODS, AT_ONCE] = [100, 4];
@@ -77,19 +84,20 @@ try {
   troubles.begin();
   await Promise.all(Array.from({ length: AT_ONCE }, () => work(confs, free)));
   await rest();
+  draw();
 } finally {
   await troubles.end();
   await site.close();
   await api.stop();
 }
-const samples = fs
-  .readFileSync(values.file, "utf8")
-  .trim()
-  .split("\n")
-  .map((line): Sample => JSON.parse(line));
-console.log(tableOf(samples));
-if (values.svg !== undefined) fs.writeFileSync(values.svg, plot(samples));
 if (failures.length > 0) process.exitCode = 1;
+
+function draw(): void {
+  const lines = fs.readFileSync(values.file, "utf8").trim().split("\n");
+  const samples = lines.map((line): Sample => JSON.parse(line));
+  console.log(tableOf(samples));
+  if (values.svg !== undefined) fs.writeFileSync(values.svg, plot(samples));
+}
 
 /** One pod comes, and where there are enough, the oldest goes. */
 async function work(confs: Record<"quick" | "bridge", Conf>, free: Container[]): Promise<void> {

@@ -123,6 +123,11 @@ export class Site {
     return found.split("\n").filter(Boolean).map(Number);
   }
 
+  /** As an operator does it, on a node whose shim starts the resident process. */
+  async install(): Promise<void> {
+    await this.node.run("/opt/plexus", "install", "--on-demand", "--kubeconfig", KUBECONFIG);
+  }
+
   /** From now on `starts` has what `plexus` is executed as: `resident`, or the verb of a call. */
   noteStarts(): void {
     const script = `#!/bin/sh\necho "\${1:-$CNI_COMMAND}" >> ${STARTS}\nexec /opt/plexus "$@"\n`;

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { systemClock } from "../../launcher/clock.ts";
+import { Observers } from "../../launcher/resident/observer.ts";
 import { ResidentServer } from "../../launcher/resident/server.ts";
 import { loadCore } from "../support/core.ts";
 import { until } from "../support/until.ts";
@@ -14,7 +15,10 @@ test("a thousand shims are served at once; each further one is told so at once, 
   const dir = mkdtempSync(join(tmpdir(), "plexus-connections-"));
   const socket = join(dir, "s");
   const ports = { core: loadCore(), clock: systemClock, builtIns: [], cluster: () => undefined };
-  const server = await ResidentServer.open({ socket, version: "", idle: 0, slots: 2, ports }, true);
+  const server = await ResidentServer.open(
+    { socket, version: "", idle: 0, slots: 2, connections: 9, observer: new Observers(), ports },
+    true,
+  );
   const sockets: Socket[] = [];
   let closed = 0;
   const open = async () => {
