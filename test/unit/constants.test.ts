@@ -8,11 +8,13 @@ import { FORMS, SYSCTLS } from "../../launcher/host/network.ts";
 import {
   CONF_DIR,
   DEVICE_INFO_DIR,
+  KUBELET_ROOT,
   MULTUS_CONF_DIR,
   SOCKET,
   SRIOV_CNI_DIR,
   STATE_DIR,
 } from "../../launcher/paths.ts";
+import { FALLBACKS, LARGEST } from "../../launcher/resident/tally.ts";
 
 const shim = source("launcher/shim/shim.c");
 const frames = source("launcher/shim/frames.h");
@@ -104,6 +106,19 @@ function documentedFields(header: string): Record<string, string[]> {
 
 const upperCase = (types: Record<string, number>) =>
   Object.fromEntries(Object.entries(types).map(([name, number]) => [name.toUpperCase(), number]));
+
+test("what the shims count has the same letters, and the same limit, in both languages", () => {
+  const counted = source("launcher/shim/tally.h");
+  const fallbacks = [...counted.matchAll(/FELL_(\w+) = '(\w)'/g)].map(([, name = "", letter]) => [
+    letter,
+    name.toLowerCase().replaceAll("_", "-"),
+  ]);
+  expect(Object.fromEntries(fallbacks)).toEqual(FALLBACKS);
+  const read = source("launcher/resident/tally.ts");
+  expect(found(counted, /PROCESS_STARTED = '(\w)'/)).toBe(found(read, /const STARTED = "(\w)"/));
+  expect(found(counted, /HANDED_OVER = '(\w)'/)).toBe(found(read, /const HANDED_OVER = "(\w)"/));
+  expect(defined(source("launcher/shim/tally.c"), "MAX_TALLY")).toBe(LARGEST);
+});
 
 describe("the protocol", () => {
   test("has one version", () => {
@@ -226,9 +241,9 @@ describe("the protocol", () => {
   });
 
   test("has the document's time limits", () => {
-    const rows = table("if | after").flatMap(([, after = ""]) => [
-      ...after.matchAll(/^(\d+) s \(`([\w-]+)`\)$/g),
-    ]);
+    const rows = ["if | after", "if it | after"]
+      .flatMap(table)
+      .flatMap(([, after = ""]) => [...after.matchAll(/^(\d+) s \(`([\w-]+)`\)/g)]);
     const limits = rows.map(([, seconds, key = ""]) => [
       key.replaceAll("-", "_").replace(/_ms$/, ""),
       Number(seconds),
@@ -237,7 +252,7 @@ describe("the protocol", () => {
       key,
       Number(ms) / 1000,
     ]);
-    expect(defaults).toHaveLength(4);
+    expect(defaults).toHaveLength(5);
     expect(limits).toEqual(defaults);
   });
 });
@@ -297,6 +312,7 @@ describe("a default", () => {
   test("of the state directories is the same for the shim, plexus and the core", () => {
     expect(array("DEFAULT_STATE")).toEqual([STATE_DIR, DEVICE_INFO_DIR, SRIOV_CNI_DIR]);
     expect(found(netconf, /"cniDir", "([^"]*)"/)).toBe(STATE_DIR);
+    expect(found(netconf, /"kubeletRoot", "([^"]*)"/)).toBe(KUBELET_ROOT);
     expect(found(source("assembly/delegate/delegate.ts"), /^const DEVICE_INFO_DIR = "([^"]*)"/m)).toBe(
       `${DEVICE_INFO_DIR}/cni/`,
     );

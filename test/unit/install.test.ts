@@ -3,7 +3,7 @@ import { spawn, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { binary } from "../support/binary.ts";
 import { processes } from "../support/resident.ts";
 import { until } from "../support/until.ts";
@@ -223,7 +223,95 @@ test("uninstall ends the process at the socket that install was given", () => {
   primary("10-flannel.conflist", FLANNEL);
   plexus("install", "--socket", "/run/own/p.sock");
   fs.mkdirSync(join(root, "run/own"), { recursive: true });
-  fs.writeFileSync(join(root, "run/own/p.sock"), "");
+  for (const name of ["p.sock", "p.sock.lock", "p.sock.tally"])
+    fs.writeFileSync(join(root, "run/own", name), "");
   expect(plexus("uninstall").status).toBe(0);
   expect(fs.readdirSync(join(root, "run/own"))).toEqual([]);
+});
+
+describe("two installers for one node", () => {
+  const start = (...args: string[]) => {
+    const child = spawn(binary, ["install", "--watch", "--root", root, ...args], { env: {} });
+    const output = { text: "" };
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (output.text += text));
+    return { child, output };
+  };
+
+  test("do not fight: the second says who keeps it, waits, and takes over also from one that was killed", async () => {
+    primary("10-flannel.conflist", FLANNEL);
+    const first = start("--one-shot");
+    await until("the first has installed", () => first.output.text.includes("next: "));
+    const second = start("--resident", "--daemonset", "plexus-daemon");
+    const third = start("--resident");
+    try {
+      await until("the second waits", () => second.output.text.includes("waiting until that ends"));
+      expect(second.output.text).toContain("plexus install --one-shot --watch keeps /etc/cni/net.d");
+      const { status, stderr } = plexus("install");
+      expect([status, stderr]).toEqual([
+        1,
+        expect.stringContaining("there is one way to run Plexus on a node"),
+      ]);
+      expect(plexus("uninstall")).toMatchObject({
+        status: 1,
+        stderr: expect.stringContaining("end that first"),
+      });
+      expect(conf()).toMatchObject({ type: "plexus" });
+      third.child.kill("SIGTERM"); // while it waits
+      await until("the third has ended", () => third.child.exitCode === 0);
+      first.child.kill("SIGKILL");
+      await until("the second has taken over", () => conf().type === "plexus-shim");
+    } finally {
+      for (const { child } of [first, second, third]) child.kill("SIGKILL");
+    }
+    expect(plexus("uninstall").status).toBe(0);
+    expect(fs.existsSync(join(root, "etc/cni/net.d/plexus.d"))).toBe(false);
+  });
+});
+
+test("another network is the default one at no moment while the first conf is taken away and written anew", async () => {
+  primary("10-flannel.conflist", FLANNEL);
+  const child = spawn(binary, ["install", "--watch", "--root", root], { env: {}, stdio: "ignore" });
+  const seen = new Set<string>();
+  try {
+    await until("the conf is there", () => fs.existsSync(join(root, CONF)));
+    primary("20-late.conf", { cniVersion: "1.0.0", name: "late", type: "bridge" });
+    const path = join(root, "etc/cni/net.d/10-flannel.conflist");
+    for (const text of [undefined, "", '{"cniVersion":', JSON.stringify(FLANNEL)]) {
+      if (text === undefined) fs.unlinkSync(path);
+      else fs.writeFileSync(path, text);
+      for (let left = 40; left > 0; left--) {
+        if (fs.existsSync(join(root, CONF))) seen.add(conf().clusterNetwork);
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    }
+    expect([...seen]).toEqual(["/etc/cni/net.d/10-flannel.conflist"]);
+    fs.unlinkSync(path);
+    await until("one that stays away is replaced", () => conf().clusterNetwork.endsWith("20-late.conf"));
+  } finally {
+    child.kill("SIGKILL");
+  }
+});
+
+test("a conf that somebody changes or removes is put right at once, and the rest is told", async () => {
+  primary("10-flannel.conflist", FLANNEL);
+  const { status, stdout } = plexus("install");
+  expect([status, stdout]).toEqual([0, expect.stringContaining("annotations of pods are ignored")]);
+  expect(plexus("install").stdout).toMatch(
+    /^kept .*\nkept .*the default network is that of 10-flannel\.conflist\n/,
+  );
+  const child = spawn(binary, ["install", "--watch", "--root", root], { env: {}, stdio: "ignore" });
+  try {
+    await until("it keeps the node", () => fs.existsSync(join(root, "etc/cni/net.d/plexus.d/install.sock")));
+    fs.unlinkSync(join(root, CONF));
+    await until("the conf is back", () => fs.existsSync(join(root, CONF)));
+  } finally {
+    child.kill("SIGKILL");
+  }
+});
+
+test("the help lists install's options", () => {
+  for (const args of [["--help"], ["install", "--help"]]) {
+    const { status, stdout, stderr } = spawnSync(binary, args, { env: {}, encoding: "utf8" });
+    expect([status, stdout + stderr]).toEqual([0, expect.stringContaining("--source-dir DIR")]);
+  }
 });
