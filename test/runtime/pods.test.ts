@@ -159,14 +159,15 @@ describe.each<Mode>(["one-shot", "on-demand", "daemon"])("%s:", (mode) => {
   });
 
   describe("pods outlast", () => {
-    it("restarts of kubelet and containerd", async () => {
-      const before = await site.pod("before", "second");
-      await site.node.restartKubelet();
-      await site.node.restartContainerd();
-      const after = await site.pod("after", "second");
-      await site.ping(after, site.status(before)[1]?.ips?.[0] ?? "");
-      await site.remove(before, after);
-    });
+    if (mode === "one-shot")
+      it("restarts of kubelet and containerd", async () => {
+        const before = await site.pod("before", "second");
+        await site.node.restartKubelet();
+        await site.node.restartContainerd();
+        const after = await site.pod("after", "second");
+        await site.ping(after, site.status(before)[1]?.ips?.[0] ?? "");
+        await site.remove(before, after);
+      });
 
     it("an API server that is away while they are deleted, and while they are created", async () => {
       const lifecycle = { preStop: { exec: { command: ["sleep", "4"] } } };
@@ -225,6 +226,52 @@ describe.each<Mode>(["one-shot", "on-demand", "daemon"])("%s:", (mode) => {
       await site.expectNothingLeft();
       await site.node.gone(names);
       expect(site.starts()).toEqual(["resident"]);
+    });
+
+  if (mode !== "one-shot")
+    describe("what is deployed", () => {
+      it("may be rolled, deleted and applied again while pods come and go: each gets its networks, and nothing is left", async () => {
+        let isOver = false;
+        const load = async () => {
+          for (let round = 0; !isOver; round++) {
+            const names = Array.from({ length: 5 }, (_, index) => `load-${round}-${index}`);
+            await Promise.all(
+              names.map((name) => site.node.create(name, { annotations: { [NETWORKS]: "second" } })),
+            );
+            for (const pod of await site.node.running(names)) await site.expectNetworks(pod, "eth0", "net1");
+            await site.node.remove(names);
+          }
+        };
+        const change = async () => {
+          await site.deployment?.roll();
+          await site.deployment?.delete();
+          await site.deployment?.apply();
+        };
+        await Promise.all([load(), change().finally(() => (isOver = true))]);
+        await site.expectNothingLeft();
+      });
+
+      it("is there again after a reboot, and each pod has its networks anew", async () => {
+        const names = Array.from({ length: 10 }, (_, index) => `rebooted-${index}`);
+        await Promise.all(
+          names.map((name) => site.node.create(name, { annotations: { [NETWORKS]: "second" } })),
+        );
+        await site.node.running(names);
+        await site.node.reboot();
+        const pods = await until("the node's pods run again", async (tell) => {
+          const { items } = await site.api.core.listNamespacedPod({ namespace: "default" });
+          const running = items.filter(({ status }) =>
+            status?.containerStatuses?.every(({ ready, restartCount }) => ready && restartCount > 0),
+          );
+          tell(`${running.length} of ${names.length}`);
+          return running.length === names.length && running;
+        });
+        for (const pod of pods) await site.expectNetworks(pod, "eth0", "net1");
+        await site.deployment?.ready();
+        await site.node.remove(names);
+        await site.expectNothingLeft();
+        await site.node.gone(names);
+      });
     });
 
   it("is what carried the pods' calls out", async () => {
