@@ -42,6 +42,7 @@ const NODE_FLAGS = [
   "--disable-sigusr1",
   "--openssl-config=/dev/null",
   "--use-openssl-ca",
+  "--max-semi-space-size=4",
 ];
 
 /** Makes V8's code caches the same in every build. It is not among the flags for which V8 refuses them. */

@@ -1,5 +1,5 @@
 // npm run manifests: what is made of deploy/thin and deploy/daemon for those who do not use kustomize. deploy/install.yaml is
-// deploy/thin as one file; the templates of deploy/chart are both, with the chart's values where those may change something.
+// deploy/crd and deploy/thin as one file; the templates of deploy/chart are both, with the chart's values where those may change something.
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import { join } from "node:path";
@@ -15,11 +15,10 @@ const MADE = "# Made by `npm run manifests`: change what it is made of.\n";
 /** Path in deploy/ -> text. */
 export function manifests(): Map<string, string> {
   return new Map([
-    ["install.yaml", `${MADE}${textOf(kustomized("thin"))}`],
+    ["install.yaml", `${MADE}${textOf([...kustomized("crd"), ...kustomized("thin")])}`],
     ["chart/crds/crd.yaml", `${MADE}${textOf(kustomized("crd"))}`],
     ...MODES.map((mode): [string, string] => {
-      const objects = kustomized(mode).filter(({ kind }) => kind !== "CustomResourceDefinition");
-      const text = objects.map(templateOf).join("---\n");
+      const text = kustomized(mode).map(templateOf).join("---\n");
       return [
         `chart/templates/${mode}.yaml`,
         `${MADE}{{- if eq .Values.mode "${mode}" }}\n${text}{{- end }}\n`,

@@ -7,7 +7,8 @@ export interface Sample {
   /** After some seconds without a call? */
   isAtRest: boolean;
   rssMB: number;
-  privateMB: number;
+  /** Not of a file, as the program's own text is: what it has made. */
+  anonymousMB: number;
   descriptors: number;
   threads: number;
   /** The daemon's, for a call. */
@@ -45,8 +46,8 @@ const PANELS: Panel[] = [
     lines: [
       { name: "resident", colour: "#1f77b4", of: ({ rssMB }) => rssMB },
       { name: "resident, at rest", colour: "#0b3c5d", of: ({ rssMB }) => rssMB, isAtRest: true },
-      { name: "private", colour: "#ff7f0e", of: ({ privateMB }) => privateMB },
-      { name: "private, at rest", colour: "#a04000", of: ({ privateMB }) => privateMB, isAtRest: true },
+      { name: "anonymous", colour: "#ff7f0e", of: ({ anonymousMB }) => anonymousMB },
+      { name: "anonymous, at rest", colour: "#a04000", of: ({ anonymousMB }) => anonymousMB, isAtRest: true },
     ],
   },
   {
@@ -164,7 +165,7 @@ export function tableOf(samples: Sample[]): string {
         sample.calls.toLocaleString("en"),
         sample.minutes.toFixed(0),
         sample.rssMB.toFixed(1),
-        sample.privateMB.toFixed(1),
+        sample.anonymousMB.toFixed(1),
         sample.descriptors,
         sample.threads,
         before?.addMs?.toFixed(1) ?? "",
@@ -182,7 +183,7 @@ export function tableOf(samples: Sample[]): string {
       "calls",
       "minutes",
       "RSS MB",
-      "private MB",
+      "anonymous MB",
       "descriptors",
       "threads",
       "ADD ms",

@@ -1,6 +1,6 @@
 // npm run soak: what a hundred thousand calls leave behind in the daemon. Pods come and go against a real API server, whose
 // connections break, whose tokens are renewed, and which restarts. Memory, descriptors, threads and latency are noted for
-// every thousand calls, at rest for every ten thousand, and drawn. Fails if a call failed, or was not served by the daemon.
+// every thousand calls, at rest for every five thousand, and drawn. Fails if a call failed, or was not served by the daemon.
 // Needs root.
 //
 //   npm run soak -- [--calls N] [--file FILE] [--svg FILE]
@@ -31,9 +31,9 @@ if (!(most >= 1)) throw new Error(`--calls ${values.calls}: a number from 1 on i
 
 /** Pods that the node has, and calls at once. */
 const [PODS, AT_ONCE] = [100, 4];
-/** One pod in so many has bridges; one call of CHECK and STATUS comes with so many pods, one GC. */
-const EVERY = { bridges: 20, check: 4, status: 10, gc: 500 };
-const [NOTE_EVERY, REST_EVERY] = [1000, 10_000];
+/** One pod in so many has bridges; one GC comes with so many pods. Each pod has an ADD, a CHECK and a DEL, and comes with a STATUS. */
+const EVERY = { bridges: 20, gc: 500 };
+const [NOTE_EVERY, REST_EVERY] = [1000, 5000];
 /** Until the daemon has given back what it does not need. */
 const REST_MS = 8000;
 
@@ -103,9 +103,9 @@ async function work(confs: Record<"quick" | "bridge", Conf>, free: Container[]):
     since.adds.push(await call("ADD", one));
     busy.delete(one);
     living.push(one);
-    if (made % EVERY.status === 0) await call("STATUS", one);
+    await call("STATUS", one);
+    await call("CHECK", one);
     if (made % EVERY.gc === 0) await collect(one);
-    if (made % EVERY.check === 0) await call("CHECK", one);
     if (living.length >= PODS) await retire(free);
     if (calls >= nextNote) note();
     if (calls >= nextRest) resting ??= rest();
@@ -195,8 +195,8 @@ function note(isAtRest = false): void {
     calls,
     minutes: (performance.now() - begun) / 60_000,
     isAtRest,
-    rssMB: memory(proc, "Rss"),
-    privateMB: memory(proc, "Private_Dirty"),
+    rssMB: memory(proc, "VmRSS"),
+    anonymousMB: memory(proc, "RssAnon"),
     descriptors: fs.readdirSync(`${proc}/fd`).length,
     threads: fs.readdirSync(`${proc}/task`).length,
     cpuMs: (cpu - since.cpuMs) / Math.max(1, calls - noted),
@@ -212,7 +212,7 @@ function note(isAtRest = false): void {
 }
 
 function memory(proc: string, what: string): number {
-  const text = fs.readFileSync(`${proc}/smaps_rollup`, "utf8");
+  const text = fs.readFileSync(`${proc}/status`, "utf8");
   return Number(new RegExp(`^${what}:\\s+(\\d+) kB`, "m").exec(text)?.[1] ?? Number.NaN) / 1024;
 }
 

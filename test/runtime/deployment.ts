@@ -8,7 +8,6 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { V1DaemonSet, V1Pod, V1PodSpec } from "@kubernetes/client-node";
-import { stringify } from "yaml";
 import { ensureKubectl } from "../../scripts/provide/kubectl.ts";
 import type { ApiServer } from "../support/apiserver.ts";
 import { kustomized } from "../support/kustomize.ts";
@@ -57,12 +56,9 @@ export class Deployment {
     await this.start();
   }
 
-  /** Deletes what was applied, but not the users' networks. */
+  /** Deletes what was applied. */
   async delete(): Promise<void> {
-    const objects = kustomized(this.dir).filter(({ kind }) => kind !== "CustomResourceDefinition");
-    const file = join(this.api.dir, "deleted.yaml");
-    fs.writeFileSync(file, objects.map((object) => stringify(object)).join("---\n"));
-    await this.kubectl("delete", "-f", file);
+    await this.kubectl("delete", "-k", this.dir);
     await this.end();
   }
 

@@ -64,8 +64,8 @@ export class Lab {
   /** What was there before Plexus was executed. */
   private readonly baseline = new Map<string, Set<string>>();
 
-  /** What the runtime executes. */
-  private plexus = binary;
+  /** The path of what the runtime executes. */
+  plexus = binary;
   private resident: Resident | undefined;
 
   private constructor() {}
