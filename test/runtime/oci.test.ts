@@ -33,6 +33,20 @@ test("two builds of the image have the same bytes, and so have the documents of 
   expect(files.map(sha256)).toEqual(before);
 });
 
+test("a release has each file with its checksum, and its manifests name the image as the environment does", () => {
+  const env = { ...process.env, IMAGE: "registry.example/plexus" };
+  execFileSync("npm", ["run", "--silent", "release"], { cwd: root, env });
+  const release = join(root, "build/release");
+  const names = fs.readdirSync(release).filter((name) => name !== "SHA256SUMS");
+  for (const name of ["plexus", "plexus-shim"])
+    for (const arch of ["x64", "arm64"]) expect(names).toContain(`${name}-linux-${arch}`);
+  const checked = execFileSync("sha256sum", ["--check", "SHA256SUMS"], { cwd: release, encoding: "utf8" });
+  expect(checked.trim().split("\n").sort()).toEqual(names.map((name) => `${name}: OK`).sort());
+  expect(fs.readFileSync(join(release, "install.yaml"), "utf8")).toContain(`image: ${env.IMAGE}:${version}`);
+  const values = run("tar", "-xzOf", join(release, `plexus-chart-${version}.tgz`), "plexus/values.yaml");
+  expect(values).toContain(`repository: ${env.IMAGE}\n`);
+});
+
 test("one index has the images of both architectures, and a runtime knows what to call it", () => {
   const layout = JSON.parse(fs.readFileSync(join(root, "build/image/index.json"), "utf8"));
   expect(layout.manifests).toHaveLength(1);
