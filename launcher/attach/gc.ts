@@ -29,25 +29,28 @@ export async function gc(call: Call): Promise<void> {
   for (const containerID of await state.containers()) {
     const delegates = await delegatesOf(call, containerID);
     for (const delegate of delegates) {
-      networks.set(identity(delegate), delegate);
-      if (isValid(valid, containerID, delegate.runtimeIfname)) {
+      const isOwn = isOf(settings.name, delegate);
+      if (isOwn) networks.set(identity(delegate), delegate);
+      if (!isOwn || isValid(valid, containerID, delegate.runtimeIfname)) {
         kept.set(delegate.network, [
           ...(kept.get(delegate.network) ?? []),
           { containerID, ifname: delegate.ifname },
         ]);
       }
     }
-    faults.push(...(await clearStale(call, containerID, delegates, valid)));
+    const own = delegates.filter((delegate) => isOf(settings.name, delegate));
+    if (own.length === 0 && delegates.length > 0) continue;
+    faults.push(...(await clearStale(call, containerID, own, valid)));
   }
   const isLiving = (containerId: string, ifname: string) => isValid(valid, containerId, ifname);
   await clearOrphans(call, isLiving).catch((error: unknown) => faults.push(Fault.of(error)));
   const isListed = (id: string) => valid.some(({ containerID }) => containerID === id);
   await state.removeStaleNotes(isListed).catch((error: unknown) => faults.push(Fault.of(error)));
-  const own = await confDelegates(call);
-  for (const delegate of own) networks.set(identity(delegate), delegate);
+  const common = await confDelegates(call);
+  for (const delegate of common) networks.set(identity(delegate), delegate);
   // The default network may have containers that its plugins were executed for before there was a meta-plugin: what the
   // runtime lists is theirs, too.
-  for (const { network } of own.slice(0, 1)) kept.set(network, union(kept.get(network) ?? [], valid));
+  for (const { network } of common.slice(0, 1)) kept.set(network, union(kept.get(network) ?? [], valid));
 
   for (const delegate of networks.values()) {
     if (!delegate.verbs.includes("GC")) continue;
@@ -79,6 +82,14 @@ async function clearStale(
     await del({ ...call, runtime }).catch((error: unknown) => faults.push(Fault.of(error)));
   }
   return faults;
+}
+
+/**
+ * Was it attached by the conf that this GC is for? What the runtime lists are that one's attachments; another conf may have its
+ * state in the same directory. What Multus has attached does not say.
+ */
+function isOf(conf: string, { runtimeNetwork = conf }: Delegate): boolean {
+  return runtimeNetwork === conf;
 }
 
 function union(some: ValidAttachment[], others: ValidAttachment[]): ValidAttachment[] {

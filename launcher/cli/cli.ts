@@ -1,10 +1,7 @@
 // The commands that an operator calls.
-import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { localHost } from "../host/local.ts";
-import { SOCKET, STATE_DIR } from "../paths.ts";
-import { FEWEST_SLOTS } from "../resident/admission.ts";
-import { parseEndpoint } from "../resident/endpoint.ts";
+import { STATE_DIR } from "../paths.ts";
 import { runDaemon, runResident } from "../resident/resident.ts";
 import { listFunctions } from "../sriov/list.ts";
 import { thisBuild } from "../version.ts";
@@ -12,6 +9,10 @@ import { attachments, forget } from "./attachments.ts";
 import { tableOf } from "./functions.ts";
 import { install, uninstall } from "./install/command.ts";
 import { helpOf, optionsOf } from "./install/options.ts";
+import { migrateBack } from "./migrate/back.ts";
+import { migrateForward } from "./migrate/forward.ts";
+import { migrationOf } from "./migrate/options.ts";
+import { outputWithoutStderr, SERVING_OPTIONS, servingOf } from "./serving.ts";
 
 const help =
   () => `Plexus, a CNI meta-plugin. A container runtime executes it; it is configured in /etc/cni/net.d.
@@ -21,16 +22,25 @@ plexus install [OPTION...]
     becomes the default one. It keeps what you have added to its conf and to plexus-shim.conf: an option that is not given
     changes no key. It says what it has done, what is missing and what is next. Each option has its default behind it
 ${helpOf("install")}
+plexus migrate [--dry-run] [--back] [--on-demand | --resident | --one-shot] [--bin-dir DIR] [--conf-dir DIR]
+               [--kubeconfig PATH] [--cluster-network PATH] [--daemon-config PATH] [--kubelet-dir DIR] [--root DIR]
+               [--socket PATH]
+    takes a node over from Multus, thin or thick, while its pods run: shows how the conf changes, tries STATUS and an ADD up
+    to its plugins, installs the binaries, and renames the new conf into its place; --back does the opposite, --dry-run
+    only shows and tries
+
 plexus uninstall [OPTION...]
     takes away what install has written, the conf first: from then on new pods get the default network alone. As long as pods
     are attached by Plexus, plexus and plexus-shim stay for their deletion; another kubeconfig stays. The options are
     install's: ${optionsOf("uninstall")}
 
-plexus resident [--socket PATH] [--idle SECONDS] [--replace] [--slots N]
+plexus resident [--socket PATH] [--idle SECONDS] [--replace] [--slots N] [--connections N] [--metrics HOST:PORT]
+                [--log-level error|info|debug] [--log-format text|json] [--log-file PATH]
     carries out calls for plexus-shim, until there has been none for some time (600 s; 0: for ever). N calls work at the
-    same time (2 at least; 4 for each processor), not counting those that wait
+    same time (2 at least; 4 for each processor), not counting those that wait; --connections is how many there are at once
+    (1000), each further one becomes plexus. Its log goes to stderr, or to PATH
 
-plexus daemon [--socket PATH] [--node-name NAME] [--kubeconfig PATH] [--metrics HOST:PORT] [--slots N]
+plexus daemon [--node-name NAME] [--kubeconfig PATH], and the options of plexus resident but --idle and --replace
     the same in a DaemonSet's pod: it follows the node's pods (NODE_NAME) and all NetworkAttachmentDefinitions, and serves
     /metrics, /healthz and /readyz at HOST, which is an address of the node; at all of them if it is empty
 
@@ -76,6 +86,9 @@ export async function runCommand([command, ...args]: string[], version: string):
       case "--version":
         printBuild(args);
         return 0;
+      case "migrate":
+        await migrate(args);
+        return 0;
       case "uninstall":
         await uninstall(args);
         return 0;
@@ -89,51 +102,41 @@ export async function runCommand([command, ...args]: string[], version: string):
   }
 }
 
+async function migrate(args: string[]): Promise<void> {
+  const migration = migrationOf(args);
+  await (migration.isBack ? migrateBack : migrateForward)(migration);
+}
+
 async function resident(args: string[], version: string): Promise<void> {
   const { values } = parseArgs({
     args,
     options: {
-      socket: { type: "string", default: SOCKET },
+      ...SERVING_OPTIONS,
       idle: { type: "string", default: "600" },
       replace: { type: "boolean", default: false },
       "started-by-shim": { type: "boolean", default: false },
-      slots: { type: "string" },
     },
   });
   const idleSeconds = Number(values.idle);
   if (!(idleSeconds >= 0)) throw new Error(`--idle ${values.idle}: a number of seconds is needed`);
-  const { socket, replace, "started-by-shim": isStartedByShim } = values;
-  const slots = slotsOf(values.slots);
-  await runResident({ socket, idleSeconds, replace, isStartedByShim, slots, version });
+  const { replace, "started-by-shim": isStartedByShim } = values;
+  const serving = servingOf(values, version, isStartedByShim ? outputWithoutStderr() : undefined);
+  await runResident({ ...serving, idleSeconds, replace, isStartedByShim });
 }
 
 async function daemon(args: string[], version: string): Promise<void> {
   const { values } = parseArgs({
     args,
     options: {
-      socket: { type: "string", default: SOCKET },
+      ...SERVING_OPTIONS,
       "node-name": { type: "string", default: process.env.NODE_NAME ?? "" },
       kubeconfig: { type: "string", default: "" },
-      metrics: { type: "string", default: "" },
-      slots: { type: "string" },
     },
   });
-  const { socket, "node-name": nodeName, kubeconfig } = values;
+  const { "node-name": nodeName, kubeconfig } = values;
   if (nodeName === "")
     throw new Error("it needs the node's name: give --node-name, or set NODE_NAME to spec.nodeName");
-  const metrics = values.metrics === "" ? undefined : parseEndpoint(values.metrics);
-  if (values.metrics !== "" && !metrics)
-    throw new Error(
-      `--metrics ${values.metrics}: HOST:PORT is needed, as in 10.0.0.1:9410, [fd00::1]:9410 or :9410`,
-    );
-  await runDaemon({ socket, version, nodeName, kubeconfig, metrics, slots: slotsOf(values.slots) });
-}
-
-/** Enough for all processors by itself, as most of a call is waiting for delegates. */
-function slotsOf(text = `${4 * availableParallelism()}`): number {
-  const slots = Number(text);
-  if (Number.isInteger(slots) && slots >= FEWEST_SLOTS) return slots;
-  throw new Error(`--slots ${text}: a whole number is needed, ${FEWEST_SLOTS} at least`);
+  await runDaemon({ ...servingOf(values, version), nodeName, kubeconfig });
 }
 
 async function sriov([command, ...args]: string[]): Promise<void> {

@@ -84,6 +84,8 @@ const delegate = z.strictObject({
   gateways: z.optional(z.array(z.string())),
   dropDefaultRoute: z.optional(flags),
   runtimeIfname: z.string(),
+  /** Absent from what Multus has attached. */
+  runtimeNetwork: z.optional(z.string()),
   /** The name of its file in libcni's result cache, below `results/`. */
   cacheFile: z.string(),
   netns: z.optional(z.string()),

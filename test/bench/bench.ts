@@ -5,7 +5,8 @@
 // The parts are start, ADD 1, ADD 3, ADD 5, boot, pods, daemon, core and sriov. A peer is any CNI binary that reads Multus's
 // configuration; a peer daemon is a directory with multus-shim and multus-daemon, and takes part in the part pods. If they are
 // named thin and thick, Plexus is judged by them. Nothing here fails for being slow: the tables tell.
-// On a machine that has other work, give it the precedence that figures need: chrt --rr 1 npm run bench
+// On a machine that has other work, give it the precedence that figures need: chrt --rr 1 npm run bench. Bursts are better
+// measured with nice -n -20: in turns of 100 ms, as real-time processes have them, the resident process waits for its own shims.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";

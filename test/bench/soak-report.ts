@@ -18,7 +18,7 @@ export interface Sample {
   longestMs?: number | undefined;
   delMs?: number | undefined;
   failed: number;
-  /** STATUS calls that said that the API server is down, when it was. */
+  /** Calls that said that the API server is down, when it was. */
   unready: number;
   /** So far: how often connections were broken, the token renewed, and the API server restarted. */
   broken: number;

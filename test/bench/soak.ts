@@ -26,14 +26,23 @@ const { values } = parseArgs({
     svg: { type: "string" },
   },
 });
-const most = Number(values.calls);
+let most = Number(values.calls);
 if (!(most >= 1)) throw new Error(`--calls ${values.calls}: a number from 1 on is needed`);
+
+// Who has seen enough gets what there is.
+for (const name of ["SIGINT", "SIGTERM"] as const) {
+  process.once(name, () => {
+    most = 0;
+  });
+}
 
 /** Pods that the node has, and calls at once. */
 const [PODS, AT_ONCE] = [100, 4];
-/** One pod in so many has bridges; one GC comes with so many pods. Each pod has an ADD, a CHECK and a DEL, and comes with a STATUS. */
-const EVERY = { bridges: 20, gc: 500 };
+/** One pod in so many has bridges. */
+const BRIDGES_EVERY = 20;
 const [NOTE_EVERY, REST_EVERY] = [1000, 5000];
+/** Of the CNI spec 1.1.0, section 5. */
+const TRY_AGAIN_LATER = 11;
 /** Until the daemon has given back what it does not need. */
 const REST_MS = 8000;
 
@@ -46,11 +55,9 @@ interface Living {
 const fresh = (cpu = cpuMs()) => ({ adds: [] as number[], dels: [] as number[], cpuMs: cpu });
 let since = fresh(0);
 const living: Living[] = [];
-/** Pods whose ADD or DEL is under way: they are attached, to a GC. */
-const busy = new Set<Living>();
 const failures: string[] = [];
 const begun = performance.now();
-let [calls, made, unready] = [0, 0, 0];
+let [calls, working, made, unready] = [0, 0, 0, 0];
 let [noted, nextNote, nextRest] = [0, NOTE_EVERY, NOTE_EVERY];
 let resting: Promise<void> | undefined;
 
@@ -77,75 +84,77 @@ try {
   troubles.begin();
   await Promise.all(Array.from({ length: AT_ONCE }, () => work(confs, free)));
   await rest();
+  console.log(tableOf(samples()));
 } finally {
   await troubles.end();
   await site.close();
   await api.stop();
 }
-const samples = fs
-  .readFileSync(values.file, "utf8")
-  .trim()
-  .split("\n")
-  .map((line): Sample => JSON.parse(line));
-console.log(tableOf(samples));
-if (values.svg !== undefined) fs.writeFileSync(values.svg, plot(samples));
 if (failures.length > 0) process.exitCode = 1;
+
+function samples(): Sample[] {
+  const lines = fs.readFileSync(values.file, "utf8").trim().split("\n");
+  return lines.map((line): Sample => JSON.parse(line));
+}
+
+function draw(): void {
+  if (values.svg !== undefined) fs.writeFileSync(values.svg, plot(samples()));
+}
 
 /** One pod comes, and where there are enough, the oldest goes. */
 async function work(confs: Record<"quick" | "bridge", Conf>, free: Container[]): Promise<void> {
   while (calls < most) {
     await resting;
-    const kind = made++ % EVERY.bridges === 0 ? "bridge" : "quick";
+    working++;
+    const kind = made++ % BRIDGES_EVERY === 0 ? "bridge" : "quick";
     const netns = free.pop()?.netns ?? "";
     const pod = await createPod(kind, { id: randomBytes(32).toString("hex"), netns });
     const one = { pod, conf: confs[kind] };
-    busy.add(one);
-    since.adds.push(await call("ADD", one));
-    busy.delete(one);
-    living.push(one);
+    const added = await call("ADD", one);
+    since.adds.push(added.took);
+    if (added.isServed) {
+      living.push(one);
+      await call("CHECK", one);
+    } else await retire(one, free);
     await call("STATUS", one);
-    await call("CHECK", one);
-    if (made % EVERY.gc === 0) await collect(one);
-    if (living.length >= PODS) await retire(free);
+    if (living.length > PODS) await retire(living.shift(), free);
+    working--;
     if (calls >= nextNote) note();
     if (calls >= nextRest) resting ??= rest();
   }
 }
 
-async function retire(free: Container[]): Promise<void> {
-  const oldest = living.shift();
-  if (!oldest) return;
-  busy.add(oldest);
-  since.dels.push(await call("DEL", oldest));
-  busy.delete(oldest);
-  free.push(oldest.pod.container);
-  await asked(() => site.deletePod(oldest.pod).catch(unlessGone));
+async function retire(one: Living | undefined, free: Container[]): Promise<void> {
+  if (!one) return;
+  since.dels.push((await call("DEL", one)).took);
+  free.push(one.pod.container);
+  await asked(() => site.deletePod(one.pod).catch(unlessGone));
 }
 
-/** As a runtime does it: all that are known live. */
-async function collect(one: Living): Promise<void> {
-  const attachments = [...living, ...busy].map(({ pod }) => ({
-    containerID: pod.container.id,
-    ifname: "eth0",
-  }));
+/** As a runtime does it, while no other call runs: all that it knows live. */
+async function collect(): Promise<void> {
+  const [one] = living;
+  if (!one) return;
+  const attachments = living.map(({ pod }) => ({ containerID: pod.container.id, ifname: "eth0" }));
   await call("GC", { ...one, conf: { ...one.conf, "cni.dev/valid-attachments": attachments } });
 }
 
-/** Returns its milliseconds. */
-async function call(verb: string, { pod, conf }: Living): Promise<number> {
-  const mayBeUnready = verb === "STATUS" && troubles.isDown;
+/** Carries out a call, for so many milliseconds. */
+async function call(verb: string, { pod, conf }: Living): Promise<{ isServed: boolean; took: number }> {
+  const wasDown = troubles.isDown;
   const before = performance.now();
   const outcome = await site.run(verb, pod, conf);
   const took = performance.now() - before;
   calls++;
-  if (isServed(outcome)) return took;
-  // A node whose API server is down is not ready, and is to say so.
-  if (verb === "STATUS" && (mayBeUnready || troubles.isDown)) unready++;
+  if (isServed(outcome)) return { isServed: true, took };
+  // While the API server is down a node is not ready, and an ADD waits for half a minute: both are to say so.
+  const isSaid = outcome.stderr === "" && (verb === "STATUS" || outcome.answer.code === TRY_AGAIN_LATER);
+  if (isSaid && (wasDown || troubles.isDown)) unready++;
   else {
     failures.push(`${verb}: ${outcome.stdout}${outcome.stderr}`);
     console.error(`after ${calls} calls: ${failures.at(-1)?.slice(0, 500)}`);
   }
-  return took;
+  return { isServed: false, took };
 }
 
 function isServed({ exitCode, stderr }: Outcome): boolean {
@@ -178,8 +187,11 @@ function unlessGone(error: unknown): void {
 /** No calls for a while: what the daemon has then, it keeps. */
 async function rest(): Promise<void> {
   nextRest = (Math.floor(calls / REST_EVERY) + 1) * REST_EVERY;
+  await until("the calls that run have ended", () => working === 0);
+  await collect();
   await sleep(REST_MS);
   note(true);
+  draw();
   resting = undefined;
 }
 

@@ -146,7 +146,6 @@ describe("deploy/crd", () => {
 
   it.each([
     {},
-    { config: "" },
     { config: " \n" },
     { config: '{"type":"bridge"}' },
     { config: '\n{ "cniVersion": "1.0.0",\n"plugins" : [{"type":"x"}] }\n' },

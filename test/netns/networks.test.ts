@@ -350,6 +350,27 @@ describe("GC", () => {
     });
   });
 
+  it("of one conf leaves alone what another one has in the same cniDir", async () => {
+    const first = lab.conf([lab.bridge("one", 1)]);
+    const second = { ...lab.conf([lab.bridge("one", 1), lab.bridge("two", 2)]), name: "second" };
+    const [other, stale] = [await lab.container(), await lab.container()];
+    await add(first);
+    await add(first, { container: stale });
+    await add(second, { container: other });
+    expect(await lab.run("GC", { ...first, ...asked([{ container, ifname: "eth0" }]) })).toMatchObject(OK);
+    expect(await lab.interfaces(stale)).toEqual([]);
+    for (const [conf, one] of [
+      [first, container],
+      [second, other],
+    ] as const) {
+      expect(await lab.run("CHECK", conf, { container: one })).toMatchObject(OK);
+    }
+    expect(lab.reserved()).toHaveLength(3);
+    expect(await lab.run("GC", { ...second, ...asked([]) })).toMatchObject(OK);
+    expect(lab.reserved()).toHaveLength(1);
+    await delAll(first);
+  });
+
   it("undoes one interface name of a container and keeps the other", async () => {
     const [first, second] = [lab.conf([lab.bridge("one", 1)]), lab.conf([lab.bridge("two", 2)])];
     await add(first);

@@ -6,7 +6,7 @@ import { ensureContainerd } from "../../scripts/provide/containerd.ts";
 import { ensurePackages, ensurePlugins } from "../../scripts/provide/debian.ts";
 import { ensureFlannel } from "../../scripts/provide/flannel.ts";
 import { ensureKubectl } from "../../scripts/provide/kubectl.ts";
-import { ensureKubernetes } from "../../scripts/provide/kubernetes.ts";
+import { ensureKubernetes, kubernetesMinor } from "../../scripts/provide/kubernetes.ts";
 import { setUp } from "../support/parts.ts";
 import { noteParts } from "../support/ran.ts";
 
@@ -27,7 +27,7 @@ export default setUp(() => {
   ensurePlugins();
   ensureFlannel();
   ensureKubectl();
-  const tools = ensureContainerd();
+  const tools = ensureContainerd(kubernetesMinor("kubelet"));
   noteParts("runtime", {
     "kube-apiserver": ensureKubernetes("kube-apiserver"),
     etcd: ensureKubernetes("etcd"),

@@ -7,6 +7,7 @@ import { ensurePackages } from "../../scripts/provide/debian.ts";
 import { ensureFlannel } from "../../scripts/provide/flannel.ts";
 import { ApiServer } from "../support/apiserver.ts";
 import { binary } from "../support/binary.ts";
+import { RIGHTS, serverOf, writeMultus } from "../support/multus-node.ts";
 import { until } from "../support/until.ts";
 import { Deployment } from "./deployment.ts";
 import { Node, type PodOptions } from "./node.ts";
@@ -27,8 +28,8 @@ interface Status {
   ips?: string[];
 }
 
-/** How Plexus is run on the node. */
-export type Mode = "one-shot" | "on-demand" | "daemon";
+/** How Plexus is run on the node; `multus`: it is not yet. */
+export type Mode = "one-shot" | "on-demand" | "daemon" | "multus";
 /** The directories of deploy/ that do so. */
 const OVERLAYS: Partial<Record<Mode, string>> = { "on-demand": "thin", daemon: "daemon" };
 
@@ -153,7 +154,6 @@ export class Site {
   /** From now on `starts` has what `plexus` is executed as: `resident`, or the verb of a call. */
   noteStarts(): void {
     const script = `#!/bin/sh\necho "\${1:-$CNI_COMMAND}" >> ${STARTS}\nexec /opt/plexus "$@"\n`;
-    this.node.copy(binary, "/opt/plexus");
     this.node.write("/opt/cni/bin/plexus", script, 0o755);
   }
 
@@ -197,6 +197,8 @@ async function equip(node: Node, api: ApiServer, mode: Mode): Promise<void> {
   for (const link of ["uplink", "wire"]) await node.run("ip", "link", "set", link, "up");
   if (mode !== "one-shot") {
     node.write("/etc/cni/net.d/10-podnet.conf", podnet); // which the node has already
+    node.copy(binary, "/opt/plexus"); // for an operator to call
+    if (mode === "multus") await equipMultus(node, api);
     return;
   }
   node.write(KUBECONFIG, fs.readFileSync(api.kubeconfig("plexus", { url: node.apiUrl })), 0o600);
@@ -205,4 +207,24 @@ async function equip(node: Node, api: ApiServer, mode: Mode): Promise<void> {
   const conf = { ...own, kubeconfig: KUBECONFIG, clusterNetwork: "podnet" };
   node.write("/etc/cni/net.d/00-plexus.conf", JSON.stringify(conf));
   node.write(join(CONF_DIR, "10-podnet.conf"), podnet);
+}
+
+/**
+ * As the thin Multus's installer leaves a node. MULTUS_DIR may name a directory with Multus's own executable; without it, that is
+ * Plexus under its name.
+ */
+async function equipMultus(node: Node, api: ApiServer): Promise<void> {
+  const { MULTUS_DIR = "" } = process.env;
+  node.copy(MULTUS_DIR === "" ? binary : join(MULTUS_DIR, "multus"), "/opt/cni/bin/multus");
+  await api.apply(RIGHTS);
+  const podnet = bridge("podnet", 0, { routes: [{ dst: "0.0.0.0/0" }] });
+  writeMultus({
+    release: "thin 4.2",
+    root: node.machine.path("/"),
+    confDir: "/etc/cni/net.d",
+    kubeletDir: "/var/lib/kubelet",
+    primary: { name: "10-podnet.conf", conf: podnet },
+    server: await serverOf(api, node.apiUrl),
+    socketDir: "/run/multus",
+  });
 }

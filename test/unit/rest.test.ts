@@ -170,6 +170,30 @@ test.each([
   expect(server.arrived).toHaveLength(1);
 });
 
+test("annotations are set as Multus does it if its rights are what there is: no `patch`, but `update`", async () => {
+  const forbidden = status(403, { reason: "Forbidden", message: "no" });
+  server.next.push(forbidden, say(200, POD), status(409, { reason: "Conflict", message: "another writer" }));
+  expect(await cluster.annotate(pod, { c: "3" })).toBe(true);
+  const [, , , read, put] = server.arrived;
+  expect(server.arrived.map(({ method }) => method)).toEqual(["PATCH", "GET", "PUT", "GET", "PUT"]);
+  expect([read?.url, put?.url]).toEqual([`${PODS}/p`, `${PODS}/p/status`]);
+  const annotations = { ...POD.metadata.annotations, c: "3" };
+  expect(JSON.parse(put?.body ?? "")).toEqual({ ...POD, metadata: { ...POD.metadata, annotations } });
+});
+
+test("a pod that was replaced by another one of its name is not put back", async () => {
+  const forbidden = status(403, { reason: "Forbidden", message: "no" });
+  server.next.push(forbidden, say(200, { ...POD, metadata: { ...POD.metadata, uid: "u2" } }));
+  expect(await cluster.annotate(pod, { c: "3" })).toBe(false);
+  expect(server.arrived.map(({ method }) => method)).toEqual(["PATCH", "GET"]);
+});
+
+test("without either right, the error is that of the patch", async () => {
+  const forbidden = status(403, { reason: "Forbidden", message: "no" });
+  server.next.push(forbidden, say(200, POD), forbidden);
+  expect((await faultOf(cluster.annotate(pod, {}))).message).toContain("PATCH");
+});
+
 test("annotations that the API server finds invalid are told from a pod that is gone", async () => {
   const message = "metadata.annotations: Too long: must have at most 262144 bytes";
   server.next.push(status(422, { reason: "Invalid", message }));

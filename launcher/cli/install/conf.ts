@@ -2,6 +2,7 @@
 import * as fs from "node:fs";
 import { basename } from "node:path";
 import { META_PLUGINS } from "../../host/host.ts";
+import { type MigratedConf, migratedConf } from "../migrate/migrated.ts";
 import { ASIDE, CONF, type Installation, onNode, PLAIN_CONF } from "./installation.ts";
 import { isObject, objectIn, place, readText } from "./place.ts";
 import { confsIn, findPrimary, nameOf, type PrimaryConf, readConf } from "./primary.ts";
@@ -23,6 +24,8 @@ export interface Outcome {
 export async function installConf(installation: Installation): Promise<Outcome> {
   const file = installation.options["conf-file"];
   if (file !== undefined) return copyConf(installation, file);
+  const migrated = migratedConf(onNode(installation, installation.confDir));
+  if (migrated !== undefined) return keepMigrated(installation, migrated);
   const { primary: wanted } = installation.options;
   const primary = findPrimary(installation);
   const where = wanted === undefined ? installation.sourceDir : `${wanted} of ${installation.sourceDir}`;
@@ -42,6 +45,18 @@ export async function installConf(installation: Installation): Promise<Outcome> 
   for (const name of [PLAIN_CONF, ASIDE]) remove(installation, name);
   const network = `the default network is that of ${nameOf(primary)}`;
   return { isThere: true, says: `${isWritten ? "wrote" : "kept"} ${path}: ${network}` };
+}
+
+/** What `plexus migrate` has made of Multus's conf stays, but for what is asked for here. */
+async function keepMigrated(installation: Installation, { path, conf }: MigratedConf): Promise<Outcome> {
+  const { mode, kubeconfig } = installation;
+  const members = {
+    ...keysOf(installation),
+    type: mode === "one-shot" ? "plexus" : "plexus-shim",
+    ...(kubeconfig === "" ? {} : { kubeconfig }),
+  };
+  const isWritten = await place(path, `${JSON.stringify({ ...conf, ...members }, null, 2)}\n`, 0o600);
+  return { isThere: true, says: `${isWritten ? "wrote" : "kept"} ${path}: \`plexus migrate\` has made it` };
 }
 
 /** Without a default network there is no network. What an administrator has added is kept for the next conf. */
@@ -198,8 +213,8 @@ function requireTakeover(installation: Installation, { path, types }: PrimaryCon
   const meta = types.find((type) => META_PLUGINS.includes(type));
   if (meta !== undefined) {
     throw new Error(
-      `cannot take over from ${path}: it is the conf of ${meta}, which executes the default network itself; change its ` +
-        "`type` to plexus-shim instead, or move it away",
+      `cannot take over from ${path}: it is the conf of ${meta}, which executes the default network itself; call ` +
+        "`plexus migrate` if that is Multus, or move it away",
     );
   }
   requireFirst(installation, CONF);

@@ -7,6 +7,7 @@ import { wasm } from "../../core/wasm.ts";
 import { localHost } from "../../host/local.ts";
 import { STATE_DIR } from "../../paths.ts";
 import { State } from "../../state/state.ts";
+import { MIGRATED_CONF } from "../migrate/migrated.ts";
 import { ASIDE, CONF, type Installation, OWN_DIR, onNode, PLAIN_CONF } from "./installation.ts";
 import { isWritten } from "./kubeconfig.ts";
 import { isObject, objectIn, readText } from "./place.ts";
@@ -19,7 +20,9 @@ import { isObject, objectIn, readText } from "./place.ts";
  */
 export function removeConf({ ...installation }: Installation): string[] {
   const { confDir, kubeconfig } = installation;
-  const said = [CONF, PLAIN_CONF, ASIDE].flatMap((name) => removed(onNode(installation, confDir, name)));
+  const said = [MIGRATED_CONF, CONF, PLAIN_CONF, ASIDE].flatMap((name) =>
+    removed(onNode(installation, confDir, name)),
+  );
   if (kubeconfig !== "" && isWritten(onNode(installation, kubeconfig)))
     said.push(...removed(onNode(installation, kubeconfig)));
   return said;
@@ -50,7 +53,7 @@ export async function removeInstalled(installation: Installation): Promise<strin
   const names = ["plexus-shim", "plexus-shim.conf", "plexus"].map((name) =>
     onNode(installation, binDir, name),
   );
-  const run = [socket, `${socket}.lock`].map((path) => onNode(installation, path));
+  const run = [socket, `${socket}.lock`, `${socket}.tally`].map((path) => onNode(installation, path));
   for (const path of [...names, ...run]) said.push(...removed(path));
   removeOwnDir(onNode(installation, confDir, OWN_DIR));
   return said.length > 0 ? said : ["nothing to do: Plexus is not installed here"];
@@ -70,8 +73,9 @@ function removeOwnDir(dir: string): void {
 /** The state directory that was asked for, or the one of the conf that is there. */
 function stateDirOf(installation: Installation): string {
   const asked = installation.options["state-dir"];
-  const conf = objectIn(readText(onNode(installation, installation.confDir, CONF)) ?? "");
-  const [plugin] = Array.isArray(conf?.plugins) ? conf.plugins : [];
+  const textOf = (name: string) => readText(onNode(installation, installation.confDir, name));
+  const conf = objectIn(textOf(MIGRATED_CONF) ?? textOf(CONF) ?? "");
+  const [plugin] = Array.isArray(conf?.plugins) ? conf.plugins : [conf];
   const said: unknown = isObject(plugin) ? plugin.cniDir : undefined;
   return asked ?? (typeof said === "string" && said !== "" ? said : STATE_DIR);
 }
