@@ -45,6 +45,9 @@ const NODE_FLAGS = [
   "--max-semi-space-size=4",
 ];
 
+/** Makes V8's code caches the same in every build. It is not among the flags for which V8 refuses them. */
+const SEEDED = "--random-seed=1";
+
 const architectures = process.argv.length > 2 ? process.argv.slice(2) : [host];
 for (const dir of [join(root, "build"), cache]) fs.mkdirSync(dir, { recursive: true });
 compileCore();
@@ -91,7 +94,7 @@ async function bundleLauncher(): Promise<void> {
 /** By a Node with the flags that it will run with: V8 refuses what was compiled with others. */
 function precompile(file: string): void {
   const script = join(root, "scripts/build/precompile.cjs");
-  execFileSync(nodeFor(host), [...NODE_FLAGS, script, file], { stdio: "inherit" });
+  execFileSync(nodeFor(host), [...NODE_FLAGS, SEEDED, script, file], { stdio: "inherit" });
 }
 
 /** Bundles a module with all it imports. Returns the sources that went in. */
@@ -139,7 +142,7 @@ function packageFor(arch: string): void {
   };
   const env = {
     ...process.env,
-    PATH: `${dirname(nodeFor(host))}:${process.env.PATH}`, // the `node` that pkg executes writes what `arch`'s will read
+    PATH: `${seededNode()}:${process.env.PATH}`, // the `node` that pkg executes writes what `arch`'s will read
     TMPDIR: cache, // pkg works there: what it calls `npx postject` is then the one of package-lock.json
   };
   execFileSync(nodeFor(host), [join(root, "scripts/build/pkg-sea.cjs"), JSON.stringify(job)], {
@@ -150,6 +153,16 @@ function packageFor(arch: string): void {
   fs.chmodSync(fresh, 0o755);
   fs.renameSync(fresh, output); // it may be executing
   console.log(`${output.slice(root.length + 1)}  ${Math.round(fs.statSync(output).size / 1e6)} MB`);
+}
+
+/** Returns a directory with a `node` for pkg, which gives it no flags. */
+function seededNode(): string {
+  const dir = join(cache, "seeded");
+  fs.mkdirSync(dir, { recursive: true });
+  const fresh = join(dir, `node.${process.pid}`);
+  fs.writeFileSync(fresh, `#!/bin/sh\nexec "${nodeFor(host)}" ${SEEDED} "$@"\n`, { mode: 0o755 });
+  fs.renameSync(fresh, join(dir, "node"));
+  return dir;
 }
 
 /** The bundles; and compiled, where that was done on the same architecture. */
