@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ensurePackages } from "../../scripts/provide/debian.ts";
 import { kubernetesMinor } from "../../scripts/provide/kubernetes.ts";
 import { Daemon } from "../support/daemon.ts";
+import { until } from "../support/until.ts";
 import { NETWORKS, RESOURCE_NAME, Site } from "./site.ts";
 
 const SCRIPT = fileURLToPath(new URL("fake-dra-driver.py", import.meta.url));
@@ -27,6 +28,13 @@ describe.runIf(isServed)("on-demand:", () => {
     const config = new KubeConfig();
     config.loadFromFile(site.api.kubeconfig("admin"));
     resources = config.makeApiClient(ResourceV1Api);
+    // A kubelet that starts removes all slices of its node, once, in its own time: drivers publish them anew after that.
+    await publish();
+    await site.node.restartKubelet();
+    await until("the kubelet has removed the slices", async () => {
+      return (await resources.listResourceSlice()).items.length === 0;
+    });
+    await publish();
     const command = ["/usr/bin/python3", SCRIPT, join(site.node.dir, "kubelet"), DRIVER];
     driver = new Daemon("fake-dra-driver", command, site.node.dir);
     await driver.until("the kubelet has registered the driver", () =>
@@ -58,7 +66,6 @@ describe.runIf(isServed)("on-demand:", () => {
     site.node.write("/opt/cni/bin/fake-claimed", `${script}echo '{"cniVersion":"1.0.0"}'\n`, 0o755);
     const conf = { cniVersion: "1.0.0", type: "fake-claimed" };
     await site.nad("claimed", conf, { [RESOURCE_NAME]: RESOURCE });
-    await publish();
     const requests = ["one", "two"].map((name) => ({ name, exactly: { deviceClassName: "nics" } }));
     const body = { metadata: { name: "nics" }, spec: { devices: { requests } } };
     const claim = await resources.createNamespacedResourceClaim({ namespace, body });
