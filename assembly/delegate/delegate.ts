@@ -13,7 +13,7 @@ const DEVICE_INFO_DIR = "/var/run/k8s.cni.cncf.io/devinfo/cni/"; // device-info 
 
 /** The members of a delegate, as `Delegate.write` has them and `hasShape` reads them. */
 export const DELEGATE_SHAPE =
-  "name network ifname default cniVersion verbs plugins conf args capabilityArgs? deviceInfoFile? deviceID? resourceName? gateways? dropDefaultRoute? runtimeIfname cacheFile netns? result? unclaimed?";
+  "name network ifname default cniVersion verbs plugins conf args capabilityArgs? deviceInfoFile? deviceID? resourceName? gateways? dropDefaultRoute? runtimeIfname runtimeNetwork? cacheFile netns? result? unclaimed?";
 
 export class Delegate {
   request: Request = new Request();
@@ -27,6 +27,8 @@ export class Delegate {
   deviceInfoFile: Span = new Span(0, 0);
   /** The runtime's name for the container's own interface: DEL undoes one such call. */
   runtimeIfname: Span = new Span(0, 0);
+  /** The name of the conf that the runtime attached it by, if that is known: a GC is for one such conf. */
+  runtimeNetwork: Span = new Span(0, 0);
   /** Of a recovered one: the netns it was attached to, and its cached result. */
   netns: Span = new Span(0, 0);
   result: Span = new Span(0, 0);
@@ -59,7 +61,7 @@ export class Delegate {
   /**
    * Writes the delegate of a container: `{name, network, ifname, default, cniVersion, verbs: [verb, ...], plugins:
    * [type, ...], conf, args: [[key, value], ...], capabilityArgs?, deviceInfoFile?, deviceID?, resourceName?, gateways?:
-   * [address, ...], dropDefaultRoute?: {v4, v6}, runtimeIfname, cacheFile, netns?, result?, unclaimed?: [capability, ...]}`.
+   * [address, ...], dropDefaultRoute?: {v4, v6}, runtimeIfname, runtimeNetwork?, cacheFile, netns?, result?, unclaimed?: [capability, ...]}`.
    *
    * `verbs` are those beside ADD, DEL and VERSION that its plugins may be called with: what its `cniVersion` has and its
    * conf does not disable. `cacheFile` is the name of its file in libcni's result cache. `conf`, `capabilityArgs` and
@@ -89,6 +91,7 @@ export class Delegate {
       out.key("dropDefaultRoute").open().key("v4").bool(this.dropV4).key("v6").bool(this.dropV6).close();
     }
     out.key("runtimeIfname").string(this.runtimeIfname);
+    if (this.runtimeNetwork.len > 0) out.key("runtimeNetwork").string(this.runtimeNetwork);
     out.key("cacheFile").string(cacheFile(network.name, containerId, this.ifname));
     if (this.netns.len > 0) out.key("netns").string(this.netns);
     if (this.result.len > 0) out.key("result").string(this.result);

@@ -27,6 +27,7 @@ class Runtime {
   constructor(
     readonly containerId: Span,
     readonly ifname: Span,
+    readonly network: Span,
     readonly args: Pair[],
     readonly config: RuntimeConfig,
   ) {}
@@ -35,10 +36,10 @@ class Runtime {
 /**
  * Plans the attachments of a container: `plan`.
  *
- * In: `{runtime: {containerId, ifname, args}, runtimeConfig?, runtimePortMappings?, scratch?, networks: [{conf, source,
+ * In: `{runtime: {containerId, ifname, args, network?}, runtimeConfig?, runtimePortMappings?, scratch?, networks: [{conf, source,
  * name?, fallbackName?, default?, selection?, device?: {id, resourceName}}]}`: the networks in their order, the default
  * one first. `conf`, `runtimeConfig` and `scratch` (the container's scratch file as it is now) are JSON as text; `source`
- * names the conf in messages; `selection` is an element that `selection` gave; `args` is CNI_ARGS. `containerId` and
+ * names the conf in messages; `network` is the name of the conf that the runtime has; `selection` is an element that `selection` gave; `args` is CNI_ARGS. `containerId` and
  * `ifname` are empty if there is no container, as for STATUS and GC. The runtime's own `portMappings` reach the default
  * network (`runtimePortMappings` `default`) or all (`all`).
  * Out: `{delegates, scratch}`: the delegates, ready to be invoked in their order (see `Delegate.write`), and the text of
@@ -70,6 +71,7 @@ export function plan(input: Value): Writer | null {
     const asked = delegate.request.ifname;
     delegate.ifname = interfaceName(asked, delegate.isDefault, runtime.ifname, delegates.length);
     delegate.runtimeIfname = runtime.ifname;
+    delegate.runtimeNetwork = runtime.network;
     delegate.args = argsOf(runtime.args, delegate.request, one.present("selection"));
     delegate.setCapabilityArgs(runtime.config, runtime.containerId);
     delegate.unclaimed = unclaimedOf(delegate.request, delegate.network);
@@ -89,18 +91,27 @@ export function plan(input: Value): Writer | null {
 
 function readRuntime(input: Value): Runtime | null {
   const runtime = input.present("runtime");
-  if (!hasShape(runtime, "the runtime", "containerId ifname args", Code.InvalidEnvironment)) return null;
+  if (!hasShape(runtime, "the runtime", "containerId ifname args network?", Code.InvalidEnvironment))
+    return null;
   const given = new Fields(runtime, ascii("the runtime"), Code.InvalidEnvironment);
   const containerId = given.text("containerId", ascii(""));
   const ifname = given.text("ifname", ascii(""));
   const args = given.text("args", ascii(""));
+  const network = given.text("network", ascii(""));
   const fields = new Fields(input, ascii("the input"), Code.InvalidNetworkConfig);
   const portMappings = fields.choice("runtimePortMappings", "default", "all");
   if (containerId === null || ifname === null || args === null || portMappings === null) return null;
+  if (network === null) return null;
+  if (network.len > 0 && !isIdentifier(network)) {
+    return fail<Runtime>(
+      Code.InvalidEnvironment,
+      say("the runtime: `network` ").quote(network).text(" ").text(IDENTIFIER_RULE),
+    );
+  }
   if (!checkContainerId(containerId) || !checkRuntimeIfname(ifname) || !checkArgs(args)) return null;
   const config = embedded(input, "runtimeConfig");
   if (!isObjectOrAbsent(config, input, "runtimeConfig")) return null;
-  return new Runtime(containerId, ifname, readArgs(args), readRuntimeConfig(config, portMappings));
+  return new Runtime(containerId, ifname, network, readArgs(args), readRuntimeConfig(config, portMappings));
 }
 
 function delegateOf(one: Value): Delegate | null {

@@ -1,4 +1,4 @@
-// libcni's result cache, one file an attachment, of kind `cniCacheV1`. Plexus adds `runtimeIfName`.
+// libcni's result cache, one file an attachment, of kind `cniCacheV1`. Plexus adds `runtimeIfName` and `runtimeNetwork`.
 import { checkResult } from "../cni/result";
 import { joinArgs } from "../delegate/cniargs";
 import { cacheFile } from "../delegate/delegate";
@@ -45,7 +45,10 @@ export function remember(input: Value): Writer | null {
   if (container.netns.len > 0) file.key("netns").string(container.netns);
   file.key("cniArgs").json(args.source());
   if (capabilityArgs !== null) file.key("capabilityArgs").json(capabilityArgs.source());
-  file.key("result").json(result.source()).key("runtimeIfName").string(delegate.runtimeIfname).close();
+  file.key("result").json(result.source()).key("runtimeIfName").string(delegate.runtimeIfname);
+  const runtimeNetwork = textOf(document, "runtimeNetwork");
+  if (runtimeNetwork.len > 0) file.key("runtimeNetwork").string(runtimeNetwork);
+  file.close();
 
   return new Writer().open().key("text").string(file.take()).close();
 }

@@ -54,6 +54,7 @@ export class Cached {
     delegate.ifname = this.ifname;
     delegate.isDefault = this.ifname.equals(owner);
     delegate.runtimeIfname = owner;
+    delegate.runtimeNetwork = networkNameOf(this.text("runtimeNetwork"));
     this.fill(delegate);
     const capabilityArgs = this.root.present("capabilityArgs");
     if (capabilityArgs !== null && capabilityArgs.isObject()) {
@@ -143,6 +144,11 @@ function readCache(text: Span, index: i32, containerId: Span, unusable: Writer):
   }
   report(unusable, ascii("a file of the result cache: it is not a cniCacheV1"), index);
   return null;
+}
+
+/** Returns a recorded name of a conf; none if nothing can have that name. */
+export function networkNameOf(recorded: Span): Span {
+  return isIdentifier(recorded) ? recorded : ascii("");
 }
 
 function attachmentOf(network: Span, ifname: Span): Span {

@@ -16,7 +16,7 @@ import { isExhausted } from "../text/arena";
 import { decodeBase64 } from "../text/base64";
 import { ascii, Span } from "../text/span";
 import { about, say, Writer } from "../text/writer";
-import { Caches, readCaches, report } from "./caches";
+import { Caches, networkNameOf, readCaches, report } from "./caches";
 import { keepOthers } from "./scratch";
 
 const SHAPE = "runtime runtimeConfig? runtimePortMappings? scratch? caches";
@@ -107,6 +107,7 @@ function readScratch(
     delegate.ifname =
       own.len > 0 ? own : interfaceName(delegate.request.ifname, delegate.isDefault, owner, index);
     delegate.runtimeIfname = owner;
+    delegate.runtimeNetwork = networkNameOf(textOf(entry, "runtimeNetwork"));
     index++;
     const odd = !isInterfaceName(delegate.ifname) ? delegate.ifname : owner;
     if (!isInterfaceName(odd)) {

@@ -1,6 +1,6 @@
 // Multus's scratch file, `<cniDir>/<containerID>`: the JSON list of a container's delegates that DEL goes by.
 // Source: DelegateNetConf in multus-cni pkg/types/types.go, as Go's encoding/json writes it. Plexus adds
-// `runtimeIfName` and `ifName`, which Multus ignores.
+// `runtimeIfName`, `runtimeNetwork` and `ifName`, which Multus ignores.
 import { Network } from "../cni/network";
 import { Delegate } from "../delegate/delegate";
 import { forgive } from "../fault";
@@ -72,6 +72,7 @@ function writeEntry(out: Writer, delegate: Delegate): void {
   if (request.resourceName.len > 0) out.key("resourceName").string(request.resourceName);
   out.key("Bytes").base64(delegate.conf);
   out.key("runtimeIfName").string(delegate.runtimeIfname).key("ifName").string(delegate.ifname);
+  if (delegate.runtimeNetwork.len > 0) out.key("runtimeNetwork").string(delegate.runtimeNetwork);
   out.close();
 }
 

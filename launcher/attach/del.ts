@@ -18,9 +18,9 @@ export async function del(call: Call): Promise<void> {
 
   const fault = Fault.all(await undo(call, delegates, { isKnown: any }));
   if (fault) throw fault.during(`DEL ${subjectOf(runtime)}`);
-  // Unreadable caches are of no more use. The attachments of another call for this container stay.
-  await state.removeUnusable(unusable, runtime.containerId);
+  // The attachments of another call for this container stay, and with them the caches that cannot be read: they may be theirs.
   if (rest === undefined) {
+    await state.removeUnusable(unusable, runtime.containerId);
     await state.removeScratch(runtime.containerId);
     return;
   }

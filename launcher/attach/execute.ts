@@ -184,7 +184,7 @@ function pluginCall(
   { deviceInfoFile }: Delegate,
   prevResult: string | undefined,
 ): PluginCall {
-  const { clock, core, host, log, pluginDirs, settings } = call;
+  const { aside, clock, core, host, log, pluginDirs, settings } = call;
   const env = environment(call, invocation);
   return {
     parameters: parametersOf(env),
@@ -198,6 +198,7 @@ function pluginCall(
     core,
     host,
     clock,
+    aside,
     log: (message) => log.write("error", message),
   };
 }

@@ -1,7 +1,7 @@
 // GC: undoes the attachments of containers that are gone, and lets every network's plugins clean up.
 // Source: CNI spec 1.1.0, section 2 "GC".
 import type { Delegate } from "../core/index.ts";
-import { Code, Fault } from "../fault.ts";
+import { Fault } from "../fault.ts";
 import type { Call } from "./call.ts";
 import { del } from "./del.ts";
 import { gcDelegate } from "./execute.ts";
@@ -14,16 +14,14 @@ interface ValidAttachment {
   ifname: string;
 }
 
-/** Tries all, then throws if something could not be cleaned up. */
+/**
+ * Tries all, then throws if something could not be cleaned up. A runtime that has no valid attachment sends `null` for the
+ * list (CRI-O), or leaves it out (cnitool): libcni itself detaches all of its own attachments then, and plugins that are
+ * built on it read both as an empty list. Source: GCNetworkList in containernetworking/cni libcni/api.go.
+ */
 export async function gc(call: Call): Promise<void> {
   const { settings, state, log } = call;
-  if (settings.validAttachments === undefined) {
-    throw new Fault(
-      Code.invalidNetworkConfig,
-      "GC needs `cni.dev/valid-attachments` in the conf: without it every attachment would count as stale",
-    );
-  }
-  const valid = JSON.parse(settings.validAttachments) as ValidAttachment[];
+  const valid = JSON.parse(settings.validAttachments ?? "[]") as ValidAttachment[];
   const networks = new Map<string, Delegate>();
   // Each network's own interfaces in containers that live: its plugins must not be told of any other.
   const kept = new Map<string, ValidAttachment[]>();
@@ -31,21 +29,28 @@ export async function gc(call: Call): Promise<void> {
   for (const containerID of await state.containers()) {
     const delegates = await delegatesOf(call, containerID);
     for (const delegate of delegates) {
-      networks.set(identity(delegate), delegate);
-      if (isValid(valid, containerID, delegate.runtimeIfname)) {
+      const isOwn = isOf(settings.name, delegate);
+      if (isOwn) networks.set(identity(delegate), delegate);
+      if (!isOwn || isValid(valid, containerID, delegate.runtimeIfname)) {
         kept.set(delegate.network, [
           ...(kept.get(delegate.network) ?? []),
           { containerID, ifname: delegate.ifname },
         ]);
       }
     }
-    faults.push(...(await clearStale(call, containerID, delegates, valid)));
+    const own = delegates.filter((delegate) => isOf(settings.name, delegate));
+    if (own.length === 0 && delegates.length > 0) continue;
+    faults.push(...(await clearStale(call, containerID, own, valid)));
   }
   const isLiving = (containerId: string, ifname: string) => isValid(valid, containerId, ifname);
   await clearOrphans(call, isLiving).catch((error: unknown) => faults.push(Fault.of(error)));
   const isListed = (id: string) => valid.some(({ containerID }) => containerID === id);
   await state.removeStaleNotes(isListed).catch((error: unknown) => faults.push(Fault.of(error)));
-  for (const delegate of await confDelegates(call)) networks.set(identity(delegate), delegate);
+  const common = await confDelegates(call);
+  for (const delegate of common) networks.set(identity(delegate), delegate);
+  // The default network may have containers that its plugins were executed for before there was a meta-plugin: what the
+  // runtime lists is theirs, too.
+  for (const { network } of common.slice(0, 1)) kept.set(network, union(kept.get(network) ?? [], valid));
 
   for (const delegate of networks.values()) {
     if (!delegate.verbs.includes("GC")) continue;
@@ -77,6 +82,18 @@ async function clearStale(
     await del({ ...call, runtime }).catch((error: unknown) => faults.push(Fault.of(error)));
   }
   return faults;
+}
+
+/**
+ * Was it attached by the conf that this GC is for? What the runtime lists are that one's attachments; another conf may have its
+ * state in the same directory. What Multus has attached does not say.
+ */
+function isOf(conf: string, { runtimeNetwork = conf }: Delegate): boolean {
+  return runtimeNetwork === conf;
+}
+
+function union(some: ValidAttachment[], others: ValidAttachment[]): ValidAttachment[] {
+  return [...some, ...others.filter(({ containerID, ifname }) => !isValid(some, containerID, ifname))];
 }
 
 function isValid(valid: ValidAttachment[], containerId: string, ifname: string): boolean {

@@ -7,7 +7,7 @@ import { type Parameters, parametersOf } from "../cni/parameters.ts";
 import type { Core, Settings } from "../core/index.ts";
 import { Code, Fault } from "../fault.ts";
 import type { Host } from "../host/host.ts";
-import { type CallLog, type Log, openLog, type Say } from "../log/log.ts";
+import { CallLog, type Log, openLog, type Say } from "../log/log.ts";
 import { traceOf } from "../log/trace.ts";
 import { visible } from "../log/visible.ts";
 import { State } from "../state/state.ts";
@@ -16,6 +16,7 @@ import type { Call, Outbox, Witness } from "./call.ts";
 import { check } from "./check.ts";
 import { del } from "./del.ts";
 import { gc } from "./gc.ts";
+import { rehearse } from "./rehearsal.ts";
 import { status } from "./status.ts";
 
 /** What calls are carried out with. */
@@ -64,8 +65,34 @@ export async function carryOut(ports: Ports, env: NodeJS.ProcessEnv, stdin: Uint
     const result = await carryOutVerb(verb, openCall(ports, { settings, parameters, env, host, log }), log);
     return { exitCode: 0, stdout: typeof result === "string" ? `${result}\n` : "" };
   } catch (error) {
-    return failed(error, settings?.cniVersion);
+    return failed(error, settings?.cniVersion ?? versionIn(stdin));
   }
+}
+
+/** More is none, and nothing to repeat. */
+const LONGEST_VERSION = 16;
+
+/** Reads the version of a conf that cannot be used: the answer is of that one all the same. */
+export function versionIn(stdin: Uint8Array): string | undefined {
+  try {
+    const { cniVersion } = JSON.parse(Buffer.from(stdin).toString()) as { cniVersion?: unknown };
+    const isOne = typeof cniVersion === "string" && cniVersion.length <= LONGEST_VERSION;
+    return isOne ? cniVersion : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Rehearses the ADD of a conf that no runtime has yet: attach/rehearsal.ts. Throws a Fault with what is wrong.
+ *
+ * @param env of the call that the runtime would make
+ */
+export async function rehearsed(ports: Ports, env: NodeJS.ProcessEnv, conf: string): Promise<string[]> {
+  const settings = ports.core.netconf(Buffer.from(conf));
+  const host = ports.host(settings);
+  const log = new CallLog({ ...settings, logToStderr: false }, undefined, ports.stderr);
+  return rehearse(openCall(ports, { settings, parameters: parametersOf(env), env, host, log }));
 }
 
 /** An answer to a conf without a version is one of the oldest, as libcni has it. */
@@ -99,7 +126,7 @@ async function carryOutVerb(verb: (call: Call) => Promise<unknown>, call: Call, 
     log.fail(Fault.of(error).message);
     throw error;
   } finally {
-    await log.flush();
+    await log.end();
   }
 }
 
@@ -128,7 +155,7 @@ function openCall(ports: Ports, { settings, parameters, env, host, log }: Opened
     cluster: ports.cluster(settings, env, log),
     state: new State(host, cniDir),
     log,
-    runtime: { containerId, netns, ifname, args },
+    runtime: { containerId, netns, ifname, args, network: settings.name },
     env: env as Record<string, string>,
     pluginDirs: [binDir, ...path.split(":").filter((dir) => dir !== binDir)],
   };

@@ -43,6 +43,8 @@ export const settings = z.strictObject({
   capabilityCheck: z.enum(["warn", "fail", "off"]),
   /** Which networks the runtime's own port mappings reach: the default one, or all. */
   runtimePortMappings: z.enum(["default", "all"]),
+  /** The kubelet's root directory. */
+  kubeletRoot: z.string(),
   validAttachments: z.optional(z.string()),
 });
 
@@ -82,6 +84,8 @@ const delegate = z.strictObject({
   gateways: z.optional(z.array(z.string())),
   dropDefaultRoute: z.optional(flags),
   runtimeIfname: z.string(),
+  /** Absent from what Multus has attached. */
+  runtimeNetwork: z.optional(z.string()),
   /** The name of its file in libcni's result cache, below `results/`. */
   cacheFile: z.string(),
   netns: z.optional(z.string()),

@@ -30,12 +30,13 @@ const MAX_KEPT_BYTES = 32 << 20;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
-/** Names a container as the runtime does: CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME and CNI_ARGS. */
+/** Names a container as the runtime does: CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME, CNI_ARGS, and the `name` in the conf. */
 export interface Runtime {
   containerId: string;
   netns: string;
   ifname: string;
   args: string;
+  network?: string;
 }
 
 /** A network to attach: its conf as text, and the requests for it. See `plan` in assembly/plan/plan.ts. */
@@ -143,7 +144,7 @@ export class Core {
     scratch?: string | undefined;
     networks: Network[];
   }): Plan {
-    const { containerId, ifname, args } = input.runtime;
+    const { containerId, ifname, args, network } = input.runtime;
     const networks = input.networks.map(({ conf, source, name, fallbackName, selection, device }) => ({
       conf,
       source,
@@ -152,7 +153,7 @@ export class Core {
       selection,
       device,
     }));
-    return this.call("plan", { ...input, runtime: { containerId, ifname, args }, networks });
+    return this.call("plan", { ...input, runtime: { containerId, ifname, args, network }, networks });
   }
 
   /** Prepares the execution of one plugin of a delegate. */

@@ -17,8 +17,11 @@ export interface LogSettings {
 
 /** Takes lines. */
 export interface Log {
-  /** Writes one line, if `level` is within the level that the conf asks for. */
-  write(level: Level, message: string): void;
+  /**
+   * Writes one line, if `level` is within the level that the conf asks for. Returns false if the call of this log has ended:
+   * nobody reads it.
+   */
+  write(level: Level, message: string): boolean;
 }
 
 /** What a line says, for who keeps a log of his own. */
@@ -63,6 +66,7 @@ function unlessLeft(error: unknown): void {
 export class CallLog implements Log {
   private readonly level: number;
   private readonly written: Promise<void>[] = [];
+  private hasEnded = false;
 
   constructor(
     private readonly settings: LogSettings,
@@ -77,8 +81,8 @@ export class CallLog implements Log {
       this.write("panic", `unknown logLevel ${JSON.stringify(settings.logLevel)}: only "panic" is logged`);
   }
 
-  write(level: Level, message: string): void {
-    this.put({ level, message, isAnswer: false });
+  write(level: Level, message: string): boolean {
+    return this.put({ level, message, isAnswer: false });
   }
 
   /** Writes the error that the call is answered with. */
@@ -86,9 +90,10 @@ export class CallLog implements Log {
     this.put({ level: "error", message, isAnswer: true });
   }
 
-  private put(said: Said): void {
+  private put(said: Said): boolean {
     const { level, message } = said;
-    if (LEVELS.indexOf(level) > this.level) return;
+    if (this.hasEnded) return false;
+    if (LEVELS.indexOf(level) > this.level) return true;
     const of = this.trace === undefined ? "" : ` trace=${this.trace.traceId}`;
     const line = `${timestamp(new Date())} [${level}] ${visible(message)}${of}\n`;
     if (this.settings.logToStderr) this.say(line, said);
@@ -99,10 +104,12 @@ export class CallLog implements Log {
       this.say(`plexus: ${why}\n`, { level: "error", message: why, isAnswer: false });
     });
     if (written) this.written.push(written);
+    return true;
   }
 
-  /** Resolves when all lines are in the file. */
-  async flush(): Promise<void> {
+  /** Takes no more lines. Resolves when all are in the file. */
+  async end(): Promise<void> {
+    this.hasEnded = true;
     await Promise.all(this.written.splice(0));
   }
 

@@ -12,14 +12,16 @@ import { WatchedCluster } from "../cluster/watch.ts";
 import { Core } from "../core/index.ts";
 import { wasm } from "../core/wasm.ts";
 import { Fault } from "../fault.ts";
-import type { Log } from "../log/log.ts";
 import { leaveCgroup } from "./cgroup.ts";
 import { collectGarbage } from "./memory.ts";
 import { ResidentServer } from "./server.ts";
 import { type Serving, Telling } from "./telling.ts";
+import { Warnings } from "./warnings.ts";
 
 /** How long calls may still run after SIGTERM. */
 const DRAIN_MS = 20_000;
+/** And after another process has taken over: no runtime waits for a call for so long. */
+const LONGEST_DRAIN_MS = 600_000;
 
 export interface ResidentOptions extends Serving {
   /** Seconds without a call, after which it ends; 0 for never. */
@@ -53,10 +55,26 @@ export async function runResident(options: ResidentOptions): Promise<void> {
   if (isInherited) leaveCgroup().catch((error: unknown) => warn(Fault.of(error).message));
   telling.serves(server, ports.core);
   telling.isReady();
-  const isAsked = await Promise.race([server.over.then(() => false), telling.asked.then(() => true)]);
-  if (!isAsked) telling.isEnding("there was no call for long, or another process has the socket");
-  await server.close(isAsked ? DRAIN_MS : undefined);
+  const isOver = await ended(server, telling, LONGEST_DRAIN_MS);
+  if (isOver) telling.isEnding("there was no call for long, or another process has the socket");
+  await server.close();
   await telling.ends("all calls have ended");
+}
+
+/**
+ * Resolves when the server is over, or is asked to end: true if nobody has asked. The calls that run then are left to `plexus`
+ * some time later; if it is asked while they run, sooner.
+ *
+ * @param limitMs for the calls if nobody has asked
+ */
+async function ended(server: ResidentServer, telling: Telling, limitMs: number): Promise<boolean> {
+  const isAsked = telling.asked.then(() => {
+    server.leaveAfter(DRAIN_MS);
+    return false;
+  });
+  const isOver = await Promise.race([server.over.then(() => true), isAsked]);
+  if (isOver) server.leaveAfter(limitMs);
+  return isOver;
 }
 
 /** Knows the cluster beforehand, and serves until it is asked to end by SIGTERM or SIGINT. */
@@ -81,13 +99,13 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   if (!server) return;
   telling.serves(server, ports.core, watched);
   void telling.tellWhenFollowed(watched);
-  const isOver = await Promise.race([server.over.then(() => true), telling.asked.then(() => false)]);
+  const isOver = await ended(server, telling, DRAIN_MS);
   if (isOver) {
     const why = `somebody has replaced or removed ${socket}, so no call comes here any more`;
     warn(`${why}; this process ends`);
     telling.isEnding(why);
   }
-  await server.close(DRAIN_MS);
+  await server.close();
   watched.stop();
   await telling.ends("all calls have ended");
   process.exit(isOver ? 1 : 0); // connections to the API server, and to whoever reads metrics, are of no use any more
@@ -97,27 +115,32 @@ function portsTo(cluster: Ports["cluster"]) {
   return { core: new Core(wasm(), collectGarbage), clock: systemClock, builtIns: BUILT_INS, cluster };
 }
 
-/** One connection to each cluster, for all calls; anew if its kubeconfig, or who may read it, has changed. */
-function clusters(tell: (message: string) => void): Ports["cluster"] {
-  const open = new Map<string, { cluster: Cluster | undefined; stop(): void; changed: number; log: Log }>();
-  return ({ kubeconfig }, _env, log) => {
+/**
+ * One connection to each cluster, for all calls; anew if its kubeconfig, or who may read it, has changed. Connections renew
+ * themselves, but what is known is of the cluster that the kubeconfig named then, and so are the rights that were refused.
+ *
+ * @param log takes warnings too: no call may come, and a conf may want no log
+ */
+function clusters(log: (message: string) => void): Ports["cluster"] {
+  const open = new Map<string, { cluster: Cluster | undefined; stop(): void; changed: number }>();
+  const told = new Map<string, Warnings>();
+  return ({ kubeconfig }, _env, callLog) => {
     const changed = kubeconfig === "" ? 0 : (statSync(kubeconfig, { throwIfNoEntry: false })?.ctimeMs ?? 0);
+    const warnings = told.get(kubeconfig) ?? new Warnings();
+    told.set(kubeconfig, warnings);
+    warnings.tell(callLog);
     const before = open.get(kubeconfig);
-    if (before?.changed === changed) {
-      before.log = log; // the log of an earlier call ended with it
-      return before.cluster;
-    }
+    if (before?.changed === changed) return before.cluster;
     before?.stop();
-    // The call may have ended, and its conf may want no log.
     const warn = (message: string) => {
-      tell(message);
-      open.get(kubeconfig)?.log.write("error", message);
+      log(message);
+      warnings.warn(message);
     };
     const following = () =>
       new FollowingCluster({ ...accessBy(() => readKubeconfig(kubeconfig, warn), process.env), warn });
     const inPod = () => ({ cluster: openCluster("", process.env, warn), stop: () => undefined });
     const one = kubeconfig === "" ? inPod() : following();
-    open.set(kubeconfig, { cluster: one.cluster, stop: () => one.stop(), changed, log });
+    open.set(kubeconfig, { cluster: one.cluster, stop: () => one.stop(), changed });
     return one.cluster;
   };
 }

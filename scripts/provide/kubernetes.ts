@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { cache, cachePath } from "./cache.ts";
+import { run } from "./command.ts";
 import { extract, fetchDebian } from "./debian.ts";
 
 /** The last suite with a source package of all of Kubernetes; the package carries everything that it needs but Go. */
@@ -23,8 +24,21 @@ const OPENAPI = "pkg/generated/openapi";
 export function ensureKubernetes(name: "kube-apiserver" | "kubelet" | "etcd"): string {
   const own = process.env.KUBEBUILDER_ASSETS;
   if (own && existsSync(join(own, name))) return join(own, name);
+  if (own && name === "kubelet" && existsSync(join(own, "kube-apiserver"))) {
+    throw new Error(
+      `${own} (KUBEBUILDER_ASSETS) has a kube-apiserver, but not its kubelet: put that beside it`,
+    );
+  }
   const cached = cachePath(`kubernetes-${VERSION}`);
   return join(existsSync(cached) ? cached : cache(build), name);
+}
+
+/** The minor version of an executable: 36 for v1.36.2. */
+export function kubernetesMinor(name: "kube-apiserver" | "kubelet"): number {
+  const { stdout } = run(ensureKubernetes(name), ["--version"]).must();
+  const [, minor] = /^Kubernetes v1\.(\d+)/.exec(stdout) ?? [];
+  if (minor === undefined) throw new Error(`${name} --version printed ${stdout}, which is not a version`);
+  return Number(minor);
 }
 
 function build(work: string): { dir: string; name: string } {

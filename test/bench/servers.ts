@@ -96,7 +96,7 @@ export class Servers {
       const text = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
       const of = (key: string) => Number(new RegExp(`^${key}:\\s+(\\d+) kB`, "m").exec(text)?.[1]) / 1024;
       const more = { "RSS MB": of("Rss").toFixed(0), "PSS MB": of("Pss").toFixed(0) };
-      return { name, samples: [], more: { ...more, "private MB": of("Private_Dirty").toFixed(0) } };
+      return { name, samples: [], more: { ...more, "anonymous MB": of("Anonymous").toFixed(0) } };
     });
     return { title: `memory, ${when}`, rows, compared: false };
   }

@@ -76,6 +76,7 @@ const inputs: Record<string, unknown[]> = {
       "cni.dev/valid-attachments": [{ containerID: "c", ifname: "i" }],
       capabilityCheck: "fail",
       runtimePortMappings: "all",
+      kubeletRoot: "/k",
     },
   ],
   environment: [
@@ -113,7 +114,7 @@ const inputs: Record<string, unknown[]> = {
     },
   ],
   plan: [
-    { runtime: call, networks, runtimeConfig, scratch: planned.scratch },
+    { runtime: { ...call, network: "n" }, networks, runtimeConfig, scratch: planned.scratch },
     { runtime: call, networks, runtimeConfig, runtimePortMappings: "all" },
   ],
   invoke: planned.delegates.flatMap((delegate) => [

@@ -26,8 +26,18 @@ export function containerdConfig(tools: string): string {
 `;
 }
 
-/** A KubeletConfiguration in YAML, for the node of that name. */
-export function kubeletConfig(name: string): string {
+/** A kubelet's flags that say which container runtime there is: since 1.27 its configuration does. */
+export function runtimeFlags(minor: number): string[] {
+  if (minor >= 27) return [];
+  // Since 1.24 there is no other than a remote one.
+  return [
+    `--container-runtime-endpoint=unix://${SOCKET}`,
+    ...(minor < 24 ? ["--container-runtime=remote"] : []),
+  ];
+}
+
+/** A KubeletConfiguration in YAML, for the node of that name and a kubelet of that minor version. */
+export function kubeletConfig(name: string, minor: number): string {
   return stringify({
     apiVersion: "kubelet.config.k8s.io/v1beta1",
     kind: "KubeletConfiguration",
@@ -40,6 +50,8 @@ export function kubeletConfig(name: string): string {
     staticPodPath: STATIC_PODS,
     cgroupDriver: "cgroupfs",
     cgroupRoot: `/${name}`,
+    ...(minor >= 27 && { containerRuntimeEndpoint: `unix://${SOCKET}` }),
+    ...(minor >= 31 && { failCgroupV1: false }), // this machine's control groups are as they are
     enforceNodeAllocatable: ["pods"],
     clusterDNS: ["10.96.0.10"],
     clusterDomain: "cluster.local",

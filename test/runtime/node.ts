@@ -6,12 +6,20 @@ import { basename, join } from "node:path";
 import type { V1Pod, V1PodSpec } from "@kubernetes/client-node";
 import { ensureContainerd } from "../../scripts/provide/containerd.ts";
 import { ensurePackages, ensurePlugins } from "../../scripts/provide/debian.ts";
-import { ensureKubernetes } from "../../scripts/provide/kubernetes.ts";
+import { ensureKubernetes, kubernetesMinor } from "../../scripts/provide/kubernetes.ts";
 import type { ApiServer } from "../support/apiserver.ts";
+import { makeCgroups, removeCgroups } from "../support/cgroups.ts";
 import type { Daemon } from "../support/daemon.ts";
 import { until } from "../support/until.ts";
-import { makeCgroups, removeCgroups } from "./cgroups.ts";
-import { BIN_DIR, CONF_DIR, containerdConfig, kubeletConfig, SOCKET, STATIC_PODS } from "./config.ts";
+import {
+  BIN_DIR,
+  CONF_DIR,
+  containerdConfig,
+  kubeletConfig,
+  runtimeFlags,
+  SOCKET,
+  STATIC_PODS,
+} from "./config.ts";
 import { IMAGE, makeImage } from "./image.ts";
 import { Machine } from "./machine.ts";
 import { BUNDLES, readSandboxes, type Sandbox } from "./sandboxes.ts";
@@ -35,7 +43,8 @@ export class Node {
   /** The API server's URL on the node. */
   readonly apiUrl: string;
   private readonly api: ApiServer;
-  private readonly tools = ensureContainerd();
+  private readonly kubeletMinor = kubernetesMinor("kubelet");
+  private readonly tools = ensureContainerd(this.kubeletMinor);
   private containerd: Daemon | undefined;
   private kubelet: Daemon | undefined;
 
@@ -244,7 +253,7 @@ export class Node {
     const user = { name: `system:node:${this.name}`, groups: ["system:nodes"] };
     this.copy(this.api.kubeconfig(user, { url: this.apiUrl }), "/etc/kubernetes/kubelet.kubeconfig");
     this.copy(this.api.authority.cert, "/etc/kubernetes/ca.crt");
-    this.write("/etc/kubernetes/kubelet.yaml", kubeletConfig(this.name));
+    this.write("/etc/kubernetes/kubelet.yaml", kubeletConfig(this.name, this.kubeletMinor));
     this.write("/etc/containerd/config.toml", containerdConfig(this.tools));
     // kubelet asks for its own name, and whether it is in one of the clouds: both are to be answered at once.
     this.write("/etc/hosts", `127.0.0.1 localhost ${this.name}\n`);
@@ -264,16 +273,13 @@ export class Node {
 
   private async startKubelet(): Promise<void> {
     const kubelet = ensureKubernetes("kubelet");
-    const help = await this.run(kubelet, "--help");
     this.kubelet = this.machine.daemon("kubelet", [
       kubelet,
       "--config=/etc/kubernetes/kubelet.yaml",
       "--kubeconfig=/etc/kubernetes/kubelet.kubeconfig",
       `--hostname-override=${this.name}`,
       "--cert-dir=/var/lib/kubelet/pki",
-      `--container-runtime-endpoint=unix://${SOCKET}`,
-      // Since 1.24 there is no other.
-      ...(help.includes("--container-runtime ") ? ["--container-runtime=remote"] : []),
+      ...runtimeFlags(this.kubeletMinor),
     ]);
     const health = "http://127.0.0.1:10248/healthz";
     await this.kubelet.until(`the node ${this.name} is ready`, async () => {

@@ -227,6 +227,24 @@ describe.each<Mode>(["one-shot", "on-demand", "daemon"])("%s:", (mode) => {
       expect(site.starts()).toEqual(["resident"]);
     });
 
+  if (mode === "on-demand")
+    it("uninstalled, it leaves a node with the default network, and its pods can be deleted", async () => {
+      const [one, other] = [await site.pod("attached-1", "second"), await site.pod("attached-2", "second")];
+      const said = await site.node.run("/opt/plexus", "uninstall");
+      expect(said).toContain("2 containers are attached by Plexus");
+      const plain = await site.pod("plain", "second");
+      expect(plain.status?.podIP).toMatch(/^10\.244\.0\./);
+      expect(site.status(plain)).toEqual([]);
+      await site.ping(plain, one.status?.podIP ?? "");
+      await site.node.remove([one, other, plain].map(({ metadata }) => metadata?.name ?? ""));
+      await until("the last namespace is gone", async () =>
+        (await site.node.run("/opt/plexus", "uninstall")).includes("removed /opt/cni/bin/plexus"),
+      );
+      await site.expectNothingLeft();
+      await site.install();
+      await site.remove(await site.pod("again", "second"));
+    });
+
   it("is what carried the pods' calls out", async () => {
     const sockets = site.node.files("/run/plexus");
     if (mode === "one-shot") {

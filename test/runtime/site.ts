@@ -7,6 +7,7 @@ import { ensurePackages } from "../../scripts/provide/debian.ts";
 import { ensureFlannel } from "../../scripts/provide/flannel.ts";
 import { ApiServer } from "../support/apiserver.ts";
 import { binary } from "../support/binary.ts";
+import { RIGHTS, serverOf, writeMultus } from "../support/multus-node.ts";
 import { until } from "../support/until.ts";
 import { Node, type PodOptions } from "./node.ts";
 
@@ -26,8 +27,8 @@ interface Status {
   ips?: string[];
 }
 
-/** How Plexus is run on the node. */
-export type Mode = "one-shot" | "on-demand" | "daemon";
+/** How Plexus is run on the node; `multus`: it is not yet. */
+export type Mode = "one-shot" | "on-demand" | "daemon" | "multus";
 
 const KUBECONFIG = "/etc/cni/net.d/plexus.d/plexus.kubeconfig";
 const STARTS = "/run/plexus-starts";
@@ -122,6 +123,11 @@ export class Site {
     return found.split("\n").filter(Boolean).map(Number);
   }
 
+  /** As an operator does it, on a node whose shim starts the resident process. */
+  async install(): Promise<void> {
+    await this.node.run("/opt/plexus", "install", "--on-demand", "--kubeconfig", KUBECONFIG);
+  }
+
   /** From now on `starts` has what `plexus` is executed as: `resident`, or the verb of a call. */
   noteStarts(): void {
     const script = `#!/bin/sh\necho "\${1:-$CNI_COMMAND}" >> ${STARTS}\nexec /opt/plexus "$@"\n`;
@@ -176,9 +182,31 @@ async function equip(node: Node, api: ApiServer, mode: Mode): Promise<void> {
   // As an operator does it, beside the conf that the node has already.
   node.write("/etc/cni/net.d/10-podnet.conf", podnet);
   node.copy(binary, "/opt/plexus");
+  if (mode === "multus") return equipMultus(node, api);
   const how = mode === "daemon" ? "--resident" : "--on-demand";
   await node.run("/opt/plexus", "install", how, "--kubeconfig", KUBECONFIG);
   if (mode === "daemon") await startDaemon(node, api);
+}
+
+/**
+ * As the thin Multus's installer leaves a node. MULTUS_DIR may name a directory with Multus's own executable; without it, that is
+ * Plexus under its name.
+ */
+async function equipMultus(node: Node, api: ApiServer): Promise<void> {
+  const { MULTUS_DIR = "" } = process.env;
+  node.copy(MULTUS_DIR === "" ? binary : join(MULTUS_DIR, "multus"), "/opt/cni/bin/multus");
+  fs.rmSync(node.machine.path(KUBECONFIG)); // nobody has installed Plexus
+  await api.apply(RIGHTS);
+  const podnet = bridge("podnet", 0, { routes: [{ dst: "0.0.0.0/0" }] });
+  writeMultus({
+    release: "thin 4.2",
+    root: node.machine.path("/"),
+    confDir: "/etc/cni/net.d",
+    kubeletDir: "/var/lib/kubelet",
+    primary: { name: "10-podnet.conf", conf: podnet },
+    server: await serverOf(api, node.apiUrl),
+    socketDir: "/run/multus",
+  });
 }
 
 async function startDaemon(node: Node, api: ApiServer): Promise<void> {

@@ -229,6 +229,29 @@ export const CASES: Case[] = [
       ],
     },
   },
+  {
+    what: "a DEL of one interface removed the torn cache of another interface of its container",
+    history: {
+      seed: 68324,
+      setup: {
+        ...PLAIN,
+        mode: "resident",
+        networks: [{ name: "a", kind: "chain", cniVersion: "1.1.0" }],
+        containers: ["eth0", "eth1", "eth2"].map((ifname) => ({
+          id: "c1",
+          netns: "/run/netns/n1",
+          ifname,
+          selects: [],
+        })),
+      },
+      steps: [
+        { waitMs: 0, do: "DEL", container: 1 },
+        { waitMs: 0, do: "ADD", container: 2, dieAt: 39 },
+        { waitMs: 0, do: "DEL", container: 0 },
+        { waitMs: 80, do: "reboot", powerLoss: true },
+      ],
+    },
+  },
 ];
 
 /** Steps behind a resident process, with an API server that fails for a minute. */

@@ -1,7 +1,7 @@
 // Whose each file in the state directory is: the container's whose call has written it. Nobody else may touch it.
 import { basename } from "node:path";
 import type { Disk } from "./disk.ts";
-import { ORPHANS_DIR } from "./leftovers.ts";
+import { ORPHANS_DIR, orphansOf } from "./leftovers.ts";
 import { CNI_DIR, type Machine } from "./machine.ts";
 import type { RuntimeCall } from "./network.ts";
 import type { Process } from "./process.ts";
@@ -33,13 +33,20 @@ export class Ownership {
   filesOf(containerId: string, ifname: string): string[] {
     return [...this.owners].flatMap(([path, owner]) => {
       if (owner.containerId !== containerId || !this.machine.disk.exists(path)) return [];
-      if (path.startsWith(ORPHANS_DIR)) return []; // they stay until a GC has detached them
+      if (path.startsWith(ORPHANS_DIR) || this.isOfOrphan(path)) return []; // they stay until a GC has detached them
       const scratch = `${CNI_DIR}/${containerId}`;
       if (path === scratch) return this.scratch(path, ifname);
       // What a writer that was killed has left goes with the container's last attachment.
       if (isTemporary(path)) return this.machine.disk.exists(scratch) ? [] : path;
       return owner.ifname === ifname ? path : [];
     });
+  }
+
+  /** Who has a VF is on record until it is given back. */
+  private isOfOrphan(path: string): boolean {
+    if (!path.startsWith(`${CNI_DIR}/sriov/`) || isTemporary(path)) return false;
+    const { containerId, ifname } = JSON.parse(this.machine.disk.peek(path) ?? "{}") as Partial<FileOwner>;
+    return orphansOf(this.machine).has(`${containerId} ${ifname}`);
   }
 
   /** A scratch file counts as long as it has something of the attachment, or nothing of any. */

@@ -123,13 +123,10 @@ test.each([
   "ä",
   "a\n",
 ])("%j is not a name, and asks nothing", async (name) => {
-  for (const call of [
-    cluster.pod("ns", name, ""),
-    cluster.pod(name, "p", ""),
-    cluster.nad("ns", name),
-    cluster.nad(name, "n"),
-  ])
+  for (const call of [cluster.pod("ns", name, ""), cluster.pod(name, "p", ""), cluster.nad(name, "n")])
     expect((await faultOf(call)).code).toBe(7);
+  // The conf of a network may have such a name: it is looked for next.
+  expect(await cluster.nad("ns", name)).toBeUndefined();
   for (const call of [cluster.claim("ns", name), cluster.published(name, "node1")])
     expect((await faultOf(call)).code).toBe(7);
   expect(server.arrived).toEqual([]);
@@ -171,6 +168,30 @@ test.each([
   server.next.push(misbehave);
   expect(await cluster.annotate(pod, {})).toBe(false);
   expect(server.arrived).toHaveLength(1);
+});
+
+test("annotations are set as Multus does it if its rights are what there is: no `patch`, but `update`", async () => {
+  const forbidden = status(403, { reason: "Forbidden", message: "no" });
+  server.next.push(forbidden, say(200, POD), status(409, { reason: "Conflict", message: "another writer" }));
+  expect(await cluster.annotate(pod, { c: "3" })).toBe(true);
+  const [, , , read, put] = server.arrived;
+  expect(server.arrived.map(({ method }) => method)).toEqual(["PATCH", "GET", "PUT", "GET", "PUT"]);
+  expect([read?.url, put?.url]).toEqual([`${PODS}/p`, `${PODS}/p/status`]);
+  const annotations = { ...POD.metadata.annotations, c: "3" };
+  expect(JSON.parse(put?.body ?? "")).toEqual({ ...POD, metadata: { ...POD.metadata, annotations } });
+});
+
+test("a pod that was replaced by another one of its name is not put back", async () => {
+  const forbidden = status(403, { reason: "Forbidden", message: "no" });
+  server.next.push(forbidden, say(200, { ...POD, metadata: { ...POD.metadata, uid: "u2" } }));
+  expect(await cluster.annotate(pod, { c: "3" })).toBe(false);
+  expect(server.arrived.map(({ method }) => method)).toEqual(["PATCH", "GET"]);
+});
+
+test("without either right, the error is that of the patch", async () => {
+  const forbidden = status(403, { reason: "Forbidden", message: "no" });
+  server.next.push(forbidden, say(200, POD), forbidden);
+  expect((await faultOf(cluster.annotate(pod, {}))).message).toContain("PATCH");
 });
 
 test("annotations that the API server finds invalid are told from a pod that is gone", async () => {

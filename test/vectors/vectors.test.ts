@@ -157,13 +157,13 @@ describe("a pod that Plexus adds is one that Multus can delete: its files say th
     const decode = (base64: unknown) => JSON.parse(Buffer.from(String(base64), "base64").toString());
     const file = JSON.parse(text) as Record<string, unknown> | Record<string, unknown>[];
     if (!Array.isArray(file)) {
-      const { runtimeIfName, config, cniArgs, result, ...rest } = file;
+      const { runtimeIfName, runtimeNetwork, config, cniArgs, result, ...rest } = file;
       const args = Object.fromEntries(
         (cniArgs as [string, string][]).filter(([key]) => key !== "IgnoreUnknown"),
       );
       return { ...rest, config: decode(config), cniArgs: args, result: clean(result) };
     }
-    return file.map(({ ifName, runtimeIfName, CNINetworkConfigList, Bytes, ...rest }) => ({
+    return file.map(({ ifName, runtimeIfName, runtimeNetwork, CNINetworkConfigList, Bytes, ...rest }) => ({
       ...JSON.parse(JSON.stringify(rest), (key, value) => (key === "ipam" ? undefined : value)),
       Bytes: decode(Bytes),
     }));

@@ -1,0 +1,80 @@
+// Multus on this node: the conf that the runtime executes it by, and what its daemon was told.
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { CONF_EXTENSIONS } from "../../paths.ts";
+
+/** A JSON object; numbers may be as `parseExactly` has them. */
+export type Conf = Record<string, unknown>;
+
+/** A conf in the runtime's directory. */
+export interface Found {
+  /** Of its file. */
+  name: string;
+  text: string;
+  conf: Conf;
+  /** Of its plugins, in their order. */
+  types: string[];
+}
+
+const TYPES: readonly unknown[] = ["multus", "multus-shim"];
+
+/** The confs in a directory that the runtime would take, in its order; one that is half written is not. */
+export function confsIn(dir: string): Found[] {
+  const names = fs.existsSync(dir) ? fs.readdirSync(dir).sort() : [];
+  return names
+    .filter((name) => CONF_EXTENSIONS.some((end) => name.endsWith(end)))
+    .flatMap((name) => foundAt(dir, name) ?? []);
+}
+
+export function foundAt(dir: string, name: string): Found | undefined {
+  try {
+    const text = fs.readFileSync(join(dir, name), "utf8");
+    const conf = parseExactly(text) as Conf;
+    const plugins = Array.isArray(conf.plugins) ? (conf.plugins as Conf[]) : [conf];
+    const types = plugins.map(({ type }) => type);
+    return types.every((type) => typeof type === "string") ? { name, text, conf, types } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function isMultus({ types }: Found): boolean {
+  return types.some((type) => TYPES.includes(type));
+}
+
+/** Does the runtime execute the shim of Multus's daemon? */
+export function isThick({ types }: Found): boolean {
+  return types.includes("multus-shim");
+}
+
+/**
+ * Finds what Multus's daemon was told, in the volume of its pod: its keys come before those of the runtime's conf, which lacks
+ * most of them.
+ *
+ * @param root the prefix of the node's paths
+ * @param kubeletDir the kubelet's directory
+ * @returns the path of the newest one; undefined if there is none
+ */
+export function daemonConfOf(root: string, kubeletDir: string): string | undefined {
+  const pods = join(root, kubeletDir, "pods");
+  const paths = entries(pods).flatMap((pod) => {
+    const volumes = join(pods, pod, "volumes/kubernetes.io~configmap");
+    return entries(volumes).map((volume) => join(volumes, volume, "daemon-config.json"));
+  });
+  const ages = paths.flatMap((path) => {
+    const status = fs.statSync(path, { throwIfNoEntry: false });
+    return status ? [{ path, changed: status.mtimeMs }] : [];
+  });
+  return ages.sort((one, other) => other.changed - one.changed)[0]?.path;
+}
+
+function entries(dir: string): string[] {
+  return fs.existsSync(dir) ? fs.readdirSync(dir) : [];
+}
+
+/** Parses JSON so that JSON.stringify writes each number as it was: integers above 2^53 stay what they are. */
+export function parseExactly(text: string): unknown {
+  type Exact = { rawJSON(source: string): unknown };
+  return JSON.parse(text, ((_key: string, value: unknown, context: { source: string }) =>
+    typeof value === "number" ? (JSON as unknown as Exact).rawJSON(context.source) : value) as never);
+}
