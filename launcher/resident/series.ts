@@ -3,13 +3,14 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, type Registry } from "prom-client";
 import type { WatchedKind } from "../cluster/follower.ts";
 import { visible } from "../log/visible.ts";
+import type { Build } from "../version.ts";
 import type { Ended, Observer } from "./observer.ts";
 import type { Fate } from "./outbox.ts";
 import type { Tally } from "./tally.ts";
 
 /** What is read when somebody asks for the metrics, or for health. */
 export interface Sources {
-  version: string;
+  build: Build;
   /** All reasons that a failure may have. */
   reasons: readonly string[];
   known: readonly WatchedKind[];
@@ -159,9 +160,9 @@ function addGauges(registers: Registry[], sources: Sources): void {
   new Gauge({
     name: "plexus_build_info",
     help: "Which build this is; always 1",
-    labelNames: ["version", "node"],
+    labelNames: ["version", "commit", "node", "core", "shim"],
     registers,
-  }).set({ version: sources.version, node: process.version }, 1);
+  }).set({ ...sources.build }, 1);
 }
 
 /** Adds what others have counted. */

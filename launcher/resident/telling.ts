@@ -5,6 +5,7 @@ import type { Core } from "../core/index.ts";
 import { lazy } from "../lazy.ts";
 import { ProcessLog, type ProcessLogOptions } from "../log/process.ts";
 import type { Details } from "../log/record.ts";
+import { thisBuild } from "../version.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { loggingTo } from "./logging.ts";
 import { Observers } from "./observer.ts";
@@ -81,11 +82,11 @@ export class Telling {
 
   /** It serves calls: metrics and health are there from now on, if they are wanted. */
   serves(server: ResidentServer, core: Core, watched?: WatchedCluster): void {
-    const { metrics, connections, slots, socket, version } = this.options;
+    const { metrics, connections, slots, socket } = this.options;
     if (metrics === undefined) return;
     const { admission, outbox } = server;
     const sources = {
-      version,
+      build: thisBuild(),
       reasons: REASONS,
       tally: new Tally(socket),
       known: watched?.kinds ?? [],

@@ -32,7 +32,7 @@ function serve(host: string, port: number): void {
   };
   const kind = { kind: "Pod", count: 3, lists: 1, watches: 2, ageSeconds: () => 1, isFollowed: () => true };
   const sources = {
-    version: "1.2.3",
+    build: { version: "1.2.3", commit: "c", node: "24", core: "a", shim: "b" },
     reasons: ["plugin-error"],
     known: [{ ...kind, synced: true }],
     problem: async () => problem,
@@ -164,7 +164,7 @@ describe("metrics and health", () => {
     served?.ended(call({ verb: "x\n", how: "gone" }));
     const [, text] = await asked(`127.0.0.1:${port}`, "/metrics");
     for (const line of [
-      'plexus_build_info{version="1.2.3",node="VERSION"} 1'.replace("VERSION", process.version),
+      'plexus_build_info{version="1.2.3",commit="c",node="24",core="a",shim="b"} 1',
       'plexus_calls_total{verb="ADD",how="answered"} 1',
       'plexus_calls_total{verb="GC",how="failed"} 0',
       'plexus_failures_total{verb="DEL",reason="plugin-error"} 1',
