@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { localHost } from "../host/local.ts";
+import { lazy } from "../lazy.ts";
 import { CONF_DIR, PLUGIN_DIR, SOCKET, STATE_DIR } from "../paths.ts";
 import { FEWEST_SLOTS } from "../resident/admission.ts";
 import { parseEndpoint } from "../resident/endpoint.ts";
@@ -51,6 +52,10 @@ plexus daemon [--socket PATH] [--node-name NAME] [--kubeconfig PATH] [--metrics 
 plexus sriov list [--json] [--cni-dir DIR]
     shows the node's SR-IOV devices: PFs, VFs, netdevs, drivers, IOMMU groups, and which container has which VF
 
+plexus lint FILE...|- [--format text|json|sarif|github] [--namespace NAME] [--node] [--bin-dir DIR]
+    says what is wrong with confs, NetworkAttachmentDefinitions and pods, in YAML or JSON, where, and what to write instead.
+    With --node this machine's plugins and interfaces are those that there are. The exit code is 1 if there are errors
+
 plexus attachments [--json] [--cni-dir DIR]
     lists the attachments of all containers, by the files in DIR (/var/lib/cni/multus), Multus's too: attached, attaching,
     failing (how often a DEL has failed, and why), or an orphan, which only GC tries to detach
@@ -83,6 +88,8 @@ export async function runCommand([command, ...args]: string[], version: string):
       case "forget":
         await forget(args);
         return 0;
+      case "lint":
+        return await lazy("lint").lint(args, version);
       case "uninstall":
         uninstall(installation(args).installation);
         return 0;

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { boundOf, MIB, stepsOf } from "../support/bounds.ts";
 import { countedCore } from "../support/counted.ts";
 import { runIn } from "../support/wasm.ts";
-import { seeds } from "./seeds.ts";
+import { lintSeeds, seeds } from "./seeds.ts";
 import { documentOf, shapes } from "./shapes.ts";
 
 const RUNS = Number(process.env.RUNS ?? 4_000);
@@ -49,10 +49,10 @@ const CLASSES: Record<string, Class> = {
   },
 };
 
-/** Tests that each of `operations` answers RUNS documents. */
-export function fuzz(operations: string[]): void {
+/** Tests that each of `operations`, of core.wasm or of another module, answers RUNS documents. */
+export function fuzz(operations: string[], name?: "lint.wasm"): void {
   describe(`with SEED=${SEED}`, () => {
-    const module = new WebAssembly.Module(countedCore());
+    const module = new WebAssembly.Module(countedCore(name));
     test.each(operations)(`%s answers each of ${RUNS} documents, within its bounds`, (operation) => {
       const { exports } = new WebAssembly.Instance(module);
       const random = generator(SEED);
@@ -102,7 +102,9 @@ function classOf(random: Random): [string, Class] {
 }
 
 function documentsOf(operation: string): Documents {
-  const wellFormed = (seeds[operation] ?? []).map((text) => new TextEncoder().encode(text));
+  const wellFormed = (seeds[operation] ?? lintSeeds[operation] ?? []).map((text) =>
+    new TextEncoder().encode(text),
+  );
   const worst = shapes
     .filter((shape) => shape.operation === operation)
     .map((shape) => documentOf(shape, WORST_BYTES));
