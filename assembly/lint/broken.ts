@@ -52,7 +52,8 @@ function remedy(at: usize, c: i32): Writer {
   if (c === SINGLE_QUOTE) return say('use double quotes: "');
   if (c === 0xe2 && load<u8>(at, 1) === 0x80) return say('use plain double quotes: "');
   if (c === HASH || c === Char.Slash) return say("remove the comment: JSON has none");
-  if (why.startsWith("expected , or") && c === Char.Quote) return say("add a comma before it");
+  if (why.startsWith("expected , or") && (c === Char.Quote || c === Char.OpenBrace || c === Char.OpenBracket))
+    return say("add a comma before it");
   if (why.is("expected , or }") && c === Char.CloseBracket) return say("add } before it");
   if (why.is("expected , or ]") && c === Char.CloseBrace) return say("add ] before it");
   if (why.startsWith("expected , or") && isDigit(<i32>load<u8>(at - 1)) && (isDigit(c) || isLetter(c)))

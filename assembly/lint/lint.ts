@@ -14,6 +14,7 @@ import { learn } from "./known";
 import { learnNetworks, sortNetworks } from "./networks";
 import { isDefinition, itemsOf, lintDefinition, lintPod } from "./objects";
 import { lintPlexus } from "./plexus";
+import { forgetSearches } from "./suggest";
 import { documentOf, forgetTexts, Text } from "./texts";
 
 const SHAPE = "documents plugins? networks? interfaces?";
@@ -46,6 +47,7 @@ class Document {
 export function lint(input: Value): Writer | null {
   forgetFindings();
   forgetTexts();
+  forgetSearches();
   if (!hasShape(input, "the input", SHAPE, Code.InvalidNetworkConfig)) return null;
   const fields = new Fields(input, ascii("the input"), Code.InvalidNetworkConfig);
   if (!fields.areTexts("plugins") || !fields.areTexts("networks") || !fields.areTexts("interfaces"))

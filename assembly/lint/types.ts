@@ -7,7 +7,7 @@ import { ascii, Span } from "../text/span";
 import { say, Writer } from "../text/writer";
 import { isFull, onKey, onValue, Severity } from "./findings";
 import { checkHostInterface } from "./known";
-import { endOfToken, isSameInCase, meant } from "./suggest";
+import { endOfToken, isSameInCase, meant, tokenOf } from "./suggest";
 import { CAPABILITIES } from "./tables";
 
 /** Checks a value against the type at `at` of a table, if that is neither a list nor has keys of its own. */
@@ -114,7 +114,7 @@ function checkCapabilities(value: Value, name: Span): void {
   }
   for (let one = value.first; one.exists && !isFull(); one = one.next) {
     const key = one.key();
-    const best = meant(key, CAPABILITIES);
+    const best = tokenOf(CAPABILITIES, key) >= 0 ? key : meant(key, CAPABILITIES);
     if (best.len > 0 && !best.equals(key)) {
       const found = say("`").span(key).text("` is not a capability that Plexus knows");
       onKey("unknown-key", Severity.Error, one, found, say("write `").span(best).text("`"));
