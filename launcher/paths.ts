@@ -10,6 +10,8 @@ export const CONF_DIR = "/etc/cni/net.d";
 /** The devices that containers may have although they are not VFs, as a list in JSON. No runtime takes it for a conf. */
 export const DEVICES_FILE = `${CONF_DIR}/plexus.d/devices.json`;
 export const MULTUS_CONF_DIR = "/etc/cni/multus/net.d";
+/** The kubelet's root directory: assembly/netconf/netconf.ts has the same. */
+export const KUBELET_ROOT = "/var/lib/kubelet";
 /** The state of the SR-IOV CNI plugin's executable. launcher/shim/rights.c has the same. */
 export const SRIOV_CNI_DIR = "/var/lib/cni/sriov";
 /** Device-info files. Source: NPWG device-info spec 1.1.0, section 3.2. */

@@ -1,6 +1,6 @@
 // One call in a process of its own: the one that the runtime, or the shim, has executed.
 import { readSync, writeSync } from "node:fs";
-import { type Answer, carryOut, failed } from "./attach/verbs.ts";
+import { type Answer, carryOut, failed, versionIn } from "./attach/verbs.ts";
 import { BUILT_INS } from "./builtins.ts";
 import { systemClock } from "./clock.ts";
 import { openCluster } from "./cluster/open.ts";
@@ -19,8 +19,8 @@ const MAX_CONF = 8 << 20;
 /** Carries out the call that this process was executed for. Never throws: a failure is an answer too. */
 export async function runPlugin(env: NodeJS.ProcessEnv): Promise<Answer> {
   const { CNI_COMMAND: verb, [DELEGATE_VARIABLE]: delegate } = env;
-  if (delegate !== undefined) return answerToItself(delegate, verb);
   try {
+    if (delegate !== undefined) return answerToItself(delegate, verb);
     const core = new Core(wasm());
     const stdin = readStdin();
     const ports = { core, clock: systemClock, builtIns: BUILT_INS, host, stderr, cluster };
@@ -41,7 +41,7 @@ function answerToItself(delegate: string, verb: string | undefined): Answer {
   const why = `a conf leads back to Plexus: Plexus has executed ${delegate}, which is, or executes, Plexus`;
   const remedy =
     "correct the `type` of that conf or NetworkAttachmentDefinition, or `clusterNetwork` if it names Plexus's own conf";
-  return failed(new Fault(Code.invalidNetworkConfig, `${why}; ${remedy}`), undefined);
+  return failed(new Fault(Code.invalidNetworkConfig, `${why}; ${remedy}`), versionIn(readStdin()));
 }
 
 /** Carries out the call of a binary that was executed as the plugin `sriov`. */
@@ -49,11 +49,12 @@ export async function runSriovPlugin(env: NodeJS.ProcessEnv): Promise<Answer> {
   let cniVersion: string | undefined;
   try {
     const core = new Core(wasm());
-    const stdin = readStdin().toString();
+    const given = readStdin();
+    cniVersion = versionIn(given);
+    const stdin = given.toString();
     const conf = readBasics(stdin);
-    ({ cniVersion } = conf);
     const parameters = parametersOf(env);
-    core.environment({ ...variablesOf(parameters), cniVersion });
+    core.environment({ ...variablesOf(parameters), cniVersion: conf.cniVersion });
     const result = await sriov.run({
       parameters,
       stdin,
@@ -64,6 +65,7 @@ export async function runSriovPlugin(env: NodeJS.ProcessEnv): Promise<Answer> {
       core,
       host: localHost,
       clock: systemClock,
+      aside: (wait) => wait(),
       log: (message) => stderr(`${message}\n`),
     });
     return { exitCode: 0, stdout: result === undefined ? "" : `${result}\n` };

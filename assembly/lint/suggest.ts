@@ -70,6 +70,41 @@ export function isNear(found: Span, name: Span): bool {
   if (++searches > MAX_SEARCHES) return false;
   const most = tolerance(found);
   if (distance(found, name, most + 1) <= most) return true;
+  for (
+    let at = nextToken(ALIASES, 0);
+    at < ALIASES.length;
+    at = nextToken(ALIASES, endOfToken(ALIASES, at))
+  ) {
+    const colon = indexOf(ALIASES, Char.Colon, at);
+    const end = endOfToken(ALIASES, colon);
+    if (
+      end - colon - 1 !== name.len ||
+      !ascii(ALIASES)
+        .slice(colon + 1, end)
+        .equals(name)
+    )
+      continue;
+    if (isFolded(found, ascii(ALIASES).slice(at, colon))) return true;
+  }
+  return false;
+}
+
+/** Returns the one of `names` that is nearest to `found`; empty if none is near. It looks at the first 200. */
+export function nearestOf(found: Span, names: Span[]): Span {
+  if (++searches > MAX_SEARCHES) return new Span(0, 0);
+  let best = new Span(0, 0);
+  let least = tolerance(found) + 1;
+  for (let i = 0; i < names.length && i < 200; i++) {
+    const far = distance(found, names[i], least);
+    if (far >= least) continue;
+    least = far;
+    best = names[i];
+  }
+  return best;
+}
+
+/** Returns where the name `name` begins in `names`, or -1. */
+export function tokenOf(names: string, name: Span): i32 {
   for (let at = nextToken(names, 0); at < names.length; at = nextToken(names, endOfToken(names, at))) {
     if (
       name.len > 0 &&

@@ -23,7 +23,7 @@ const MAX_BACKUPS = 10000;
  * multusNamespace, systemNamespaces, namespaceIsolation, globalNamespaces, readinessIndicatorFile, retryDeleteOnError,
  * auxiliaryCNIChainName, logFile, logLevel, logToStderr, logOptions: {maxAge, maxSize, maxBackups, compress},
  * runtimeConfig?, delegateTimeoutSeconds, maxNetworks, attach, resident, capabilityCheck, runtimePortMappings,
- * validAttachments?}`. `delegates` is a list of
+ * kubeletRoot, validAttachments?}`. `delegates` is a list of
  * confs, and they, `runtimeConfig` and `validAttachments` are JSON as text: untouched bytes. `maxAge` is in days,
  * `maxSize` in megabytes; of `delegateTimeoutSeconds` 0 means no limit.
  * Errors: 1 (`cniVersion` is not supported), 6 (not JSON), 7 (a key has the wrong type, there is no name, or nothing to
@@ -63,6 +63,7 @@ export function netconf(conf: Value): Writer | null {
   if (!writeChoice(out, fields, "attach", "sequential", "parallel")) return null;
   if (!writeOneOf(out, fields, "capabilityCheck", "warn", "fail", "off")) return null;
   if (!writeChoice(out, fields, "runtimePortMappings", "default", "all")) return null;
+  if (!writeText(out, fields, "kubeletRoot", "/var/lib/kubelet")) return null;
   if (!writeValidAttachments(out, conf, fields)) return null;
   return out.close();
 }

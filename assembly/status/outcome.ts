@@ -9,6 +9,8 @@ import { ascii, Span } from "../text/span";
 import { say, Writer } from "../text/writer";
 
 const SHAPE = "plugin cniVersion exitCode stdout stderr expectsResult";
+/** What to do about a plugin that does not say what is wrong. */
+const SEE = "; see that plugin's own log, and that it is a CNI plugin";
 
 /**
  * Reads what a plugin printed and how it exited: `outcome`.
@@ -48,7 +50,7 @@ export function outcome(input: Value): Writer | null {
   if (stdout.trim().len === 0) {
     return fail<Writer>(
       Code.DecodeFailure,
-      say("plugin ").quote(plugin).text(" printed no result").span(said(stderr)),
+      say("plugin ").quote(plugin).text(" printed no result").span(said(stderr)).text(SEE),
     );
   }
   const result = parse(stdout, new Writer().span(what));
@@ -79,7 +81,7 @@ function pluginFailed(plugin: Span, exitCode: i32, stdout: Span, stderr: Span): 
       .int(exitCode)
       .text(" and no CNI error");
     if (stdout.trim().len > 0) message.text("; it printed ").quote(stdout.trim());
-    return fail<Writer>(Code.Internal, message.span(said(stderr)));
+    return fail<Writer>(Code.Internal, message.span(said(stderr)).text(SEE));
   }
   const number = code.integer();
   const message = new Writer().span(msg.text());
@@ -87,7 +89,7 @@ function pluginFailed(plugin: Span, exitCode: i32, stdout: Span, stderr: Span): 
   if (details !== null && details.isString() && details.text().len > 0)
     message.text("; ").span(details.text());
   if (message.take().len === 0)
-    message.text("plugin ").quote(plugin).text(" gave no reason").span(said(stderr));
+    message.text("plugin ").quote(plugin).text(" gave no reason").span(said(stderr)).text(SEE);
   return fail<Writer>(number > 0 && number < 0x7fffffff ? <i32>number : Code.Internal, message);
 }
 

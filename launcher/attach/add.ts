@@ -178,8 +178,9 @@ function awaitedLater<T>(work: Promise<T>): Promise<T> {
  */
 async function clearLeftovers(call: Call): Promise<string | undefined> {
   const { runtime, state } = call;
+  const found = awaitedLater(recover(call)); // its files are read while orphans are looked for
   await clearOwnOrphans(call);
-  const { any, delegates } = await recover(call);
+  const { any, delegates } = await found;
   if (!any) return undefined;
   if (delegates.length > 0) {
     call.log.write(

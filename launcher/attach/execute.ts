@@ -167,7 +167,7 @@ function pluginCall(
   { deviceInfoFile }: Delegate,
   prevResult: string | undefined,
 ): PluginCall {
-  const { clock, core, host, log, pluginDirs, settings } = call;
+  const { aside, clock, core, host, log, pluginDirs, settings } = call;
   const env = environment(call, invocation);
   return {
     parameters: parametersOf(env),
@@ -181,6 +181,7 @@ function pluginCall(
     core,
     host,
     clock,
+    aside,
     log: (message) => log.write("error", message),
   };
 }

@@ -1,7 +1,7 @@
 // GC: undoes the attachments of containers that are gone, and lets every network's plugins clean up.
 // Source: CNI spec 1.1.0, section 2 "GC".
 import type { Delegate } from "../core/index.ts";
-import { Code, Fault } from "../fault.ts";
+import { Fault } from "../fault.ts";
 import type { Call } from "./call.ts";
 import { del } from "./del.ts";
 import { gcDelegate } from "./execute.ts";
@@ -14,16 +14,14 @@ interface ValidAttachment {
   ifname: string;
 }
 
-/** Tries all, then throws if something could not be cleaned up. */
+/**
+ * Tries all, then throws if something could not be cleaned up. A runtime that has no valid attachment sends `null` for the
+ * list (CRI-O), or leaves it out (cnitool): libcni itself detaches all of its own attachments then, and plugins that are
+ * built on it read both as an empty list. Source: GCNetworkList in containernetworking/cni libcni/api.go.
+ */
 export async function gc(call: Call): Promise<void> {
   const { settings, state, log } = call;
-  if (settings.validAttachments === undefined) {
-    throw new Fault(
-      Code.invalidNetworkConfig,
-      "GC needs `cni.dev/valid-attachments` in the conf: without it every attachment would count as stale",
-    );
-  }
-  const valid = JSON.parse(settings.validAttachments) as ValidAttachment[];
+  const valid = JSON.parse(settings.validAttachments ?? "[]") as ValidAttachment[];
   const networks = new Map<string, Delegate>();
   // Each network's own interfaces in containers that live: its plugins must not be told of any other.
   const kept = new Map<string, ValidAttachment[]>();
@@ -45,7 +43,11 @@ export async function gc(call: Call): Promise<void> {
   await clearOrphans(call, isLiving).catch((error: unknown) => faults.push(Fault.of(error)));
   const isListed = (id: string) => valid.some(({ containerID }) => containerID === id);
   await state.removeStaleNotes(isListed).catch((error: unknown) => faults.push(Fault.of(error)));
-  for (const delegate of await confDelegates(call)) networks.set(identity(delegate), delegate);
+  const own = await confDelegates(call);
+  for (const delegate of own) networks.set(identity(delegate), delegate);
+  // The default network may have containers that its plugins were executed for before there was a meta-plugin: what the
+  // runtime lists is theirs, too.
+  for (const { network } of own.slice(0, 1)) kept.set(network, union(kept.get(network) ?? [], valid));
 
   for (const delegate of networks.values()) {
     if (!delegate.verbs.includes("GC")) continue;
@@ -77,6 +79,10 @@ async function clearStale(
     await del({ ...call, runtime }).catch((error: unknown) => faults.push(Fault.of(error)));
   }
   return faults;
+}
+
+function union(some: ValidAttachment[], others: ValidAttachment[]): ValidAttachment[] {
+  return [...some, ...others.filter(({ containerID, ifname }) => !isValid(some, containerID, ifname))];
 }
 
 function isValid(valid: ValidAttachment[], containerId: string, ifname: string): boolean {

@@ -3,6 +3,7 @@
 import type { NetworkAttachmentDefinition, Pod } from "../cluster/cluster.ts";
 import type { Network, Selection } from "../core/index.ts";
 import { type ResourceNetwork, withDevices } from "../device/allocation.ts";
+import { kubeletAt } from "../device/kubelet.ts";
 import { Code, Fault } from "../fault.ts";
 import { type Call, podOf } from "./call.ts";
 import { auxiliaryNetwork, clusterNetwork, furtherNetworks, nadNetwork } from "./conf.ts";
@@ -27,7 +28,8 @@ export async function podNetworks(call: Call, pod: Pod): Promise<Network[]> {
     furtherNetworks(call, pod.namespace),
     Promise.all(selections.map((selection) => nads.network(selection))),
   ]);
-  return withAuxiliary(call, await withDevices([first, ...further, ...others], pod, call));
+  const kubelet = kubeletAt(call.settings.kubeletRoot);
+  return withAuxiliary(call, await withDevices([first, ...further, ...others], pod, call, kubelet));
 }
 
 async function withAuxiliary(call: Call, networks: Network[]): Promise<Network[]> {

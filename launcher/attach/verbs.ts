@@ -62,7 +62,22 @@ export async function carryOut(ports: Ports, env: NodeJS.ProcessEnv, stdin: Uint
     const result = await carryOutVerb(verb, openCall(ports, { settings, parameters, env, host, log }), log);
     return { exitCode: 0, stdout: typeof result === "string" ? `${result}\n` : "", settings };
   } catch (error) {
-    return { ...failed(error, settings?.cniVersion), ...(settings ? { settings } : {}) };
+    const version = settings?.cniVersion ?? versionIn(stdin);
+    return { ...failed(error, version), ...(settings ? { settings } : {}) };
+  }
+}
+
+/** More is none, and nothing to repeat. */
+const LONGEST_VERSION = 16;
+
+/** Reads the version of a conf that cannot be used: the answer is of that one all the same. */
+export function versionIn(stdin: Uint8Array): string | undefined {
+  try {
+    const { cniVersion } = JSON.parse(Buffer.from(stdin).toString()) as { cniVersion?: unknown };
+    const isOne = typeof cniVersion === "string" && cniVersion.length <= LONGEST_VERSION;
+    return isOne ? cniVersion : undefined;
+  } catch {
+    return undefined;
   }
 }
 
@@ -97,7 +112,7 @@ async function carryOutVerb(verb: (call: Call) => Promise<unknown>, call: Call, 
     log.write("error", Fault.of(error).message);
     throw error;
   } finally {
-    await log.flush();
+    await log.end();
   }
 }
 

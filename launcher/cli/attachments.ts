@@ -15,7 +15,13 @@ export async function attachments(args: string[]): Promise<void> {
     args,
     options: { json: { type: "boolean", default: false }, "cni-dir": CNI_DIR },
   });
-  const listed = await listAttachments(portsTo(values["cni-dir"]));
+  const cniDir = values["cni-dir"];
+  if (!(await localHost.exists(cniDir))) {
+    console.error(
+      `the state directory ${cniDir} does not exist; if confs have another cniDir, name it with --cni-dir`,
+    );
+  }
+  const listed = await listAttachments(portsTo(cniDir));
   console.log(values.json ? JSON.stringify(listed, null, 2) : tableOf(listed));
 }
 

@@ -1,45 +1,31 @@
 // The commands that an operator calls.
 import { availableParallelism } from "node:os";
-import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { localHost } from "../host/local.ts";
 import { lazy } from "../lazy.ts";
-import { CONF_DIR, PLUGIN_DIR, SOCKET, STATE_DIR } from "../paths.ts";
+import { SOCKET, STATE_DIR } from "../paths.ts";
 import { FEWEST_SLOTS } from "../resident/admission.ts";
 import { parseEndpoint } from "../resident/endpoint.ts";
 import { runDaemon, runResident } from "../resident/resident.ts";
-import { listFunctions, tableOf } from "../sriov/list.ts";
+import { listFunctions } from "../sriov/list.ts";
+import { thisBuild } from "../version.ts";
 import { attachments, forget } from "./attachments.ts";
-import {
-  type Installation,
-  installBinaries,
-  installConf,
-  installKubeconfig,
-  type Mode,
-  uninstall,
-} from "./install.ts";
+import { tableOf } from "./functions.ts";
+import { install, uninstall } from "./install/command.ts";
+import { helpOf, optionsOf } from "./install/options.ts";
 
-/** How soon a change of the default network's conf, or of the token, is taken over, in milliseconds. */
-const WATCH_EVERY = 2000;
+const help =
+  () => `Plexus, a CNI meta-plugin. A container runtime executes it; it is configured in /etc/cni/net.d.
 
-const MODES: readonly Mode[] = ["on-demand", "resident", "one-shot"];
-
-/** Source: unix(7), `sun_path` with its NUL. */
-const LONGEST_SOCKET = 107;
-
-const HELP = `Plexus, a CNI meta-plugin. A container runtime executes it; it is configured in /etc/cni/net.d.
-
-plexus install [--on-demand | --resident | --one-shot] [--watch] [--bin-dir DIR] [--conf-dir DIR] [--kubeconfig PATH]
-               [--root DIR] [--socket PATH]
-    puts plexus and plexus-shim into the bin directory (/opt/cni/bin), and a conf before the node's first one in
-    /etc/cni/net.d, whose network becomes the default one. --watch keeps the conf in step with that, and in a pod also a
-    kubeconfig with its service account's token. The runtime executes the shim, whose first call starts a resident
-    process; with --resident the shim starts none, as with a daemon; with --one-shot the runtime executes plexus for
-    each call. --root is what the node's paths begin with, in a container
-
-plexus uninstall [--bin-dir DIR] [--conf-dir DIR] [--kubeconfig PATH] [--root DIR]
-               [--socket PATH]
-    takes away what install has written, and ends the process that a shim has started; another kubeconfig stays
+plexus install [OPTION...]
+    puts plexus and plexus-shim into the runtime's directory of plugins, and a conf before the node's first one, whose network
+    becomes the default one. It keeps what you have added to its conf and to plexus-shim.conf: an option that is not given
+    changes no key. It says what it has done, what is missing and what is next. Each option has its default behind it
+${helpOf("install")}
+plexus uninstall [OPTION...]
+    takes away what install has written, the conf first: from then on new pods get the default network alone. As long as pods
+    are attached by Plexus, plexus and plexus-shim stay for their deletion; another kubeconfig stays. The options are
+    install's: ${optionsOf("uninstall")}
 
 plexus resident [--socket PATH] [--idle SECONDS] [--replace] [--slots N]
     carries out calls for plexus-shim, until there has been none for some time (600 s; 0: for ever). N calls work at the
@@ -64,6 +50,9 @@ plexus forget CONTAINER [--network NAME] [--cni-dir DIR]
     takes a container, or what it has of one network, for detached: removes its files, so that no DEL and no GC tries that
     again. What plugins have made stays: addresses, interfaces, VFs. Only for a container that the runtime is not adding or
     deleting at that moment: what such a call attaches would be forgotten too. Multus does not know of --network
+
+plexus version [--json]
+    says which build this is: version, commit, Node.js, and how the SHA-256 of core.wasm and of its plexus-shim begin
 `;
 
 /** Returns the exit code. */
@@ -90,11 +79,15 @@ export async function runCommand([command, ...args]: string[], version: string):
         return 0;
       case "lint":
         return await lazy("lint").lint(args, version);
+      case "version":
+      case "--version":
+        printBuild(args);
+        return 0;
       case "uninstall":
-        uninstall(installation(args).installation);
+        await uninstall(args);
         return 0;
       default:
-        process.stderr.write(HELP);
+        process.stderr.write(help());
         return command === undefined || command === "help" || command === "--help" ? 0 : 2;
     }
   } catch (error) {
@@ -160,70 +153,9 @@ async function sriov([command, ...args]: string[]): Promise<void> {
   console.log(values.json ? JSON.stringify(functions, null, 2) : tableOf(functions));
 }
 
-async function install(args: string[]): Promise<void> {
-  const { installation: made, watch } = installation(args);
-  let said = "";
-  const step = async () => {
-    const kubeconfig = await installKubeconfig(made, process.env);
-    if (kubeconfig !== undefined) console.log(kubeconfig);
-    const conf = await installConf(made);
-    if (conf !== undefined && conf !== said) console.log(conf);
-    said = conf ?? said;
-  };
-  await installBinaries(made);
-  await step();
-  if (!watch) return;
-  const ended = new AbortController();
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => ended.abort());
-  while (!ended.signal.aborted) {
-    await sleep(WATCH_EVERY, undefined, { signal: ended.signal }).catch(() => undefined);
-    try {
-      await step();
-    } catch (error) {
-      const { message } = error as Error; // a full disk passes
-      if (message !== said) console.error(`plexus install: ${message}`);
-      said = message;
-    }
-  }
-}
-
-function installation(args: string[]): { installation: Installation; watch: boolean } {
-  const { values } = parseArgs({
-    args,
-    options: {
-      "bin-dir": { type: "string", default: PLUGIN_DIR },
-      "conf-dir": { type: "string", default: CONF_DIR },
-      kubeconfig: { type: "string", default: "" },
-      root: { type: "string", default: "/" },
-      socket: { type: "string", default: SOCKET },
-      "on-demand": { type: "boolean", default: false },
-      resident: { type: "boolean", default: false },
-      "one-shot": { type: "boolean", default: false },
-      watch: { type: "boolean", default: false },
-    },
-  });
-  for (const name of ["bin-dir", "conf-dir", "kubeconfig", "root", "socket"] as const) {
-    const path = values[name];
-    const isOptional = name === "kubeconfig" && path === "";
-    if (!isOptional && !path.startsWith("/"))
-      throw new Error(`--${name} ${path}: an absolute path is needed`);
-  }
-  if (Buffer.byteLength(values.socket) > LONGEST_SOCKET) {
-    throw new Error(`--socket ${values.socket}: a path of at most ${LONGEST_SOCKET} bytes is needed`);
-  }
-  const isInPod = process.env.KUBERNETES_SERVICE_HOST !== undefined;
-  const fallback = isInPod ? `${values["conf-dir"]}/plexus.d/plexus.kubeconfig` : "";
-  const [mode = "on-demand", ...others] = MODES.filter((name) => values[name]);
-  if (others.length > 0) throw new Error(`--${mode} and --${others[0]}: there is one way to run it`);
-  return {
-    installation: {
-      binDir: values["bin-dir"],
-      confDir: values["conf-dir"],
-      kubeconfig: values.kubeconfig || fallback,
-      root: values.root,
-      mode,
-      socket: values.socket,
-    },
-    watch: values.watch,
-  };
+function printBuild(args: string[]): void {
+  const { values } = parseArgs({ args, options: { json: { type: "boolean", default: false } } });
+  const build = thisBuild();
+  const lines = Object.entries(build).map(([name, value]) => `${name.padEnd(8)} ${value}`);
+  console.log(values.json ? JSON.stringify(build) : lines.join("\n"));
 }

@@ -76,7 +76,8 @@ export function hostOf({ hostname }: URL): string {
 
 /** @throws Fault with code 7 if the text is not an http: or https: URL */
 export function serverUrl(text: string, source: string): URL {
-  const url = URL.parse(text);
+  // Multus's installers up to 4.2.2 put brackets round whatever KUBERNETES_SERVICE_HOST is: https://[10.96.0.1]:443.
+  const url = URL.parse(text.replace(/^(https?:\/\/)\[([^\]:]*)\]/, "$1$2"));
   if (url && (url.protocol === "https:" || url.protocol === "http:")) return url;
   throw new Fault(
     Code.invalidNetworkConfig,

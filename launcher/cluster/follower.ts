@@ -149,6 +149,7 @@ export class Follower<T> implements WatchedKind {
     const before = this.version;
     let from = this.isVersionLost ? "" : before || "0";
     let listed = await this.listAt(api, from, signal);
+    this.isVersionLost = listed === undefined;
     if (listed === undefined || (from !== "" && isOlder(listed.version, before))) {
       // The server lags behind the one that was asked before, or has forgotten what that said.
       from = "";

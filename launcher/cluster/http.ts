@@ -13,7 +13,7 @@ import { proxyOf } from "./proxy.ts";
 import { connectEarly, secureOptions } from "./tls.ts";
 
 export interface ApiRequest {
-  method: "GET" | "PATCH" | "POST";
+  method: "GET" | "PATCH" | "POST" | "PUT";
   /** Begins with /api; percent-encoded. */
   path: string;
   /** The media type of the body. */

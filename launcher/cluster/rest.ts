@@ -1,7 +1,7 @@
 // The Cluster port over the API server's REST interface: which path is asked for what. Source: Kubernetes API concepts;
 // NPWG NAD spec v1.3, section 3.
 import { Code, Fault } from "../fault.ts";
-import type { Cluster, PublishedDevice, TimeLimit } from "./cluster.ts";
+import type { Cluster, Pod, PublishedDevice, TimeLimit } from "./cluster.ts";
 import { urlOf } from "./connection.ts";
 import { eventRequest } from "./event.ts";
 import type { ApiAnswer, ApiRequest } from "./http.ts";
@@ -40,6 +40,7 @@ export function restCluster(access: ApiAccess): Cluster {
     },
 
     async nad(namespace, name, limit) {
+      if (!isName(name)) return undefined; // no object is called so: it may be the name of a conf
       const group = `/apis/k8s.cni.cncf.io/v1/namespaces/${namespaceIn(namespace)}`;
       const path = `${group}/network-attachment-definitions/${nameIn(name)}`;
       const nad = await get(await transport(), path, "NetworkAttachmentDefinition", name, limit);
@@ -71,23 +72,7 @@ export function restCluster(access: ApiAccess): Cluster {
     },
 
     async annotate(pod, annotations, limit) {
-      const request: ApiRequest = {
-        method: "PATCH",
-        path: `${podPath(pod.namespace, pod.name)}/status`,
-        type: "application/merge-patch+json",
-        // A UID cannot be changed, so a patch that names another one is refused.
-        body: JSON.stringify({ metadata: { uid: pod.uid, annotations } }),
-      };
-      const api = await transport();
-      const answer = await api.send(request, limit);
-      if (answer.status === 200) {
-        read(api, request, answer, "Pod", pod.name);
-        return true;
-      }
-      const { message = "", reason } = statusOf(answer) ?? {};
-      const isOther = [409, 422].includes(answer.status) && /\buid\b/i.test(message);
-      if (isOther || reason === "NotFound") return false;
-      throw refusal(api.connection, request, answer);
+      return annotateByPatch(await transport(), pod, annotations, limit);
     },
 
     async recordEvent(pod, event, limit) {
@@ -98,6 +83,70 @@ export function restCluster(access: ApiAccess): Cluster {
       if (answer.status >= 300) throw refusal(api.connection, request, answer);
     },
   };
+}
+
+/**
+ * Sets annotations in one request.
+ *
+ * @returns false if the pod is gone or another one by now
+ */
+async function annotateByPatch(
+  api: Transport,
+  pod: Pod,
+  annotations: Record<string, string>,
+  limit?: TimeLimit,
+): Promise<boolean> {
+  const request: ApiRequest = {
+    method: "PATCH",
+    path: `${podPath(pod.namespace, pod.name)}/status`,
+    type: "application/merge-patch+json",
+    // A UID cannot be changed, so a patch that names another one is refused.
+    body: JSON.stringify({ metadata: { uid: pod.uid, annotations } }),
+  };
+  const answer = await api.send(request, limit);
+  if (answer.status === 200) {
+    read(api, request, answer, "Pod", pod.name);
+    return true;
+  }
+  // Multus's own rights have `update`, but not `patch`.
+  if (answer.status === 403) {
+    const done = await annotateByUpdate(api, pod, annotations, limit);
+    if (done !== "refused") return done;
+  }
+  const { message = "", reason } = statusOf(answer) ?? {};
+  const isOther = [409, 422].includes(answer.status) && /\buid\b/i.test(message);
+  if (isOther || reason === "NotFound") return false;
+  throw refusal(api.connection, request, answer);
+}
+
+/** How often a pod is put back anew because somebody else was quicker. */
+const UPDATES = 10;
+
+/**
+ * Sets annotations as Multus does: reads the pod, and puts it back whole.
+ *
+ * @returns false if the pod is gone or another one by now; "refused" if that is forbidden too
+ */
+async function annotateByUpdate(
+  api: Transport,
+  { namespace, name, uid }: Pod,
+  annotations: Record<string, string>,
+  limit?: TimeLimit,
+): Promise<boolean | "refused"> {
+  for (let tries = 0; tries < UPDATES; tries++) {
+    const found = await get(api, podPath(namespace, name), "Pod", name, limit);
+    if (!found || found.at("metadata").text("uid") !== uid) return false;
+    const pod = structuredClone(found.raw()) as { metadata: { annotations?: Record<string, string> } };
+    pod.metadata.annotations = { ...pod.metadata.annotations, ...annotations };
+    const path = `${podPath(namespace, name)}/status`;
+    const request: ApiRequest = { method: "PUT", path, type: "application/json", body: JSON.stringify(pod) };
+    const answer = await api.send(request, limit);
+    if (answer.status === 200) return true;
+    if (answer.status === 403) return "refused";
+    if (answer.status === 404) return false;
+    if (answer.status !== 409) throw refusal(api.connection, request, answer);
+  }
+  return "refused";
 }
 
 /**
@@ -165,9 +214,12 @@ function podPath(namespace: string, name: string): string {
 
 /** Returns the name for a path. Names come from annotations and must not lead to another URL. */
 function nameIn(name: string): string {
-  if (name.length <= 253 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(name))
-    return name;
+  if (isName(name)) return name;
   throw invalid("name", name, '"-" and "."');
+}
+
+function isName(name: string): boolean {
+  return name.length <= 253 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(name);
 }
 
 /** Returns the namespace for a path, as `nameIn`. */

@@ -57,7 +57,7 @@ const RULES: readonly Rule[] = [
   { kind: "refused", next: "renew", reason: "something may have renewed them since they were read" },
   { kind: "unsent", next: "again later", reason: "the server has not seen the request" },
   { kind: "unknown", only: "POST", next: "take", reason: "a POST carried out twice makes two objects" },
-  { kind: "unknown", next: "again later", reason: "a GET or PATCH may be carried out twice" },
+  { kind: "unknown", next: "again later", reason: "all but a POST may be carried out twice" },
   { kind: "stale", only: "POST", next: "take", reason: "a POST carried out twice makes two objects" },
   { kind: "stale", next: "again at once", reason: "a closed connection says nothing about the server" },
   { kind: "overloaded", next: "again later", reason: "the server has refused the request unread" },

@@ -24,6 +24,8 @@ export interface PluginCall {
   core: Core;
   host: Host;
   clock: Clock;
+  /** Waits for what is not the call's own work, and keeps no other call from its turn meanwhile. */
+  aside<T>(wait: () => Promise<T>): Promise<T>;
   /** Takes an error that stops nothing. */
   log(message: string): void;
 }

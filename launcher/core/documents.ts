@@ -43,6 +43,8 @@ export const settings = z.strictObject({
   capabilityCheck: z.enum(["warn", "fail", "off"]),
   /** Which networks the runtime's own port mappings reach: the default one, or all. */
   runtimePortMappings: z.enum(["default", "all"]),
+  /** The kubelet's root directory. */
+  kubeletRoot: z.string(),
   validAttachments: z.optional(z.string()),
 });
 

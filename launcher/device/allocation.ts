@@ -4,7 +4,7 @@ import type { Network } from "../core/index.ts";
 import type { Host } from "../host/host.ts";
 import type { Log } from "../log/log.ts";
 import { claimedDevices } from "./claims.ts";
-import { KUBELET, type Kubelet, podResources } from "./kubelet.ts";
+import { type Kubelet, podResources } from "./kubelet.ts";
 
 /** A network, with the resource that its pods' devices come from, if any. */
 export type ResourceNetwork = Network & { resourceName?: string };
@@ -25,7 +25,7 @@ export async function withDevices(
   networks: ResourceNetwork[],
   pod: Pod,
   ports: Ports,
-  kubelet: Kubelet = KUBELET,
+  kubelet: Kubelet,
 ): Promise<Network[]> {
   if (!networks.some(({ resourceName }) => resourceName)) return networks;
   const devices = await podDevices(pod, ports, kubelet);

@@ -14,11 +14,16 @@ export interface Kubelet {
   limitMs: number;
 }
 
-export const KUBELET: Kubelet = {
-  socket: "/var/lib/kubelet/pod-resources/kubelet.sock",
-  checkpoint: "/var/lib/kubelet/device-plugins/kubelet_internal_checkpoint",
-  limitMs: 10_000,
-};
+const LIMIT_MS = 10_000;
+
+/** @param root its root directory */
+export function kubeletAt(root: string): Kubelet {
+  return {
+    socket: `${root}/pod-resources/kubelet.sock`,
+    checkpoint: `${root}/device-plugins/kubelet_internal_checkpoint`,
+    limitMs: LIMIT_MS,
+  };
+}
 
 const LIST = "/v1.PodResourcesLister/List";
 
@@ -31,7 +36,7 @@ export async function podResources(host: Host, pod: Pod, kubelet: Kubelet): Prom
   throw new Fault(
     Code.ioFailure,
     `cannot determine the devices of pod ${pod.namespace}/${pod.name}: there is neither ${socket} nor ` +
-      `${checkpoint}; run the kubelet on this node, with /var/lib/kubelet as its root directory`,
+      `${checkpoint}; set \`kubeletRoot\` in the conf to the kubelet's root directory, and see that it runs`,
   );
 }
 

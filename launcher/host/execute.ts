@@ -2,7 +2,7 @@
 import { isUtf8 } from "node:buffer";
 import { Code, Fault } from "../fault.ts";
 import { machineDisk } from "./disk.ts";
-import { endedBy, saidTooMuch, tookTooLong } from "./endings.ts";
+import { endedBy, SEE_FILE, saidNoText, saidTooMuch, tookTooLong } from "./endings.ts";
 import { filesOn } from "./files.ts";
 import { DELEGATE_VARIABLE, type ExecuteOptions, type Execution, MAX_OUTPUT, SYSTEM_DIRS } from "./host.ts";
 import { isSkipped } from "./plugins.ts";
@@ -109,12 +109,12 @@ interface End {
 
 function executionOf(path: string, { status, signal, stdout, stderr }: End): Execution {
   if (signal) throw endedBy(path, signal, stderr.toString());
-  if (!isUtf8(stdout)) throw new Fault(Code.decodeFailure, `${path} printed bytes that are not UTF-8`);
+  if (!isUtf8(stdout)) throw saidNoText(path);
   return { exitCode: status ?? 0, stdout: stdout.toString(), stderr: stderr.toString() };
 }
 
 function notExecuted(path: string, error: Error): Fault {
-  return new Fault(Code.ioFailure, `${path} cannot be executed: ${error.message}`);
+  return new Fault(Code.ioFailure, `${path} cannot be executed: ${error.message}; ${SEE_FILE}`);
 }
 
 /** Node cannot enter a namespace; util-linux can. */

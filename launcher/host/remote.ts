@@ -1,8 +1,9 @@
 // The host is the machine on which the runtime executed the shim at the other end of a connection: docs/protocol.md.
 import { isUtf8 } from "node:buffer";
 import type { Socket } from "node:net";
+import { basename } from "node:path";
 import { Code, Fault } from "../fault.ts";
-import { endedBy, saidTooMuch, tookTooLong } from "./endings.ts";
+import { endedBy, SEE_FILE, saidNoText, saidTooMuch, tookTooLong } from "./endings.ts";
 import {
   encode,
   type Fields,
@@ -24,6 +25,8 @@ const [ENOENT, EEXIST, ENOTDIR, EISDIR] = [2, 17, 20, 21];
 const DIRECTORY = 2;
 /** The variables of the CNI spec, section 2 "Parameters": the shim sets no others for a plugin. */
 const VARIABLES = ["CNI_COMMAND", "CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_ARGS", "CNI_PATH"];
+/** How the names of marks begin: Host.mark. */
+const MARK = ".plexus-";
 const ALREADY_ENDED = "the runtime's call has ended before it was answered";
 
 /** The CNI_* variables and the stdin that the runtime gave to the shim. */
@@ -39,7 +42,7 @@ interface Waiting {
 
 /** One execution of the shim. Its host serves until it has been answered, or is gone. */
 export class Shim {
-  /** Why the call has to be left to `plexus` beside the shim: for what the shim does not do. */
+  /** Why the call has to be left to `plexus` beside the shim: for what the shim did not do first. Nothing follows on it. */
   refusal: string | undefined;
   /** Resolves when the connection is closed. */
   readonly gone: Promise<void>;
@@ -167,13 +170,18 @@ export class Shim {
   }
 
   private leave(why: string): Promise<never> {
-    this.refusal = why;
+    this.refusal ??= why;
     return Promise.reject(
-      new LeftToNode(`cannot do this through the shim: ${why}; plexus on the node does it`),
+      new LeftToNode(`cannot do this through the shim: ${this.refusal}; plexus on the node does it`),
     );
   }
 
+  /**
+   * Nobody goes on with a call that is left to `plexus`, whoever catches the error; but others need not wait for its marks.
+   */
   private async ask(type: number, ...parts: Part[]): Promise<Fields> {
+    const isRelease = type === ToShim.remove && basename(`${parts[0]}`).startsWith(MARK);
+    if (this.refusal !== undefined && !isRelease) return this.leave(this.refusal);
     const answer = await this.send(type, parts);
     if (answer.type !== FromShim.refused) return answer.fields;
     return this.leave(`the shim refused it: ${answer.fields.text()}`);
@@ -229,17 +237,20 @@ function executionOf(fields: Fields, path: string, timeout = 0): Execution {
   const [stdout, stderr] = [fields.data(), fields.text()];
   switch (outcome) {
     case 0:
-      if (!isUtf8(stdout)) throw new Fault(Code.decodeFailure, `${path} printed bytes that are not UTF-8`);
+      if (!isUtf8(stdout)) throw saidNoText(path);
       return { exitCode: value, stdout: stdout.toString(), stderr };
     case 1:
       throw endedBy(path, signalName(value), stderr);
     case 2:
       if (timeout > 0) throw tookTooLong(path, timeout);
-      throw new Fault(Code.tryAgainLater, `${path} took longer than the shim waits for it, and was ended`);
+      throw new Fault(
+        Code.tryAgainLater,
+        `${path} took longer than the shim waits for it, and was ended; see what it waits for`,
+      );
     case 3:
       throw saidTooMuch(path, MAX_OUTPUT);
     default:
-      throw new Fault(Code.ioFailure, `${path} cannot be executed: ${errorName(value)}`);
+      throw new Fault(Code.ioFailure, `${path} cannot be executed: ${errorName(value)}; ${SEE_FILE}`);
   }
 }
 

@@ -16,8 +16,11 @@ export interface LogSettings {
 
 /** Takes lines. */
 export interface Log {
-  /** Writes one line, if `level` is within the level that the conf asks for. */
-  write(level: Level, message: string): void;
+  /**
+   * Writes one line, if `level` is within the level that the conf asks for. Returns false if the call of this log has ended:
+   * nobody reads it.
+   */
+  write(level: Level, message: string): boolean;
 }
 
 /**
@@ -48,6 +51,7 @@ function unlessLeft(error: unknown): void {
 export class CallLog implements Log {
   private readonly level: number;
   private readonly written: Promise<void>[] = [];
+  private hasEnded = false;
 
   constructor(
     private readonly settings: LogSettings,
@@ -61,8 +65,9 @@ export class CallLog implements Log {
       this.write("panic", `unknown logLevel ${JSON.stringify(settings.logLevel)}: only "panic" is logged`);
   }
 
-  write(level: Level, message: string): void {
-    if (LEVELS.indexOf(level) > this.level) return;
+  write(level: Level, message: string): boolean {
+    if (this.hasEnded) return false;
+    if (LEVELS.indexOf(level) > this.level) return true;
     const line = `${timestamp(new Date())} [${level}] ${visible(message)}\n`;
     if (this.settings.logToStderr) this.say(line);
     const written = this.file?.append(this.settings.logFile, line).catch((error: unknown) => {
@@ -71,10 +76,12 @@ export class CallLog implements Log {
       this.say(`plexus: the log file is left alone: ${(error as Error).message}\n`);
     });
     if (written) this.written.push(written);
+    return true;
   }
 
-  /** Resolves when all lines are in the file. */
-  async flush(): Promise<void> {
+  /** Takes no more lines. Resolves when all are in the file. */
+  async end(): Promise<void> {
+    this.hasEnded = true;
     await Promise.all(this.written.splice(0));
   }
 

@@ -15,6 +15,10 @@ const NO_PATIENCE_MS = 1;
 /** With fewer slots a kind would have none of its own. */
 export const FEWEST_SLOTS = 2;
 
+/** Why signals are aborted. A reason that is made each time, as AbortController does by itself, costs more than the wait. */
+export const ENDED = endedEarly();
+export const ANSWERED = "there is an answer";
+
 type Kind = "ADD" | "DEL";
 
 const KINDS: Partial<Record<string, Kind>> = { ADD: "ADD", DEL: "DEL", GC: "DEL" };
@@ -157,8 +161,8 @@ export class Turn {
     this.admission = admission;
     this.holder = holder;
     const { gone } = holder;
-    if (gone.aborted) this.over.abort();
-    gone.addEventListener("abort", () => this.over.abort(), { once: true });
+    if (gone.aborted) this.over.abort(gone.reason);
+    gone.addEventListener("abort", () => this.over.abort(gone.reason), { once: true });
   }
 
   /** Is aborted when the call has ended, or is gone. It may have begun something that goes on: that must not take a slot. */
@@ -172,7 +176,7 @@ export class Turn {
     try {
       await work(this);
     } finally {
-      this.over.abort();
+      this.over.abort(ENDED);
       this.giveBack();
     }
   }
@@ -219,7 +223,7 @@ export class Turn {
     try {
       return await unlessOver(something, this.ended);
     } finally {
-      answered.abort();
+      answered.abort(ANSWERED);
       admission.isSlow = admission.clock.now() - began >= PATIENCE_MS;
       if (isLong) this.longWaits--;
       if (isLong && resumes && this.longWaits === 0) await this.take();
@@ -228,9 +232,9 @@ export class Turn {
 
   /** Executes something, with a slot. */
   async execute<T>(something: () => Promise<T>): Promise<T> {
-    await this.take();
-    this.executions++;
+    this.executions++; // first, so that no wait that begins now gives the slot back
     try {
+      await this.take();
       return await something();
     } finally {
       this.executions--;
@@ -238,13 +242,18 @@ export class Turn {
     }
   }
 
-  /** Does something that waits, without a slot from the start. Rejects at once if the call is gone. */
+  /**
+   * Does something that waits, without a slot from the start, unless the call executes something meanwhile. Rejects at once if
+   * the call is gone.
+   */
   async aside<T>(something: () => Promise<T>): Promise<T> {
-    this.giveBack();
+    this.longWaits++;
+    if (this.executions === 0) this.giveBack();
     try {
       return await unlessOver(something(), this.ended);
     } finally {
-      await this.take();
+      this.longWaits--;
+      if (this.longWaits === 0) await this.take();
     }
   }
 

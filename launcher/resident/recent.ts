@@ -3,8 +3,11 @@
 //
 // How it works: a question is asked each time, but once for all who ask it at the same time. If that takes long, because
 // the node is busy, a plugin is slow or the API server is away, the last answer is given, as long as it is recent. An
-// error is never kept: who has had one asks until there is an answer.
+// error is never kept: who has had one asks until there is an answer. Nor is the last answer kept, if the next one is an
+// error: it may have come late, but it has come.
 import type { Clock } from "../clock.ts";
+import { Code, Fault } from "../fault.ts";
+import { ANSWERED } from "./admission.ts";
 
 /** Then the last answer is given. STATUS has two such questions, and is to take 50 ms with the shim's own part. */
 const PATIENCE_MS = 20;
@@ -47,7 +50,7 @@ export class Recent {
     try {
       return await Promise.race([answer, late]);
     } finally {
-      answered.abort();
+      answered.abort(ANSWERED);
     }
   }
 
@@ -58,6 +61,10 @@ export class Recent {
       const answer = await answering;
       this.keep(question, answer);
       return answer;
+    } catch (error) {
+      // With this code nobody has said anything: who was asked is away, or who has asked is.
+      if (Fault.of(error).code !== Code.tryAgainLater) this.last.delete(question);
+      throw error;
     } finally {
       if (this.asked.get(question) === answering) this.asked.delete(question);
     }

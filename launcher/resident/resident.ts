@@ -12,14 +12,16 @@ import { WatchedCluster } from "../cluster/watch.ts";
 import { Core } from "../core/index.ts";
 import { wasm } from "../core/wasm.ts";
 import { lazy } from "../lazy.ts";
-import type { Log } from "../log/log.ts";
 import { leaveCgroup } from "./cgroup.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { collectGarbage } from "./memory.ts";
 import { type Observer, ResidentServer } from "./server.ts";
+import { Warnings } from "./warnings.ts";
 
 /** How long calls may still run after SIGTERM. */
 const DRAIN_MS = 20_000;
+/** And after another process has taken over: no runtime waits for a call for so long. */
+const LONGEST_DRAIN_MS = 600_000;
 
 interface Common {
   socket: string;
@@ -60,8 +62,24 @@ export async function runResident({
   const server = await ResidentServer.open(options, replace);
   if (!server) return;
   if (isInherited) leaveCgroup().catch((error: unknown) => console.error(error)); // calls need not wait for that
-  const limitMs = await Promise.race([server.over, asked().then(() => DRAIN_MS)]);
-  await server.close(limitMs ?? undefined);
+  await ended(server, LONGEST_DRAIN_MS);
+  await server.close();
+}
+
+/**
+ * Resolves when the server is over, or is asked to end: true if nobody has asked. The calls that run then are left to `plexus`
+ * some time later; if it is asked while they run, sooner.
+ *
+ * @param limitMs for the calls if nobody has asked
+ */
+async function ended(server: ResidentServer, limitMs: number): Promise<boolean> {
+  const isAsked = asked().then(() => {
+    server.leaveAfter(DRAIN_MS);
+    return false;
+  });
+  const isOver = await Promise.race([server.over.then(() => true), isAsked]);
+  if (isOver) server.leaveAfter(limitMs);
+  return isOver;
 }
 
 /** Knows the cluster beforehand, and serves until it is asked to end by SIGTERM or SIGINT. */
@@ -109,10 +127,10 @@ export async function runDaemon({
     };
     observer.to = serveMetrics(metrics, sources, { clock: systemClock, warn });
   }
-  const isOver = await Promise.race([server.over.then(() => true), asked().then(() => false)]);
+  const isOver = await ended(server, DRAIN_MS);
   if (isOver)
     warn(`somebody has replaced or removed ${socket}, so no call comes here any more; this process ends`);
-  await server.close(DRAIN_MS);
+  await server.close();
   watched.stop();
   process.exit(isOver ? 1 : 0); // connections to the API server, and to whoever reads metrics, are of no use any more
 }
@@ -140,23 +158,27 @@ function asked(): Promise<void> {
   });
 }
 
-/** One connection to each cluster, for all calls; anew if its kubeconfig, or who may read it, has changed. */
+/**
+ * One connection to each cluster, for all calls; anew if its kubeconfig, or who may read it, has changed. Connections renew
+ * themselves, but what is known is of the cluster that the kubeconfig named then, and so are the rights that were refused.
+ */
 function clusters(): Ports["cluster"] {
-  const open = new Map<string, { cluster: Cluster | undefined; stop(): void; changed: number; log: Log }>();
+  const open = new Map<string, { cluster: Cluster | undefined; stop(): void; changed: number }>();
+  const told = new Map<string, Warnings>();
   return ({ kubeconfig }, _env, log) => {
     const changed = kubeconfig === "" ? 0 : (statSync(kubeconfig, { throwIfNoEntry: false })?.ctimeMs ?? 0);
+    const warnings = told.get(kubeconfig) ?? new Warnings();
+    told.set(kubeconfig, warnings);
+    warnings.tell(log);
     const before = open.get(kubeconfig);
-    if (before?.changed === changed) {
-      before.log = log; // the log of an earlier call ended with it
-      return before.cluster;
-    }
+    if (before?.changed === changed) return before.cluster;
     before?.stop();
-    const warn = (message: string) => open.get(kubeconfig)?.log.write("error", message);
+    const { warn } = warnings;
     const following = () =>
       new FollowingCluster({ ...accessBy(() => readKubeconfig(kubeconfig, warn), process.env), warn });
     const inPod = () => ({ cluster: openCluster("", process.env, warn), stop: () => undefined });
     const one = kubeconfig === "" ? inPod() : following();
-    open.set(kubeconfig, { cluster: one.cluster, stop: () => one.stop(), changed, log });
+    open.set(kubeconfig, { cluster: one.cluster, stop: () => one.stop(), changed });
     return one.cluster;
   };
 }

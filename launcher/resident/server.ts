@@ -7,7 +7,7 @@ import { Fault } from "../fault.ts";
 import { machineDisk, makeDirectories } from "../host/disk.ts";
 import type { Host } from "../host/host.ts";
 import { Shim } from "../host/remote.ts";
-import { Admission, type Turn } from "./admission.ts";
+import { Admission, ENDED, type Turn } from "./admission.ts";
 import { giveBackMemory } from "./memory.ts";
 import { EventOutbox } from "./outbox.ts";
 import { Recent } from "./recent.ts";
@@ -69,7 +69,7 @@ export class ResidentServer {
   private readonly shims = new Set<Shim>();
   private readonly timer: NodeJS.Timeout;
   private lastCall = performance.now();
-  private inode = 0n;
+  private inode: bigint | undefined;
   private end: () => void = () => undefined;
   /** Resolves when there has been no call for the idle time, or another process has the socket. */
   readonly over = new Promise<void>((resolve) => {
@@ -103,25 +103,24 @@ export class ResidentServer {
     return server;
   }
 
-  /**
-   * Takes no more calls, and waits for those that run.
-   *
-   * @param limitMs after which they are left to `plexus`; without one, they have all the time that they need
-   */
-  async close(limitMs?: number): Promise<void> {
+  /** Leaves the calls that run then to `plexus`. */
+  leaveAfter(ms: number): void {
+    const leave = () => {
+      for (const shim of this.shims) shim.fallBack("the resident process ends");
+    };
+    setTimeout(leave, ms).unref();
+  }
+
+  /** Takes no more calls, and waits for those that run. */
+  async close(): Promise<void> {
     const { socket } = this.options;
     if (this.hasSocket()) fs.unlinkSync(socket);
     await this.options.ports.clock.sleep(BACKLOG_MS);
     const closed = new Promise<void>((resolve) => {
       this.server.close(() => resolve());
     });
-    const leave = () => {
-      for (const shim of this.shims) shim.fallBack("the resident process ends");
-    };
-    const late = limitMs === undefined ? undefined : setTimeout(leave, limitMs);
     await closed;
     await Promise.race([this.outbox.empty(), this.options.ports.clock.sleep(LAST_EVENTS_MS)]);
-    clearTimeout(late);
     clearInterval(this.timer);
   }
 
@@ -134,14 +133,14 @@ export class ResidentServer {
     } finally {
       process.umask(before);
     }
-    this.inode = fs.statSync(temporary, { bigint: true }).ino;
+    this.inode = inodeOf(temporary);
     fs.renameSync(temporary, this.options.socket);
   }
 
   /** Listens where a shim has begun to, and lets other shims know. */
   private async inherit(): Promise<void> {
     await this.listening({ fd: SOCKET_FD, backlog: BACKLOG });
-    this.inode = fs.statSync(this.options.socket, { bigint: true }).ino; // nobody replaces it while the lock is held
+    this.inode = inodeNoted() ?? inodeOf(this.options.socket); // a daemon, which needs no lock, may have replaced it since
     fs.ftruncateSync(LOCK_FD);
     fs.writeSync(LOCK_FD, `${process.pid} 0\n`, 0);
     fs.closeSync(LOCK_FD);
@@ -156,8 +155,7 @@ export class ResidentServer {
 
   /** Is the socket still this process's own? Another one may have taken over. */
   private hasSocket(): boolean {
-    const { socket } = this.options;
-    return fs.statSync(socket, { throwIfNoEntry: false, bigint: true })?.ino === this.inode;
+    return this.inode !== undefined && inodeOf(this.options.socket) === this.inode;
   }
 
   private async serve(socket: Socket): Promise<void> {
@@ -180,7 +178,7 @@ export class ResidentServer {
     });
     this.shims.add(shim);
     await shim.gone;
-    gone.abort();
+    gone.abort(ENDED);
     this.shims.delete(shim);
     this.lastCall = performance.now();
   }
@@ -247,6 +245,18 @@ export class ResidentServer {
     if (quiet > QUIET_MS) giveBackMemory();
     if (idle > 0 && quiet > idle) this.end();
   }
+}
+
+function inodeOf(path: string): bigint | undefined {
+  return fs.statSync(path, { throwIfNoEntry: false, bigint: true })?.ino;
+}
+
+/** Reads which socket the shim has made: the third number that it has noted in the lock. One of before an upgrade notes none. */
+function inodeNoted(): bigint | undefined {
+  const note = Buffer.alloc(80);
+  const length = fs.readSync(LOCK_FD, note, 0, note.length, 0);
+  const noted = note.toString("latin1", 0, length).trim().split(" ")[2];
+  return noted === undefined ? undefined : BigInt(noted);
 }
 
 /** Does a process take connections there? */

@@ -1,6 +1,7 @@
 // What many calls look for at the same time, again and again, such as a file that all ADDs of a node wait for: one of
 // them looks for all.
 import type { Clock } from "../clock.ts";
+import { ANSWERED } from "./admission.ts";
 
 /** What was seen counts for so long: less than anyone waits before looking again. */
 const COUNTS_MS = 90;
@@ -44,7 +45,7 @@ export class Together {
     try {
       return await Promise.race([other.catch(look), late]);
     } finally {
-      seen.abort();
+      seen.abort(ANSWERED);
     }
   }
 }

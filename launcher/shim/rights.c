@@ -122,6 +122,7 @@ static const char *set_line(Rights *rights, const char *key, const char *value) 
   if (strcmp(key, "start-timeout-ms") == 0) return set_timeout(&rights->start_timeout_ms, value);
   if (strcmp(key, "accept-timeout-ms") == 0) return set_timeout(&rights->accept_timeout_ms, value);
   if (strcmp(key, "silence-timeout-ms") == 0) return set_timeout(&rights->silence_timeout_ms, value);
+  if (strcmp(key, "wait-timeout-ms") == 0) return set_timeout(&rights->wait_timeout_ms, value);
   if (strcmp(key, "resident") == 0) return set_resident(rights, value);
   if (strcmp(key, "socket") != 0) return "the key is unknown";
   free(rights->socket);
@@ -172,7 +173,8 @@ void rights_load(Rights *rights, const char *path, bool is_replaced) {
   *rights = (Rights){.connect_timeout_ms = 1000,
                      .start_timeout_ms = 2000,
                      .accept_timeout_ms = 3000,
-                     .silence_timeout_ms = 10000};
+                     .silence_timeout_ms = 10000,
+                     .wait_timeout_ms = 30000};
   char conf[4096 + sizeof ".conf"];
   snprintf(conf, sizeof conf, "%.4095s.conf", path);
   load_conf(rights, conf, !is_replaced);

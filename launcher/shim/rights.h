@@ -36,6 +36,7 @@ typedef struct {
   uint32_t start_timeout_ms;
   uint32_t accept_timeout_ms;
   uint32_t silence_timeout_ms;
+  uint32_t wait_timeout_ms;
 } Rights;
 
 /**

@@ -29,6 +29,7 @@
 #include "requests.h"
 #include "rights.h"
 #include "start.h"
+#include "writing.h"
 
 #ifndef SHIM_VERSION
 #error "SHIM_VERSION is given by the build"
@@ -56,14 +57,23 @@ static int server = -1;
 static int signals = -1;
 static Buffer incoming;
 
+static _Noreturn void wait_for_resident(const char *path);
+static void catch_signals(void);
+
 static void set_variable(const char *name, const char *value) {
   if (setenv(name, value, 1) < 0) fail("setenv %s: %s", name, strerror(errno));
+}
+
+/** Ends all that was begun for the resident process: somebody else goes on. */
+static void end_begun(void) {
+  jobs_end();
+  marks_remove(&rights);
 }
 
 /** Becomes `plexus`, with the runtime's environment and stdin, and what the installer allows it too. */
 static _Noreturn void become_plexus(void) {
   if (server >= 0) close(server);
-  jobs_end();
+  end_begun();
   int file = memfd_create("stdin", MFD_CLOEXEC);
   if (file < 0) fail("cannot pass stdin on: memfd_create: %s", strerror(errno));
   int error = write_all(file, input.data, input.length);
@@ -76,6 +86,8 @@ static _Noreturn void become_plexus(void) {
   snprintf(path, sizeof path, "%.*s/plexus", (int)(strrchr(self, '/') - self), self);
   char *const arguments[] = {path, NULL};
   execv(path, arguments);
+  // The kernel says so of a file that is there if its loader is not.
+  if ((errno == ENOENT && access(path, F_OK) == 0) || errno == ENOEXEC) wait_for_resident(path);
   fail("no resident process serves this call: execve %s: %s; run plexus install", path, strerror(errno));
 }
 
@@ -210,7 +222,7 @@ static void begin_again(void) {
     fall_back("%s", call.reason);
   }
   was_begun |= is_begun;
-  jobs_end();
+  end_begun();
   char *why = call.standing == LOST ? NULL : replace_resident(&rights);
   if (why != NULL) fall_back("%s; %s", call.reason, why);
   if (call.accepted) complain("asking another one: %s", call.reason);
@@ -270,9 +282,46 @@ static _Noreturn void serve(void) {
     jobs_settle(&call.outgoing);
     if (polled[0].revents & (POLLIN | POLLHUP | POLLERR) && receive()) heard = now_ms();
     transmit();
-    if (call.standing != OPEN) begin_again();
+    if (call.standing != OPEN) {
+      begin_again();
+      heard = now_ms();
+    }
     replace_other_version();
   }
+}
+
+/**
+ * Waits for the daemon on a node where `plexus` cannot run, as on Talos and Alpine, and hands the call to it. One that it has
+ * left to `plexus` nobody can do.
+ */
+static _Noreturn void wait_for_resident(const char *path) {
+  static int64_t deadline;
+  if (call.standing == LEFT && *call.reason != 0)
+    fail_with(TRY_AGAIN_LATER, "%s cannot run on this node, which has no glibc for it, and the daemon has left the call to "
+                               "it: %s", path, call.reason);
+  if (deadline == 0) {
+    deadline = now_ms() + rights.wait_timeout_ms;
+    complain("%s cannot run on this node, which has no glibc for it: waiting for the daemon", path);
+  }
+  unsetenv("PLEXUS_PLUGINS");
+  server = -1;
+  if (signals >= 0) close(signals);
+  catch_signals();
+  bool waits = strcmp(getenv("CNI_COMMAND"), "STATUS") != 0; // who asks for that is to know it now
+  char *why;
+  while (now_ms() >= deadline || connect_to_resident(&rights, &server, &why) != CONNECTED) {
+    if (!waits || now_ms() >= deadline)
+      fail_with(waits ? TRY_AGAIN_LATER : NOT_AVAILABLE,
+                "%s cannot run on this node, which has no glibc for it, and no daemon has served the call at %s; see that the "
+                "pod of deploy/daemon runs here", path, rights.socket);
+    pause_for(LOOK_AGAIN_MS);
+  }
+  incoming.length = 0;
+  call.standing = OPEN;
+  call.accepted = false;
+  call.outgoing.bytes.length = 0;
+  add_call(&call.outgoing, SHIM_VERSION, environ, &input);
+  serve();
 }
 
 static void read_input(void) {
@@ -319,7 +368,7 @@ int main(void) {
   // Executed by a person: say what this is.
   const char *command = getenv("CNI_COMMAND");
   if (command == NULL || *command == 0) {
-    fputs("plexus-shim, of the CNI meta-plugin Plexus. A container runtime executes it.\n", stderr);
+    fputs("plexus-shim " SHIM_VERSION ", of the CNI meta-plugin Plexus. A container runtime executes it.\n", stderr);
     return 0;
   }
 

@@ -102,8 +102,11 @@ static bool is_listening(const struct sockaddr_un *address) {
   return listens;
 }
 
-/** Listens under another name first: whoever connects to the socket's finds a listener. Returns a descriptor, or -1. */
-static int listen_at(const char *path, char **why) {
+/**
+ * Listens under another name first: whoever connects to the socket's finds a listener. Returns a descriptor, or -1. `*inode` is
+ * the socket's: at its path there may be another one a moment later.
+ */
+static int listen_at(const char *path, ino_t *inode, char **why) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   int written = snprintf(address.sun_path, sizeof address.sun_path, "%s.%ld", path, (long)getpid());
   if (written < 0 || (size_t)written >= sizeof address.sun_path) {
@@ -112,13 +115,16 @@ static int listen_at(const char *path, char **why) {
   }
   const char *call = "socket";
   int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  struct stat status = {0};
   mode_t before = umask(0177);
   unlink(address.sun_path); // of a process that died here and had the same number
   bool listens = listener >= 0 && (call = "bind", bind(listener, (struct sockaddr *)&address, sizeof address) == 0) &&
                  (call = "listen", listen(listener, BACKLOG) == 0) &&
+                 (call = "stat", stat(address.sun_path, &status) == 0) &&
                  (call = "rename", rename(address.sun_path, path) == 0);
   int error = errno;
   umask(before);
+  *inode = status.st_ino;
   if (listens) return listener;
   unlink(address.sun_path);
   if (listener >= 0) close(listener);
@@ -142,8 +148,8 @@ static void close_others(int from, int kept) {
 static int out_of_the_way(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FREE_FD); }
 
 /** Is the child: becomes the resident process, or tells the shim why not. It has no terminal and no other descriptors. */
-static _Noreturn void become_resident(const char *path, char **arguments, char **environment, int listener, int lock,
-                                      int told) {
+static _Noreturn void become_resident(const char *path, char **arguments, char **environment, int listener, ino_t inode,
+                                      int lock, int told) {
   listener = out_of_the_way(listener);
   lock = out_of_the_way(lock);
   told = out_of_the_way(told);
@@ -156,8 +162,9 @@ static _Noreturn void become_resident(const char *path, char **arguments, char *
     close_others(LOCK_FD + 1, told);
     umask(022);
     restore_signals();
-    char note[64];
-    int length = snprintf(note, sizeof note, "%ld %lld\n", (long)getpid(), (long long)now_ms());
+    char note[80];
+    int length = snprintf(note, sizeof note, "%ld %lld %llu\n", (long)getpid(), (long long)now_ms(),
+                          (unsigned long long)inode);
     if (ftruncate(LOCK_FD, 0) == 0 && pwrite(LOCK_FD, note, (size_t)length, 0) == length)
       execve(path, arguments, environment);
   }
@@ -166,7 +173,7 @@ static _Noreturn void become_resident(const char *path, char **arguments, char *
 }
 
 /** Executes `plexus resident`, the binary beside the shim. */
-static char *execute_resident(const Rights *rights, int listener, int lock) {
+static char *execute_resident(const Rights *rights, int listener, ino_t inode, int lock) {
   char *environment[sizeof INHERITED_VARIABLES / sizeof *INHERITED_VARIABLES + 1] = {PATH_OF_SYSTEM};
   size_t count = 1;
   for (const char *const *name = INHERITED_VARIABLES; *name != NULL; name++) {
@@ -188,7 +195,7 @@ static char *execute_resident(const Rights *rights, int listener, int lock) {
     error = errno;
   } else {
     pid_t child = fork();
-    if (child == 0) become_resident((char *)path.data, arguments, environment, listener, lock, told[1]);
+    if (child == 0) become_resident((char *)path.data, arguments, environment, listener, inode, lock, told[1]);
     if (child < 0) error = errno;
     close(told[1]);
     while (child > 0 && read(told[0], &error, sizeof error) < 0 && errno == EINTR) continue;
@@ -204,9 +211,10 @@ static char *execute_resident(const Rights *rights, int listener, int lock) {
 static char *start(const Rights *rights, int lock) {
   char *why = NULL;
   if (ftruncate(lock, 0) < 0) return words_of("ftruncate %s.lock: %s", rights->socket, strerror(errno));
-  int listener = listen_at(rights->socket, &why);
+  ino_t inode;
+  int listener = listen_at(rights->socket, &inode, &why);
   if (listener < 0) return why;
-  why = execute_resident(rights, listener, lock);
+  why = execute_resident(rights, listener, inode, lock);
   close(listener);
   return why;
 }

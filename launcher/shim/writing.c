@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "budget.h"
+#include "messages.h"
 
 /** How files are called that say who writes them, so that anyone can tell when that is gone. files.ts has it too. */
 #define BY_WRITER ".plexus-%ld-%llu-%u"
@@ -18,6 +19,10 @@
 #define TEMPORARY BY_WRITER ".tmp"
 /** That marks another one, by its name. */
 #define MARKING BY_WRITER ".%s.tmp"
+
+/** The paths of the marks that were made. */
+static char **marks;
+static size_t mark_count;
 
 /** Reads when a process has started, in ticks since the boot. Returns 0 or an errno. Source: proc_pid_stat(5), 22. */
 static int start_of(long pid, unsigned long long *start) {
@@ -51,19 +56,25 @@ static int write_new(int dir, const char *name, const uint8_t *bytes, size_t cou
   return error;
 }
 
+/** Finds the place of a file of `count` bytes to be written, if the call may write so much, and when this process has started. */
+static int find_new(const Rights *rights, const char *path, size_t count, Place *place, unsigned long long *start) {
+  int error = start_of(getpid(), start);
+  if (error == 0) error = find_place(&rights->state, path, true, place);
+  if (error != 0) return error;
+  if (!spend(count)) {
+    close(place->dir);
+    return BUDGET_SPENT;
+  }
+  return 0;
+}
+
 static int put_file(const Rights *rights, const char *path, const uint8_t *bytes, size_t count, enum Manner manner) {
   bool is_new = manner == NEW;
   bool synced = manner != REPLACING_UNSYNCED;
   unsigned long long start;
-  int error = start_of(getpid(), &start);
-  if (error != 0) return error;
   Place place;
-  error = find_place(&rights->state, path, true, &place);
+  int error = find_new(rights, path, count, &place, &start);
   if (error != 0) return error;
-  if (!spend(count)) {
-    close(place.dir);
-    return BUDGET_SPENT;
-  }
   char temporary[80];
   snprintf(temporary, sizeof temporary, TEMPORARY, (long)getpid(), start, writes_so_far());
   error = write_new(place.dir, temporary, bytes, count, synced);
@@ -80,25 +91,29 @@ static int put_file(const Rights *rights, const char *path, const uint8_t *bytes
 
 int file_mark(const Rights *rights, const char *path, Buffer *result) {
   unsigned long long start;
-  int error = start_of(getpid(), &start);
-  if (error != 0) return error;
   Place place;
-  error = find_place(&rights->state, path, true, &place);
+  int error = find_new(rights, path, 0, &place, &start);
   if (error != 0) return error;
   char mark[sizeof place.name + 80];
-  if (!spend(0)) {
-    error = BUDGET_SPENT;
-  } else {
-    snprintf(mark, sizeof mark, MARKING, (long)getpid(), start, writes_so_far(), place.name);
-    error = write_new(place.dir, mark, NULL, 0, false);
-  }
+  snprintf(mark, sizeof mark, MARKING, (long)getpid(), start, writes_so_far(), place.name);
+  error = write_new(place.dir, mark, NULL, 0, false);
   close(place.dir);
   if (error != 0) return error;
   char *whole;
   if (asprintf(&whole, "%.*s/%s", (int)(strrchr(path, '/') - path), path, mark) < 0) must(NULL);
   put_string(result, whole);
-  free(whole);
+  marks = must(realloc(marks, (mark_count + 1) * sizeof *marks));
+  marks[mark_count++] = whole;
   return 0;
+}
+
+void marks_remove(const Rights *rights) {
+  while (mark_count > 0) {
+    char *mark = marks[--mark_count];
+    int error = file_remove(rights, mark);
+    if (error != 0) complain("cannot remove %s: %s", mark, strerror(error));
+    free(mark);
+  }
 }
 
 int names_sync(const Rights *rights, const char *path) {

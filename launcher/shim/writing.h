@@ -19,6 +19,8 @@ int file_append(const Rights *rights, const char *path, const uint8_t *bytes, si
 int files_clear(const Rights *rights, const char *path);
 /** Makes an empty file beside `path` that has its name and that of this process. The result: its path. */
 int file_mark(const Rights *rights, const char *path, Buffer *result);
+/** Removes all marks that were made: whoever goes on under this process's number would wait for them. */
+void marks_remove(const Rights *rights);
 /** Makes the names in a directory, and removals from it, survive a loss of power. A missing one is no error. */
 int names_sync(const Rights *rights, const char *path);
 

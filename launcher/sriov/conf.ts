@@ -35,7 +35,8 @@ export interface ConfBasics {
   ipam: string;
   /** Plexus's state directory. */
   cniDir?: string;
-  validAttachments?: { containerID: string; ifname: string }[];
+  /** Those that GC keeps: none, if the conf names none. */
+  validAttachments: { containerID: string; ifname: string }[];
   logLevel?: string;
   logFile?: string;
 }
@@ -68,13 +69,12 @@ export function readBasics(stdin: string): ConfBasics {
     cniVersion: textOr(keys.cniVersion),
     name: textOr(keys.name),
     ipam: isIpam ? textOr((ipam as Keys).type) : "",
+    validAttachments: attachmentsOf(keys["cni.dev/valid-attachments"] ?? []),
     logLevel: textOr(keys.logLevel),
     logFile: textOr(keys.logFile),
   };
   const cniDir = textOr(keys.cniDir);
   if (cniDir !== "") basics.cniDir = cniDir;
-  const valid = keys["cni.dev/valid-attachments"];
-  if (valid !== undefined) basics.validAttachments = attachmentsOf(valid);
   return basics;
 }
 

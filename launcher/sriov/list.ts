@@ -51,29 +51,6 @@ export async function listFunctions(
   return functions;
 }
 
-/** Makes a table for people: a line a function, below a heading. */
-export function tableOf(functions: ListedFunction[]): string {
-  if (functions.length === 0) return "this node has no PCI device with SR-IOV";
-  const rows = functions.map(({ address, vf, vfs, netdev, driver, iommuGroup, owner }) => [
-    vfs ? address : `  ${address}`,
-    vfs ? `PF, ${vfs.enabled} of ${vfs.possible} VFs` : `VF ${vf}`,
-    netdev || "-",
-    driver || "-",
-    iommuGroup || "-",
-    owner ? `${owner.containerId.slice(0, 13)} ${owner.ifname} ${owner.network}` : "",
-  ]);
-  const all = [["ADDRESS", "FUNCTION", "NETDEV", "DRIVER", "IOMMU", "IN USE BY"], ...rows];
-  const widths = (all[0] ?? []).map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
-  return all
-    .map((row) =>
-      row
-        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
-}
-
 function shown({ address, netdev, driver, iommuGroup, rdma }: PciDevice) {
   return { address, netdev, driver, iommuGroup, rdma };
 }

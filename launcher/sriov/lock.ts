@@ -10,7 +10,8 @@ import type { SriovCall } from "./call.ts";
 
 /** A binding waits for a netdev for five seconds, at most twice. */
 const LOCK_WITHIN_MS = 10_000;
-const STEP_MS = 20;
+/** Between two tries, at the least, and up to twice as long. */
+const STEP_MS = 15;
 /** What a one-shot process has executed, `ip`, may outlive it by so long. */
 const ORPHANS_END_WITHIN_MS = 100;
 
@@ -27,7 +28,7 @@ export async function locked<T>(call: SriovCall, address: string, work: () => Pr
 }
 
 /** Waits for the lock; the path of its mark. */
-async function lock({ allocations, clock, host }: SriovCall, address: string): Promise<string> {
+async function lock({ allocations, aside, clock, host }: SriovCall, address: string): Promise<string> {
   const { dir } = allocations;
   const end = `.${address}.tmp`;
   const endMs = clock.now() + LOCK_WITHIN_MS;
@@ -53,8 +54,14 @@ async function lock({ allocations, clock, host }: SriovCall, address: string): P
     }
     await host.remove(mark);
     if (clock.now() >= endMs) throw busy(address);
-    await clock.sleep(STEP_MS);
+    await aside(() => clock.sleep(stepAfter(mark)));
   }
+}
+
+/** Picks a wait by the mark's name, which no other call has: two that have met do not meet again and again. */
+function stepAfter(mark: string): number {
+  const hash = [...mark].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) % 1_000_003, 0);
+  return STEP_MS + (hash % STEP_MS);
 }
 
 function busy(address: string): Fault {

@@ -123,9 +123,6 @@ async function del(call: SriovCall): Promise<void> {
 async function gc(call: SriovCall): Promise<void> {
   const { cniDir, host } = call;
   const { name, validAttachments } = call.conf;
-  if (!validAttachments) {
-    throw new Fault(Code.invalidNetworkConfig, "GC needs `cni.dev/valid-attachments` in the conf");
-  }
   const valid = new Set(validAttachments.map(({ containerID, ifname }) => `${containerID} ${ifname}`));
   const stale: Allocation[] = [];
   for (const one of await call.allocations.all()) {

@@ -84,10 +84,10 @@ export class State {
    * as long as it is there, a later call does the rest.
    */
   async removeScratch(containerId: string): Promise<void> {
-    for (const dir of [this.cniDir, this.resultsDir, this.notesDir, this.orphans.dir, this.sriovDir]) {
-      await this.host.clearTemporaries(dir);
-    }
-    for (const name of await this.host.list(this.notesDir)) {
+    const dirs = [this.cniDir, this.resultsDir, this.notesDir, this.orphans.dir, this.sriovDir];
+    const clearing = dirs.map((dir) => this.host.clearTemporaries(dir));
+    const [notes] = await Promise.all([this.host.list(this.notesDir), ...clearing]);
+    for (const name of notes) {
       if (!name.includes(`-${containerId}-`)) continue;
       const owner = (await this.note(name))?.containerId ?? containerId; // one that cannot be read is of no use to anybody
       if (owner === containerId) await this.removeNote(name);
@@ -111,8 +111,10 @@ export class State {
    * process that was killed before it had synced that.)
    */
   async removeNotes(names: readonly string[]): Promise<void> {
-    const all = new Set(await this.host.list(this.notesDir));
-    for (const name of names) if (all.has(name)) await this.removeNote(name);
+    const [all] = await Promise.all([this.host.list(this.notesDir), this.host.sync(this.notesDir)]);
+    const noted = names.filter((name) => all.includes(name));
+    if (noted.length === 0) return;
+    for (const name of noted) await this.removeNote(name);
     await this.host.sync(this.notesDir);
   }
 

@@ -7,12 +7,14 @@ import * as fs from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { type BuildOptions, build } from "esbuild";
+import { commitOf } from "./commit.ts";
 import { packLiterals } from "./literals.ts";
 import { buildShim } from "./shim.ts";
 
 const root = join(import.meta.dirname, "../..");
 const require = createRequire(import.meta.url);
 const { version } = JSON.parse(fs.readFileSync(join(root, "package.json"), "utf8")) as { version: string };
+const commit = commitOf(root);
 const host = process.arch;
 /** The modules of the core: what attaches pods, and what explains. Name in build/ -> entry. */
 const wasmModules = { "core.wasm": "assembly/abi.ts", "lint.wasm": "assembly/lint/abi.ts" };
@@ -42,6 +44,7 @@ const NODE_FLAGS = [
   "--disable-sigusr1",
   "--openssl-config=/dev/null",
   "--use-openssl-ca",
+  "--max-semi-space-size=4",
 ];
 
 const architectures = process.argv.length > 2 ? process.argv.slice(2) : [host];
@@ -105,7 +108,11 @@ async function bundleModule(entry: string, outfile: string, more: BuildOptions):
     platform: "node",
     format: "cjs",
     target: "node24",
-    define: { "import.meta.dirname": "__dirname", VERSION: JSON.stringify(version) },
+    define: {
+      "import.meta.dirname": "__dirname",
+      VERSION: JSON.stringify(version),
+      COMMIT: JSON.stringify(commit),
+    },
     minify: true,
     metafile: true,
     logLevel: "warning",

@@ -7,7 +7,7 @@
 // named thin and thick, Plexus is judged by them. Nothing here fails for being slow: the tables tell.
 // On a machine that has other work, give it the precedence that figures need: chrt --rr 1 npm run bench
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
@@ -228,7 +228,7 @@ async function pods(): Promise<Table[]> {
     peerDaemons,
     bareNode: bareNode(),
     plugins,
-    dir,
+    dir: own("pods"),
     runs,
     signal: interrupt.signal,
   });
@@ -237,7 +237,14 @@ async function pods(): Promise<Table[]> {
 /** The daemon, by what its node and its cluster ask of it. */
 async function daemon(): Promise<Table[]> {
   const { daemonTables } = await import("./daemon.ts");
-  return daemonTables({ plugins, dir, runs, signal: interrupt.signal });
+  return daemonTables({ plugins, dir: own("daemon"), runs, signal: interrupt.signal });
+}
+
+/** A directory for one part of the bench. */
+function own(part: string): string {
+  const path = join(dir, part);
+  mkdirSync(path);
+  return path;
 }
 
 /** The core alone: its first use in a process, many times, and then warm. */

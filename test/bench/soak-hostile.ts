@@ -1,8 +1,8 @@
-// npm run soak: the daemon beside hostile tenants, against a real API server. Pods with two networks come and go all the
+// npm run soak:hostile: the daemon beside hostile tenants, against a real API server. Pods with two networks come and go all the
 // time, while a tenant asks for the worst that an API server takes. Prints the daemon's memory, and what becomes of the pods,
 // for each interval. Fails if one of them failed, or was not served by the daemon. Needs root.
 //
-//   npm run soak -- [--minutes N] [--seconds-an-interval N]
+//   npm run soak:hostile -- [--minutes N] [--seconds-an-interval N]
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";

@@ -76,6 +76,7 @@ const inputs: Record<string, unknown[]> = {
       "cni.dev/valid-attachments": [{ containerID: "c", ifname: "i" }],
       capabilityCheck: "fail",
       runtimePortMappings: "all",
+      kubeletRoot: "/k",
     },
   ],
   environment: [

@@ -26,7 +26,9 @@ beforeAll(async () => {
 });
 afterAll(() => api?.stop());
 
-describe.each(["thin", "daemon", "openshift"])("deploy/%s", (name) => {
+const OVERLAYS = ["thin", "daemon", "openshift", "k3s", "rke2", "microk8s", "crio", "talos"];
+
+describe.each(OVERLAYS)("deploy/%s", (name) => {
   it("is what an API server takes, every member of it", async () => {
     const objects = manifests(name);
     for (const object of objects) expect(await dryRun(object)).toMatchObject(withoutNulls(object));
@@ -38,11 +40,43 @@ describe.each(["thin", "daemon", "openshift"])("deploy/%s", (name) => {
 
   it("has a service account for its pods, and gives rights to that one only", () => {
     const objects = manifests(name);
-    const [account] = objects.filter(({ kind }) => kind === "ServiceAccount");
+    const accounts = objects.filter(({ kind }) => kind === "ServiceAccount").map(({ metadata }) => metadata);
     const bindings = objects.filter(({ kind }) => kind.endsWith("Binding"));
-    expect(podOf(objects).serviceAccountName).toBe(account?.metadata.name);
-    for (const { subjects } of bindings)
-      expect(subjects).toEqual([{ kind: "ServiceAccount", ...account?.metadata }]);
+    const { containers, serviceAccountName } = podOf(objects);
+    const { args } = containers.find((one: { name: string }) => one.name === "install");
+    const option = (key: string) =>
+      args.find((arg: string) => arg.startsWith(`--${key}=`))?.slice(key.length + 3);
+    expect(accounts.map((one) => one.name).sort()).toEqual(
+      [option("service-account"), serviceAccountName].sort(),
+    );
+    for (const { subjects } of bindings) {
+      expect(subjects).toHaveLength(1);
+      expect(accounts.map((metadata) => ({ kind: "ServiceAccount", ...metadata }))).toContainEqual(
+        subjects[0],
+      );
+    }
+    const [role] = objects.filter(({ kind }) => kind === "Role");
+    const [daemonSet] = objects.filter(({ kind }) => kind === "DaemonSet");
+    expect(option("daemonset")).toBe(daemonSet?.metadata.name);
+    expect(role?.metadata.namespace).toBe(daemonSet?.metadata.namespace);
+    expect(role?.rules).toEqual([
+      {
+        apiGroups: [""],
+        resources: ["serviceaccounts/token"],
+        resourceNames: [option("service-account")],
+        verbs: ["create"],
+      },
+      {
+        apiGroups: ["apps"],
+        resources: ["daemonsets"],
+        resourceNames: [option("daemonset")],
+        verbs: ["get"],
+      },
+    ]);
+  });
+
+  it("has no NetworkAttachmentDefinition: who deletes it deletes nobody's networks", () => {
+    expect(manifests(name).filter(({ kind }) => kind === "CustomResourceDefinition")).toEqual([]);
   });
 
   it("asks for the node's network and two directories, and is else confined", () => {
@@ -61,7 +95,7 @@ describe.each(["thin", "daemon", "openshift"])("deploy/%s", (name) => {
         capabilities: { drop: ["ALL"], ...(isInstaller ? { add: ["DAC_OVERRIDE"] } : {}) },
       });
       expect(volumeMounts.map((mount: { name: string }) => mount.name)).toEqual(
-        isInstaller ? ["bin", "conf"] : ["run"],
+        isInstaller ? ["bin", "conf", ...(name === "crio" ? ["source"] : [])] : ["run"],
       );
     }
     expect(volumes.every(({ hostPath }: { hostPath?: object }) => hostPath)).toBe(true);
@@ -97,14 +131,65 @@ it("deploy/openshift has a SecurityContextConstraints that allows what the daemo
   ]);
 });
 
+describe("deploy/crd", () => {
+  const nad = (spec: object) =>
+    ({
+      apiVersion: "k8s.cni.cncf.io/v1",
+      kind: "NetworkAttachmentDefinition",
+      metadata: { name: "n", namespace: "default" },
+      spec,
+    }) as unknown as Manifest;
+
+  it("is what an API server takes, every member of it", async () => {
+    for (const object of manifests("crd")) expect(await dryRun(object)).toMatchObject(object);
+  });
+
+  it.each([
+    {},
+    { config: "" },
+    { config: " \n" },
+    { config: '{"type":"bridge"}' },
+    { config: '\n{ "cniVersion": "1.0.0",\n"plugins" : [{"type":"x"}] }\n' },
+  ])("%j is a network", async (spec) => {
+    expect(await dryRun(nad(spec))).toMatchObject({ spec });
+  });
+
+  it.each([
+    [{ config: "type: bridge" }, "spec.config"],
+    [{ config: "[]" }, "spec.config"],
+    [{ config: '{"cniVersion":"1.0.0","name":"x"}' }, "spec.config"],
+    [{ config: '{"type":"bridge"' }, "spec.config"],
+    [{ config: { type: "bridge" } }, "spec.config"],
+  ])("%j is refused, as it cannot be right", async (spec, where) => {
+    await expect(dryRun(nad(spec))).rejects.toThrow(where);
+  });
+
+  it("has Multus's short name, and columns that kubectl prints", async () => {
+    const { names, versions } = (await api.admin
+      .read({
+        apiVersion: "apiextensions.k8s.io/v1",
+        kind: "CustomResourceDefinition",
+        metadata: { name: "network-attachment-definitions.k8s.cni.cncf.io" },
+      })
+      .then((crd) => ({ ...(crd as Manifest).spec }))) as Manifest;
+    expect(names.shortNames).toEqual(["net-attach-def"]);
+    expect(versions[0].additionalPrinterColumns.map(({ name }: { name: string }) => name)).toEqual([
+      "Resource",
+      "Age",
+      "Config",
+    ]);
+  });
+});
+
 it("the installer's directories are those that the manifests mount", () => {
-  for (const name of ["thin", "daemon", "openshift"]) {
+  for (const name of OVERLAYS) {
     const { containers, volumes } = podOf(manifests(name));
     const { args, volumeMounts } = containers.find((one: { name: string }) => one.name === "install");
     const option = (key: string, fallback: string) =>
       args.find((arg: string) => arg.startsWith(`--${key}=`))?.slice(key.length + 3) ?? fallback;
     const dirs = { bin: option("bin-dir", "/opt/cni/bin"), conf: option("conf-dir", "/etc/cni/net.d") };
-    for (const [volume, dir] of Object.entries(dirs)) {
+    const source = args.find((arg: string) => arg.startsWith("--source-dir="))?.slice("--source-dir=".length);
+    for (const [volume, dir] of Object.entries({ ...dirs, ...(source ? { source } : {}) })) {
       const is = (one: { name: string }) => one.name === volume;
       expect(volumeMounts.find(is).mountPath).toBe(`${option("root", "/")}${dir}`);
       expect(volumes.find(is).hostPath.path).toBe(dir);

@@ -53,6 +53,17 @@ async function defaultRoutes({ container }: Sandbox, family: 4 | 6): Promise<str
     .sort();
 }
 
+describe("the conf's own networks", () => {
+  it("may have a name that no object of Kubernetes has: it is a conf's", async () => {
+    site.lab.file("20-storage.conf", site.lab.bridge("Storage_A", 1));
+    const pod = await site.pod();
+    const conf = site.conf({ clusterNetwork: "Storage_A" });
+    const { answer } = await add(pod, conf);
+    expect(answer.ips).toMatchObject([{ address: "10.222.1.2/24" }]);
+    await checkAndDelete(pod, conf);
+  });
+});
+
 describe("a pod's annotation", () => {
   it("in the short format attaches it to networks of its own and of other namespaces, and says so", async () => {
     const other = `${site.namespace}-other`;

@@ -159,9 +159,19 @@ describe("a plugin that misbehaves on the third network", () => {
 
   test.each<[string, string, number, string, Conf?]>([
     ["prints garbage", "echo oops", 6, 'the result of plugin "fake-bad" is not valid JSON'],
-    ["prints nothing", "exit 0", 6, 'plugin "fake-bad" printed no result'],
-    ["prints 10 MB", "head -c 10000000 /dev/zero | tr '\\0' x", 6, "printed more than 4 MiB"],
-    ["prints bytes that are no UTF-8", 'printf \'{"cniVersion":"1.1.0","x":"\\377"}\'', 6, "not UTF-8"],
+    ["prints nothing", "exit 0", 6, 'plugin "fake-bad" printed no result; see that plugin'],
+    [
+      "prints 10 MB",
+      "head -c 10000000 /dev/zero | tr '\\0' x",
+      6,
+      "printed more than 4 MiB and was ended; see that it is a CNI plugin",
+    ],
+    [
+      "prints bytes that are no UTF-8",
+      'printf \'{"cniVersion":"1.1.0","x":"\\377"}\'',
+      6,
+      "not UTF-8; see that it is a CNI plugin",
+    ],
     [
       "prints a result of another shape",
       `echo '{"cniVersion":"1.1.0","ips":7}'`,
@@ -175,9 +185,15 @@ describe("a plugin that misbehaves on the third network", () => {
       111,
       "no more ports",
     ],
-    ["fails without a word", "exit 3", 999, "exited with 3 and no CNI error"],
-    ["is ended by a signal", "kill -9 $$", 999, "was ended by SIGKILL"],
-    ["hangs", HANG, 11, "took longer than 1 s (`delegateTimeoutSeconds`)", { delegateTimeoutSeconds: 1 }],
+    ["fails without a word", "exit 3", 999, "exited with 3 and no CNI error; see that plugin's own log"],
+    ["is ended by a signal", "kill -9 $$", 999, "was ended by SIGKILL; see the node's kernel log"],
+    [
+      "hangs",
+      HANG,
+      11,
+      "took longer than 1 s (`delegateTimeoutSeconds`) and was ended; see what it waits for",
+      { delegateTimeoutSeconds: 1 },
+    ],
   ])(
     "and %s: the error is told, the other networks are undone",
     async (_, body, code, message, more = {}) => {

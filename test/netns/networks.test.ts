@@ -284,6 +284,24 @@ describe("GC", () => {
     await delAll(conf);
   });
 
+  it.each([
+    ["an empty list", { "cni.dev/valid-attachments": [] }],
+    ["`null`, as CRI-O sends it", { "cni.dev/valid-attachments": null, "cni.dev/attachments": null }],
+    ["no list, as cnitool", {}],
+  ])("undoes every container if the runtime names none: %s", async (_, none) => {
+    lab.fake("fake-gc");
+    const conf = lab.conf([lab.bridge("one", 1), { cniVersion: "1.1.0", name: "two", type: "fake-gc" }]);
+    const dead = await lab.container();
+    for (const one of [container, dead]) await add(conf, { container: one });
+    await lab.kill(dead);
+    expect(await lab.run("GC", { ...conf, ...none })).toMatchObject(OK);
+    expect(await lab.interfaces(container)).toEqual([]);
+    const [told] = lab.calls("fake-gc").filter(({ verb }) => verb === "GC");
+    expect(told?.conf["cni.dev/valid-attachments"]).toEqual([]);
+    expect(await lab.leftovers()).toEqual([]);
+    expect(await lab.run("GC", { ...conf, ...none })).toMatchObject(OK); // a node on which nothing is left
+  });
+
   it("tells each network of its own attachments only", async () => {
     lab.fake("fake-gc");
     const network = (name: string) => ({ cniVersion: "1.1.0", name, type: "fake-gc" });
@@ -308,6 +326,28 @@ describe("GC", () => {
       [stale.id, "net2"],
       [stale.id, "net1"],
     ]);
+  });
+
+  it("keeps what the default network has of pods that were there before Plexus", async () => {
+    lab.fake("fake-primary");
+    const primary = { cniVersion: "1.1.0", name: "primary", type: "fake-primary" };
+    const conf = lab.conf([primary, { ...primary, name: "second" }]);
+    const [before, gone] = [await lab.container(), await lab.container()];
+    await add(conf);
+    await add(conf, { container: gone });
+    const gc = { ...conf, ...asked([before, container].map((container) => ({ container, ifname: "eth0" }))) };
+    expect(await lab.run("GC", gc)).toMatchObject(OK);
+    const told = lab.calls("fake-primary").filter(({ verb }) => verb === "GC");
+    const lists = told.map(({ conf }) => [
+      conf.name,
+      (conf["cni.dev/valid-attachments"] as { containerID: string; ifname: string }[])
+        .map(({ containerID, ifname }) => `${containerID} ${ifname}`)
+        .sort(),
+    ]);
+    expect(Object.fromEntries(lists)).toEqual({
+      primary: [`${before.id} eth0`, `${container.id} eth0`].sort(),
+      second: [`${container.id} net1`],
+    });
   });
 
   it("undoes one interface name of a container and keeps the other", async () => {

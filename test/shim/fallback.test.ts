@@ -81,6 +81,23 @@ describe.each(SHIMS)("%s, it becomes plexus, with the same stdin,", (_, shim) =>
     await until("what it executed is gone", () => !isRunning(mark));
   });
 
+  test("without the marks that the resident process has had made: they would be its own locks", async () => {
+    const device = join(place.state, "sriov/0000:3b:02.0");
+    const made: string[] = [];
+    await place.resident(async (call) => {
+      for (const path of [device, join(place.state, "b"), device]) {
+        const mark = (await call.file(ToShim.mark, path)) as Buffer;
+        made.push(mark.toString("utf8", 4)); // behind its length
+      }
+      made.push(...fs.readdirSync(join(place.state, "sriov")));
+      await call.file(ToShim.remove, made[0] ?? "");
+      call.socket.destroy();
+    });
+    fs.writeFileSync(join(place.dir, "plexus"), `#!/bin/sh\nfind '${place.state}' -type f\n`);
+    expect(await run()).toMatchObject({ exitCode: 0, stdout: "" });
+    expect(made.length).toBe(5);
+  });
+
   test("where the socket has as many as it takes, and nobody takes them off", async () => {
     const script =
       "import os, socket, sys, time\n" +
@@ -97,6 +114,49 @@ describe.each(SHIMS)("%s, it becomes plexus, with the same stdin,", (_, shim) =>
     } finally {
       server.kill("SIGKILL");
     }
+  });
+
+  describe("where plexus cannot run, as on a node without glibc,", () => {
+    beforeEach(() => fs.writeFileSync(join(place.dir, "plexus"), "#!/no/loader\n", { mode: 0o755 }));
+
+    test("it says so, waits for the daemon, and hands the call to it", async () => {
+      const running = run();
+      await place.resident((call) => call.answer(`served ${call.stdin}`));
+      expect(await running).toMatchObject({
+        exitCode: 0,
+        stdout: 'served {"a":1}',
+        stderr: expect.stringMatching(/plexus cannot run on this node.*waiting for the daemon/),
+      });
+    });
+
+    test("a daemon that dies during a call is waited for again", async () => {
+      let calls = 0;
+      await place.resident((call) => {
+        if (++calls === 1) call.socket.destroy();
+        else call.answer("served");
+      });
+      expect(await run()).toMatchObject({ exitCode: 0, stdout: "served" });
+    });
+
+    test("without a daemon the runtime is to try again later, and STATUS says so at once", async () => {
+      place.configure(["wait-timeout-ms 300"]);
+      const { exitCode, stdout } = await run();
+      expect([exitCode, JSON.parse(stdout)]).toMatchObject([1, { code: 11 }]);
+      expect(JSON.parse(stdout).msg).toContain("see that the pod of deploy/daemon runs here");
+      place.configure(["wait-timeout-ms 3600000"]);
+      expect(JSON.parse((await place.run("STATUS", "{}", {})).stdout)).toMatchObject({ code: 50 });
+    });
+
+    test("a call that the daemon leaves to it fails with the reason", async () => {
+      await place.resident((call) => {
+        call.socket.write(frame(ToShim.fallBack, 0, Buffer.from("devices")));
+      });
+      const { stdout } = await run();
+      expect(JSON.parse(stdout)).toMatchObject({
+        code: 11,
+        msg: expect.stringMatching(/has left the call.*devices/),
+      });
+    });
   });
 
   test("when the resident process does not accept, or is of another version", async () => {

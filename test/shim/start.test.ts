@@ -2,7 +2,7 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { PROTOCOL } from "../../launcher/host/frames.ts";
+import { frame, PROTOCOL, ToShim } from "../../launcher/host/frames.ts";
 import { Place } from "./fake-resident.ts";
 import { SHIMS } from "./shims.ts";
 
@@ -72,6 +72,37 @@ describe.each(SHIMS)("%s, where there is no resident process,", (name, shim) => 
     });
     expect(await place.run()).toMatchObject({ exitCode: 0, stdout: "served", stderr: "" });
     expect(starts().length).toBe(1);
+  });
+
+  test("as it dies while it has marks, another one does the call, and finds none of them", async () => {
+    await place.resident(async (call) => {
+      await call.file(ToShim.mark, join(place.state, "sriov/0000:3b:02.0"));
+      expect(fs.readdirSync(join(place.state, "sriov")).length).toBe(1);
+      fs.unlinkSync(place.socket);
+      call.socket.destroy();
+    });
+    expect(await place.run()).toMatchObject({
+      stdout: "served",
+      stderr: expect.stringContaining("asking another one"),
+    });
+    expect(fs.readdirSync(join(place.state, "sriov"))).toEqual([]);
+  });
+
+  test("as it dies after a silence, another one has all the time to accept that the first one had", async () => {
+    let connected = 0;
+    await place.listen((socket) => {
+      const accept = frame(ToShim.accept, 0, PROTOCOL, "test");
+      if (connected++ === 0) {
+        socket.write(accept);
+        setTimeout(() => socket.destroy(), 600); // longer than an ACCEPT may take, not than it may be silent
+      } else {
+        setTimeout(() => {
+          socket.write(accept);
+          socket.end(frame(ToShim.answer, 0, 0, "late"));
+        }, 100);
+      }
+    });
+    expect(await place.run()).toMatchObject({ exitCode: 0, stdout: "late" });
   });
 
   test("and none can be had, plexus does the call, and the next ones do not try again at once", async () => {

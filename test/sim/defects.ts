@@ -56,8 +56,8 @@ export const DEFECTS: Defect[] = [
     patches: [
       {
         file: STATE,
-        from: "await this.host.clearTemporaries(dir);",
-        to: "if (dir === undefined) await this.host.clearTemporaries(dir);",
+        from: "const clearing = dirs.map(",
+        to: "const clearing = dirs.slice(dirs.length).map(",
       },
     ],
     by: CUT_OFF_TWICE,

@@ -62,8 +62,13 @@ export class Player {
       machine,
       kubernetes: setup.kubernetes,
       isDaemon: setup.mode === "daemon",
-      confFor: ({ valid }: { valid?: unknown }) =>
-        JSON.stringify(valid === undefined ? conf : { ...conf, "cni.dev/valid-attachments": valid }),
+      // As CRI-O sends it: `null`, if there is no valid attachment.
+      confFor: ({ valid }: { valid?: unknown[] }) =>
+        JSON.stringify(
+          valid === undefined
+            ? conf
+            : { ...conf, "cni.dev/valid-attachments": valid.length > 0 ? valid : null },
+        ),
     };
     const resident = setup.mode === "one-shot" ? undefined : new Resident(program);
     const carryOut = (process: Process, call: RuntimeCall) => {

@@ -24,6 +24,8 @@ import { ProcessDisk } from "./systemcalls.ts";
 const FRAME_MS = 0.3;
 /** Calls at once: one ADD and one DEL, so that some wait. */
 const SLOTS = 2;
+/** Of a mark: it is done for a call that is left to `plexus`, too. */
+const RELEASE = "remove a mark";
 
 /** A resident process while it runs. */
 interface Running {
@@ -151,6 +153,7 @@ class ShimHost {
   /** The shim does file operations one after the other. */
   private files: Promise<unknown> = Promise.resolve();
   private readonly children = new Set<Process>();
+  private readonly marks = new Set<string>();
   private readonly own: ReturnType<typeof filesOn>;
 
   constructor(
@@ -162,11 +165,12 @@ class ShimHost {
     this.own = filesOn(new ProcessDisk(program.machine, shim, call));
   }
 
-  /** The shim is going to do the call itself: ends what it executes, and finishes the file operation that it is at. */
+  /** The shim is going to do the call itself: ends what it executes, the file operation that it is at, and its marks. */
   async end(): Promise<void> {
     this.hasEnded = true;
     for (const child of this.children) child.end();
     await this.files.catch(() => undefined);
+    for (const mark of this.marks) await this.own.remove(mark);
   }
 
   readonly host: Host = {
@@ -189,9 +193,9 @@ class ShimHost {
     append: (...given) => this.file("append", () => this.own.append(...given)),
     readlink: (...given) => this.file("readlink", () => this.own.readlink(...given)),
     set: (...given) => this.file("set", () => this.own.set(...given)),
-    remove: (...given) => this.file("remove", () => this.own.remove(...given)),
+    remove: (path) => this.file(this.marks.has(path) ? RELEASE : "remove", () => this.own.remove(path)),
     clearTemporaries: (...given) => this.file("clear", () => this.own.clearTemporaries(...given)),
-    mark: (...given) => this.file("mark", () => this.own.mark(...given)),
+    mark: (path) => this.file("mark", () => this.mark(path)),
     sync: (...given) => this.file("sync", () => this.own.sync(...given)),
     ...this.network(),
   };
@@ -231,10 +235,18 @@ class ShimHost {
     });
   }
 
+  private async mark(path: string): Promise<string> {
+    const mark = await this.own.mark(path);
+    this.marks.add(mark);
+    return mark;
+  }
+
   /** A request to the shim, and its answer. */
   private ask<T>(what: string, work: () => Promise<T>): Promise<T> {
     const { resident, shim } = this;
     if (resident === undefined) throw new Error("a host is used before its call has begun");
+    if (this.isRefused && what !== RELEASE)
+      return Promise.reject(new LeftToNode("the call is left to plexus"));
     return new Promise((resolve, reject) => {
       const gone = () => {
         const fault = new Fault(Code.tryAgainLater, "the runtime's call has ended before it was answered");

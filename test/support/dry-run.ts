@@ -30,9 +30,12 @@ export function dryRunAt(api: ApiServer): DryRun {
   };
 }
 
+/** Of kinds that do not follow the rule. */
+const PLURALS: Record<string, string> = { NetworkAttachmentDefinition: "network-attachment-definitions" };
+
 function pathOf({ apiVersion, kind, metadata }: Manifest): string {
   const root = apiVersion.includes("/") ? "apis" : "api";
   const within = metadata.namespace === undefined ? "" : `/namespaces/${metadata.namespace}`;
-  const plural = kind.endsWith("s") ? kind : `${kind}s`;
+  const plural = PLURALS[kind] ?? (kind.endsWith("s") ? kind : `${kind}s`);
   return `/${root}/${apiVersion}${within}/${plural.toLowerCase()}/${metadata.name}`;
 }

@@ -59,6 +59,10 @@ function change(object: Manifest, { op, path, value }: Operation): void {
     deepStrictEqual(parent[last], value);
     return;
   }
+  if (op === "add" && last === "-") {
+    parent.push(value);
+    return;
+  }
   if (op !== "add" && !(op === "replace" && last in parent))
     throw new Error(`${op} of ${path} cannot be done`);
   parent[last] = value;

@@ -60,12 +60,12 @@ export class Lab {
   private readonly node = `plexus-${randomBytes(4).toString("hex")}`;
   private readonly containers: Container[] = [];
   private made = 0;
-  private readonly processes: ChildProcess[] = [];
+  private readonly processes = new Set<ChildProcess>();
   /** What was there before Plexus was executed. */
   private readonly baseline = new Map<string, Set<string>>();
 
-  /** What the runtime executes. */
-  private plexus = binary;
+  /** The path of what the runtime executes. */
+  plexus = binary;
   private resident: Resident | undefined;
 
   private constructor() {}
@@ -185,8 +185,7 @@ export class Lab {
   daemon(where: Container | "node", command: string, ...args: string[]): ChildProcess {
     const netns = where === "node" ? `${NETNS_DIR}/${this.node}` : where.netns;
     const child = spawn(NSENTER, [`--net=${netns}`, command, ...args], { stdio: "ignore" });
-    this.processes.push(child);
-    return child;
+    return this.noted(child);
   }
 
   /** The IPv4 addresses of an interface in a container, each with its prefix length. */
@@ -283,8 +282,7 @@ export class Lab {
     };
     const command = [...this.by, this.plexus];
     const child = spawn(NSENTER, [`--net=${NETNS_DIR}/${this.node}`, ...command], { env });
-    this.processes.push(child);
-    return { pid: child.pid ?? 0, outcome: outcomeOf(child, JSON.stringify(conf)) };
+    return { pid: child.pid ?? 0, outcome: outcomeOf(this.noted(child), JSON.stringify(conf)) };
   }
 
   /**
@@ -321,6 +319,12 @@ export class Lab {
     const own = /10\.222\.\d|[0-9a-f]{64}|CNI-(DN-)?[0-9a-f]{10}/;
     const lines = saved.join("\n").split("\n");
     return lines.filter((line) => own.test(line)).map((line) => line.trim());
+  }
+
+  /** For `close`, as long as it runs. */
+  private noted(child: ChildProcess): ChildProcess {
+    this.processes.add(child);
+    return child.once("close", () => this.processes.delete(child));
   }
 
   private async namespace(name: string): Promise<void> {

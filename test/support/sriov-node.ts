@@ -34,6 +34,8 @@ export class SriovNode {
   /** How many changes of the host the process makes before it dies: each line of a batch is one. */
   changesLeft = Number.POSITIVE_INFINITY;
   readonly logged: string[] = [];
+  /** How long each wait was that kept no other call from its turn, in milliseconds. */
+  readonly asideMs: number[] = [];
   readonly clock: Clock;
   /** The number of the process that makes the call, and of all that run. */
   private process = 0;
@@ -57,6 +59,13 @@ export class SriovNode {
       },
     };
   }
+
+  readonly aside = async <T>(wait: () => Promise<T>): Promise<T> => {
+    const began = this.nowMs;
+    const result = await wait();
+    this.asideMs.push(this.nowMs - began);
+    return result;
+  };
 
   private readonly commands: Commands = {
     find: async (name) => `/usr/sbin/${name}`,
@@ -194,6 +203,7 @@ export function pluginCall(
     core,
     host: node.host,
     clock: node.clock,
+    aside: node.aside,
     log: (message: string) => void node.logged.push(message),
   };
 }

@@ -143,6 +143,21 @@ test("a call that waits aside has no slot from the start", async () => {
   expect(events).toContain("other 0");
 });
 
+test("a call that waits aside keeps its slot as long as it executes something beside that", async () => {
+  let [atOnce, most] = [0, 0];
+  const work = async (turn: Turn) => {
+    const executed = turn.execute(async () => {
+      most = Math.max(most, ++atOnce);
+      await timeline.sleep(200);
+      atOnce--;
+    });
+    await Promise.all([executed, turn.aside(() => timeline.sleep(100))]);
+  };
+  many("ADD", 9, { work });
+  await timeline.run();
+  expect([most, admission.running]).toEqual([3, 0]); // the fourth slot is for DELs
+});
+
 test("a call that is gone does not wait for its turn, nor do others of its container for it", async () => {
   const gone = new AbortController();
   many("ADD", 3, { work: () => timeline.sleep(1000) });

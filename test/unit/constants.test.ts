@@ -8,6 +8,7 @@ import { FORMS, SYSCTLS } from "../../launcher/host/network.ts";
 import {
   CONF_DIR,
   DEVICE_INFO_DIR,
+  KUBELET_ROOT,
   MULTUS_CONF_DIR,
   SOCKET,
   SRIOV_CNI_DIR,
@@ -226,9 +227,9 @@ describe("the protocol", () => {
   });
 
   test("has the document's time limits", () => {
-    const rows = table("if | after").flatMap(([, after = ""]) => [
-      ...after.matchAll(/^(\d+) s \(`([\w-]+)`\)$/g),
-    ]);
+    const rows = ["if | after", "if it | after"]
+      .flatMap(table)
+      .flatMap(([, after = ""]) => [...after.matchAll(/^(\d+) s \(`([\w-]+)`\)/g)]);
     const limits = rows.map(([, seconds, key = ""]) => [
       key.replaceAll("-", "_").replace(/_ms$/, ""),
       Number(seconds),
@@ -237,7 +238,7 @@ describe("the protocol", () => {
       key,
       Number(ms) / 1000,
     ]);
-    expect(defaults).toHaveLength(4);
+    expect(defaults).toHaveLength(5);
     expect(limits).toEqual(defaults);
   });
 });
@@ -297,6 +298,7 @@ describe("a default", () => {
   test("of the state directories is the same for the shim, plexus and the core", () => {
     expect(array("DEFAULT_STATE")).toEqual([STATE_DIR, DEVICE_INFO_DIR, SRIOV_CNI_DIR]);
     expect(found(netconf, /"cniDir", "([^"]*)"/)).toBe(STATE_DIR);
+    expect(found(netconf, /"kubeletRoot", "([^"]*)"/)).toBe(KUBELET_ROOT);
     expect(found(source("assembly/delegate/delegate.ts"), /^const DEVICE_INFO_DIR = "([^"]*)"/m)).toBe(
       `${DEVICE_INFO_DIR}/cni/`,
     );

@@ -22,7 +22,7 @@ const POD: Pod = {
 let dir: string;
 let kubelet: FakeKubelet | undefined;
 let logged: string[];
-const log = { write: (_level: string, message: string) => void logged.push(message) };
+const log = { write: (_level: string, message: string) => logged.push(message) > 0 };
 
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), "plexus-device-"));

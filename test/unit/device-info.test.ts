@@ -11,7 +11,7 @@ let dir: string;
 let logged: string[];
 const ports = {
   host: localHost,
-  log: { write: (_level: string, message: string) => void logged.push(message) },
+  log: { write: (_level: string, message: string) => logged.push(message) > 0 },
 };
 
 beforeEach(() => {

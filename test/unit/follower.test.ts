@@ -368,6 +368,16 @@ describe("what is known never goes back in time", () => {
     expect(warnings).toEqual([]);
   });
 
+  test.each([
+    ["does not have the version", ahead],
+    ["has forgotten the version", answer(410, expired)],
+  ])("and a server that %s, and then fails, is not asked for that version again", async (_, outcome) => {
+    http.outcomes.push(list("7"), outcome, answer(500), list("9"));
+    await run(() => answer(410, expired));
+    expect(listed()).toEqual([FIRST, "/api/things?a=b&resourceVersion=7", NEWEST, NEWEST]);
+    expect(versions().at(-1)).toBe("9");
+  });
+
   test("but for the newest list, which counts whatever its version: etcd may have been restored", async () => {
     http.outcomes.push(list("7", [object("a", "1", "A")]), ahead, list("3", [object("b", "2", "B")]));
     await run(() => answer(410, expired));

@@ -3,7 +3,7 @@ import { spawn, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { binary } from "../support/binary.ts";
 import { processes } from "../support/resident.ts";
 import { until } from "../support/until.ts";
@@ -15,8 +15,10 @@ beforeEach(() => {
 });
 afterEach(() => fs.rmSync(root, { recursive: true }));
 
-const CONF = "etc/cni/net.d/00-plexus.conf";
-const conf = () => JSON.parse(fs.readFileSync(join(root, CONF), "utf8"));
+const CONF = "etc/cni/net.d/00-plexus.conflist";
+const list = () => JSON.parse(fs.readFileSync(join(root, CONF), "utf8"));
+/** Plexus's own plugin in the list. */
+const conf = () => list().plugins[0];
 const primary = (name: string, content: object) =>
   fs.writeFileSync(join(root, "etc/cni/net.d", name), JSON.stringify(content));
 const FLANNEL = {
@@ -43,18 +45,23 @@ test("install puts everything in its place, and uninstall takes it away", () => 
   const before = files();
   expect(plexus("install", "--resident")).toMatchObject({ status: 0, stderr: "" });
   expect(files()).toEqual([
-    "etc/cni/net.d/00-plexus.conf 600",
+    "etc/cni/net.d/00-plexus.conflist 600",
     ...before,
     "opt/cni/bin/plexus 755",
     "opt/cni/bin/plexus-shim 755",
     "opt/cni/bin/plexus-shim.conf 600",
   ]);
-  expect(conf()).toEqual({
+  expect(list()).toEqual({
     cniVersion: "0.3.1",
+    cniVersions: ["0.3.1", "1.1.0"],
     name: "plexus",
-    type: "plexus-shim",
-    capabilities: { portMappings: true },
-    clusterNetwork: "/etc/cni/net.d/10-flannel.conflist",
+    plugins: [
+      {
+        type: "plexus-shim",
+        capabilities: { portMappings: true },
+        clusterNetwork: "/etc/cni/net.d/10-flannel.conflist",
+      },
+    ],
   });
   for (const name of ["plexus", "plexus-shim"]) {
     const { stdout } = spawnSync(join(root, "opt/cni/bin", name), {
@@ -128,9 +135,8 @@ test("--watch follows the node's first conf: it changes, is half written, goes a
     const isFor = (name: string) => () =>
       fs.existsSync(join(root, CONF)) && conf().clusterNetwork.endsWith(name);
     await until("the conf is there", isFor("20-late.conf"));
-    fs.writeFileSync(join(root, "etc/cni/net.d/05-half.conf"), '{"cniVersion":');
     primary("10-flannel.conflist", FLANNEL);
-    await until("it is for the first one that is whole", isFor("10-flannel.conflist"));
+    await until("it is for the first one", isFor("10-flannel.conflist"));
     for (const name of ["20-late.conf", "10-flannel.conflist"])
       fs.unlinkSync(join(root, "etc/cni/net.d", name));
     await until("without a default network there is no conf", () => !fs.existsSync(join(root, CONF)));
@@ -161,7 +167,8 @@ test("what an administrator has added stays when it is called again: rights, key
   plexus("install", "--kubeconfig", "/etc/k");
   const shimConf = join(root, "opt/cni/bin/plexus-shim.conf");
   fs.appendFileSync(shimConf, "plugin bridge\nlog /var/log/other.log\n");
-  primary("00-plexus.conf", { ...conf(), defaultNetworks: ["storage"], clusterNetwork: "/elsewhere" });
+  const added = { ...conf(), defaultNetworks: ["storage"], clusterNetwork: "/elsewhere" };
+  primary("00-plexus.conflist", { ...list(), disableGC: true, plugins: [added, { type: "bandwidth" }] });
   expect(plexus("install", "--one-shot")).toMatchObject({ status: 0, stderr: "" });
   expect(fs.readFileSync(shimConf, "utf8")).toMatch(/\nplugin bridge\nlog \/var\/log\/other\.log\n$/);
   expect(fs.readFileSync(shimConf, "utf8")).not.toMatch(/^(socket|resident) /m);
@@ -171,6 +178,7 @@ test("what an administrator has added stays when it is called again: rights, key
     kubeconfig: "/etc/k",
     defaultNetworks: ["storage"],
   });
+  expect(list()).toMatchObject({ disableGC: true, plugins: [{}, { type: "bandwidth" }] });
 });
 
 test("a conf of ours that somebody is just writing is left alone", () => {
@@ -194,12 +202,12 @@ test.each([
 });
 
 test("install says so if there is no conf of a default network yet", () => {
-  expect(plexus("install").stdout).toMatch(/^wrote no conf: there is none of a default network in/);
+  expect(plexus("install").stdout).toMatch(/^wrote no conf: there is none of a default network in/m);
 });
 
 test.each([
-  [["--bin-dir", "rel"], "--bin-dir rel: an absolute path is needed"],
-  [["--socket", `/${"x".repeat(107)}`], "a path of at most 107 bytes is needed"],
+  [["--bin-dir", "rel"], "--bin-dir rel: an absolute path without spaces is needed"],
+  [["--socket", `/${"x".repeat(107)}`], "of at most 107 bytes is needed"],
 ])("install %j is refused", (args, why) => {
   const { status, stderr } = plexus("install", ...args);
   expect([status, stderr]).toEqual([1, expect.stringContaining(why)]);
@@ -218,4 +226,91 @@ test("uninstall ends the process at the socket that install was given", () => {
   fs.writeFileSync(join(root, "run/own/p.sock"), "");
   expect(plexus("uninstall").status).toBe(0);
   expect(fs.readdirSync(join(root, "run/own"))).toEqual([]);
+});
+
+describe("two installers for one node", () => {
+  const start = (...args: string[]) => {
+    const child = spawn(binary, ["install", "--watch", "--root", root, ...args], { env: {} });
+    const output = { text: "" };
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (output.text += text));
+    return { child, output };
+  };
+
+  test("do not fight: the second says who keeps it, waits, and takes over also from one that was killed", async () => {
+    primary("10-flannel.conflist", FLANNEL);
+    const first = start("--one-shot");
+    await until("the first has installed", () => first.output.text.includes("next: "));
+    const second = start("--resident", "--daemonset", "plexus-daemon");
+    const third = start("--resident");
+    try {
+      await until("the second waits", () => second.output.text.includes("waiting until that ends"));
+      expect(second.output.text).toContain("plexus install --one-shot --watch keeps /etc/cni/net.d");
+      const { status, stderr } = plexus("install");
+      expect([status, stderr]).toEqual([
+        1,
+        expect.stringContaining("there is one way to run Plexus on a node"),
+      ]);
+      expect(plexus("uninstall")).toMatchObject({
+        status: 1,
+        stderr: expect.stringContaining("end that first"),
+      });
+      expect(conf()).toMatchObject({ type: "plexus" });
+      third.child.kill("SIGTERM"); // while it waits
+      await until("the third has ended", () => third.child.exitCode === 0);
+      first.child.kill("SIGKILL");
+      await until("the second has taken over", () => conf().type === "plexus-shim");
+    } finally {
+      for (const { child } of [first, second, third]) child.kill("SIGKILL");
+    }
+    expect(plexus("uninstall").status).toBe(0);
+    expect(fs.existsSync(join(root, "etc/cni/net.d/plexus.d"))).toBe(false);
+  });
+});
+
+test("another network is the default one at no moment while the first conf is taken away and written anew", async () => {
+  primary("10-flannel.conflist", FLANNEL);
+  const child = spawn(binary, ["install", "--watch", "--root", root], { env: {}, stdio: "ignore" });
+  const seen = new Set<string>();
+  try {
+    await until("the conf is there", () => fs.existsSync(join(root, CONF)));
+    primary("20-late.conf", { cniVersion: "1.0.0", name: "late", type: "bridge" });
+    const path = join(root, "etc/cni/net.d/10-flannel.conflist");
+    for (const text of [undefined, "", '{"cniVersion":', JSON.stringify(FLANNEL)]) {
+      if (text === undefined) fs.unlinkSync(path);
+      else fs.writeFileSync(path, text);
+      for (let left = 40; left > 0; left--) {
+        if (fs.existsSync(join(root, CONF))) seen.add(conf().clusterNetwork);
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    }
+    expect([...seen]).toEqual(["/etc/cni/net.d/10-flannel.conflist"]);
+    fs.unlinkSync(path);
+    await until("one that stays away is replaced", () => conf().clusterNetwork.endsWith("20-late.conf"));
+  } finally {
+    child.kill("SIGKILL");
+  }
+});
+
+test("a conf that somebody changes or removes is put right at once, and the rest is told", async () => {
+  primary("10-flannel.conflist", FLANNEL);
+  const { status, stdout } = plexus("install");
+  expect([status, stdout]).toEqual([0, expect.stringContaining("annotations of pods are ignored")]);
+  expect(plexus("install").stdout).toMatch(
+    /^kept .*\nkept .*the default network is that of 10-flannel\.conflist\n/,
+  );
+  const child = spawn(binary, ["install", "--watch", "--root", root], { env: {}, stdio: "ignore" });
+  try {
+    await until("it keeps the node", () => fs.existsSync(join(root, "etc/cni/net.d/plexus.d/install.sock")));
+    fs.unlinkSync(join(root, CONF));
+    await until("the conf is back", () => fs.existsSync(join(root, CONF)));
+  } finally {
+    child.kill("SIGKILL");
+  }
+});
+
+test("the help lists install's options", () => {
+  for (const args of [["--help"], ["install", "--help"]]) {
+    const { status, stdout, stderr } = spawnSync(binary, args, { env: {}, encoding: "utf8" });
+    expect([status, stdout + stderr]).toEqual([0, expect.stringContaining("--source-dir DIR")]);
+  }
 });

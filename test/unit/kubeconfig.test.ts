@@ -94,6 +94,18 @@ users:
     expect(connection.authorization()).toBe("Bearer eyJ.a_b-c.d");
   });
 
+  test.each([
+    ["https://[10.96.0.1]:443", "https://10.96.0.1/"],
+    ["https://[10.96.0.1]:6443", "https://10.96.0.1:6443/"],
+    ["http://[api.example]:80", "http://api.example/"],
+    ["https://[fd00::1]:6443", "https://[fd00::1]:6443/"],
+  ])(
+    "may have %s, as Multus up to 4.2.2 brackets whatever its API server is called",
+    async (server, meant) => {
+      expect((await read(installer.replace("https://[fd00::1]:443", server))).server.href).toBe(meant);
+    },
+  );
+
   test("tells a certificate and a key that are one file", async () => {
     writeFileSync(join(dir, "multus-client-current.pem"), CERT + KEY);
     const { clientCertificate, authorization } = await read(generator(dir));

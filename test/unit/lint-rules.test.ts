@@ -2,12 +2,19 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { lintSources } from "../../launcher/cli/lint.ts";
+import { settings } from "../../launcher/core/documents.ts";
 import { loadLint } from "../support/core.ts";
 
 const dir = new URL("../../docs/rules/", import.meta.url);
 const core = loadLint();
 const rules = readdirSync(dir).map((file) => file.replace(".md", ""));
 const sources = new URL("../../assembly/lint/", import.meta.url);
+
+/** Settings whose keys in the conf are called otherwise. */
+const RENAMED: Record<string, string> = {
+  readinessIndicatorFile: "readinessindicatorfile",
+  validAttachments: "cni.dev/valid-attachments",
+};
 
 interface Example {
   text: string;
@@ -39,6 +46,13 @@ describe.each(rules)("%s", (rule) => {
     expect(findingsIn(bad).map((one) => one.rule)).toEqual([rule]);
     expect(findingsIn(good)).toEqual([]);
   });
+});
+
+test("every key of Plexus's conf is known", () => {
+  const keys = Object.keys(settings.shape).map((key) => RENAMED[key] ?? key);
+  const text = JSON.stringify(Object.fromEntries([["type", "plexus"], ...keys.map((key) => [key, null])]));
+  const known = lintSources(core, [{ name: "f.conf", text }], "default").located;
+  expect(known.filter(({ rule }) => rule === "unknown-key")).toEqual([]);
 });
 
 test("every rule has a page", () => {

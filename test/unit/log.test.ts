@@ -18,7 +18,7 @@ test("a message is one line, in which control characters are to be seen and not 
   };
   const log = await openLog(SETTINGS, host, (line) => void said?.push(line));
   log.write("debug", "one\ntwo\tthree\0\r\u001b[2J\u007f\u009b fünf");
-  await log.flush();
+  await log.end();
   expect(said).toEqual([
     expect.stringMatching(/^\S+ \[debug\] one two\tthree\\x00\\x0d\\x1b\[2J\\x7f\\x9b fünf\n$/),
   ]);

@@ -41,6 +41,7 @@ describe("netconf", () => {
       attach: "sequential",
       capabilityCheck: "warn",
       runtimePortMappings: "default",
+      kubeletRoot: "/var/lib/kubelet",
     });
   });
 

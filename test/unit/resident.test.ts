@@ -1,9 +1,12 @@
 // `plexus resident` and `plexus daemon` end by themselves.
 import { spawn } from "node:child_process";
 import * as fs from "node:fs";
+import { connect, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { FrameReader, FromShim, frame, PROTOCOL, ToShim } from "../../launcher/host/frames.ts";
 import { binary } from "../support/binary.ts";
 import { until } from "../support/until.ts";
 
@@ -28,6 +31,78 @@ test("a resident process that nobody calls ends after --idle seconds, and takes 
     expect(fs.readdirSync(dir)).toEqual([]);
   } finally {
     child.kill("SIGKILL");
+  }
+});
+
+/** Makes a call as a shim does, and answers nothing of what the process asks for: the types of the frames that come. */
+async function callAt(socket: string): Promise<number[]> {
+  const types: number[] = [];
+  const conf = { cniVersion: "1.1.0", name: "n", type: "plexus", delegates: [{ type: "bridge" }] };
+  const shim = connect(socket);
+  shim.on("error", () => undefined);
+  const reader = new FrameReader();
+  shim.on("data", (chunk: Buffer) => {
+    for (const { type } of reader.push(chunk)) types.push(type);
+  });
+  const variables = [
+    "CNI_COMMAND=ADD",
+    "CNI_CONTAINERID=c",
+    "CNI_NETNS=/n",
+    "CNI_IFNAME=eth0",
+    "CNI_PATH=/b",
+  ];
+  shim.write(frame(FromShim.call, 0, PROTOCOL, "0.1.0", variables, Buffer.from(JSON.stringify(conf))));
+  await until("the call is being carried out", () => types.some((type) => type !== ToShim.accept));
+  return types;
+}
+
+test("a process that has lost its socket leaves its calls to plexus when it is asked to end", async () => {
+  const socket = join(dir, "plexus.sock");
+  const child = spawn(binary, ["resident", "--socket", socket], { env: {}, stdio: "ignore" });
+  let code: number | null | undefined;
+  child.once("exit", (status) => {
+    code = status;
+  });
+  try {
+    await until("it listens", () => fs.existsSync(socket));
+    const types = await callAt(socket);
+    fs.unlinkSync(socket);
+    await sleep(2000); // it looks once a second
+    child.kill("SIGTERM");
+    await until("the call is left to plexus", () => types.includes(ToShim.fallBack), 60);
+    await until("it has ended", () => code !== undefined);
+    expect(code).toBe(0);
+  } finally {
+    child.kill("SIGKILL");
+  }
+});
+
+test("a process whose socket was replaced before it served ends, and leaves the other one's alone", async () => {
+  const [socket, lock] = [join(dir, "plexus.sock"), join(dir, "lock")];
+  const [made, other] = [createServer(), createServer()];
+  const listening = (server: Server, path: string) => new Promise<void>((done) => server.listen(path, done));
+  await listening(made, socket);
+  fs.writeFileSync(lock, `1 1 ${fs.statSync(socket).ino}\n`);
+  await listening(other, `${socket}.other`);
+  fs.renameSync(`${socket}.other`, socket);
+  const { fd } = (made as unknown as { _handle: { fd: number } })._handle;
+  const note = fs.openSync(lock, "r+");
+  const stdio = ["ignore", "ignore", "ignore", fd, note] as const;
+  const child = spawn(binary, ["resident", "--socket", socket, "--started-by-shim"], {
+    env: {},
+    stdio: [...stdio],
+  });
+  let code: number | null | undefined;
+  child.once("exit", (status) => {
+    code = status;
+  });
+  try {
+    await until("it has ended", () => code !== undefined, 20);
+    expect([code, fs.existsSync(socket)]).toEqual([0, true]);
+  } finally {
+    child.kill("SIGKILL");
+    fs.closeSync(note);
+    for (const server of [made, other]) server.close();
   }
 });
 

@@ -51,6 +51,9 @@ test("a call waits for another one that deals with the VF, and says so after ten
       message: expect.stringMatching(/is in use: another call has been dealing with it .*try again later/),
     });
     expect(node.clock.now() - before).toBeGreaterThanOrEqual(10_000);
+    // It keeps no other call from its turn, and two that wait for each other do not try at the same moments for ever.
+    expect(node.asideMs.reduce((sum, ms) => sum + ms)).toBeGreaterThanOrEqual(10_000);
+    expect(new Set(node.asideMs).size).toBeGreaterThan(1);
   });
   await run(node, "ADD", { deviceID: VF });
   expect(allocations(node)).toEqual([`/state/sriov/${VF}`]);

@@ -49,6 +49,18 @@ test("GC gives back the VFs of a network whose attachments are not valid, and no
   expect(node.sysfs.link("ens1f1v0")?.device).toBe("0000:3b:10.1");
 });
 
+test.each([
+  ["`null` for them", { "cni.dev/valid-attachments": null }],
+  ["no list of them", {}],
+])("GC gives back all VFs of a network if the runtime names no attachment: %s", async (_, none) => {
+  const node = new SriovNode(IXGBE, DRIVERS);
+  await run(node, "ADD", { deviceID: "0000:3b:10.0", name: "vfs" });
+  const other = { CNI_CONTAINERID: "other", CNI_IFNAME: "net2" };
+  await run(node, "ADD", { deviceID: "0000:3b:10.1", name: "others" }, other);
+  await run(node, "GC", { name: "vfs", ...none });
+  expect(allocations(node)).toEqual(["/state/sriov/0000:3b:10.1"]);
+});
+
 describe("with an executable of the same name", () => {
   test.each(["ADD", "DEL", "CHECK", "GC", "STATUS"])("plexus-sriov is built in for %s", async (verb) => {
     const call = pluginCall(new SriovNode(IXGBE, DRIVERS), verb, {});

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { tableOf } from "../../launcher/cli/functions.ts";
 import { Code } from "../../launcher/fault.ts";
 import { DEVICES_FILE } from "../../launcher/paths.ts";
 import { readDevice } from "../../launcher/sriov/device.ts";
-import { listFunctions, tableOf } from "../../launcher/sriov/list.ts";
+import { listFunctions } from "../../launcher/sriov/list.ts";
 import { NODE } from "../support/fake-sysfs.ts";
 import { DRIVERS, I40E, IGB, IXGBE, MLX5 } from "../support/sriov-nics.ts";
 import { added, allocations, POD, run, SriovNode } from "../support/sriov-node.ts";

@@ -188,6 +188,18 @@ describe("a question that is asked often", () => {
     await expect(played(recent.answer("q", fails))).rejects.toThrow("no");
   });
 
+  test("that is an error, and late, takes the place of the last answer", async () => {
+    const failsLate = (code: number) => async () => {
+      await timeline.sleep(1000);
+      throw new Fault(code, "no");
+    };
+    await played(recent.answer("q", takes(5)));
+    expect(await played(recent.answer("q", failsLate(Code.tryAgainLater)))).toBe("after 5"); // nobody has answered
+    expect(await played(recent.answer("q", failsLate(Code.pluginNotAvailable)))).toBe("after 5");
+    await expect(played(recent.answer("q", failsLate(Code.pluginNotAvailable)))).rejects.toThrow("no");
+    expect(await played(recent.answer("q", takes(1000)))).toBe("after 1000");
+  });
+
   test("is asked anew by who waited for one that is gone, or is stopped", async () => {
     const gone = recent.answer("q", fails);
     const other = recent.answer("q", takes(5));

@@ -1,0 +1,41 @@
+// Questions of the installer to the API server.
+import { systemClock } from "../../clock.ts";
+import { type Connection, inCluster } from "../../cluster/connection.ts";
+import { accessBy } from "../../cluster/open.ts";
+import { Transport } from "../../cluster/transport.ts";
+
+/** A server that is away keeps nobody waiting: what is there stays, and it is asked again. */
+const LIMIT_MS = 5_000;
+
+export interface ApiReply {
+  status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: whatever object the server answers with
+  body: any;
+}
+
+export class Api {
+  private constructor(private readonly transport: Transport) {}
+
+  /** @throws Fault if what describes the way to the server cannot be used */
+  static async by(connect: () => Promise<Connection>, env: NodeJS.ProcessEnv): Promise<Api> {
+    return new Api(await Transport.open(accessBy(connect, env)));
+  }
+
+  /** @throws Fault if there is no answer in time */
+  async ask(method: "GET" | "POST", path: string, body?: object): Promise<ApiReply> {
+    const content = body && { type: "application/json", body: JSON.stringify(body) };
+    const deadlineMs = systemClock.now() + LIMIT_MS;
+    const answer = await this.transport.send({ method, path, ...content }, { deadlineMs });
+    const text = answer.body.toString();
+    return {
+      status: answer.status,
+      body: answer.contentType.includes("json") ? JSON.parse(text) : { message: text },
+    };
+  }
+}
+
+/** The API server as Kubernetes tells each pod of it; undefined where this is not a pod. */
+export function podApi(env: NodeJS.ProcessEnv): Promise<Api> | undefined {
+  const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = env;
+  return host && port ? Api.by(async () => inCluster(host, port), env) : undefined;
+}

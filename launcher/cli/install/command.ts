@@ -1,0 +1,191 @@
+// `plexus install` and `plexus uninstall`, as an operator calls them.
+import { installBinaries } from "./binaries.ts";
+import { hasVanished, installConf, takenByCilium } from "./conf.ts";
+import { DaemonSet } from "./daemonset.ts";
+import { type Installation, installationOf, onNode } from "./installation.ts";
+import { installKubeconfig } from "./kubeconfig.ts";
+import { helpOf, parseOptions } from "./options.ts";
+import { exists } from "./place.ts";
+import { checkRights, isTaken } from "./rights.ts";
+import { Turn } from "./turn.ts";
+import { removeConf, removeInstalled } from "./uninstall.ts";
+import { Watching } from "./watching.ts";
+
+/** Programs that replace a file without care take it away first: for so long another network is not the default one. */
+const GRACE_MS = 3_000;
+/** How often each node asks whether the API server still takes its token. */
+const ASK_EVERY_MS = 600_000;
+
+export async function install(args: string[]): Promise<void> {
+  if (args.includes("--help")) return console.log(`plexus install\n${helpOf("install")}`);
+  const installation = installationOf(parseOptions(args, "install"), process.env);
+  const ended = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => ended.abort());
+  const turn = await Turn.take(installation, nameOf(installation), waitOrFail(installation), ended.signal);
+  if (turn === undefined) return;
+  try {
+    await new Installer(installation, turn, ended.signal).run();
+  } finally {
+    turn.end();
+  }
+}
+
+export async function uninstall(args: string[]): Promise<void> {
+  if (args.includes("--help")) return console.log(`plexus uninstall\n${helpOf("uninstall")}`);
+  const installation = installationOf(parseOptions(args, "uninstall"), process.env);
+  const refuse = (who: string) => {
+    throw new Error(`${who} keeps ${installation.confDir}, and would install it again; end that first`);
+  };
+  if (exists(onNode(installation, installation.confDir))) {
+    const turn = await Turn.take(installation, "plexus uninstall", refuse, new AbortController().signal);
+    turn?.end();
+  }
+  for (const line of await removeInstalled(installation)) console.log(line);
+}
+
+/** What others are told who want to install, too. */
+function nameOf({ options, mode }: Installation): string {
+  const command = `plexus install --${mode}${options.watch ? " --watch" : ""}`;
+  return options.daemonset === undefined ? command : `DaemonSet ${options.daemonset} (${command})`;
+}
+
+function waitOrFail({ options, confDir }: Installation): (who: string) => void {
+  return (who) => {
+    const words = `${who} keeps ${confDir}; there is one way to run Plexus on a node: delete what is not to be`;
+    if (!options.watch) throw new Error(words);
+    console.error(`plexus install: waiting until that ends: ${words}`);
+  };
+}
+
+class Installer {
+  private readonly installation: Installation;
+  private readonly turn: Turn;
+  private readonly signal: AbortSignal;
+  private readonly daemonSet: DaemonSet | undefined;
+  /** What was said last, of each part: only news are said. */
+  private readonly said = new Map<string, string>();
+  private askedMs = Number.NEGATIVE_INFINITY;
+  private vanishedMs: number | undefined;
+
+  constructor(installation: Installation, turn: Turn, signal: AbortSignal) {
+    const { daemonset } = installation.options;
+    this.installation = installation;
+    this.turn = turn;
+    this.signal = signal;
+    this.daemonSet = daemonset === undefined ? undefined : new DaemonSet(daemonset, process.env);
+  }
+
+  async run(): Promise<void> {
+    const { options, confDir, sourceDir } = this.installation;
+    this.say("binaries", await installBinaries(this.installation));
+    if (!options.watch) {
+      await this.step();
+      for (const line of await this.remarks()) console.log(line);
+      return;
+    }
+    const watching = new Watching(
+      [confDir, sourceDir].map((dir) => onNode(this.installation, dir)),
+      this.signal,
+    );
+    let areRemarksDue = true;
+    while (!this.signal.aborted) {
+      if (!this.turn.isOurs()) throw new Error("another installer has taken the place of this one; it ends");
+      const isWell = await this.tried(() => this.step());
+      if (isWell && areRemarksDue) {
+        for (const line of await this.remarks()) console.log(line);
+        areRemarksDue = false;
+      }
+      await watching.next(isWell ? undefined : GRACE_MS);
+    }
+    watching.end();
+    if (await this.daemonSet?.isDeleted())
+      for (const line of removeConf(this.installation)) console.log(line);
+  }
+
+  /** Does what has to be done. Returns whether all is as it is to be. */
+  private async step(): Promise<boolean> {
+    const { installation } = this;
+    const isWell = await this.keepKubeconfig();
+    if (this.isWaiting()) return false;
+    const { says, isThere } = await installConf(installation);
+    this.say("conf", says);
+    const cilium = takenByCilium(installation);
+    if (cilium !== undefined) this.say("cilium", cilium);
+    return isWell && isThere;
+  }
+
+  /** A server that is away does not keep the conf from being written, but the first time: then no pod would get a network. */
+  private async keepKubeconfig(): Promise<boolean> {
+    const { installation } = this;
+    const path = onNode(installation, installation.kubeconfig);
+    try {
+      const says = await installKubeconfig(installation, process.env, (kubeconfig) =>
+        this.isTaken(kubeconfig),
+      );
+      if (says !== undefined) this.say("kubeconfig", says);
+      return true;
+    } catch (error) {
+      if (!installation.options.watch || !exists(path)) throw error;
+      this.complain((error as Error).message);
+      return false;
+    }
+  }
+
+  private async isTaken(kubeconfig: string): Promise<boolean> {
+    if (Date.now() < this.askedMs + ASK_EVERY_MS) return true;
+    const isGood = await isTaken(kubeconfig, process.env);
+    if (isGood) this.askedMs = Date.now();
+    return isGood;
+  }
+
+  /** Is the default network's conf away for a moment only? */
+  private isWaiting(): boolean {
+    if (!this.installation.options.watch || !hasVanished(this.installation)) {
+      this.vanishedMs = undefined;
+      return false;
+    }
+    this.vanishedMs ??= Date.now();
+    return Date.now() < this.vanishedMs + GRACE_MS;
+  }
+
+  /** What is to be known, and what is next. */
+  private async remarks(): Promise<string[]> {
+    const { installation, daemonSet } = this;
+    const { mode, socket, nodeName, options } = installation;
+    const account = options["service-account"];
+    const unseen = await daemonSet?.look();
+    return [
+      ...(await checkRights(installation, process.env)),
+      ...(account !== undefined && nodeName === ""
+        ? ["without the node's name (--node-name, or NODE_NAME) the token outlives a node that is deleted"]
+        : []),
+      ...(unseen === undefined ? [] : [unseen]),
+      `next: ${
+        mode === "resident"
+          ? `run plexus daemon on this node, at ${socket}; until it is there plexus does each call by itself`
+          : "nothing; new pods get their networks from Plexus, and those that run keep theirs"
+      }`,
+    ];
+  }
+
+  private async tried(work: () => Promise<boolean>): Promise<boolean> {
+    try {
+      const isWell = await work();
+      this.said.delete("trouble");
+      return isWell;
+    } catch (error) {
+      this.complain((error as Error).message); // a full disk passes
+      return false;
+    }
+  }
+
+  private complain(words: string): void {
+    if (this.said.get("trouble") !== words) console.error(`plexus install: ${words}`);
+    this.said.set("trouble", words);
+  }
+
+  private say(part: string, words: string): void {
+    if (this.said.get(part) !== words) console.log(words);
+    this.said.set(part, words);
+  }
+}

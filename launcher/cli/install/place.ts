@@ -1,0 +1,90 @@
+// Files of a node: each is written whole, under another name first, so that this works while a runtime reads or executes it.
+import { randomBytes } from "node:crypto";
+import * as fs from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { machineDisk, makeDirectories } from "../../host/disk.ts";
+
+/** Writes a file whole, or not at all. Returns whether it had to be written. */
+export async function place(path: string, content: string | Buffer, mode: number): Promise<boolean> {
+  const status = fs.statSync(path, { throwIfNoEntry: false });
+  const bytes = Buffer.from(content);
+  if (status?.isFile() && (status.mode & 0o7777) === mode && fs.readFileSync(path).equals(bytes))
+    return false;
+  await replace(path, mode, (part) => fs.writeFileSync(part, bytes, { mode }));
+  return true;
+}
+
+/** The same with the content of another file, which never is in memory as a whole. */
+export async function copy(from: string, path: string, mode: number): Promise<boolean> {
+  const status = fs.statSync(path, { throwIfNoEntry: false });
+  if (status?.isFile() && (status.mode & 0o7777) === mode && areEqual(from, path)) return false;
+  await replace(path, mode, (part) => fs.copyFileSync(from, part, fs.constants.COPYFILE_FICLONE));
+  return true;
+}
+
+async function replace(path: string, mode: number, write: (part: string) => void): Promise<void> {
+  await makeDirectories(machineDisk, dirname(path), 0o755);
+  // By chance: in each container the process may have the number 1.
+  const part = join(dirname(path), `.${basename(path)}.${randomBytes(4).toString("hex")}`);
+  try {
+    write(part);
+    fs.chmodSync(part, mode); // whatever the umask
+    const file = fs.openSync(part, "r");
+    try {
+      fs.fsyncSync(file);
+    } finally {
+      fs.closeSync(file);
+    }
+    fs.renameSync(part, path);
+    await machineDisk.syncDirectory(dirname(path));
+  } catch (error) {
+    fs.rmSync(part, { force: true });
+    throw error;
+  }
+}
+
+const PIECE = 1 << 20;
+
+function areEqual(one: string, other: string): boolean {
+  if (fs.statSync(one).size !== fs.statSync(other).size) return false;
+  const files = [fs.openSync(one, "r"), fs.openSync(other, "r")] as const;
+  const [first, second] = [Buffer.alloc(PIECE), Buffer.alloc(PIECE)];
+  try {
+    for (;;) {
+      const count = fs.readSync(files[0], first);
+      if (fs.readSync(files[1], second) !== count) return false;
+      if (count === 0) return true;
+      if (!first.subarray(0, count).equals(second.subarray(0, count))) return false;
+    }
+  } finally {
+    for (const file of files) fs.closeSync(file);
+  }
+}
+
+export function exists(path: string): boolean {
+  return fs.existsSync(path);
+}
+
+/** A file's text; undefined if there is none. */
+export function readText(path: string): string | undefined {
+  try {
+    return fs.readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** Reads a JSON object; undefined if the text is none. */
+export function objectIn(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,90 @@
+// What Plexus on the node may do in the cluster, and what it means if it may not.
+import * as fs from "node:fs";
+import { readKubeconfig } from "../../cluster/kubeconfig.ts";
+import { Fault } from "../../fault.ts";
+import { Api } from "./api.ts";
+import { type Installation, onNode } from "./installation.ts";
+
+interface Right {
+  verb: string;
+  group?: string;
+  resource: string;
+  subresource?: string;
+  without: string;
+}
+
+const NADS = { group: "k8s.cni.cncf.io", resource: "network-attachment-definitions" } as const;
+const RIGHTS: readonly Right[] = [
+  { verb: "get", resource: "pods", without: "no pod gets a network" },
+  { verb: "get", ...NADS, without: "pods that ask for networks fail" },
+  {
+    verb: "patch",
+    resource: "pods",
+    subresource: "status",
+    without: "pods fail, as their network-status cannot be written",
+  },
+  { verb: "create", resource: "events", without: "pods do not say why they fail" },
+];
+
+/** Without these it does more slowly what it does. */
+const FOLLOWING: readonly Right[] = ["list", "watch"].flatMap((verb) =>
+  [{ resource: "pods" }, NADS].map((of) => ({ verb, ...of, without: "" })),
+);
+
+/** Does the server take the kubeconfig's credentials? Rejects if it does not answer. */
+export async function isTaken(kubeconfig: string, env: NodeJS.ProcessEnv): Promise<boolean> {
+  const api = await Api.by(() => readKubeconfig(kubeconfig, () => undefined), env);
+  const { status } = await review(api, RIGHTS[0] as Right);
+  return status !== 401;
+}
+
+/** What has to be said about the kubeconfig and its rights; no lines if all is well. */
+export async function checkRights(installation: Installation, env: NodeJS.ProcessEnv): Promise<string[]> {
+  const { kubeconfig } = installation;
+  if (kubeconfig === "")
+    return [
+      "without Kubernetes: annotations of pods are ignored, and every container gets the networks of the conf; give " +
+        "--kubeconfig PATH if the node is of a cluster",
+    ];
+  const path = onNode(installation, kubeconfig);
+  if (!fs.existsSync(path))
+    return [`there is no kubeconfig ${path} yet: until it is there, no pod gets a network; put it there`];
+  try {
+    const api = await Api.by(() => readKubeconfig(path, () => undefined), env);
+    return await missing(api, path);
+  } catch (error) {
+    return [`rights cannot be looked at: ${Fault.of(error).message}`];
+  }
+}
+
+async function missing(api: Api, path: string): Promise<string[]> {
+  const lines: string[] = [];
+  for (const right of RIGHTS) {
+    const { status, body } = await review(api, right);
+    if (status === 401)
+      return [`the API server does not know who ${path} is for: no pod gets a network; renew it`];
+    if (body?.status?.allowed !== true)
+      lines.push(`${path} has no right to ${worded(right)}: ${right.without}; see deploy/thin/rbac.yaml`);
+  }
+  const replies = await Promise.all(FOLLOWING.map((right) => review(api, right)));
+  if (!replies.every(({ body }) => body?.status?.allowed === true))
+    lines.push(
+      `${path} has no right to list and watch pods and networks: each is asked for when it is needed`,
+    );
+  const { status } = await api.ask("GET", `/apis/${NADS.group}/v1`);
+  if (status === 404)
+    lines.push("the cluster has no NetworkAttachmentDefinitions: kubectl apply -k deploy/crd");
+  return lines;
+}
+
+function review(api: Api, { verb, group, resource, subresource }: Right) {
+  return api.ask("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", {
+    apiVersion: "authorization.k8s.io/v1",
+    kind: "SelfSubjectAccessReview",
+    spec: { resourceAttributes: { verb, group, resource, subresource } },
+  });
+}
+
+function worded({ verb, resource, subresource }: Right): string {
+  return `${verb} ${resource}${subresource ? `/${subresource}` : ""}`;
+}

@@ -1,0 +1,134 @@
+// One installer at a time keeps a conf directory: two that are told different things would rewrite the conf for ever.
+//
+// Who has the turn listens on a socket in that directory, and tells whoever connects what it is. The kernel ends the
+// connections when it dies; the next one then takes its place, by a name that only one can make.
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import * as fs from "node:fs";
+import * as net from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { machineDisk, makeDirectories } from "../../host/disk.ts";
+import { type Installation, OWN_DIR, onNode } from "./installation.ts";
+
+const NAME = "install.sock";
+const TRY_AGAIN_MS = 100;
+/** One that was stopped has the turn all the same. */
+const ANSWER_MS = 5_000;
+
+export class Turn {
+  private readonly server: net.Server;
+  private readonly path: string;
+  private readonly inode: bigint;
+
+  private constructor(server: net.Server, path: string) {
+    this.server = server;
+    this.path = path;
+    this.inode = inodeOf(path) ?? 0n;
+  }
+
+  /**
+   * Takes the turn.
+   *
+   * @param who this installer is, in a word or two: others say so
+   * @param onTaken is told who else has it, each time that is another one; if it throws, the turn is not waited for
+   */
+  static async take(
+    installation: Installation,
+    who: string,
+    onTaken: (who: string) => void,
+    signal: AbortSignal,
+  ) {
+    const dir = onNode(installation, installation.confDir, OWN_DIR);
+    await makeDirectories(machineDisk, onNode(installation, installation.confDir), 0o755);
+    await makeDirectories(machineDisk, dir, 0o700);
+    const directory = fs.openSync(dir, "r");
+    try {
+      const server = await listen(directory, who);
+      const waited = await waitForTurn(directory, server.name, onTaken, signal);
+      fs.unlinkSync(join(dir, server.name));
+      if (waited) return new Turn(server.server, join(dir, NAME));
+      server.server.close();
+      return undefined;
+    } finally {
+      fs.closeSync(directory);
+    }
+  }
+
+  /** Is it still this installer's? Somebody may have removed the socket. */
+  isOurs(): boolean {
+    return inodeOf(this.path) === this.inode;
+  }
+
+  end(): void {
+    if (this.isOurs()) fs.unlinkSync(this.path);
+    this.server.close();
+  }
+}
+
+/** Paths of sockets are short; that of a directory may not be. */
+const within = (directory: number, name: string) => `/proc/self/fd/${directory}/${name}`;
+
+async function listen(directory: number, who: string) {
+  const name = `.${NAME}.${randomBytes(4).toString("hex")}`;
+  const server = net.createServer((socket) => {
+    socket.on("error", () => undefined); // it has gone
+    socket.unref().write(`${who}\n`);
+  });
+  server.listen(within(directory, name));
+  await once(server, "listening");
+  fs.chmodSync(within(directory, name), 0o600);
+  server.unref();
+  return { server, name };
+}
+
+/** Returns whether this installer has the turn; else the signal has ended the wait. */
+async function waitForTurn(
+  directory: number,
+  own: string,
+  onTaken: (who: string) => void,
+  signal: AbortSignal,
+): Promise<boolean> {
+  for (let before = ""; !signal.aborted; ) {
+    try {
+      fs.linkSync(within(directory, own), within(directory, NAME));
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
+    const holder = await connect(within(directory, NAME));
+    if (holder === undefined) {
+      fs.rmSync(within(directory, NAME), { force: true }); // of an installer that was killed
+      continue;
+    }
+    if (holder.who !== before) {
+      try {
+        onTaken(holder.who);
+      } catch (error) {
+        holder.socket.destroy();
+        fs.rmSync(within(directory, own), { force: true });
+        throw error;
+      }
+    }
+    before = holder.who;
+    await once(holder.socket, "close", { signal }).catch(() => holder.socket.destroy());
+    await sleep(TRY_AGAIN_MS);
+  }
+  return false;
+}
+
+/** Connects to who has the turn; undefined if nobody listens. */
+async function connect(path: string): Promise<{ socket: net.Socket; who: string } | undefined> {
+  const socket = net.connect(path);
+  socket.on("error", () => undefined); // followed by `close`
+  const who = await new Promise<string | undefined>((resolve) => {
+    socket.setEncoding("utf8").once("data", (text) => resolve(`${text}`.trim()));
+    socket.once("close", () => resolve(undefined));
+    setTimeout(() => resolve("an installer that does not answer"), ANSWER_MS).unref();
+  });
+  return who === undefined ? undefined : { socket, who };
+}
+
+function inodeOf(path: string): bigint | undefined {
+  return fs.statSync(path, { bigint: true, throwIfNoEntry: false })?.ino;
+}

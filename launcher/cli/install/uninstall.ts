@@ -1,0 +1,120 @@
+// `plexus uninstall`, and what an installer does whose DaemonSet has been deleted.
+import { spawnSync } from "node:child_process";
+import * as fs from "node:fs";
+import { type ListedAttachment, listAttachments } from "../../attach/inventory.ts";
+import { Core } from "../../core/index.ts";
+import { wasm } from "../../core/wasm.ts";
+import { localHost } from "../../host/local.ts";
+import { STATE_DIR } from "../../paths.ts";
+import { State } from "../../state/state.ts";
+import { ASIDE, CONF, type Installation, OWN_DIR, onNode, PLAIN_CONF } from "./installation.ts";
+import { isWritten } from "./kubeconfig.ts";
+import { isObject, objectIn, readText } from "./place.ts";
+
+/**
+ * Removes the conf, so that from then on the runtime does without Plexus for new pods, and the kubeconfig, unless it is another
+ * one. Binary and shim stay: runtimes that remember a pod's conf (CRI-O) delete it through them.
+ *
+ * @returns what was done
+ */
+export function removeConf({ ...installation }: Installation): string[] {
+  const { confDir, kubeconfig } = installation;
+  const said = [CONF, PLAIN_CONF, ASIDE].flatMap((name) => removed(onNode(installation, confDir, name)));
+  if (kubeconfig !== "" && isWritten(onNode(installation, kubeconfig)))
+    said.push(...removed(onNode(installation, kubeconfig)));
+  return said;
+}
+
+/**
+ * Removes what `install` has written. As long as pods are attached, binary and shim stay for their deletion; of pods that are
+ * gone, what the runtime has not detached is detached first. A process that the shim has started ends without its socket.
+ *
+ * @returns what was done, and what is next
+ */
+export async function removeInstalled(installation: Installation): Promise<string[]> {
+  const { binDir, confDir, root } = installation;
+  const shimConf = onNode(installation, binDir, "plexus-shim.conf");
+  const socket = /^socket (\/.*)$/m.exec(readText(shimConf) ?? "")?.[1] ?? installation.socket;
+  const stateDir = stateDirOf(installation);
+  const said = removeConf(installation);
+  const attached = await attachmentsIn(onNode(installation, stateDir));
+  const left = root === "/" ? await detachGone(installation, stateDir, attached) : attached;
+  const count = new Set(left.map(({ containerId }) => containerId)).size;
+  if (count > 0) {
+    said.push(
+      `kept plexus and plexus-shim in ${binDir}: ${count} containers are attached by Plexus (\`plexus attachments\`); new ` +
+        "pods get the default network alone. When those are deleted, call this again",
+    );
+    return said;
+  }
+  const names = ["plexus-shim", "plexus-shim.conf", "plexus"].map((name) =>
+    onNode(installation, binDir, name),
+  );
+  const run = [socket, `${socket}.lock`].map((path) => onNode(installation, path));
+  for (const path of [...names, ...run]) said.push(...removed(path));
+  removeOwnDir(onNode(installation, confDir, OWN_DIR));
+  return said.length > 0 ? said : ["nothing to do: Plexus is not installed here"];
+}
+
+function removed(path: string): string[] {
+  if (!fs.lstatSync(path, { throwIfNoEntry: false })) return [];
+  fs.rmSync(path, { force: true });
+  return [`removed ${path}`];
+}
+
+/** An administrator may have put devices.json there. */
+function removeOwnDir(dir: string): void {
+  if (fs.existsSync(dir) && fs.readdirSync(dir).length === 0) fs.rmdirSync(dir);
+}
+
+/** The state directory that was asked for, or the one of the conf that is there. */
+function stateDirOf(installation: Installation): string {
+  const asked = installation.options["state-dir"];
+  const conf = objectIn(readText(onNode(installation, installation.confDir, CONF)) ?? "");
+  const [plugin] = Array.isArray(conf?.plugins) ? conf.plugins : [];
+  const said: unknown = isObject(plugin) ? plugin.cniDir : undefined;
+  return asked ?? (typeof said === "string" && said !== "" ? said : STATE_DIR);
+}
+
+function attachmentsIn(dir: string): Promise<ListedAttachment[]> {
+  return listAttachments({ core: new Core(wasm()), host: localHost, state: new State(localHost, dir) });
+}
+
+/** The interface of the runtimes' only network. */
+const RUNTIME_IFNAME = "eth0";
+
+/**
+ * Detaches containers whose network namespace is gone: the runtime has deleted them without Plexus, by the conf of the default
+ * network, and what they had of other networks (addresses, VFs) is left.
+ *
+ * @returns the attachments that there are afterwards
+ */
+async function detachGone(installation: Installation, stateDir: string, attached: ListedAttachment[]) {
+  const isGone = ({ netns, state }: ListedAttachment) =>
+    state !== "orphan" && netns !== "" && !fs.existsSync(netns);
+  const gone = new Set(attached.filter(isGone).map(({ containerId }) => containerId));
+  const conf = {
+    cniVersion: "1.0.0",
+    name: "plexus",
+    type: "plexus",
+    cniDir: stateDir,
+    ...(installation.options["plugin-dir"] ? { binDir: installation.options["plugin-dir"] } : {}),
+    delegates: [{ cniVersion: "1.0.0", name: "none", type: "none" }], // DEL takes what is on record
+  };
+  for (const containerId of gone) {
+    const { error } = spawnSync(process.execPath, [], {
+      input: JSON.stringify(conf),
+      env: {
+        PATH: process.env.PATH,
+        CNI_COMMAND: "DEL",
+        CNI_CONTAINERID: containerId,
+        CNI_NETNS: "",
+        CNI_IFNAME: RUNTIME_IFNAME,
+        CNI_PATH: installation.binDir,
+      },
+      stdio: ["pipe", "ignore", "inherit"],
+    });
+    if (error) throw error;
+  }
+  return gone.size === 0 ? attached : attachmentsIn(stateDir);
+}

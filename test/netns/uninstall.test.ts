@@ -1,0 +1,46 @@
+// `plexus uninstall` on a node with pods that Plexus has attached.
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { binary } from "../support/binary.ts";
+import { Lab } from "../support/lab.ts";
+
+let lab: Lab;
+beforeEach(async () => {
+  lab = await Lab.open();
+});
+afterEach(() => lab.close());
+
+test("the conf goes first; binary and shim stay until the pods are deleted, and what those have left is detached", async () => {
+  const confDir = join(lab.dir, "net.d");
+  const binDir = join(lab.dir, "installed");
+  fs.mkdirSync(confDir);
+  fs.cpSync(lab.binDir, binDir, { recursive: true, verbatimSymlinks: true });
+  fs.writeFileSync(join(confDir, "10-one.conf"), JSON.stringify(lab.bridge("one", 1)));
+  const places = ["--bin-dir", binDir, "--conf-dir", confDir, "--state-dir", lab.cniDir];
+  const socket = ["--socket", join(lab.dir, "none.sock")];
+  await lab.onNode(binary, "install", ...places, ...socket);
+  expect(fs.readdirSync(confDir).sort()).toEqual(["00-plexus.conflist", "10-one.conf", "plexus.d"]);
+
+  const container = await lab.container();
+  const conf = lab.conf([lab.bridge("one", 1), lab.bridge("two", 2)]);
+  expect(await lab.run("ADD", conf, { container })).toMatchObject({ exitCode: 0 });
+  expect(lab.reserved().length).toBe(2);
+
+  const first = await lab.onNode(binary, "uninstall", ...places, ...socket);
+  expect(first).toMatch(/^removed .*00-plexus\.conflist\n/);
+  expect(first).toContain("1 containers are attached by Plexus");
+  expect(fs.readdirSync(confDir)).toEqual(["10-one.conf", "plexus.d"]);
+  for (const name of ["plexus", "plexus-shim"]) expect(fs.existsSync(join(binDir, name))).toBe(true);
+  expect(await lab.interfaces(container)).toEqual(["eth0", "net1"]);
+
+  // As a runtime without Plexus does it: the namespace goes, and nobody calls the secondary network's plugins.
+  await lab.kill(container);
+  const second = await lab.onNode(binary, "uninstall", ...places, ...socket);
+  expect(second).toContain(`removed ${join(binDir, "plexus-shim")}`);
+  expect(lab.reserved()).toEqual([]);
+  expect(
+    fs.readdirSync(lab.cniDir, { recursive: true }).filter((name) => `${name}`.includes(container.id)),
+  ).toEqual([]);
+  expect(fs.existsSync(join(binDir, "plexus"))).toBe(false);
+});

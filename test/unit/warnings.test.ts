@@ -1,0 +1,38 @@
+// What goes wrong between two calls is told to the next one.
+import { expect, test } from "vitest";
+import { CallLog } from "../../launcher/log/log.ts";
+import { Warnings } from "../../launcher/resident/warnings.ts";
+
+/** The log of a call, and what it took. */
+function logOf() {
+  const lines: string[] = [];
+  const settings = {
+    logFile: "",
+    logLevel: "error",
+    logToStderr: true,
+    logOptions: { maxSize: 0, maxAge: 0, maxBackups: 0, compress: false },
+  };
+  const log = new CallLog(settings, undefined, (line) => lines.push(line.replace(/^\S+ /, "").trimEnd()));
+  return { log, lines };
+}
+
+test("a warning goes to the log of the call that runs, or to that of the next one", async () => {
+  const warnings = new Warnings();
+  const [first, second] = [logOf(), logOf()];
+  warnings.warn("before all calls");
+  warnings.tell(first.log);
+  warnings.warn("during the first");
+  await first.log.end();
+  warnings.warn("after the first");
+  warnings.tell(second.log);
+  expect(first.lines).toEqual(["[error] since the last call: before all calls", "[error] during the first"]);
+  expect(second.lines).toEqual(["[error] since the last call: after the first"]);
+});
+
+test("of many that nobody was there for, the last ones are told", () => {
+  const warnings = new Warnings();
+  for (let count = 0; count < 1000; count++) warnings.warn(`${count}`);
+  const { log, lines } = logOf();
+  warnings.tell(log);
+  expect([lines.length, lines.at(-1)]).toEqual([10, "[error] since the last call: 999"]);
+});
