@@ -14,6 +14,8 @@ import { ELEMENT } from "./tables";
 import { Text } from "./texts";
 import { bad, wrongType } from "./types";
 
+/** More are not looked at: Plexus takes 100, if its conf says nothing else. */
+const MAX_CHOICES = 1000;
 const NAME_RULE = "write the name of a NetworkAttachmentDefinition: lower case letters, digits, `-` and `.`";
 const NAMESPACE_RULE = "write the name of a namespace: lower case letters, digits and `-`";
 
@@ -35,6 +37,7 @@ export function lintAnnotation(text: Text, namespace: Span): void {
 
 function lintNames(span: Span, namespace: Span, choices: Choice[]): void {
   for (let from = 0; from <= span.len && !isFull(); ) {
+    if (choices.length === MAX_CHOICES) return tooMany(span.ptr, span.end());
     const comma = span.indexOf(Char.Comma, from);
     const to = comma < 0 ? span.len : comma;
     const item = span.slice(from, to).trim();
@@ -47,6 +50,17 @@ function lintNames(span: Span, namespace: Span, choices: Choice[]): void {
     }
     from = to + 1;
   }
+}
+
+function tooMany(at: usize, end: usize): void {
+  report(
+    "out-of-range",
+    Severity.Error,
+    at,
+    end,
+    say("there are more than 1000 networks"),
+    say("name fewer"),
+  );
 }
 
 function lintName(item: Span, namespace: Span, choices: Choice[]): void {
@@ -101,6 +115,7 @@ function lintList(text: Text, namespace: Span, choices: Choice[]): void {
     onValue("empty-request", Severity.Error, list, found, say("name a network, or remove it"));
   }
   for (let one = list.first; one.exists && !isFull(); one = one.next) {
+    if (choices.length === MAX_CHOICES) return tooMany(list.start, list.start + 1);
     if (one.isObject()) {
       lintElement(one, namespace, choices);
     } else {

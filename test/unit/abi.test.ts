@@ -87,7 +87,7 @@ describe("the ABI", () => {
     const size = `${Math.round(coreBytes().length / 1000)} KB`;
     const linting = `${Math.round(coreBytes("lint.wasm").length / 1000)} KB`;
     for (const [file, sentence] of [
-      ["docs/core.md", `would double that: ${linting} each`],
+      ["docs/core.md", `would double that: ${linting} more`],
       ["README.md", `a ${size} WebAssembly module`],
       ["docs/core.md", `module of about ${size} without imports`],
     ] as const) {
