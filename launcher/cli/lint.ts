@@ -17,7 +17,7 @@ export interface Source {
   text: string;
 }
 
-/** Returns the exit code: 1 if there are errors, 2 if it is called wrongly. */
+/** Returns the exit code: 1 if there are errors. Throws if it is called wrongly, or a file cannot be read. */
 export async function lint(args: string[], version: string): Promise<number> {
   const { values, positionals } = parseArgs({
     args,
