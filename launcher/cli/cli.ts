@@ -1,6 +1,7 @@
 // The commands that an operator calls.
 import { parseArgs } from "node:util";
 import { localHost } from "../host/local.ts";
+import { lazy } from "../lazy.ts";
 import { STATE_DIR } from "../paths.ts";
 import { runDaemon, runResident } from "../resident/resident.ts";
 import { listFunctions } from "../sriov/list.ts";
@@ -47,6 +48,10 @@ plexus daemon [--node-name NAME] [--kubeconfig PATH], and the options of plexus 
 plexus sriov list [--json] [--cni-dir DIR]
     shows the node's SR-IOV devices: PFs, VFs, netdevs, drivers, IOMMU groups, and which container has which VF
 
+plexus lint FILE...|- [--format text|json|sarif|github] [--namespace NAME] [--node] [--bin-dir DIR]
+    says what is wrong with confs, NetworkAttachmentDefinitions and pods, in YAML or JSON, where, and what to write instead.
+    With --node this machine's plugins and interfaces are those that there are. The exit code is 1 if there are errors
+
 plexus attachments [--json] [--cni-dir DIR]
     lists the attachments of all containers, by the files in DIR (/var/lib/cni/multus), Multus's too: attached, attaching,
     failing (how often a DEL has failed, and why), or an orphan, which only GC tries to detach
@@ -82,6 +87,8 @@ export async function runCommand([command, ...args]: string[], version: string):
       case "forget":
         await forget(args);
         return 0;
+      case "lint":
+        return await lazy("lint").lint(args, version);
       case "version":
       case "--version":
         printBuild(args);

@@ -1,5 +1,5 @@
-// Builds everything that ships: assembly/ -> build/core.wasm, launcher/ -> build/plexus.cjs and build/lazy/*, and all of
-// them -> build/plexus; launcher/shim/ -> build/plexus-shim.
+// Builds everything that ships: assembly/ -> build/core.wasm and build/lint.wasm, launcher/ -> build/plexus.cjs and
+// build/lazy/*, and all of them -> build/plexus; launcher/shim/ -> build/plexus-shim.
 // `node scripts/build/build.ts [x64|arm64 ...]` packages for these architectures; by default for this machine's.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -16,12 +16,14 @@ const require = createRequire(import.meta.url);
 const { version } = JSON.parse(fs.readFileSync(join(root, "package.json"), "utf8")) as { version: string };
 const commit = commitOf(root);
 const host = process.arch;
-const wasm = join(root, "build/core.wasm");
+/** The modules of the core: what attaches pods, and what explains. Name in build/ -> entry. */
+const wasmModules = { "core.wasm": "assembly/abi.ts", "lint.wasm": "assembly/lint/abi.ts" };
 const bundle = join(root, "build/plexus.cjs");
 /** What is bundled by itself, to be loaded when it is used: see launcher/lazy.ts. Name -> source. */
 const lazyModules = new Map([
   ["plugin", "launcher/plugin.ts"],
   ["cli", "launcher/cli/cli.ts"],
+  ["lint", "launcher/cli/lint.ts"],
   ...fs
     .readdirSync(join(root, "launcher"), { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".lazy.ts"))
@@ -50,21 +52,22 @@ const SEEDED = "--random-seed=1";
 
 const architectures = process.argv.length > 2 ? process.argv.slice(2) : [host];
 for (const dir of [join(root, "build"), cache]) fs.mkdirSync(dir, { recursive: true });
-compileCore();
+for (const [name, entry] of Object.entries(wasmModules)) compileCore(entry, built(name));
 await bundleLauncher();
 for (const arch of architectures) {
   buildShim(version, arch, built("plexus-shim", arch));
   packageFor(arch);
 }
 
-/** The path of an executable: for this machine by its name alone. */
-function built(name: string, arch: string): string {
+/** The path of a file that is built; of an executable for this machine by its name alone. */
+function built(name: string, arch: string = host): string {
   return join(root, "build", arch === host ? name : `${name}-${arch}`);
 }
 
-function compileCore(): void {
+function compileCore(entry: string, wasm: string): void {
   const asc = join(root, "node_modules/assemblyscript/bin/asc.js");
-  execFileSync(process.execPath, [asc, "--config", "asconfig.json"], { cwd: root, stdio: "inherit" });
+  const args = [asc, entry, "--config", "asconfig.json", "--outFile", wasm];
+  execFileSync(process.execPath, args, { cwd: root, stdio: "inherit" });
   fs.writeFileSync(wasm, packLiterals(fs.readFileSync(wasm)));
 }
 
@@ -134,7 +137,7 @@ function packageFor(arch: string): void {
       execArgv: NODE_FLAGS,
       execArgvExtension: "none", // NODE_OPTIONS of the caller is none of ours
       assets: {
-        "core.wasm": wasm,
+        ...Object.fromEntries(Object.keys(wasmModules).map((name) => [name, built(name)])),
         "plexus-shim": built("plexus-shim", arch), // for `plexus install`
         ...lazyAssets(arch),
       },
