@@ -16,7 +16,7 @@ test("shims are served at once up to the limit; each further one is told so at o
   const socket = join(dir, "s");
   const ports = { core: loadCore(), clock: systemClock, builtIns: [], cluster: () => undefined };
   const server = await ResidentServer.open(
-    { socket, version: "", idle: 0, slots: 2, connections: 1000, observer: new Observers(), ports },
+    { socket, version: "", idle: 0, slots: 2, connections: 9, observer: new Observers(), ports },
     true,
   );
   const sockets: Socket[] = [];
