@@ -44,6 +44,17 @@ export function unmapped(text: Span): Span {
   return out.take();
 }
 
+/** Writes an IP address to `to` as 16 octets, IPv4 mapped into IPv6. `text` is one. */
+export function octetsOf(text: Span, to: usize): void {
+  familyOf(text.ptr, text.end());
+  memory.copy(to, octets, V6_BYTES);
+}
+
+/** Returns the prefix length of `address/prefix`. `text` is one. */
+export function prefixOf(text: Span): i32 {
+  return prefixLength(text, text.indexOf(Char.Slash));
+}
+
 /** Returns the length of the prefix behind the slash, or -1 if that or the address is none. */
 function prefixLength(text: Span, slash: i32): i32 {
   if (familyOf(text.ptr, text.ptr + slash) === Family.None) return -1;

@@ -14,6 +14,8 @@ const SLAB_VALUES: usize = 64; // that memory is claimed for at once
 const VALUE_BYTES: usize = offsetof<Value>();
 
 let parsed: i32 = 0;
+let faultAt: usize = 0;
+let faultWhy: string = "";
 let slab: usize = 0;
 let slabEnd: usize = 0;
 
@@ -22,6 +24,16 @@ export function resetParseBudget(): void {
   parsed = 0;
   slab = 0;
   slabEnd = 0;
+}
+
+/** Returns the address where the last text that was not JSON ceased to be it. */
+export function parseFaultAt(): usize {
+  return faultAt;
+}
+
+/** Returns why it is not JSON. */
+export function parseFaultWhy(): string {
+  return faultWhy;
 }
 
 /**
@@ -249,6 +261,8 @@ class Parser {
     let line = 1;
     let lineStart = this.source.ptr;
     const at = min(this.pos, this.end);
+    faultAt = at;
+    faultWhy = why;
     for (let p = this.source.ptr; p < at; p++) {
       if (load<u8>(p) !== Char.LineFeed) continue;
       line++;

@@ -9,6 +9,7 @@ export const enum Char {
   Space = 0x20,
   Quote = 0x22,
   Percent = 0x25,
+  Asterisk = 0x2a,
   Plus = 0x2b,
   Comma = 0x2c,
   Minus = 0x2d,
@@ -37,7 +38,9 @@ export const enum Char {
   u = 0x75,
   z = 0x7a,
   OpenBrace = 0x7b,
+  Bar = 0x7c,
   CloseBrace = 0x7d,
+  Tilde = 0x7e,
   Delete = 0x7f,
 }
 

@@ -12,6 +12,17 @@ export interface Outbox {
   put(cluster: Cluster, pod: Pod, event: PodEvent): void;
 }
 
+/** What becomes of orphans. */
+export type OrphanFate = "kept" | "detached" | "given up";
+
+/** Is told of what calls do, by a process that counts and logs it. */
+export interface Witness {
+  /** An execution of a network's plugin has ended. */
+  executed(execution: { verb: string; network: string; ifname: string; hasFailed: boolean }): void;
+  /** Something became of an orphan; `left` is how many the node has by now. */
+  orphans(fate: OrphanFate | undefined, left: number): void;
+}
+
 export interface Call {
   core: Core;
   host: Host;
@@ -40,6 +51,8 @@ export interface Call {
   recently<T>(question: string, ask: () => Promise<T>): Promise<T>;
   /** Absent in a process that ends with the call. */
   outbox: Outbox | undefined;
+  /** Absent if nobody wants to know. */
+  witness: Witness | undefined;
 }
 
 /** One delegate that was added, with its last plugin's result and the device-info of its device, as JSON. */

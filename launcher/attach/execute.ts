@@ -107,6 +107,23 @@ async function execute(
   plugin: number,
   given: Given,
 ): Promise<string | undefined> {
+  let hasFailed = true;
+  try {
+    const result = await executePlugin(call, verb, delegate, plugin, given);
+    hasFailed = false;
+    return result;
+  } finally {
+    call.witness?.executed({ verb, network: delegate.name, ifname: delegate.ifname, hasFailed });
+  }
+}
+
+async function executePlugin(
+  call: Call,
+  verb: string,
+  delegate: Delegate,
+  plugin: number,
+  given: Given,
+): Promise<string | undefined> {
   const { core, log, runtime } = call;
   const invocation = await blaming("refused conf", async () =>
     core.invoke({ verb, plugin, delegate, runtime, ...given }),

@@ -2,7 +2,7 @@
 // an ADD of the same container, which may meet what they still have.
 import type { Delegate } from "../core/index.ts";
 import { Fault } from "../fault.ts";
-import type { Call } from "./call.ts";
+import type { Call, OrphanFate } from "./call.ts";
 import { delDelegate } from "./execute.ts";
 
 /** So long GC tries orphans, in milliseconds; it goes on with the others the next time. */
@@ -40,12 +40,21 @@ export async function orphan(
   if ([...(await state.orphans.ofContainer(containerId)).values()].some(isSame)) return;
   const kept: Orphan = { containerId, netns, args, delegate, why };
   await state.orphans.add(`${JSON.stringify(kept)}\n`, { wasAttached, containerId, ifname: delegate.ifname });
+  await tell(call, "kept");
   for (const name of await state.orphans.surplus()) {
     const given = orphanOf((await state.orphans.read(name)) ?? "");
     const what = given ? `: network ${given.delegate.name}; ${given.why}` : "";
     log.write("error", `orphan ${name} is given up, as there are too many${what}`);
     await state.orphans.remove(name);
+    await tell(call, "given up");
   }
+}
+
+/** Tells who counts them. How many there are is asked only for that; if it cannot be said, that stops nothing. */
+async function tell({ state, witness }: Call, fate: OrphanFate | undefined): Promise<void> {
+  if (witness === undefined) return;
+  const names = await state.orphans.names().catch(() => undefined);
+  if (names) witness.orphans(fate, names.length);
 }
 
 /** Reads an orphan's file; undefined if it is none. */
@@ -72,6 +81,7 @@ export async function clearOrphans(
   const { clock, log, state } = call;
   const begun = clock.now();
   let last: string | undefined;
+  await tell(call, undefined);
   for (const name of await state.orphans.inTurn()) {
     if (last !== undefined && clock.now() - begun > GC_LIMIT_MS) {
       log.write("error", "GC: there is no time for the other orphans; the next GC goes on");
@@ -114,6 +124,7 @@ async function tryToDetach(call: Call, verb: string, name: string, found: Orphan
     const fault = Fault.all(await delDelegate({ ...call, settings: limited, runtime }, delegate));
     if (fault) throw fault;
     await state.orphans.remove(name);
+    await tell(call, "detached");
     log.write("verbose", `${verb}: orphan ${name} is detached`);
   } catch (error) {
     log.write("error", `${verb}: orphan ${name} stays: ${Fault.of(error).message}`);

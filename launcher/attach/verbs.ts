@@ -7,11 +7,12 @@ import { type Parameters, parametersOf } from "../cni/parameters.ts";
 import type { Core, Settings } from "../core/index.ts";
 import { Code, Fault } from "../fault.ts";
 import type { Host } from "../host/host.ts";
-import { CallLog, type Log, openLog } from "../log/log.ts";
+import { CallLog, type Log, openLog, type Say } from "../log/log.ts";
+import { traceOf } from "../log/trace.ts";
 import { visible } from "../log/visible.ts";
 import { State } from "../state/state.ts";
 import { add } from "./add.ts";
-import type { Call, Outbox } from "./call.ts";
+import type { Call, Outbox, Witness } from "./call.ts";
 import { check } from "./check.ts";
 import { del } from "./del.ts";
 import { gc } from "./gc.ts";
@@ -25,7 +26,7 @@ export interface Ports {
   builtIns: readonly BuiltIn[];
   host(settings: Settings): Host;
   /** Takes lines of the log for the runtime, which keeps a plugin's stderr. */
-  stderr(line: string): void;
+  stderr: Say;
   /** The cluster that a conf is for. */
   cluster(settings: Settings, env: NodeJS.ProcessEnv, log: Log): Cluster | undefined;
   /** As a Call has them; if there is no other call, and the process ends with this one, there are none. */
@@ -33,13 +34,14 @@ export interface Ports {
   together?: Call["together"];
   recently?: Call["recently"];
   outbox?: Outbox;
+  witness?: Witness;
 }
 
 export interface Answer {
   exitCode: number;
   stdout: string;
-  /** Absent if the conf itself was wrong. */
-  settings?: Settings;
+  /** Why it failed. */
+  fault?: Fault;
 }
 
 /** What each verb does; a text it returns goes to stdout. */
@@ -59,12 +61,11 @@ export async function carryOut(ports: Ports, env: NodeJS.ProcessEnv, stdin: Uint
     const parameters = parametersOf(env);
     const verb = requireVerb(ports.core, parameters, settings);
     const host = ports.host(settings);
-    const log = await openLog(settings, host, ports.stderr);
+    const log = await openLog(settings, host, ports.stderr, traceOf(env));
     const result = await carryOutVerb(verb, openCall(ports, { settings, parameters, env, host, log }), log);
-    return { exitCode: 0, stdout: typeof result === "string" ? `${result}\n` : "", settings };
+    return { exitCode: 0, stdout: typeof result === "string" ? `${result}\n` : "" };
   } catch (error) {
-    const version = settings?.cniVersion ?? versionIn(stdin);
-    return { ...failed(error, version), ...(settings ? { settings } : {}) };
+    return failed(error, settings?.cniVersion ?? versionIn(stdin));
   }
 }
 
@@ -96,9 +97,9 @@ export async function rehearsed(ports: Ports, env: NodeJS.ProcessEnv, conf: stri
 
 /** An answer to a conf without a version is one of the oldest, as libcni has it. */
 export function failed(error: unknown, cniVersion: string | undefined): Answer {
-  const { code, message } = Fault.of(error);
-  const answer = { cniVersion: cniVersion || "0.1.0", code, msg: visible(message) };
-  return { exitCode: 1, stdout: `${JSON.stringify(answer)}\n` };
+  const fault = Fault.of(error);
+  const answer = { cniVersion: cniVersion || "0.1.0", code: fault.code, msg: visible(fault.message) };
+  return { exitCode: 1, stdout: `${JSON.stringify(answer)}\n`, fault };
 }
 
 function requireVerb(core: Core, { verb, containerId, netns, ifname, path }: Parameters, settings: Settings) {
@@ -122,7 +123,7 @@ async function carryOutVerb(verb: (call: Call) => Promise<unknown>, call: Call, 
   try {
     return await verb(call);
   } catch (error) {
-    log.write("error", Fault.of(error).message);
+    log.fail(Fault.of(error).message);
     throw error;
   } finally {
     await log.end();
@@ -148,6 +149,7 @@ function openCall(ports: Ports, { settings, parameters, env, host, log }: Opened
     together: ports.together ?? ((_question, look) => look()),
     recently: ports.recently ?? ((_question, ask) => ask()),
     outbox: ports.outbox,
+    witness: ports.witness,
     settings,
     host,
     cluster: ports.cluster(settings, env, log),

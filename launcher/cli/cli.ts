@@ -1,10 +1,8 @@
 // The commands that an operator calls.
-import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { localHost } from "../host/local.ts";
-import { SOCKET, STATE_DIR } from "../paths.ts";
-import { FEWEST_SLOTS } from "../resident/admission.ts";
-import { parseEndpoint } from "../resident/endpoint.ts";
+import { lazy } from "../lazy.ts";
+import { STATE_DIR } from "../paths.ts";
 import { runDaemon, runResident } from "../resident/resident.ts";
 import { listFunctions } from "../sriov/list.ts";
 import { thisBuild } from "../version.ts";
@@ -15,6 +13,7 @@ import { helpOf, optionsOf } from "./install/options.ts";
 import { migrateBack } from "./migrate/back.ts";
 import { migrateForward } from "./migrate/forward.ts";
 import { migrationOf } from "./migrate/options.ts";
+import { outputWithoutStderr, SERVING_OPTIONS, servingOf } from "./serving.ts";
 
 const help =
   () => `Plexus, a CNI meta-plugin. A container runtime executes it; it is configured in /etc/cni/net.d.
@@ -36,16 +35,22 @@ plexus uninstall [OPTION...]
     are attached by Plexus, plexus and plexus-shim stay for their deletion; another kubeconfig stays. The options are
     install's: ${optionsOf("uninstall")}
 
-plexus resident [--socket PATH] [--idle SECONDS] [--replace] [--slots N]
+plexus resident [--socket PATH] [--idle SECONDS] [--replace] [--slots N] [--connections N] [--metrics HOST:PORT]
+                [--log-level error|info|debug] [--log-format text|json] [--log-file PATH]
     carries out calls for plexus-shim, until there has been none for some time (600 s; 0: for ever). N calls work at the
-    same time (2 at least; 4 for each processor), not counting those that wait
+    same time (2 at least; 4 for each processor), not counting those that wait; --connections is how many there are at once
+    (1000), each further one becomes plexus. Its log goes to stderr, or to PATH
 
-plexus daemon [--socket PATH] [--node-name NAME] [--kubeconfig PATH] [--metrics HOST:PORT] [--slots N]
+plexus daemon [--node-name NAME] [--kubeconfig PATH], and the options of plexus resident but --idle and --replace
     the same in a DaemonSet's pod: it follows the node's pods (NODE_NAME) and all NetworkAttachmentDefinitions, and serves
     /metrics, /healthz and /readyz at HOST, which is an address of the node; at all of them if it is empty
 
 plexus sriov list [--json] [--cni-dir DIR]
     shows the node's SR-IOV devices: PFs, VFs, netdevs, drivers, IOMMU groups, and which container has which VF
+
+plexus lint FILE...|- [--format text|json|sarif|github] [--namespace NAME] [--node] [--bin-dir DIR]
+    says what is wrong with confs, NetworkAttachmentDefinitions and pods, in YAML or JSON, where, and what to write instead.
+    With --node this machine's plugins and interfaces are those that there are. The exit code is 1 if there are errors
 
 plexus attachments [--json] [--cni-dir DIR]
     lists the attachments of all containers, by the files in DIR (/var/lib/cni/multus), Multus's too: attached, attaching,
@@ -82,6 +87,8 @@ export async function runCommand([command, ...args]: string[], version: string):
       case "forget":
         await forget(args);
         return 0;
+      case "lint":
+        return await lazy("lint").lint(args, version);
       case "version":
       case "--version":
         printBuild(args);
@@ -111,47 +118,32 @@ async function resident(args: string[], version: string): Promise<void> {
   const { values } = parseArgs({
     args,
     options: {
-      socket: { type: "string", default: SOCKET },
+      ...SERVING_OPTIONS,
       idle: { type: "string", default: "600" },
       replace: { type: "boolean", default: false },
       "started-by-shim": { type: "boolean", default: false },
-      slots: { type: "string" },
     },
   });
   const idleSeconds = Number(values.idle);
   if (!(idleSeconds >= 0)) throw new Error(`--idle ${values.idle}: a number of seconds is needed`);
-  const { socket, replace, "started-by-shim": isStartedByShim } = values;
-  const slots = slotsOf(values.slots);
-  await runResident({ socket, idleSeconds, replace, isStartedByShim, slots, version });
+  const { replace, "started-by-shim": isStartedByShim } = values;
+  const serving = servingOf(values, version, isStartedByShim ? outputWithoutStderr() : undefined);
+  await runResident({ ...serving, idleSeconds, replace, isStartedByShim });
 }
 
 async function daemon(args: string[], version: string): Promise<void> {
   const { values } = parseArgs({
     args,
     options: {
-      socket: { type: "string", default: SOCKET },
+      ...SERVING_OPTIONS,
       "node-name": { type: "string", default: process.env.NODE_NAME ?? "" },
       kubeconfig: { type: "string", default: "" },
-      metrics: { type: "string", default: "" },
-      slots: { type: "string" },
     },
   });
-  const { socket, "node-name": nodeName, kubeconfig } = values;
+  const { "node-name": nodeName, kubeconfig } = values;
   if (nodeName === "")
     throw new Error("it needs the node's name: give --node-name, or set NODE_NAME to spec.nodeName");
-  const metrics = values.metrics === "" ? undefined : parseEndpoint(values.metrics);
-  if (values.metrics !== "" && !metrics)
-    throw new Error(
-      `--metrics ${values.metrics}: HOST:PORT is needed, as in 10.0.0.1:9410, [fd00::1]:9410 or :9410`,
-    );
-  await runDaemon({ socket, version, nodeName, kubeconfig, metrics, slots: slotsOf(values.slots) });
-}
-
-/** Enough for all processors by itself, as most of a call is waiting for delegates. */
-function slotsOf(text = `${4 * availableParallelism()}`): number {
-  const slots = Number(text);
-  if (Number.isInteger(slots) && slots >= FEWEST_SLOTS) return slots;
-  throw new Error(`--slots ${text}: a whole number is needed, ${FEWEST_SLOTS} at least`);
+  await runDaemon({ ...servingOf(values, version), nodeName, kubeconfig });
 }
 
 async function sriov([command, ...args]: string[]): Promise<void> {

@@ -8,7 +8,8 @@ export function aligned(given: string[][]): string {
   return rows.map((row) => line(row).trimEnd()).join("\n");
 }
 
-function plain(text: string): string {
+/** Returns text without characters that move the cursor. */
+export function plain(text: string): string {
   return text.replaceAll(
     /\p{Cc}/gu,
     (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, "0")}`,

@@ -51,6 +51,9 @@ export interface WatchedKind {
   count: number;
   /** True once all of them have been listed. */
   synced: boolean;
+  /** How often it has been listed, and watched, so far. */
+  lists: number;
+  watches: number;
   /** Returns seconds since the server last said anything about them; Infinity if it never did. */
   ageSeconds(): number;
   /** Says whether they are followed: a watch is open, or was a short time ago. */
@@ -59,6 +62,8 @@ export interface WatchedKind {
 
 export class Follower<T> implements WatchedKind {
   synced = false;
+  lists = 0;
+  watches = 0;
   private objects = new Map<string, T>();
   /** What is known is of this version of the cluster; "" before the first list. */
   private version = "";
@@ -147,6 +152,7 @@ export class Follower<T> implements WatchedKind {
 
   private async list(api: Transport, signal: AbortSignal): Promise<void> {
     const before = this.version;
+    this.lists++;
     let from = this.isVersionLost ? "" : before || "0";
     let listed = await this.listAt(api, from, signal);
     this.isVersionLost = listed === undefined;
@@ -204,6 +210,7 @@ export class Follower<T> implements WatchedKind {
     });
     const opened = () => {
       heard();
+      this.watches++;
       this.openedMs = clock.now();
     };
     try {

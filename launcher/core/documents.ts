@@ -141,6 +141,28 @@ export const status = z.strictObject({
   routes: z.array(routeChange),
 });
 
+/** What is wrong with a document: see assembly/lint/lint.ts. */
+const finding = z.strictObject({
+  rule: z.string(),
+  severity: z.enum(["error", "warning", "note"]),
+  /** The number of the document. */
+  document: z.number(),
+  /** JSON pointers: in the document, and in the JSON that is a string there. */
+  path: z.string(),
+  within: z.optional(z.string()),
+  /** In bytes. */
+  offset: z.number(),
+  length: z.number(),
+  line: z.number(),
+  column: z.number(),
+  found: z.string(),
+  remedy: z.string(),
+});
+
+export const lintResult = z.strictObject({ findings: z.array(finding), more: z.boolean() });
+
+export type Finding = z.infer<typeof finding>;
+export type LintResult = z.infer<typeof lintResult>;
 export type Selection = z.infer<typeof selection>;
 export type Settings = z.infer<typeof settings>;
 export type Delegate = z.infer<typeof delegate>;

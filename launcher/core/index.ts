@@ -5,6 +5,7 @@ import type {
   Delegate,
   Environment,
   Invocation,
+  LintResult,
   Plan,
   Recovery,
   Selection,
@@ -48,6 +49,17 @@ export interface Network {
   fallbackName?: string;
   selection?: Partial<Selection>;
   device?: { id: string; resourceName: string };
+}
+
+/** What `lint` looks at, and what the host knows beside it. */
+export interface LintInput {
+  documents: { text: string; kind?: "annotation"; namespace?: string }[];
+  /** The executables of the node. */
+  plugins?: string[];
+  /** The NetworkAttachmentDefinitions that there are, as `namespace/name`. */
+  networks?: string[];
+  /** The interfaces of the node. */
+  interfaces?: string[];
 }
 
 /** Who takes part in the runtime's port mappings: see `plan` in assembly/plan/plan.ts. */
@@ -214,6 +226,11 @@ export class Core {
   /** Converts a result to another version of the spec. */
   convert(input: { result: string; cniVersion: string }): string {
     return this.call<{ result: string }>("convert", input).result;
+  }
+
+  /** Says what is wrong with some documents: an operation of lint.wasm. See assembly/lint/lint.ts. */
+  lint(input: LintInput): LintResult {
+    return this.call("lint", input);
   }
 
   /** Runs an operation on a document. JSON leaves out undefined members, so a caller need not. */

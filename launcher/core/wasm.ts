@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { getRawAsset, isSea } from "node:sea";
 
-/** Returns the bytes of core.wasm. */
-export function wasm(): BufferSource {
-  return isSea() ? getRawAsset("core.wasm") : readFileSync(`${__dirname}/core.wasm`);
+/** Returns the bytes of core.wasm, or of lint.wasm. */
+export function wasm(name: "core.wasm" | "lint.wasm" = "core.wasm"): BufferSource {
+  return isSea() ? getRawAsset(name) : readFileSync(`${__dirname}/${name}`);
 }

@@ -1,6 +1,7 @@
 // The log: to stderr, which the runtime keeps, and to a file that rotates. Never to stdout.
 // Levels, line format and options are Multus's (multus-cni docs/configuration.md, "Logging").
 import { type Host, LeftToNode, type Rotation } from "../host/host.ts";
+import type { Trace } from "./trace.ts";
 import { visible } from "./visible.ts";
 
 const LEVELS = ["panic", "error", "verbose", "debug"] as const;
@@ -23,23 +24,37 @@ export interface Log {
   write(level: Level, message: string): boolean;
 }
 
+/** What a line says, for who keeps a log of his own. */
+export interface Said {
+  level: Level;
+  message: string;
+  /** Is it the error that the call is answered with? */
+  isAnswer: boolean;
+}
+
+/** Takes lines for the runtime. */
+export type Say = (line: string, said: Said) => void;
+
 /**
  * Opens the log as the conf has it; rotates the file first if it has grown too large.
  *
  * @param stderr takes lines for the runtime
+ * @param trace that the call is a part of: each line ends with its ID
  * @throws LeftToNode if it has to be rotated, and this host cannot do that
  */
 export async function openLog(
   settings: LogSettings,
   host: Pick<Host, "append" | "size" | "rotate">,
-  stderr: (line: string) => void,
+  stderr: Say,
+  trace?: Trace,
 ): Promise<CallLog> {
   const { logFile, logOptions } = settings;
   const limit = logOptions.maxSize * 1024 * 1024;
-  if (logFile === "" || limit === 0) return new CallLog(settings, logFile === "" ? undefined : host, stderr);
+  const file = logFile === "" ? undefined : host;
+  if (file === undefined || limit === 0) return new CallLog(settings, file, stderr, trace);
   const size = await host.size(logFile).catch(() => 0); // the first line says why
   if (size >= limit) await host.rotate(logFile, logOptions).catch(unlessLeft);
-  return new CallLog(settings, host, stderr);
+  return new CallLog(settings, host, stderr, trace);
 }
 
 /** Another process has rotated it meanwhile, or the disk is full. */
@@ -56,7 +71,8 @@ export class CallLog implements Log {
   constructor(
     private readonly settings: LogSettings,
     private file: Pick<Host, "append"> | undefined,
-    private readonly stderr: (line: string) => void,
+    private readonly stderr: Say,
+    private readonly trace?: Trace,
   ) {
     const level = LEVELS.indexOf(settings.logLevel.toLowerCase() as Level);
     this.level = Math.max(level, 0);
@@ -66,14 +82,26 @@ export class CallLog implements Log {
   }
 
   write(level: Level, message: string): boolean {
+    return this.put({ level, message, isAnswer: false });
+  }
+
+  /** Writes the error that the call is answered with. */
+  fail(message: string): void {
+    this.put({ level: "error", message, isAnswer: true });
+  }
+
+  private put(said: Said): boolean {
     if (this.hasEnded) return false;
+    const { level, message } = said;
     if (LEVELS.indexOf(level) > this.level) return true;
-    const line = `${timestamp(new Date())} [${level}] ${visible(message)}\n`;
-    if (this.settings.logToStderr) this.say(line);
+    const of = this.trace === undefined ? "" : ` trace=${this.trace.traceId}`;
+    const line = `${timestamp(new Date())} [${level}] ${visible(message)}${of}\n`;
+    if (this.settings.logToStderr) this.say(line, said);
     const written = this.file?.append(this.settings.logFile, line).catch((error: unknown) => {
       if (this.file === undefined) return; // it was told before
       this.file = undefined;
-      this.say(`plexus: the log file is left alone: ${(error as Error).message}\n`);
+      const why = `the log file is left alone: ${(error as Error).message}`;
+      this.say(`plexus: ${why}\n`, { level: "error", message: why, isAnswer: false });
     });
     if (written) this.written.push(written);
     return true;
@@ -85,9 +113,9 @@ export class CallLog implements Log {
     await Promise.all(this.written.splice(0));
   }
 
-  private say(line: string): void {
+  private say(line: string, said: Said): void {
     try {
-      this.stderr(line);
+      this.stderr(line, said);
     } catch {
       // A closed stderr must not keep a pod from its network.
     }

@@ -11,11 +11,11 @@ import { accessBy, openCluster } from "../cluster/open.ts";
 import { WatchedCluster } from "../cluster/watch.ts";
 import { Core } from "../core/index.ts";
 import { wasm } from "../core/wasm.ts";
-import { lazy } from "../lazy.ts";
+import { Fault } from "../fault.ts";
 import { leaveCgroup } from "./cgroup.ts";
-import type { Endpoint } from "./endpoint.ts";
 import { collectGarbage } from "./memory.ts";
-import { type Observer, ResidentServer } from "./server.ts";
+import { ResidentServer } from "./server.ts";
+import { type Serving, Telling } from "./telling.ts";
 import { Warnings } from "./warnings.ts";
 
 /** How long calls may still run after SIGTERM. */
@@ -23,14 +23,7 @@ const DRAIN_MS = 20_000;
 /** And after another process has taken over: no runtime waits for a call for so long. */
 const LONGEST_DRAIN_MS = 600_000;
 
-interface Common {
-  socket: string;
-  version: string;
-  /** Calls that work at once. */
-  slots: number;
-}
-
-export interface ResidentOptions extends Common {
+export interface ResidentOptions extends Serving {
   /** Seconds without a call, after which it ends; 0 for never. */
   idleSeconds: number;
   /** Take the socket over from a process that answers on it? */
@@ -39,31 +32,33 @@ export interface ResidentOptions extends Common {
   isStartedByShim: boolean;
 }
 
-export interface DaemonOptions extends Common {
+export interface DaemonOptions extends Serving {
   nodeName: string;
   /** Path, or "" for the service account of the pod that it runs in. */
   kubeconfig: string;
-  /** Where metrics and health are served; undefined for nowhere. */
-  metrics: Endpoint | undefined;
 }
 
 /** Serves until it is idle, another process has its socket, or it is asked to end by SIGTERM or SIGINT. */
-export async function runResident({
-  socket,
-  version,
-  slots,
-  idleSeconds,
-  replace,
-  isStartedByShim: isInherited,
-}: ResidentOptions): Promise<void> {
-  const ports = portsTo(clusters());
+export async function runResident(options: ResidentOptions): Promise<void> {
+  const { socket, version, slots, connections, idleSeconds, replace, isStartedByShim: isInherited } = options;
+  const telling = new Telling(options);
+  const { observer } = telling;
+  telling.starts("resident", { idle: idleSeconds });
+  const warn = (message: string) => observer.warned(message);
+  const ports = portsTo(clusters(warn));
   const idle = idleSeconds * 1000;
-  const options = { socket, version, idle, slots, ports, isInherited };
-  const server = await ResidentServer.open(options, replace);
-  if (!server) return;
-  if (isInherited) leaveCgroup().catch((error: unknown) => console.error(error)); // calls need not wait for that
-  await ended(server, LONGEST_DRAIN_MS);
+  const server = await telling.during(() =>
+    ResidentServer.open({ socket, version, idle, slots, connections, ports, isInherited, observer }, replace),
+  );
+  if (!server) return telling.ends("another process serves");
+  // Calls need not wait for that.
+  if (isInherited) leaveCgroup().catch((error: unknown) => warn(Fault.of(error).message));
+  telling.serves(server, ports.core);
+  telling.isReady();
+  const isOver = await ended(server, telling, LONGEST_DRAIN_MS);
+  if (isOver) telling.isEnding("there was no call for long, or another process has the socket");
   await server.close();
+  await telling.ends("all calls have ended");
 }
 
 /**
@@ -72,8 +67,8 @@ export async function runResident({
  *
  * @param limitMs for the calls if nobody has asked
  */
-async function ended(server: ResidentServer, limitMs: number): Promise<boolean> {
-  const isAsked = asked().then(() => {
+async function ended(server: ResidentServer, telling: Telling, limitMs: number): Promise<boolean> {
+  const isAsked = telling.asked.then(() => {
     server.leaveAfter(DRAIN_MS);
     return false;
   });
@@ -83,55 +78,36 @@ async function ended(server: ResidentServer, limitMs: number): Promise<boolean> 
 }
 
 /** Knows the cluster beforehand, and serves until it is asked to end by SIGTERM or SIGINT. */
-export async function runDaemon({
-  socket,
-  version,
-  slots,
-  nodeName,
-  kubeconfig,
-  metrics,
-}: DaemonOptions): Promise<void> {
+export async function runDaemon(options: DaemonOptions): Promise<void> {
+  const { socket, version, slots, connections, nodeName, kubeconfig } = options;
   const { KUBERNETES_SERVICE_HOST: host = "", KUBERNETES_SERVICE_PORT: port = "" } = process.env;
   if (kubeconfig === "" && (host === "" || port === "")) {
     throw new Error(
       "cannot follow the cluster: there is no service account here; run it in a pod that has one, or give --kubeconfig",
     );
   }
-  const warn = (message: string) => console.error(message);
+  const telling = new Telling(options);
+  const { observer } = telling;
+  telling.starts("daemon", { node: nodeName, kubeconfig: kubeconfig || undefined });
+  const warn = (message: string) => observer.warned(message);
   const connect = async () => (kubeconfig === "" ? inCluster(host, port) : readKubeconfig(kubeconfig, warn));
   const watched = new WatchedCluster({ ...accessBy(connect, process.env), nodeName, warn });
-  const observer = new LateObserver();
   const ports = portsTo(() => watched.cluster);
-  const log = (line: string) => void process.stderr.write(line);
-  const options = {
-    socket,
-    version,
-    idle: 0,
-    slots,
-    ports,
-    observer,
-    log,
-  };
-  const server = await ResidentServer.open(options, true);
+  const server = await telling.during(() =>
+    ResidentServer.open({ socket, version, idle: 0, slots, connections, ports, observer }, true),
+  );
   if (!server) return;
-  if (metrics) {
-    const { serveMetrics } = lazy("metrics");
-    const { admission, outbox } = server;
-    const sources = {
-      known: watched.kinds,
-      problem: () => watched.problem(),
-      running: () => admission.running,
-      waiting: () => admission.waiting,
-      events: () => outbox.fates,
-      isAlive: () => ports.core.isAlive(),
-    };
-    observer.to = serveMetrics(metrics, sources, { clock: systemClock, warn });
+  telling.serves(server, ports.core, watched);
+  void telling.tellWhenFollowed(watched);
+  const isOver = await ended(server, telling, DRAIN_MS);
+  if (isOver) {
+    const why = `somebody has replaced or removed ${socket}, so no call comes here any more`;
+    warn(`${why}; this process ends`);
+    telling.isEnding(why);
   }
-  const isOver = await ended(server, DRAIN_MS);
-  if (isOver)
-    warn(`somebody has replaced or removed ${socket}, so no call comes here any more; this process ends`);
   await server.close();
   watched.stop();
+  await telling.ends("all calls have ended");
   process.exit(isOver ? 1 : 0); // connections to the API server, and to whoever reads metrics, are of no use any more
 }
 
@@ -139,30 +115,13 @@ function portsTo(cluster: Ports["cluster"]) {
   return { core: new Core(wasm(), collectGarbage), clock: systemClock, builtIns: BUILT_INS, cluster };
 }
 
-/** Passes on to the observer that is there by then. */
-class LateObserver implements Observer {
-  to: Observer | undefined;
-
-  ended(call: Parameters<Observer["ended"]>[0]): void {
-    this.to?.ended(call);
-  }
-
-  executed(...execution: Parameters<Observer["executed"]>): void {
-    this.to?.executed(...execution);
-  }
-}
-
-function asked(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
-  });
-}
-
 /**
  * One connection to each cluster, for all calls; anew if its kubeconfig, or who may read it, has changed. Connections renew
  * themselves, but what is known is of the cluster that the kubeconfig named then, and so are the rights that were refused.
+ *
+ * @param tell takes warnings, beside the log of the last call: that may have ended, and its conf may want no log
  */
-function clusters(): Ports["cluster"] {
+function clusters(tell: (message: string) => void): Ports["cluster"] {
   const open = new Map<string, { cluster: Cluster | undefined; stop(): void; changed: number }>();
   const told = new Map<string, Warnings>();
   return ({ kubeconfig }, _env, log) => {
@@ -173,7 +132,10 @@ function clusters(): Ports["cluster"] {
     const before = open.get(kubeconfig);
     if (before?.changed === changed) return before.cluster;
     before?.stop();
-    const { warn } = warnings;
+    const warn = (message: string) => {
+      tell(message);
+      warnings.warn(message);
+    };
     const following = () =>
       new FollowingCluster({ ...accessBy(() => readKubeconfig(kubeconfig, warn), process.env), warn });
     const inPod = () => ({ cluster: openCluster("", process.env, warn), stop: () => undefined });

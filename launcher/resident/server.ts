@@ -7,8 +7,10 @@ import { Fault } from "../fault.ts";
 import { machineDisk, makeDirectories } from "../host/disk.ts";
 import type { Host } from "../host/host.ts";
 import { Shim } from "../host/remote.ts";
+import type { Said } from "../log/log.ts";
 import { Admission, ENDED, type Turn } from "./admission.ts";
 import { giveBackMemory } from "./memory.ts";
+import { CallNotes, type Observer } from "./observer.ts";
 import { EventOutbox } from "./outbox.ts";
 import { Recent } from "./recent.ts";
 import { Together } from "./together.ts";
@@ -24,8 +26,8 @@ const [SOCKET_FD, LOCK_FD] = [3, 4];
 const BACKLOG = 1024;
 /** How long events may still be sent at the end. */
 const LAST_EVENTS_MS = 2000;
-/** Shims at once: each further one becomes `plexus`. A node has some hundred pods. */
-const MOST_CONNECTIONS = 1000;
+/** How often the log says that there are too many shims. */
+const REFUSALS_TOLD_EVERY_MS = 60_000;
 /** After this long without a call, memory is given back. */
 const QUIET_MS = 3000;
 
@@ -34,29 +36,15 @@ export interface ServerOptions {
   socket: string;
   /** Calls that work at once: see admission.ts. */
   slots: number;
+  /** Shims at once: each further one becomes `plexus`. */
+  connections: number;
   /** Milliseconds without a call, after which the process ends; 0 for never. */
   idle: number;
   version: string;
   /** Does the socket listen already, as this process's descriptor? The shim has made it: launcher/shim/start.c. */
   isInherited?: boolean;
   ports: Pick<Ports, "core" | "clock" | "builtIns" | "cluster">;
-  observer?: Observer;
-  /** Takes what goes to a runtime's log too. */
-  log?(line: string): void;
-}
-
-/** Is told of each call and execution of a resident process. */
-export interface Observer {
-  ended(call: Ended): void;
-  executed(plugin: string, verb: string, seconds: number): void;
-}
-
-export interface Ended {
-  verb: string;
-  /** `answered`, `failed` with a CNI error, left to `plexus` on the node, or the runtime's end came first. */
-  how: "answered" | "failed" | "fallback" | "gone";
-  /** Milliseconds, from the connection on. */
-  took: number;
+  observer: Observer;
 }
 
 export class ResidentServer {
@@ -68,6 +56,9 @@ export class ResidentServer {
   private readonly server: Server;
   private readonly shims = new Set<Shim>();
   private readonly timer: NodeJS.Timeout;
+  /** Shims that were too many so far. */
+  refused = 0;
+  private lastRefusal = Number.NEGATIVE_INFINITY;
   private lastCall = performance.now();
   private inode: bigint | undefined;
   private end: () => void = () => undefined;
@@ -80,11 +71,12 @@ export class ResidentServer {
     this.options = options;
     const { clock } = options.ports;
     this.admission = new Admission(options.slots, clock);
-    this.outbox = new EventOutbox(clock, (message) => void process.stderr.write(`plexus: ${message}\n`));
+    this.outbox = new EventOutbox(clock, (message) => options.observer.warned(message));
     this.together = new Together(clock);
     this.recent = new Recent(clock);
     this.server = createServer((socket) => void this.serve(socket));
-    this.server.maxConnections = MOST_CONNECTIONS;
+    this.server.maxConnections = options.connections;
+    this.server.on("drop", () => this.refuse());
     this.timer = setInterval(() => this.tick(), ALIVE_EVERY_MS);
   }
 
@@ -158,23 +150,30 @@ export class ResidentServer {
     return this.inode !== undefined && inodeOf(this.options.socket) === this.inode;
   }
 
+  /** Shims that are served now. */
+  get connections(): number {
+    return this.shims.size;
+  }
+
   private async serve(socket: Socket): Promise<void> {
     const began = performance.now();
     const gone = new AbortController();
     const shim = new Shim(socket, ({ env, stdin }) => {
       shim.accept(this.options.version);
       const { CNI_COMMAND: verb = "", CNI_CONTAINERID: containerId = "" } = env;
-      const note = (how: Ended["how"]) =>
-        this.options.observer?.ended({ verb, how, took: performance.now() - began });
+      const call = new CallNotes(env, began);
       this.admission
         .run({ verb, containerId, gone: gone.signal }, async (turn) => {
-          const how = await this.carryOut(shim, turn, env, stdin);
-          note(gone.signal.aborted ? "gone" : how);
+          const waitedMs = turn.waitedMs;
+          call.begins();
+          await this.carryOut(shim, turn, call, stdin);
+          call.waitedAgain(turn.waitedMs - waitedMs);
         })
         .catch((error: unknown) => {
-          if (gone.signal.aborted) note("gone");
-          else shim.fallBack(Fault.of(error).message);
-        });
+          call.left = Fault.of(error).message;
+          if (!gone.signal.aborted) shim.fallBack(call.left);
+        })
+        .finally(() => this.options.observer.ended(call.ends(gone.signal.aborted)));
     });
     this.shims.add(shim);
     await shim.gone;
@@ -183,17 +182,13 @@ export class ResidentServer {
     this.lastCall = performance.now();
   }
 
-  private async carryOut(
-    shim: Shim,
-    turn: Turn,
-    env: Record<string, string>,
-    stdin: Uint8Array,
-  ): Promise<Ended["how"]> {
-    const stderr = (line: string) => {
+  private async carryOut(shim: Shim, turn: Turn, call: CallNotes, stdin: Uint8Array): Promise<void> {
+    const { observer } = this.options;
+    const stderr = (line: string, said: Said) => {
       shim.say(line);
-      this.options.log?.(line);
+      observer.said(call, said);
     };
-    const host = hostInTurn(this.timed(shim.host), turn);
+    const host = hostInTurn(this.timed(shim.host, call), turn);
     const ports: Ports = {
       ...this.options.ports,
       host: () => host,
@@ -210,30 +205,45 @@ export class ResidentServer {
           if (shim.refusal === undefined) this.outbox.put(...given);
         },
       },
+      witness: {
+        executed: (execution) => call.executed(execution),
+        orphans: (...given) => observer.orphans(call, ...given),
+      },
       stderr,
     };
-    const { exitCode, stdout } = await carryOut(ports, env, stdin);
-    if (shim.refusal !== undefined) {
-      shim.fallBack(shim.refusal);
-      return "fallback";
-    }
-    shim.answer(exitCode, stdout);
-    return exitCode === 0 ? "answered" : "failed";
+    const { exitCode, stdout, fault } = await carryOut(ports, call.env, stdin);
+    call.left = shim.refusal;
+    call.fault = fault;
+    if (shim.refusal === undefined) shim.answer(exitCode, stdout);
+    else shim.fallBack(shim.refusal);
   }
 
-  private timed(host: Host): Host {
+  private timed(host: Host, call: CallNotes): Host {
     const { observer } = this.options;
-    if (!observer) return host;
     const execute: Host["execute"] = async (path, options) => {
       const began = performance.now();
       try {
         return await host.execute(path, options);
       } finally {
         const { CNI_COMMAND: verb = "" } = options.env;
-        observer.executed(basename(path), verb, (performance.now() - began) / 1000);
+        const tookMs = performance.now() - began;
+        call.pluginsMs += tookMs;
+        observer.executed(basename(path), verb, tookMs / 1000);
       }
     };
     return { ...host, execute };
+  }
+
+  /** The kernel has closed the connection of a shim that is too many, which becomes `plexus`. */
+  private refuse(): void {
+    this.refused++;
+    const now = performance.now();
+    if (now - this.lastRefusal < REFUSALS_TOLD_EVERY_MS) return;
+    this.lastRefusal = now;
+    const { connections, observer } = this.options;
+    observer.warned(
+      `more than ${connections} shims at once: each further one becomes plexus, ${this.refused} so far`,
+    );
   }
 
   private tick(): void {

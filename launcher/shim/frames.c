@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "trace.h"
+
 /** Type and ID: the frame without its fields. */
 #define MIN_FRAME 5u
 
@@ -21,17 +23,27 @@ static void end_frame(Outgoing *outgoing, size_t start) {
   for (size_t index = 0; index < 4; index++) outgoing->bytes.data[start + index] = (uint8_t)(length >> (8 * index));
 }
 
-/** Picks the variables that are the parameters of a call. Only the list is new, not the strings. */
+static bool has_value(const char *variable, const char *name, bool (*is_valid)(const char *value)) {
+  size_t length = strlen(name);
+  return strncmp(variable, name, length) == 0 && is_valid(variable + length);
+}
+
+/** Picks the variables that are the parameters of a call, and its trace. Only the list is new, not the strings. */
 static char **parameters_in(char *const *environment) {
   static const char *const names[] = {"CNI_COMMAND=", "CNI_CONTAINERID=", "CNI_NETNS=",
                                       "CNI_IFNAME=",  "CNI_ARGS=",        "CNI_PATH="};
   char **found = must(calloc(list_length(environment) + 1, sizeof *found));
   size_t count = 0;
+  char *trace = NULL, *state = NULL;
   for (; *environment != NULL; environment++) {
     for (size_t index = 0; index < sizeof names / sizeof *names; index++) {
       if (strncmp(*environment, names[index], strlen(names[index])) == 0) found[count++] = *environment;
     }
+    if (trace == NULL && has_value(*environment, "TRACEPARENT=", is_traceparent)) trace = *environment;
+    if (state == NULL && has_value(*environment, "TRACESTATE=", is_tracestate)) state = *environment;
   }
+  if (trace != NULL) found[count++] = trace;
+  if (trace != NULL && state != NULL) found[count++] = state; // without a trace it has no meaning
   return found;
 }
 

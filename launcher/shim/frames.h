@@ -52,7 +52,7 @@ typedef struct {
   bool too_large;
 } Outgoing;
 
-/** Of the environment only the CNI_* variables of the spec go out, section 2 "Parameters". */
+/** Of the environment only the CNI_* variables of the spec go out, section 2 "Parameters", and a trace context. */
 void add_call(Outgoing *outgoing, const char *version, char *const *environment, const Buffer *input);
 /** `value` is an exit code, a signal or an errno, by the outcome. */
 void add_executed(Outgoing *outgoing, uint32_t id, enum Outcome outcome, uint32_t value, const Buffer *output,

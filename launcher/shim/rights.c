@@ -116,6 +116,8 @@ static const char *set_line(Rights *rights, const char *key, const char *value) 
   if (strcmp(key, "state") == 0) return add_word(&rights->state, value);
   if (strcmp(key, "read") == 0) return add_word(&rights->read, value);
   if (strcmp(key, "log") == 0) return add_path(&rights->log, value);
+  if (strcmp(key, "resident-option") == 0)
+    return strncmp(value, "--", 2) == 0 ? add_word(&rights->options, value) : "it does not begin with --";
   if (strcmp(key, "device") == 0)
     return is_pci_address(value, strlen(value)) ? add_word(&rights->devices, value) : "it is not a PCI address";
   if (strcmp(key, "connect-timeout-ms") == 0) return set_timeout(&rights->connect_timeout_ms, value);

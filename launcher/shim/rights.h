@@ -19,6 +19,8 @@ typedef struct {
   char *socket;
   /** Does the shim start the resident process if there is none? */
   bool starts;
+  /** Options that it is started with. */
+  Words options;
   /** Directories to execute plugins from, besides those of CNI_PATH. */
   Words plugin_dirs;
   /** Names of the plugins that may be executed; all if there is none. */

@@ -29,6 +29,7 @@
 #include "requests.h"
 #include "rights.h"
 #include "start.h"
+#include "tally.h"
 #include "writing.h"
 
 #ifndef SHIM_VERSION
@@ -71,7 +72,8 @@ static void end_begun(void) {
 }
 
 /** Becomes `plexus`, with the runtime's environment and stdin, and what the installer allows it too. */
-static _Noreturn void become_plexus(void) {
+static _Noreturn void become_plexus(enum Tally why) {
+  tally(&rights, why);
   if (server >= 0) close(server);
   end_begun();
   int file = memfd_create("stdin", MFD_CLOEXEC);
@@ -92,12 +94,12 @@ static _Noreturn void become_plexus(void) {
 }
 
 /** Becomes `plexus`, and says why. */
-__attribute__((format(printf, 1, 2))) static _Noreturn void fall_back(const char *format, ...) {
+__attribute__((format(printf, 2, 3))) static _Noreturn void fall_back(enum Tally why, const char *format, ...) {
   va_list values;
   va_start(values, format);
   complain("executing plexus: %s", worded(format, values));
   va_end(values);
-  become_plexus();
+  become_plexus(why);
 }
 
 /** Prints the answer. */
@@ -179,7 +181,8 @@ static void wait_for_backlog(int64_t *deadline) {
   if (*deadline == 0 || progress == STARTING)
     *deadline = now + (progress == SERVING ? rights.connect_timeout_ms : LONGEST_ACCEPT_MS);
   if (now >= *deadline)
-    fall_back("the resident process takes no more calls: its backlog was full for %u ms", rights.connect_timeout_ms);
+    fall_back(FELL_BUSY, "the resident process takes no more calls: its backlog was full for %u ms",
+              rights.connect_timeout_ms);
   pause_for(BACKLOG_FULL_MS);
 }
 
@@ -187,9 +190,10 @@ static void wait_for_backlog(int64_t *deadline) {
 static void start_or_wait(int64_t deadline) {
   char *why;
   enum Start started = start_resident(&rights, &why);
-  if (started == FAILED) fall_back("%s", why);
+  if (started == FAILED) fall_back(FELL_NOT_STARTED, "%s", why);
   if (started == STARTED) return;
-  if (now_ms() >= deadline) fall_back("the resident process is not started: %s.lock is held", rights.socket);
+  if (now_ms() >= deadline)
+    fall_back(FELL_NOT_STARTED, "the resident process is not started: %s.lock is held", rights.socket);
   pause_for(LOCK_HELD_MS);
 }
 
@@ -200,10 +204,10 @@ static void reach_resident(void) {
   char *why;
   enum Reached reached;
   while ((reached = connect_to_resident(&rights, &server, &why)) != CONNECTED) {
-    if (reached == UNUSABLE) fall_back("%s", why);
+    if (reached == UNUSABLE) fall_back(FELL_UNUSABLE, "%s", why);
     if (reached == FULL) wait_for_backlog(&backlog_deadline);
     else if (rights.starts) start_or_wait(start_deadline);
-    else become_plexus();
+    else become_plexus(FELL_ABSENT);
   }
   call.outgoing.bytes.length = 0;
   add_call(&call.outgoing, SHIM_VERSION, environ, &input);
@@ -218,13 +222,15 @@ static void begin_again(void) {
   static unsigned tries;
   bool is_begun = call.accepted;
   if (!rights.starts || (is_begun && (call.standing != LOST || was_begun)) || tries++ == MOST_TRIES) {
-    if (*call.reason == 0) become_plexus();
-    fall_back("%s", call.reason);
+    enum Tally fell = call.standing == LOST ? FELL_GONE : FELL_LEFT;
+    if (*call.reason == 0) become_plexus(fell);
+    fall_back(fell, "%s", call.reason);
   }
   was_begun |= is_begun;
   end_begun();
   char *why = call.standing == LOST ? NULL : replace_resident(&rights);
-  if (why != NULL) fall_back("%s; %s", call.reason, why);
+  if (why != NULL) fall_back(FELL_NOT_STARTED, "%s; %s", call.reason, why);
+  tally(&rights, HANDED_OVER);
   if (call.accepted) complain("asking another one: %s", call.reason);
   close(server);
   server = -1;
@@ -251,14 +257,14 @@ static int64_t patience(int64_t *heard) {
   if (!call.accepted && rights.starts) {
     // However slow the machine is, `plexus` would not be faster; but one that hangs must not keep a pod waiting.
     enum Progress progress = look_at_resident(&rights);
-    if (progress == STALLED) fall_back("the resident process does not start: it has done nothing for %u ms, or all "
+    if (progress == STALLED) fall_back(FELL_NOT_STARTED, "the resident process does not start: it has done nothing for %u ms, or all "
                                        "that it does takes too long", rights.start_timeout_ms);
     if (progress == STARTING) *heard = now;
     if (progress == STARTING || (progress == BUSY && now < *heard + LONGEST_ACCEPT_MS)) return now + LOOK_AGAIN_MS;
   }
   uint32_t limit = call.accepted ? rights.silence_timeout_ms : rights.accept_timeout_ms;
   if (now >= *heard + limit)
-    fall_back(call.accepted ? "the resident process says nothing any more: no frame for %u ms"
+    fall_back(FELL_SILENT, call.accepted ? "the resident process says nothing any more: no frame for %u ms"
                             : "the resident process does not answer: no ACCEPT for %u ms", limit);
   return *heard + limit;
 }
@@ -274,7 +280,8 @@ static _Noreturn void serve(void) {
     polled[0] = (struct pollfd){server, (short)(POLLIN | (call.outgoing.bytes.length > 0 ? POLLOUT : 0)), 0};
     polled[1] = (struct pollfd){signals, POLLIN, 0};
     nfds_t count = 2 + jobs_poll(polled + 2);
-    if (poll(polled, count, left < 0 ? 0 : (int)left) < 0 && errno != EINTR) fall_back("poll: %s", strerror(errno));
+    if (poll(polled, count, left < 0 ? 0 : (int)left) < 0 && errno != EINTR)
+      fall_back(FELL_OTHER, "poll: %s", strerror(errno));
 
     // Jobs first: requests that come in change which there are.
     jobs_exchange(polled + 2);

@@ -20,6 +20,7 @@
 #include "files.h"
 #include "jobs.h"
 #include "messages.h"
+#include "tally.h"
 
 /** How many calls may wait until the process takes them; the kernel may have a lower limit (net.core.somaxconn). */
 #define BACKLOG 1024
@@ -187,7 +188,8 @@ static char *execute_resident(const Rights *rights, int listener, ino_t inode, i
   Buffer path = {0};
   buffer_add(&path, rights->directory, strlen(rights->directory));
   buffer_add(&path, "/plexus", sizeof "/plexus");
-  char *arguments[] = {(char *)path.data, "resident", "--socket", rights->socket, "--started-by-shim", NULL};
+  char *arguments[5 + MAX_WORDS + 1] = {(char *)path.data, "resident", "--socket", rights->socket, "--started-by-shim"};
+  memcpy(arguments + 5, rights->options.items, sizeof rights->options.items);
 
   int told[2]; // closed by execve, else it says why there was none
   int error = 0;
@@ -216,6 +218,7 @@ static char *start(const Rights *rights, int lock) {
   if (listener < 0) return why;
   why = execute_resident(rights, listener, inode, lock);
   close(listener);
+  if (why == NULL) tally(rights, PROCESS_STARTED);
   return why;
 }
 

@@ -1,5 +1,5 @@
-// Builds everything that ships: assembly/ -> build/core.wasm, launcher/ -> build/plexus.cjs and build/lazy/*, and all of
-// them -> build/plexus; launcher/shim/ -> build/plexus-shim.
+// Builds everything that ships: assembly/ -> build/core.wasm and build/lint.wasm, launcher/ -> build/plexus.cjs and
+// build/lazy/*, and all of them -> build/plexus; launcher/shim/ -> build/plexus-shim.
 // `node scripts/build/build.ts [x64|arm64 ...]` packages for these architectures; by default for this machine's.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -16,12 +16,14 @@ const require = createRequire(import.meta.url);
 const { version } = JSON.parse(fs.readFileSync(join(root, "package.json"), "utf8")) as { version: string };
 const commit = commitOf(root);
 const host = process.arch;
-const wasm = join(root, "build/core.wasm");
+/** The modules of the core: what attaches pods, and what explains. Name in build/ -> entry. */
+const wasmModules = { "core.wasm": "assembly/abi.ts", "lint.wasm": "assembly/lint/abi.ts" };
 const bundle = join(root, "build/plexus.cjs");
 /** What is bundled by itself, to be loaded when it is used: see launcher/lazy.ts. Name -> source. */
 const lazyModules = new Map([
   ["plugin", "launcher/plugin.ts"],
   ["cli", "launcher/cli/cli.ts"],
+  ["lint", "launcher/cli/lint.ts"],
   ...fs
     .readdirSync(join(root, "launcher"), { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".lazy.ts"))
@@ -45,23 +47,27 @@ const NODE_FLAGS = [
   "--max-semi-space-size=4",
 ];
 
+/** Makes V8's code caches the same in every build. It is not among the flags for which V8 refuses them. */
+const SEEDED = "--random-seed=1";
+
 const architectures = process.argv.length > 2 ? process.argv.slice(2) : [host];
 for (const dir of [join(root, "build"), cache]) fs.mkdirSync(dir, { recursive: true });
-compileCore();
+for (const [name, entry] of Object.entries(wasmModules)) compileCore(entry, built(name));
 await bundleLauncher();
 for (const arch of architectures) {
   buildShim(version, arch, built("plexus-shim", arch));
   packageFor(arch);
 }
 
-/** The path of an executable: for this machine by its name alone. */
-function built(name: string, arch: string): string {
+/** The path of a file that is built; of an executable for this machine by its name alone. */
+function built(name: string, arch: string = host): string {
   return join(root, "build", arch === host ? name : `${name}-${arch}`);
 }
 
-function compileCore(): void {
+function compileCore(entry: string, wasm: string): void {
   const asc = join(root, "node_modules/assemblyscript/bin/asc.js");
-  execFileSync(process.execPath, [asc, "--config", "asconfig.json"], { cwd: root, stdio: "inherit" });
+  const args = [asc, entry, "--config", "asconfig.json", "--outFile", wasm];
+  execFileSync(process.execPath, args, { cwd: root, stdio: "inherit" });
   fs.writeFileSync(wasm, packLiterals(fs.readFileSync(wasm)));
 }
 
@@ -91,7 +97,7 @@ async function bundleLauncher(): Promise<void> {
 /** By a Node with the flags that it will run with: V8 refuses what was compiled with others. */
 function precompile(file: string): void {
   const script = join(root, "scripts/build/precompile.cjs");
-  execFileSync(nodeFor(host), [...NODE_FLAGS, script, file], { stdio: "inherit" });
+  execFileSync(nodeFor(host), [...NODE_FLAGS, SEEDED, script, file], { stdio: "inherit" });
 }
 
 /** Bundles a module with all it imports. Returns the sources that went in. */
@@ -131,7 +137,7 @@ function packageFor(arch: string): void {
       execArgv: NODE_FLAGS,
       execArgvExtension: "none", // NODE_OPTIONS of the caller is none of ours
       assets: {
-        "core.wasm": wasm,
+        ...Object.fromEntries(Object.keys(wasmModules).map((name) => [name, built(name)])),
         "plexus-shim": built("plexus-shim", arch), // for `plexus install`
         ...lazyAssets(arch),
       },
@@ -139,7 +145,7 @@ function packageFor(arch: string): void {
   };
   const env = {
     ...process.env,
-    PATH: `${dirname(nodeFor(host))}:${process.env.PATH}`, // the `node` that pkg executes writes what `arch`'s will read
+    PATH: `${seededNode()}:${process.env.PATH}`, // the `node` that pkg executes writes what `arch`'s will read
     TMPDIR: cache, // pkg works there: what it calls `npx postject` is then the one of package-lock.json
   };
   execFileSync(nodeFor(host), [join(root, "scripts/build/pkg-sea.cjs"), JSON.stringify(job)], {
@@ -150,6 +156,16 @@ function packageFor(arch: string): void {
   fs.chmodSync(fresh, 0o755);
   fs.renameSync(fresh, output); // it may be executing
   console.log(`${output.slice(root.length + 1)}  ${Math.round(fs.statSync(output).size / 1e6)} MB`);
+}
+
+/** Returns a directory with a `node` for pkg, which gives it no flags. */
+function seededNode(): string {
+  const dir = join(cache, "seeded");
+  fs.mkdirSync(dir, { recursive: true });
+  const fresh = join(dir, `node.${process.pid}`);
+  fs.writeFileSync(fresh, `#!/bin/sh\nexec "${nodeFor(host)}" ${SEEDED} "$@"\n`, { mode: 0o755 });
+  fs.renameSync(fresh, join(dir, "node"));
+  return dir;
 }
 
 /** The bundles; and compiled, where that was done on the same architecture. */

@@ -42,8 +42,9 @@ export function apt(args: string[], own?: OwnState): string | undefined {
  * fetch.
  *
  * @param sources lines of its sources.list
+ * @param architectures of its packages; this machine's if there are none
  */
-export function ownState(dir: string, sources: string[]): OwnState {
+export function ownState(dir: string, sources: string[], architectures: readonly string[] = []): OwnState {
   const [state, cache, log] = ["state", "cache", "log"].map((name) => join(dir, name));
   for (const path of [`${state}/lists/partial`, `${cache}/archives/partial`, `${log}`]) {
     mkdirSync(path, { recursive: true });
@@ -81,7 +82,8 @@ export function ownState(dir: string, sources: string[]): OwnState {
        MetaKey "$(COMPONENT)/source/Sources";
        flatMetaKey "Sources";
      };
-     Acquire::Languages "none";\n`,
+     Acquire::Languages "none";
+     ${architectures.map((name) => `APT::Architectures:: "${name}";`).join(" ")}\n`,
   );
   return { config, dir };
 }

@@ -55,8 +55,10 @@ export function ensurePlugins(): string {
 /** What to fetch of one suite. */
 export interface Wanted {
   suite: string;
-  /** Names of binary packages, for this machine's architecture. */
+  /** Names of binary packages. */
   packages?: readonly string[];
+  /** For which architectures, as Debian names them; for this machine's unless given. */
+  architectures?: readonly string[];
   /** Names of source packages. */
   sources?: readonly string[];
 }
@@ -68,7 +70,10 @@ export interface Wanted {
  * @param work a directory, for the files and for apt's state
  * @returns the paths of the binary packages' files, in the order asked for, and then of the sources' upstream tars
  */
-export function fetchDebian(work: string, { suite, packages = [], sources = [] }: Wanted): string[] {
+export function fetchDebian(
+  work: string,
+  { suite, packages = [], architectures = [], sources = [] }: Wanted,
+): string[] {
   if (!existsSync(KEYRING)) {
     throw new Error(`${KEYRING} is not there, so nothing can be verified: install debian-archive-keyring`);
   }
@@ -78,26 +83,34 @@ export function fetchDebian(work: string, { suite, packages = [], sources = [] }
   const own = ownState(
     work,
     kinds.map((kind) => `${kind} [signed-by=${KEYRING}] ${uri} ${suite} main`),
+    architectures,
   );
+  const wanted = architectures.length === 0 ? packages : across(packages, architectures);
   const must = (args: string[]) => {
     const failure = apt(args, own);
     if (failure !== undefined) throw new Error(failure);
   };
   must(["update"]);
-  if (packages.length > 0) must(["download", ...packages]);
+  if (packages.length > 0) must(["download", ...wanted]);
   // The upstream tar alone: unpacking the whole needs dpkg-dev.
   if (sources.length > 0) must(["source", "--download-only", "--tar-only", ...sources]);
 
   const files = readdirSync(work);
-  const found = (name: string, what: RegExp) => {
-    const file = files.find((file) => file.startsWith(`${name}_`) && what.test(file));
-    if (file === undefined) throw new Error(`apt-get left no file for ${name} of ${suite}`);
+  const found = (asked: string, what: RegExp) => {
+    const [name, end = ""] = asked.split(":");
+    const isIt = (file: string) => file.startsWith(`${name}_`) && what.test(file);
+    const file = files.find((file) => isIt(file) && (end === "" || file.endsWith(`_${end}.deb`)));
+    if (file === undefined) throw new Error(`apt-get left no file for ${asked} of ${suite}`);
     return join(work, file);
   };
   return [
-    ...packages.map((name) => found(name, /\.deb$/)),
+    ...wanted.map((name) => found(name, /\.deb$/)),
     ...sources.map((name) => found(name, /\.orig\.tar\.\w+$/)),
   ];
+}
+
+function across(names: readonly string[], ends: readonly string[]): string[] {
+  return ends.flatMap((end) => names.map((name) => `${name}:${end}`));
 }
 
 /** Unpacks binary packages' files into a directory, without installing them. */

@@ -159,6 +159,54 @@ const inputs: Record<string, unknown[]> = {
   ],
 };
 
+const definition = {
+  apiVersion: "k8s.cni.cncf.io/v1",
+  kind: "NetworkAttachmentDefinition",
+  metadata: { name: "a", annotations: { "k8s.v1.cni.cncf.io/resourceName": "v/r" } },
+  spec: { config: JSON.stringify({ ...conf, ipam: { type: "host-local", subnet: "10.0.0.0/24" } }) },
+};
+const networkList = JSON.stringify([
+  { name: "a", namespace: "n", ips: ["10.0.0.1/24"], mac: "02:00:00:00:00:01", interface: "net1" },
+  { name: "b", "default-route": ["10.0.0.1", "fd00::1"], bandwidth: { ingressRate: 1, ingressBurst: 2 } },
+]);
+const pod = {
+  kind: "Pod",
+  metadata: { name: "p", annotations: { "k8s.v1.cni.cncf.io/networks": networkList } },
+};
+const settings = { name: "m", type: "plexus", delegates: [conf, conflist], logOptions: { maxAge: 1 } };
+const whereabouts = {
+  ...conf,
+  type: "macvlan",
+  master: "eth0",
+  ipam: { type: "whereabouts", range: "10.0.0.5-10.0.0.9/24", exclude: ["10.0.0.7/32"] },
+};
+const deployment = { kind: "Deployment", spec: { template: { metadata: pod.metadata } } };
+const lintInputs = [
+  { documents: [definition, pod, settings].map((one) => ({ text: JSON.stringify(one) })) },
+  {
+    documents: [
+      { text: JSON.stringify({ kind: "List", items: [deployment, definition] }, null, 1), namespace: "n" },
+    ],
+    networks: ["n/a", "n/b"],
+  },
+  {
+    documents: [
+      { text: "a, n/b@if0,c", kind: "annotation" },
+      { text: networkList, kind: "annotation" },
+    ],
+  },
+  {
+    documents: [conflist, whereabouts, { ...conf, type: "bridge", vlan: 5000 }].map((one) => ({
+      text: JSON.stringify(one),
+    })),
+    plugins: ["bridge", "macvlan"],
+    interfaces: ["eth0"],
+  },
+];
+
+/** The same for lint.wasm. */
+export const lintSeeds: Record<string, string[]> = { lint: lintInputs.map((one) => JSON.stringify(one)) };
+
 /** Operation -> documents, as text. Every operation of the core is here. */
 export const seeds: Record<string, string[]> = Object.fromEntries(
   Object.entries(inputs).map(([operation, documents]) => [

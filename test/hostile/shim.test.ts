@@ -355,6 +355,26 @@ describe.each(SHIMS)("%s, the resident process does not get", (_, shim) => {
       ]);
     });
 
+    test("anything in the place of a trace context", async () => {
+      const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+      const sent = async (TRACEPARENT: string, TRACESTATE: string) => {
+        const env = await place.served(async (call) => call.env, { TRACEPARENT, TRACESTATE });
+        return env.filter((variable) => !variable.startsWith("CNI_"));
+      };
+      expect(await sent(trace, "a=1")).toEqual([`TRACEPARENT=${trace}`, "TRACESTATE=a=1"]);
+      expect(await sent(trace, "a\n")).toEqual([`TRACEPARENT=${trace}`]);
+      expect(await sent(trace, "a".repeat(513))).toEqual([`TRACEPARENT=${trace}`]);
+      for (const other of [
+        `${trace}0`,
+        trace.slice(1),
+        trace.toUpperCase(),
+        "secret",
+        trace.replace("00-", "ff-"),
+      ])
+        expect(await sent(other, "a=1")).toEqual([]);
+      expect(await sent(trace.replace(/-[0-9a-f]{16}-/, `-${"0".repeat(16)}-`), "a=1")).toEqual([]);
+    });
+
     test("more of its disk than a call needs, in bytes", async () => {
       const block = Buffer.alloc(15 << 20);
       const log = join(place.dir, "log");

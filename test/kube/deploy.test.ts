@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ApiServer } from "../support/apiserver.ts";
 import { type DryRun, dryRunAt } from "../support/dry-run.ts";
-import { kustomized, type Manifest } from "../support/fake-kustomize.ts";
+import { kustomized, type Manifest } from "../support/kustomize.ts";
 import type { Resident } from "../support/resident.ts";
 import { Site } from "../support/site.ts";
 import { until } from "../support/until.ts";

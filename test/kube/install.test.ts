@@ -8,8 +8,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { ApiServer } from "../support/apiserver.ts";
 import { binary } from "../support/binary.ts";
 import type { Daemon } from "../support/daemon.ts";
-import { kustomized, type Manifest } from "../support/fake-kustomize.ts";
 import { FakePod } from "../support/fake-pod.ts";
+import { kustomized, type Manifest } from "../support/kustomize.ts";
 import { until } from "../support/until.ts";
 
 const SYSTEM = "kube-system";

@@ -3,9 +3,11 @@ import { ensurePackages } from "../../scripts/provide/debian.ts";
 import { ensureKubernetes } from "../../scripts/provide/kubernetes.ts";
 import { ensureLab } from "../../scripts/provide/lab.ts";
 import { setUp } from "../support/parts.ts";
+import { noteParts } from "../support/ran.ts";
 
 export default setUp(() => {
   ensureLab();
   ensurePackages(["openssl"]);
-  for (const name of ["etcd", "kube-apiserver"] as const) ensureKubernetes(name);
+  const [etcd, server] = [ensureKubernetes("etcd"), ensureKubernetes("kube-apiserver")];
+  noteParts("kube", { "kube-apiserver": server, etcd });
 });

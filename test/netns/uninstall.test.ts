@@ -34,6 +34,13 @@ test("the conf goes first; binary and shim stay until the pods are deleted, and 
   for (const name of ["plexus", "plexus-shim"]) expect(fs.existsSync(join(binDir, name))).toBe(true);
   expect(await lab.interfaces(container)).toEqual(["eth0", "net1"]);
 
+  // CRI-O has kept the pod's conf, whose kubeconfig is gone by now.
+  const other = await lab.container();
+  const kept = { ...conf, kubeconfig: join(confDir, "gone") };
+  expect(await lab.run("ADD", conf, { container: other })).toMatchObject({ exitCode: 0 });
+  expect(await lab.run("DEL", kept, { container: other })).toMatchObject({ exitCode: 0 });
+  expect(lab.reserved().length).toBe(2);
+
   // As a runtime without Plexus does it: the namespace goes, and nobody calls the secondary network's plugins.
   await lab.kill(container);
   const second = await lab.onNode(binary, "uninstall", ...places, ...socket);

@@ -26,6 +26,7 @@ export class Machine {
 
   private constructor(dir: string) {
     this.dir = dir;
+    fs.rmSync(join(dir, "booted"), { force: true }); // by another one with these files
     const script = join(dir, "init.sh");
     fs.writeFileSync(script, boot(dir));
     // Its own mounts are private to it, and it dies with its parent.
@@ -33,7 +34,10 @@ export class Machine {
     this.init = new Daemon("init", ["unshare", ...namespaces, "sh", "-e", script], dir);
   }
 
-  /** @param dir for its files; on a file system that overlayfs can write to */
+  /**
+   * @param dir for its files; on a file system that overlayfs can write to. If a machine that was shut down has left it, this
+   *   is that machine after a reboot: its disks are as they were, the rest is new
+   */
   static async boot(dir: string): Promise<Machine> {
     const machine = new Machine(dir);
     await machine.init.until("the machine is up", () => fs.existsSync(join(dir, "booted")));
@@ -92,7 +96,7 @@ function boot(dir: string): string {
   lines.push(
     "mount -t tmpfs tmpfs /run",
     // Devices in /sys are those of the network namespace that it was mounted in.
-    `mkdir ${dir}/cgroup`,
+    `mkdir -p ${dir}/cgroup`,
     `mount --rbind /sys/fs/cgroup ${dir}/cgroup`,
     "mount -t sysfs sysfs /sys",
     `mount --move ${dir}/cgroup /sys/fs/cgroup`,

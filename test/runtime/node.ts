@@ -7,7 +7,7 @@ import type { V1Pod, V1PodSpec } from "@kubernetes/client-node";
 import { ensureContainerd } from "../../scripts/provide/containerd.ts";
 import { ensurePackages, ensurePlugins } from "../../scripts/provide/debian.ts";
 import { ensureKubernetes, kubernetesMinor } from "../../scripts/provide/kubernetes.ts";
-import type { ApiServer } from "../support/apiserver.ts";
+import { type ApiServer, SERVICE } from "../support/apiserver.ts";
 import { makeCgroups, removeCgroups } from "../support/cgroups.ts";
 import type { Daemon } from "../support/daemon.ts";
 import { until } from "../support/until.ts";
@@ -39,7 +39,7 @@ export class Node {
   readonly name = `node-${randomBytes(4).toString("hex")}`;
   /** Everything of it on disk, logs included. */
   readonly dir: string;
-  readonly machine: Machine;
+  machine: Machine;
   /** The API server's URL on the node. */
   readonly apiUrl: string;
   private readonly api: ApiServer;
@@ -70,8 +70,7 @@ export class Node {
       await node.install();
       await equip(node);
       await node.startContainerd();
-      const image = makeImage(join(node.tools, "busybox"), join(dir, "image"));
-      await node.ctr("images", "import", image);
+      await node.import(makeImage(join(node.tools, "busybox"), join(dir, "image")));
       await node.startKubelet();
       return node;
     } catch (error) {
@@ -219,6 +218,11 @@ export class Node {
     return this.files("/run/netns").map((name) => `/run/netns/${name}`);
   }
 
+  /** Gives the runtime an image: the path of a tar. */
+  async import(image: string): Promise<void> {
+    await this.ctr("images", "import", image);
+  }
+
   /** Ends kubelet at once and starts it again. */
   async restartKubelet(): Promise<void> {
     await this.kubelet?.stop("SIGKILL");
@@ -236,6 +240,18 @@ export class Node {
     await this.kubelet?.stop("SIGKILL");
     await this.containerd?.stop("SIGKILL");
     await meanwhile();
+    await this.startContainerd();
+    await this.startKubelet();
+  }
+
+  /** Ends every process at once, takes all networks and namespaces away, and starts the node again with its disks. */
+  async reboot(): Promise<void> {
+    await this.machine.shutDown();
+    await Promise.all([this.kubelet?.stop("SIGKILL"), this.containerd?.stop("SIGKILL")]);
+    removeCgroups(this.name);
+    this.machine = await Machine.boot(this.dir);
+    this.api.reach(this.machine.netns);
+    await this.connect();
     await this.startContainerd();
     await this.startKubelet();
   }
@@ -258,7 +274,18 @@ export class Node {
     // kubelet asks for its own name, and whether it is in one of the clouds: both are to be answered at once.
     this.write("/etc/hosts", `127.0.0.1 localhost ${this.name}\n`);
     this.write("/etc/resolv.conf", "nameserver 127.0.0.1\n");
+    await this.connect();
+  }
+
+  /** Makes what goes with a reboot. */
+  private async connect(): Promise<void> {
     await this.run("ip", "route", "add", "unreachable", "169.254.0.0/16");
+    // As kube-proxy does it for the service `kubernetes`.
+    const [service, server] = [`${SERVICE}/32`, new URL(this.apiUrl).host];
+    for (const chain of ["OUTPUT", "PREROUTING"]) {
+      const rule = ["--append", chain, "--destination", service, "--protocol", "tcp", "--dport", "443"];
+      await this.run("iptables", "--table", "nat", ...rule, "--jump", "DNAT", "--to-destination", server);
+    }
     makeCgroups(this.name);
   }
 

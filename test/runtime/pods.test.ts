@@ -159,14 +159,15 @@ describe.each<Mode>(["one-shot", "on-demand", "daemon"])("%s:", (mode) => {
   });
 
   describe("pods outlast", () => {
-    it("restarts of kubelet and containerd", async () => {
-      const before = await site.pod("before", "second");
-      await site.node.restartKubelet();
-      await site.node.restartContainerd();
-      const after = await site.pod("after", "second");
-      await site.ping(after, site.status(before)[1]?.ips?.[0] ?? "");
-      await site.remove(before, after);
-    });
+    if (mode === "one-shot")
+      it("restarts of kubelet and containerd", async () => {
+        const before = await site.pod("before", "second");
+        await site.node.restartKubelet();
+        await site.node.restartContainerd();
+        const after = await site.pod("after", "second");
+        await site.ping(after, site.status(before)[1]?.ips?.[0] ?? "");
+        await site.remove(before, after);
+      });
 
     it("an API server that is away while they are deleted, and while they are created", async () => {
       const lifecycle = { preStop: { exec: { command: ["sleep", "4"] } } };
@@ -227,22 +228,56 @@ describe.each<Mode>(["one-shot", "on-demand", "daemon"])("%s:", (mode) => {
       expect(site.starts()).toEqual(["resident"]);
     });
 
-  if (mode === "on-demand")
-    it("uninstalled, it leaves a node with the default network, and its pods can be deleted", async () => {
-      const [one, other] = [await site.pod("attached-1", "second"), await site.pod("attached-2", "second")];
-      const said = await site.node.run("/opt/plexus", "uninstall");
-      expect(said).toContain("2 containers are attached by Plexus");
-      const plain = await site.pod("plain", "second");
-      expect(plain.status?.podIP).toMatch(/^10\.244\.0\./);
-      expect(site.status(plain)).toEqual([]);
-      await site.ping(plain, one.status?.podIP ?? "");
-      await site.node.remove([one, other, plain].map(({ metadata }) => metadata?.name ?? ""));
-      await until("the last namespace is gone", async () =>
-        (await site.node.run("/opt/plexus", "uninstall")).includes("removed /opt/cni/bin/plexus"),
-      );
-      await site.expectNothingLeft();
-      await site.install();
-      await site.remove(await site.pod("again", "second"));
+  if (mode !== "one-shot")
+    describe("what is deployed", () => {
+      it("may be rolled while pods come and go: each gets its networks, and nothing is left", async () => {
+        let isOver = false;
+        const load = async () => {
+          for (let round = 0; !isOver; round++) {
+            const names = Array.from({ length: 5 }, (_, index) => `load-${round}-${index}`);
+            await Promise.all(
+              names.map((name) => site.node.create(name, { annotations: { [NETWORKS]: "second" } })),
+            );
+            for (const pod of await site.node.running(names)) await site.expectNetworks(pod, "eth0", "net1");
+            await site.node.remove(names);
+          }
+        };
+        const roll = async () => site.deployment?.roll();
+        await Promise.all([load(), roll().finally(() => (isOver = true))]);
+        await site.expectNothingLeft();
+      });
+
+      it("may be deleted, which leaves a working node, and applied again", async () => {
+        const kept = await site.pod("kept", "second");
+        await site.deployment?.delete();
+        const meanwhile = await site.pod("meanwhile");
+        await site.deployment?.apply();
+        const after = await site.pod("again", "second");
+        for (const pod of [kept, after]) await site.expectNetworks(pod, "eth0", "net1");
+        await site.remove(kept, meanwhile, after);
+      });
+
+      it("is there again after a reboot, and each pod has its networks anew", async () => {
+        const names = Array.from({ length: 10 }, (_, index) => `rebooted-${index}`);
+        await Promise.all(
+          names.map((name) => site.node.create(name, { annotations: { [NETWORKS]: "second" } })),
+        );
+        await site.node.running(names);
+        await site.node.reboot();
+        const pods = await until("the node's pods run again", async (tell) => {
+          const { items } = await site.api.core.listNamespacedPod({ namespace: "default" });
+          const running = items.filter(({ status }) =>
+            status?.containerStatuses?.every(({ ready, restartCount }) => ready && restartCount > 0),
+          );
+          tell(`${running.length} of ${names.length}`);
+          return running.length === names.length && running;
+        });
+        for (const pod of pods) await site.expectNetworks(pod, "eth0", "net1");
+        await site.deployment?.ready();
+        await site.node.remove(names);
+        await site.expectNothingLeft();
+        await site.node.gone(names);
+      });
     });
 
   it("is what carried the pods' calls out", async () => {

@@ -9,6 +9,7 @@ import { ApiServer } from "../support/apiserver.ts";
 import { binary } from "../support/binary.ts";
 import { RIGHTS, serverOf, writeMultus } from "../support/multus-node.ts";
 import { until } from "../support/until.ts";
+import { Deployment } from "./deployment.ts";
 import { Node, type PodOptions } from "./node.ts";
 
 export const NETWORKS = "k8s.v1.cni.cncf.io/networks";
@@ -29,18 +30,24 @@ interface Status {
 
 /** How Plexus is run on the node; `multus`: it is not yet. */
 export type Mode = "one-shot" | "on-demand" | "daemon" | "multus";
+/** The directories of deploy/ that do so. */
+const OVERLAYS: Partial<Record<Mode, string>> = { "on-demand": "thin", daemon: "daemon" };
 
 const KUBECONFIG = "/etc/cni/net.d/plexus.d/plexus.kubeconfig";
 const STARTS = "/run/plexus-starts";
-const METRICS = "127.0.0.1:9410";
+const METRICS_PORT = 9410;
 
 export class Site {
   readonly api: ApiServer;
   readonly node: Node;
+  /** Undefined if nothing is deployed: Plexus was put onto the node by hand. */
+  readonly deployment: Deployment | undefined;
 
-  private constructor(api: ApiServer, node: Node) {
+  private constructor(api: ApiServer, node: Node, mode: Mode) {
     this.api = api;
     this.node = node;
+    const overlay = OVERLAYS[mode];
+    this.deployment = overlay === undefined ? undefined : new Deployment(api, node, overlay);
   }
 
   /** A cluster of one node, whose default network is `podnet`, a bridge of 10.244.0.0/24 with a default route. */
@@ -48,8 +55,15 @@ export class Site {
     ensurePackages(["curl", "iputils-ping"]);
     const api = await ApiServer.start();
     try {
-      const node = await Node.start(api, (one) => equip(one, api, mode));
-      return new Site(api, node);
+      const site = new Site(api, await Node.start(api, (one) => equip(one, api, mode)), mode);
+      try {
+        await site.deployment?.prepare();
+        await site.deployment?.apply();
+        return site;
+      } catch (error) {
+        await site.node.stop();
+        throw error;
+      }
     } catch (error) {
       await api.stop();
       throw error;
@@ -117,15 +131,24 @@ export class Site {
     expect(this.node.files("/var/lib/cni/flannel")).toEqual([]);
   }
 
+  /** The pod has these interfaces, each with an address that the pod's network-status has too. */
+  async expectNetworks(pod: V1Pod, ...interfaces: string[]): Promise<void> {
+    const now = await this.api.core.readNamespacedPod({
+      name: pod.metadata?.name ?? "",
+      namespace: pod.metadata?.namespace ?? "",
+    });
+    const status = this.status(now);
+    expect(status.map((one) => one.interface)).toEqual(interfaces);
+    for (const { interface: name, ips } of status) {
+      const shown = await this.node.inside(pod, "ip", "-4", "address", "show", "dev", name);
+      expect(shown).toContain(`${ips?.[0]}/24`);
+    }
+  }
+
   /** The resident processes on the node. */
   async residents(): Promise<number[]> {
     const found = await this.node.run("pgrep", "-f", "plexus resident --socket").catch(() => "");
     return found.split("\n").filter(Boolean).map(Number);
-  }
-
-  /** As an operator does it, on a node whose shim starts the resident process. */
-  async install(): Promise<void> {
-    await this.node.run("/opt/plexus", "install", "--on-demand", "--kubeconfig", KUBECONFIG);
   }
 
   /** From now on `starts` has what `plexus` is executed as: `resident`, or the verb of a call. */
@@ -141,7 +164,9 @@ export class Site {
 
   /** What the daemon counts: the lines of its metrics that begin so. */
   async metrics(name: string): Promise<string[]> {
-    const text = await this.node.run("curl", "--silent", `http://${METRICS}/metrics`);
+    const { status } = await this.api.core.readNode({ name: this.node.name });
+    const address = status?.addresses?.find(({ type }) => type === "InternalIP")?.address;
+    const text = await this.node.run("curl", "--silent", `http://${address}:${METRICS_PORT}/metrics`);
     return text.split("\n").filter((line) => line.startsWith(name));
   }
 
@@ -166,26 +191,22 @@ export function bridge(name: string, number: number, ipam: Conf = {}): Conf {
 
 async function equip(node: Node, api: ApiServer, mode: Mode): Promise<void> {
   node.copy(ensureFlannel(), "/opt/cni/bin/flannel");
-  node.write(KUBECONFIG, fs.readFileSync(api.kubeconfig("plexus", { url: node.apiUrl })), 0o600);
   const podnet = JSON.stringify(bridge("podnet", 0, { routes: [{ dst: "0.0.0.0/0" }] }));
   // Something for macvlan to be on: the tests' pods are the only ones on that wire.
   await node.run("ip", "link", "add", "uplink", "type", "veth", "peer", "name", "wire");
   for (const link of ["uplink", "wire"]) await node.run("ip", "link", "set", link, "up");
-  if (mode === "one-shot") {
-    node.copy(binary, "/opt/cni/bin/plexus");
-    const own = { cniVersion: "1.0.0", name: "plexus", type: "plexus" };
-    const conf = { ...own, kubeconfig: KUBECONFIG, clusterNetwork: "podnet" };
-    node.write("/etc/cni/net.d/00-plexus.conf", JSON.stringify(conf));
-    node.write(join(CONF_DIR, "10-podnet.conf"), podnet);
+  if (mode !== "one-shot") {
+    node.write("/etc/cni/net.d/10-podnet.conf", podnet); // which the node has already
+    node.copy(binary, "/opt/plexus"); // for an operator to call
+    if (mode === "multus") await equipMultus(node, api);
     return;
   }
-  // As an operator does it, beside the conf that the node has already.
-  node.write("/etc/cni/net.d/10-podnet.conf", podnet);
-  node.copy(binary, "/opt/plexus");
-  if (mode === "multus") return equipMultus(node, api);
-  const how = mode === "daemon" ? "--resident" : "--on-demand";
-  await node.run("/opt/plexus", "install", how, "--kubeconfig", KUBECONFIG);
-  if (mode === "daemon") await startDaemon(node, api);
+  node.write(KUBECONFIG, fs.readFileSync(api.kubeconfig("plexus", { url: node.apiUrl })), 0o600);
+  node.copy(binary, "/opt/cni/bin/plexus");
+  const own = { cniVersion: "1.0.0", name: "plexus", type: "plexus" };
+  const conf = { ...own, kubeconfig: KUBECONFIG, clusterNetwork: "podnet" };
+  node.write("/etc/cni/net.d/00-plexus.conf", JSON.stringify(conf));
+  node.write(join(CONF_DIR, "10-podnet.conf"), podnet);
 }
 
 /**
@@ -195,7 +216,6 @@ async function equip(node: Node, api: ApiServer, mode: Mode): Promise<void> {
 async function equipMultus(node: Node, api: ApiServer): Promise<void> {
   const { MULTUS_DIR = "" } = process.env;
   node.copy(MULTUS_DIR === "" ? binary : join(MULTUS_DIR, "multus"), "/opt/cni/bin/multus");
-  fs.rmSync(node.machine.path(KUBECONFIG)); // nobody has installed Plexus
   await api.apply(RIGHTS);
   const podnet = bridge("podnet", 0, { routes: [{ dst: "0.0.0.0/0" }] });
   writeMultus({
@@ -206,17 +226,5 @@ async function equipMultus(node: Node, api: ApiServer): Promise<void> {
     primary: { name: "10-podnet.conf", conf: podnet },
     server: await serverOf(api, node.apiUrl),
     socketDir: "/run/multus",
-  });
-}
-
-async function startDaemon(node: Node, api: ApiServer): Promise<void> {
-  await api.apply(fs.readFileSync(new URL("../../deploy/daemon/rbac.yaml", import.meta.url), "utf8"));
-  const subject = { name: "system:serviceaccount:kube-system:plexus-daemon" };
-  const kubeconfig = "/etc/kubernetes/plexus-daemon.kubeconfig";
-  node.write(kubeconfig, fs.readFileSync(api.kubeconfig(subject, { url: node.apiUrl })), 0o600);
-  const options = ["--node-name", node.name, "--kubeconfig", kubeconfig, "--metrics", METRICS];
-  const daemon = node.machine.daemon("plexus-daemon", ["/opt/plexus", "daemon", ...options]);
-  await daemon.until("the daemon is ready", async () => {
-    return (await node.run("curl", "--silent", `http://${METRICS}/readyz`)) === "ok\n";
   });
 }

@@ -24,6 +24,33 @@ describe.each(SHIMS)("%s, it becomes plexus, with the same stdin,", (_, shim) =>
     expect(await run()).toMatchObject({ exitCode: 0, stdout: fallen(), stderr: "" });
   });
 
+  test("are counted by why, in a file that is root's and not a link, up to 4 MiB", async () => {
+    const path = `${place.socket}.tally`;
+    const counted = () => fs.readFileSync(path, "latin1");
+    await run();
+    expect(counted()).toBe("a");
+    expect(fs.statSync(path).mode & 0o777).toBe(0o600);
+    await place.resident(async (call) => void call.socket.write(frame(ToShim.fallBack, 0, Buffer.from("x"))));
+    await run();
+    expect(counted()).toBe("al");
+    fs.chmodSync(place.socket, 0o666);
+    await run();
+    expect(counted()).toBe("alu");
+    fs.chmodSync(join(place.dir, "run"), 0o777);
+    await run();
+    expect(counted()).toBe("alu");
+    fs.chmodSync(join(place.dir, "run"), 0o700);
+    fs.truncateSync(path, 4 << 20);
+    await run();
+    expect(fs.statSync(path).size).toBe(4 << 20);
+    fs.unlinkSync(path);
+    const other = join(place.dir, "other");
+    fs.writeFileSync(other, "");
+    fs.symlinkSync(other, path);
+    expect(await run()).toMatchObject({ exitCode: 0, stdout: fallen() });
+    expect(fs.readFileSync(other, "utf8")).toBe("");
+  });
+
   test("where the socket or its directory is open to others", async () => {
     await place.listen(() => undefined, 0o666);
     expect(await run()).toMatchObject({

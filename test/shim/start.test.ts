@@ -53,6 +53,14 @@ describe.each(SHIMS)("%s, where there is no resident process,", (name, shim) => 
     expect(starts()).toEqual([`resident --socket ${place.socket} --started-by-shim`]);
   });
 
+  test("one is started with the options of the conf, and counted", async () => {
+    place.configure(["resident on-demand", "resident-option --slots=3", "resident-option x"]);
+    const complaint = "resident-option x is ignored: it does not begin with --";
+    expect(await place.run()).toMatchObject({ stdout: "served", stderr: expect.stringContaining(complaint) });
+    expect(starts()).toEqual([`resident --socket ${place.socket} --started-by-shim --slots=3`]);
+    expect(fs.readFileSync(`${place.socket}.tally`, "latin1")).toBe("P");
+  });
+
   test("VERSION starts none", async () => {
     await place.run("VERSION");
     expect(starts()).toEqual([]);

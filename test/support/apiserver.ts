@@ -54,6 +54,8 @@ const SUBJECTS: Record<User, Subject> = {
 };
 /** The server's address in other network namespaces. The range is for tests between networks (RFC 2544). */
 const ADDRESS = "198.18.0.1";
+/** That of the service `kubernetes`: the first one of the services' range. */
+export const SERVICE = "10.96.0.1";
 /** Plexus's requests, for `requests`. */
 const AUDIT = `apiVersion: audit.k8s.io/v1
 kind: Policy
@@ -96,7 +98,7 @@ export class ApiServer {
       ...["--initial-cluster", `plexus=${peers}`],
     ];
     this.etcd = new Daemon("etcd", etcd, this.dir);
-    const names = ["127.0.0.1", ADDRESS].map((address) => `IP:${address}`);
+    const names = ["127.0.0.1", ADDRESS, SERVICE].map((address) => `IP:${address}`);
     const tls = this.authority.issue({ name: "kube-apiserver", server: [...names, "DNS:localhost"] });
     const tokens = this.authority.tokenKeys();
     const policy = join(this.dir, "audit.yaml");

@@ -7,6 +7,11 @@ export function loadCore(): Core {
   return new Core(coreBytes());
 }
 
+/** Returns the module that lints. */
+export function loadLint(): Core {
+  return new Core(coreBytes("lint.wasm"));
+}
+
 /** Returns the Fault that `action` throws; fails if it throws nothing or anything else. */
 export function faultOf(action: () => unknown): Fault {
   try {

@@ -7,11 +7,11 @@ const COUNT = "(global.set $steps (i64.add (global.get $steps) (i64.const 1)))";
 const BULK = ["memory.copy", "memory.fill"];
 
 /**
- * Returns core.wasm with one more export, the global `steps` (i64): calls, rounds of loops, and words copied or filled. All
+ * Returns core.wasm, or lint.wasm, with one more export, the global `steps` (i64): calls, rounds of loops, and words copied or filled. All
  * that takes time is among them, as nothing else in WebAssembly repeats anything.
  */
-export function countedCore(): Uint8Array<ArrayBuffer> {
-  const module = binaryen.readBinary(coreBytes());
+export function countedCore(name?: "lint.wasm"): Uint8Array<ArrayBuffer> {
+  const module = binaryen.readBinary(coreBytes(name));
   const counted = binaryen.parseText(withCounter(module.emitText()));
   counted.setFeatures(module.getFeatures());
   const bytes = new Uint8Array(counted.emitBinary());

@@ -5,7 +5,7 @@ import type { IncomingMessage } from "node:http";
 import { request } from "node:https";
 import { text } from "node:stream/consumers";
 import type { ApiServer } from "./apiserver.ts";
-import type { Manifest } from "./fake-kustomize.ts";
+import type { Manifest } from "./kustomize.ts";
 
 /** Applies an object, for the answer alone. Throws with the server's words if it refuses a member, or the object. */
 export type DryRun = (manifest: Manifest) => Promise<Manifest>;

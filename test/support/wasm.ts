@@ -25,9 +25,9 @@ export interface Outcome {
   ms: number;
 }
 
-/** Returns build/core.wasm. */
-export function coreBytes(): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(readFileSync(new URL("../../build/core.wasm", import.meta.url)));
+/** Returns build/core.wasm, or build/lint.wasm. */
+export function coreBytes(name: "core.wasm" | "lint.wasm" = "core.wasm"): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(readFileSync(new URL(`../../build/${name}`, import.meta.url)));
 }
 
 let built: WebAssembly.Module | undefined;

@@ -3,7 +3,7 @@ import { instantiateSync } from "@assemblyscript/loader";
 import { describe, expect, test } from "vitest";
 import type { Core } from "../../launcher/core/index.ts";
 import { packLiterals } from "../../scripts/build/literals.ts";
-import { seeds } from "../fuzz/seeds.ts";
+import { lintSeeds, seeds } from "../fuzz/seeds.ts";
 import { loadCore } from "../support/core.ts";
 import { coreBytes } from "../support/wasm.ts";
 
@@ -19,6 +19,13 @@ describe("the ABI", () => {
   test("exports its memory, its lifecycle and the operations, each of which the fuzz tests know", () => {
     const names = WebAssembly.Module.exports(module).map(({ name }) => name);
     expect(names.sort()).toEqual([...LIFECYCLE, ...Object.keys(seeds)].sort());
+  });
+
+  test("is that of lint.wasm too", () => {
+    const linting = new WebAssembly.Module(coreBytes("lint.wasm"));
+    expect(WebAssembly.Module.imports(linting)).toEqual([]);
+    const names = WebAssembly.Module.exports(linting).map(({ name }) => name);
+    expect(names.sort()).toEqual([...LIFECYCLE, ...Object.keys(lintSeeds)].sort());
   });
 
   test("is spoken without any glue: bytes in, status, length and bytes out", () => {
@@ -78,7 +85,9 @@ describe("the ABI", () => {
 
   test("core.wasm is as large as README and docs/core.md say", () => {
     const size = `${Math.round(coreBytes().length / 1000)} KB`;
+    const linting = `${Math.round(coreBytes("lint.wasm").length / 1000)} KB`;
     for (const [file, sentence] of [
+      ["docs/core.md", `would double that: ${linting} more`],
       ["README.md", `a ${size} WebAssembly module`],
       ["docs/core.md", `module of about ${size} without imports`],
     ] as const) {

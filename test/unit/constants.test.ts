@@ -14,6 +14,7 @@ import {
   SRIOV_CNI_DIR,
   STATE_DIR,
 } from "../../launcher/paths.ts";
+import { FALLBACKS, LARGEST } from "../../launcher/resident/tally.ts";
 
 const shim = source("launcher/shim/shim.c");
 const frames = source("launcher/shim/frames.h");
@@ -105,6 +106,19 @@ function documentedFields(header: string): Record<string, string[]> {
 
 const upperCase = (types: Record<string, number>) =>
   Object.fromEntries(Object.entries(types).map(([name, number]) => [name.toUpperCase(), number]));
+
+test("what the shims count has the same letters, and the same limit, in both languages", () => {
+  const counted = source("launcher/shim/tally.h");
+  const fallbacks = [...counted.matchAll(/FELL_(\w+) = '(\w)'/g)].map(([, name = "", letter]) => [
+    letter,
+    name.toLowerCase().replaceAll("_", "-"),
+  ]);
+  expect(Object.fromEntries(fallbacks)).toEqual(FALLBACKS);
+  const read = source("launcher/resident/tally.ts");
+  expect(found(counted, /PROCESS_STARTED = '(\w)'/)).toBe(found(read, /const STARTED = "(\w)"/));
+  expect(found(counted, /HANDED_OVER = '(\w)'/)).toBe(found(read, /const HANDED_OVER = "(\w)"/));
+  expect(defined(source("launcher/shim/tally.c"), "MAX_TALLY")).toBe(LARGEST);
+});
 
 describe("the protocol", () => {
   test("has one version", () => {

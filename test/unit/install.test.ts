@@ -223,7 +223,8 @@ test("uninstall ends the process at the socket that install was given", () => {
   primary("10-flannel.conflist", FLANNEL);
   plexus("install", "--socket", "/run/own/p.sock");
   fs.mkdirSync(join(root, "run/own"), { recursive: true });
-  fs.writeFileSync(join(root, "run/own/p.sock"), "");
+  for (const name of ["p.sock", "p.sock.lock", "p.sock.tally"])
+    fs.writeFileSync(join(root, "run/own", name), "");
   expect(plexus("uninstall").status).toBe(0);
   expect(fs.readdirSync(join(root, "run/own"))).toEqual([]);
 });

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Clock, systemClock } from "../../launcher/clock.ts";
 import { parseEndpoint } from "../../launcher/resident/endpoint.ts";
 import { type Metrics, serveMetrics } from "../../launcher/resident/metrics.lazy.ts";
+import type { Ended } from "../../launcher/resident/observer.ts";
 import { until } from "../support/until.ts";
 
 let isAlive: boolean;
@@ -29,16 +30,43 @@ function serve(host: string, port: number): void {
       return systemClock.sleep(5, signal);
     },
   };
-  const kind = { kind: "Pod", count: 3, ageSeconds: () => 1, isFollowed: () => true };
+  const kind = { kind: "Pod", count: 3, lists: 1, watches: 2, ageSeconds: () => 1, isFollowed: () => true };
   const sources = {
+    build: { version: "1.2.3", commit: "c", node: "24", core: "a", shim: "b" },
+    reasons: ["plugin-error"],
     known: [{ ...kind, synced: true }],
     problem: async () => problem,
     running: () => 1,
     waiting: () => 0,
+    slots: 8,
+    connected: () => 2,
+    connections: 1000,
+    refused: () => 0,
+    dropped: () => 0,
+    tally: { fallbacks: () => ({ absent: 4 }), starts: () => 2, handovers: () => 1 },
     events: () => ({ sent: 0, failed: 0, dropped: 0 }),
     isAlive: () => isAlive,
   };
   served = serveMetrics({ host, port }, sources, { clock, warn: (message) => warnings.push(message) });
+}
+
+/** A call that was answered. */
+function call(more: Partial<Ended> = {}): Ended {
+  return {
+    verb: "ADD",
+    containerId: "c",
+    pod: undefined,
+    trace: undefined,
+    how: "answered",
+    tookMs: 50,
+    queuedMs: 20,
+    pluginsMs: 10,
+    networks: [],
+    failed: [],
+    failure: undefined,
+    left: undefined,
+    ...more,
+  };
 }
 
 /** Another program at a port that nobody had. */
@@ -99,7 +127,7 @@ describe("metrics and health", () => {
   test("wait for a port that another program has, say so, and are served when it is free", async () => {
     const { other, port } = await occupy("127.0.0.1");
     serve("127.0.0.1", port);
-    served?.ended({ verb: "ADD", how: "answered", took: 5 });
+    served?.ended(call());
     await until("it has waited for the longest time", () => waits.includes(30_000));
     expect(waits.slice(0, 7)).toEqual(
       [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000].slice(0, waits.length),
@@ -113,6 +141,41 @@ describe("metrics and health", () => {
     const [, text] = await asked(`127.0.0.1:${port}`, "/metrics");
     expect(text).toContain('plexus_calls_total{verb="ADD",how="answered"} 1');
     expect(warnings.at(-1)).toBe(`metrics and health at 127.0.0.1:${port}: served from now on`);
+  });
+
+  test("have a bounded number of series, whatever networks are called", async () => {
+    const port = await freePort("::1");
+    serve("::1", port);
+    for (let count = 0; count < 1000; count++)
+      served?.ended(call({ how: "failed", failed: [`net\n\u001b"${count}${"x".repeat(300)}`] }));
+    const [, text] = await asked(`[::1]:${port}`, "/metrics");
+    const lines = text.split("\n").filter((line) => line.startsWith("plexus_network_failures_total{"));
+    expect(lines.length).toBe(101);
+    expect(lines).toContain('plexus_network_failures_total{verb="ADD",network="other"} 900');
+    expect(lines.filter((line) => line.length > 250 || /\p{Cc}/u.test(line))).toEqual([]);
+  });
+
+  test("tell calls by how they ended, by why they failed, and what they have waited for their turn", async () => {
+    const port = await freePort("127.0.0.1");
+    serve("127.0.0.1", port);
+    served?.ended(call());
+    const failure = { reason: "plugin-error", code: 101, message: "x" };
+    served?.ended(call({ verb: "DEL", how: "failed", failure }));
+    served?.ended(call({ verb: "x\n", how: "gone" }));
+    const [, text] = await asked(`127.0.0.1:${port}`, "/metrics");
+    for (const line of [
+      'plexus_build_info{version="1.2.3",commit="c",node="24",core="a",shim="b"} 1',
+      'plexus_calls_total{verb="ADD",how="answered"} 1',
+      'plexus_calls_total{verb="GC",how="failed"} 0',
+      'plexus_failures_total{verb="DEL",reason="plugin-error"} 1',
+      'plexus_calls_total{verb="other",how="gone"} 1',
+      'plexus_call_duration_seconds_sum{verb="ADD"} 0.05',
+      'plexus_call_queue_seconds_sum{verb="ADD"} 0.02',
+      'plexus_shim_fallbacks_total{reason="absent"} 4',
+      "plexus_shim_starts_total 2",
+      'plexus_cache_watches_total{kind="Pod"} 2',
+    ])
+      expect(text.split("\n")).toContain(line);
   });
 
   test("wait for an address that the node does not have yet", async () => {

@@ -1,11 +1,12 @@
 // `plexus migrate` on a directory that stands for a node.
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { binary } from "../support/binary.ts";
 import { type MultusNode, RELEASES, type Release, writeMultus } from "../support/multus-node.ts";
+import { until } from "../support/until.ts";
 
 const CONF_DIR = "/etc/cni/net.d";
 const OURS = "00-0-plexus.json";
@@ -201,6 +202,26 @@ test("install and uninstall go on with what migrate has made", () => {
   expect(confs()).toEqual([OURS, "10-flannel.conflist"]);
   expect(plexus("uninstall").status).toBe(0);
   expect(confs()).toEqual(["10-flannel.conflist"]);
+});
+
+test("install --watch, as the DaemonSet runs it, waits for the migration, and goes on with its conf", async () => {
+  multus("thin 4.2");
+  const args = ["install", "--watch", "--kubeconfig", "/k", "--root", root];
+  const child = spawn(binary, args, { env: {}, stdio: ["ignore", "ignore", "pipe"] });
+  try {
+    let said = "";
+    child.stderr.on("data", (chunk) => {
+      said += chunk;
+    });
+    await until("it says why it waits", () => said.includes("plexus migrate"));
+    expect(confs()[0]).toBe("00-multus.conf");
+    expect(plexus("migrate")).toMatchObject({ status: 0, stderr: "" });
+    await until("the conf has its kubeconfig", () => conf().kubeconfig === "/k");
+    expect(conf().name).toBe("multus-cni-network");
+    expect(confs()).toEqual([OURS, "10-flannel.conflist"]);
+  } finally {
+    child.kill("SIGKILL");
+  }
 });
 
 test("owner, mode and content of Multus's conf and kubeconfig are what they were", () => {

@@ -59,6 +59,22 @@ test("a call waits for another one that deals with the VF, and says so after ten
   expect(allocations(node)).toEqual([`/state/sriov/${VF}`]);
 });
 
+test("a call that cannot look for other locks leaves none of its own", async () => {
+  const node = new SriovNode(IXGBE, DRIVERS);
+  const { list, mark } = node.host;
+  let isMarked = false;
+  node.host.mark = (path) => {
+    isMarked = true;
+    return mark(path);
+  };
+  node.host.list = async (dir) => {
+    if (isMarked && dir === "/state/sriov") throw new Error("the disk fails");
+    return list(dir);
+  };
+  await expect(run(node, "ADD", { deviceID: VF })).rejects.toThrow("the disk fails");
+  expect([isMarked, allocations(node)]).toEqual([true, []]);
+});
+
 describe("a DEL succeeds whatever the conf says by then", () => {
   test.each([
     { vlan: 5000 },

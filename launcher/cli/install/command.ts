@@ -2,7 +2,7 @@
 import { installBinaries } from "./binaries.ts";
 import { hasVanished, installConf, takenByCilium } from "./conf.ts";
 import { DaemonSet } from "./daemonset.ts";
-import { type Installation, installationOf, onNode } from "./installation.ts";
+import { type Installation, installationOf, OWN_DIR, onNode } from "./installation.ts";
 import { installKubeconfig } from "./kubeconfig.ts";
 import { helpOf, parseOptions } from "./options.ts";
 import { exists } from "./place.ts";
@@ -83,10 +83,9 @@ class Installer {
       for (const line of await this.remarks()) console.log(line);
       return;
     }
-    const watching = new Watching(
-      [confDir, sourceDir].map((dir) => onNode(this.installation, dir)),
-      this.signal,
-    );
+    // Who takes the turn away does so in the last one.
+    const dirs = [confDir, sourceDir, `${confDir}/${OWN_DIR}`].map((dir) => onNode(this.installation, dir));
+    const watching = new Watching(dirs, this.signal);
     let areRemarksDue = true;
     while (!this.signal.aborted) {
       if (!this.turn.isOurs()) throw new Error("another installer has taken the place of this one; it ends");

@@ -53,7 +53,7 @@ export async function removeInstalled(installation: Installation): Promise<strin
   const names = ["plexus-shim", "plexus-shim.conf", "plexus"].map((name) =>
     onNode(installation, binDir, name),
   );
-  const run = [socket, `${socket}.lock`].map((path) => onNode(installation, path));
+  const run = [socket, `${socket}.lock`, `${socket}.tally`].map((path) => onNode(installation, path));
   for (const path of [...names, ...run]) said.push(...removed(path));
   removeOwnDir(onNode(installation, confDir, OWN_DIR));
   return said.length > 0 ? said : ["nothing to do: Plexus is not installed here"];

@@ -45,10 +45,10 @@ const PATHS = ["clusterNetwork", "binDir", "cniDir", "confDir", "readinessindica
 /** Returns Plexus's conf as text. Throws an Error that says what has to be changed first. */
 export function convert(multus: Found, conversion: Conversion): string {
   const { root, type, kubeconfig, clusterNetwork } = conversion;
-  const { cniVersion, name, type: _, ...rest } = { ...flat(multus), ...overlay(multus, conversion) };
-  const conf: Conf = { cniVersion, name, type };
-  for (const [key, value] of Object.entries(rest)) {
-    if (OF_MULTUS_ALONE.includes(key) || key === "kubeconfig") continue;
+  const conf: Conf = {};
+  // In the order that they have: then the difference is what changes.
+  for (const [key, value] of Object.entries({ ...flat(multus), ...overlay(multus, conversion), type })) {
+    if (OF_MULTUS_ALONE.includes(key) || (key === "kubeconfig" && kubeconfig === "")) continue;
     conf[key] = PATHS.includes(key) && typeof value === "string" ? onNode(value, root) : value;
   }
   pin(conf, conversion, clusterNetwork);
@@ -75,7 +75,7 @@ function flat({ name, conf }: Found): Conf {
         "00-plexus.conflist by hand",
     );
   }
-  return { ...plugin, cniVersion, name: network };
+  return { cniVersion, name: network, ...plugin };
 }
 
 /** What the daemon puts over each conf that its shim sends. Its configManager waits for the readiness file; Plexus does itself. */

@@ -1,0 +1,226 @@
+// The networks annotation of a pod, in both of its formats.
+import { INTERFACE_RULE, isInterfaceName, isLabel, isSubdomain } from "../cni/names";
+import { Value } from "../json/value";
+import { Char } from "../text/char";
+import { ascii, Span } from "../text/span";
+import { say } from "../text/writer";
+import { parseText } from "./broken";
+import { Choice, compareChoices } from "./choices";
+import { Claim, excludes } from "./conf";
+import { isFull, onKey, onValue, report, Severity } from "./findings";
+import { checkMembers, Reader } from "./members";
+import { networkOf, noteMissing, titleOf } from "./networks";
+import { ELEMENT } from "./tables";
+import { Text } from "./texts";
+import { bad, wrongType } from "./types";
+
+/** More are not looked at: Plexus takes 100, if its conf says nothing else. */
+const MAX_CHOICES = 1000;
+const NAME_RULE = "write the name of a NetworkAttachmentDefinition: lower case letters, digits, `-` and `.`";
+const NAMESPACE_RULE = "write the name of a namespace: lower case letters, digits and `-`";
+
+/** Checks a networks annotation. `namespace` is that of the pod. */
+export function lintAnnotation(text: Text, namespace: Span): void {
+  const span = text.span;
+  const choices: Choice[] = [];
+  if (span.trim().len === 0) {
+    const found = say("the annotation is empty");
+    report("empty-request", Severity.Error, span.ptr, span.end(), found, say("name a network, or remove it"));
+    return;
+  }
+  const isJson =
+    span.indexOf(Char.OpenBracket) >= 0 || span.indexOf(Char.OpenBrace) >= 0 || span.indexOf(Char.Quote) >= 0;
+  if (isJson) lintList(text, namespace, choices);
+  else lintNames(span, namespace, choices);
+  compareChoices(choices);
+}
+
+function lintNames(span: Span, namespace: Span, choices: Choice[]): void {
+  for (let from = 0; from <= span.len && !isFull(); ) {
+    if (choices.length === MAX_CHOICES) return tooMany(span.ptr, span.end());
+    const comma = span.indexOf(Char.Comma, from);
+    const to = comma < 0 ? span.len : comma;
+    const item = span.slice(from, to).trim();
+    if (item.len === 0) {
+      const at = span.ptr + (from > 0 ? from - 1 : from);
+      const found = say("there is a comma, and no network ").text(from > 0 ? "behind it" : "before it");
+      report("trailing-comma", Severity.Error, at, at + 1, found, say("remove it"));
+    } else {
+      lintName(item, namespace, choices);
+    }
+    from = to + 1;
+  }
+}
+
+function tooMany(at: usize, end: usize): void {
+  report(
+    "out-of-range",
+    Severity.Error,
+    at,
+    end,
+    say("there are more than 1000 networks"),
+    say("name fewer"),
+  );
+}
+
+function lintName(item: Span, namespace: Span, choices: Choice[]): void {
+  const slash = item.indexOf(Char.Slash);
+  const at = item.indexOf(Char.At, slash + 1);
+  const space = slash < 0 ? namespace : item.slice(0, slash).trim();
+  const own = item.slice(slash + 1, at < 0 ? item.len : at).trim();
+  const ifname = at < 0 ? ascii("") : item.slice(at + 1, item.len).trim();
+  if (slash >= 0 && !isLabel(space)) {
+    note("bad-name", space.len > 0 ? space : item, "the namespace is ", space, NAMESPACE_RULE);
+  } else if (!isLabel(own)) {
+    const hasSpace = own.indexOf(Char.Space) >= 0;
+    note(
+      "bad-name",
+      own.len > 0 ? own : item,
+      "the network is ",
+      own,
+      hasSpace ? "put a comma between two networks" : NAME_RULE,
+    );
+  } else if (at >= 0 && (!isInterfaceName(ifname) || ifname.indexOf(Char.At) >= 0)) {
+    note("bad-interface-name", ifname.len > 0 ? ifname : item, "the interface is ", ifname, INTERFACE_RULE);
+  } else {
+    const choice = new Choice(own.ptr, own.end(), titleOf(space, own));
+    choice.ifname = ifname;
+    choice.facts = networkOf(choice.title);
+    if (choice.facts === null) noteMissing(choice.title, item.ptr, own.end());
+    choices.push(choice);
+  }
+}
+
+function note(rule: string, place: Span, what: string, found: Span, advice: string): void {
+  report(
+    rule,
+    Severity.Error,
+    place.ptr,
+    place.end(),
+    say(what).quote(found),
+    ascii(advice).startsWith("must") ? say("it ").text(advice) : say(advice),
+  );
+}
+
+function lintList(text: Text, namespace: Span, choices: Choice[]): void {
+  const list = parseText(text);
+  if (list === null) return;
+  if (!list.isArray()) {
+    const found = say("the annotation is JSON, and not a list");
+    onValue("wrong-type", Severity.Error, list, found, say("put it in brackets: [{...}]"));
+    return;
+  }
+  if (list.count === 0) {
+    const found = say("the annotation is an empty list");
+    onValue("empty-request", Severity.Error, list, found, say("name a network, or remove it"));
+  }
+  for (let one = list.first; one.exists && !isFull(); one = one.next) {
+    if (choices.length === MAX_CHOICES) return tooMany(list.start, list.start + 1);
+    if (one.isObject()) {
+      lintElement(one, namespace, choices);
+    } else {
+      const found = say("an item of the list is not an object");
+      onValue("wrong-type", Severity.Error, one, found, say('write {"name": "..."}'));
+    }
+  }
+}
+
+function lintElement(one: Value, namespace: Span, choices: Choice[]): void {
+  checkMembers(one, ELEMENT, "", ascii("a network selection element"), Reader.Plexus);
+  lintRequests(one);
+  const name = one.present("name");
+  const space = one.present("namespace");
+  if (name === null || !name.isString()) return;
+  const own = name.text();
+  if (!isSubdomain(own)) {
+    const slash = own.indexOf(Char.Slash);
+    const at = own.indexOf(Char.At);
+    if (slash > 0) bad(name, "bad-name", ascii("name"), own, "write the namespace in `namespace`");
+    else if (at > 0) bad(name, "bad-name", ascii("name"), own, "write the interface in `interface`");
+    else bad(name, "bad-name", ascii("name"), own, NAME_RULE);
+    return;
+  }
+  if (space !== null && space.isFilled() && !isLabel(space.text())) {
+    bad(space, "bad-name", ascii("namespace"), space.text(), NAMESPACE_RULE);
+    return;
+  }
+  const choice = new Choice(
+    name.start,
+    name.end,
+    titleOf(space !== null && space.isFilled() ? space.text() : namespace, own),
+  );
+  choice.element = one;
+  const ifname = one.present("interface");
+  const deprecated = one.present("interfaceRequest");
+  if (ifname !== null && ifname.isFilled()) choice.ifname = ifname.text();
+  else if (deprecated !== null && deprecated.isFilled()) choice.ifname = deprecated.text();
+  choice.facts = networkOf(choice.title);
+  const facts = choice.facts;
+  if (facts === null) noteMissing(choice.title, name.start, name.end);
+  else if (facts.isKnown) lintClaims(one, facts.claims, choice.title);
+  choices.push(choice);
+}
+
+/** Checks what an element asks for, by itself. */
+function lintRequests(one: Value): void {
+  const ips = one.present("ips");
+  const claim = one.present("ipam-claim-reference");
+  const mappings = one.present("portMappings");
+  const rates = one.present("bandwidth");
+  const deprecated = one.present("interfaceRequest");
+  if (ips !== null && ips.isArray() && ips.count === 0) empty(ips, "ips");
+  if (mappings !== null && mappings.isArray() && mappings.count === 0) empty(mappings, "portMappings");
+  if (rates !== null && rates.isObject()) {
+    if (rates.count === 0) empty(rates, "bandwidth");
+    else lintRate(rates, "ingressRate", "ingressBurst");
+    lintRate(rates, "egressRate", "egressBurst");
+  }
+  if (ips !== null && claim !== null && claim.isFilled())
+    excludes(claim, "`ipam-claim-reference` and `ips` exclude each other", "remove one of them");
+  if (deprecated !== null) {
+    onKey(
+      "deprecated",
+      Severity.Note,
+      deprecated,
+      say("`interfaceRequest` is an old name"),
+      say("write `interface`"),
+    );
+  }
+}
+
+function lintRate(rates: Value, rate: string, burst: string): void {
+  const value = rates.present(burst);
+  const given = rates.present(rate);
+  const isGiven = given !== null && !(given.isInteger() && given.integer() === 0);
+  if (value === null || !value.isInteger() || value.integer() === 0 || isGiven) return;
+  const found = say("`").text(burst).text("` is there without `").text(rate).text("`");
+  onKey("missing-key", Severity.Error, value, found, say("add `").text(rate).text("`, or remove it"));
+}
+
+function empty(value: Value, name: string): void {
+  const found = say("`").text(name).text("` is empty");
+  onValue("empty-request", Severity.Error, value, found, say("put something into it, or remove it"));
+}
+
+function lintClaims(one: Value, claims: i32, title: Span): void {
+  claimed(one, claims & Claim.Ips, "ips", "ips", title);
+  claimed(one, claims & Claim.Mac, "mac", "mac", title);
+  claimed(one, claims & Claim.Guid, "infiniband-guid", "infinibandGUID", title);
+  claimed(one, claims & Claim.Bandwidth, "bandwidth", "bandwidth", title);
+  claimed(one, claims & Claim.PortMappings, "portMappings", "portMappings", title);
+}
+
+function claimed(one: Value, isClaimed: i32, name: string, capability: string, title: Span): void {
+  const member = one.present(name);
+  if (member === null || isClaimed !== 0 || (member.isString() && !member.isFilled())) return;
+  const found = say("`")
+    .text(name)
+    .text("` is asked of ")
+    .quote(title)
+    .text(", whose plugins do not claim the capability");
+  const remedy = say("add ")
+    .text('"capabilities": {"')
+    .text(capability)
+    .text('": true} to the plugin in the NetworkAttachmentDefinition');
+  onKey("missing-capability", Severity.Warning, member, found, remedy);
+}

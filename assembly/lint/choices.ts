@@ -1,0 +1,170 @@
+// The networks that one pod chooses, beside each other: names of interfaces, default routes, subnets.
+import { cidrFamily, Family, ipFamily } from "../cni/address";
+import { firstOf, memberOf, Value } from "../json/value";
+import { Char } from "../text/char";
+import { Sorted } from "../text/sorted";
+import { Span } from "../text/span";
+import { say } from "../text/writer";
+import { Facts } from "./conf";
+import { isFull, onKey, onValue, report, Severity } from "./findings";
+import { Subnet } from "./subnets";
+
+const MAX_COMPARED = 64; // subnets of one pod
+
+/** One network of a pod. */
+export class Choice {
+  /** The interface that it asks for; empty if it asks for none. */
+  ifname: Span = new Span(0, 0);
+  /** Of the JSON format. */
+  element: Value | null = null;
+  facts: Facts | null = null;
+
+  constructor(
+    readonly at: usize,
+    readonly end: usize,
+    /** `namespace/name` */
+    readonly title: Span,
+  ) {}
+}
+
+/** Checks what the choices of a pod are to one another. */
+export function compareChoices(choices: Choice[]): void {
+  compareInterfaces(choices);
+  compareRoutes(choices);
+  compareSubnets(choices);
+  for (let i = 0; i < choices.length && !isFull(); i++) checkIps(choices[i]);
+}
+
+/** Notes two interfaces of one name, and the names that are taken in each container. */
+function compareInterfaces(choices: Choice[]): void {
+  const names = Sorted.of(choices.length);
+  for (let i = 0; i < choices.length; i++) {
+    const asked = choices[i].ifname;
+    names.add(
+      asked.len > 0
+        ? asked
+        : say("net")
+            .int(i + 1)
+            .take(),
+    );
+  }
+  names.sort();
+  for (let i = 0; i < choices.length && !isFull(); i++) {
+    const one = choices[i];
+    const ifname = one.ifname;
+    if (ifname.len === 0) continue;
+    const rank = names.lastOf(ifname);
+    const isTaken = ifname.is("eth0") || ifname.is("lo");
+    const isSecond =
+      rank > 0 && names.repeats(rank) && (names.numberAt(rank) === i || !isAsked(choices, names, rank));
+    if (!isTaken && !isSecond) continue;
+    const found = say("there would be two interfaces of the name ").quote(ifname);
+    const remedy = say("choose another name, or none");
+    const value = memberOf(one.element, "interface");
+    if (value !== null) onValue("same-interface", Severity.Error, value, found, remedy);
+    else report("same-interface", Severity.Error, one.at, one.end, found, remedy);
+  }
+}
+
+/** Tells whether the last of some equal names is one that is asked for, and not one that is given. */
+function isAsked(choices: Choice[], names: Sorted, rank: i32): bool {
+  return choices[names.numberAt(rank)].ifname.len > 0;
+}
+
+/** Source: NPWG NAD spec v1.3, section 4.1.2.1.9. */
+function compareRoutes(choices: Choice[]): void {
+  let askers = 0;
+  for (let i = 0; i < choices.length && !isFull(); i++) {
+    const routes = memberOf(choices[i].element, "default-route");
+    if (routes === null) continue;
+    if (++askers > 1) {
+      const found = say("another network has `default-route` too, and one may");
+      onKey("default-route-twice", Severity.Error, routes, found, say("keep it in one of them"));
+      continue;
+    }
+    let v4 = 0;
+    let v6 = 0;
+    for (let one = firstOf(routes); one.exists && !isFull(); one = one.next) {
+      const family = one.isString() ? ipFamily(one.text()) : Family.None;
+      const isSecond = (family === Family.V4 && ++v4 === 2) || (family === Family.V6 && ++v6 === 2);
+      if (!isSecond) continue;
+      const found = say("`default-route` has two gateways of one family");
+      onValue(
+        "default-route-twice",
+        Severity.Error,
+        one,
+        found,
+        say("keep one of IPv4 and one of IPv6 at most"),
+      );
+    }
+  }
+}
+
+/** Notes two networks of a pod on one subnet: answers may leave by the other interface. */
+function compareSubnets(choices: Choice[]): void {
+  const owners: i32[] = [];
+  const subnets: Subnet[] = [];
+  for (let i = 0; i < choices.length && !isFull(); i++) {
+    const facts = choices[i].facts;
+    if (facts === null) continue;
+    const other = meeting(facts, choices, i, owners, subnets);
+    if (other >= 0) {
+      const one = choices[i];
+      const found = say("the networks ")
+        .quote(choices[other].title)
+        .text(" and ")
+        .quote(one.title)
+        .text(" are on one subnet");
+      report(
+        "same-subnet",
+        Severity.Warning,
+        one.at,
+        one.end,
+        found,
+        say("give each network a subnet of its own, or the pod one of them"),
+      );
+    }
+    for (let j = 0; j < facts.subnets.length && subnets.length < MAX_COMPARED; j++) {
+      owners.push(i);
+      subnets.push(facts.subnets[j]);
+    }
+  }
+}
+
+/** Returns the number of an earlier choice that is on a subnet of this one, or -1. */
+function meeting(facts: Facts, choices: Choice[], index: i32, owners: i32[], subnets: Subnet[]): i32 {
+  for (let i = 0; i < subnets.length; i++) {
+    if (choices[owners[i]].title.equals(choices[index].title)) continue;
+    for (let j = 0; j < facts.subnets.length && j < MAX_COMPARED; j++) {
+      if (facts.subnets[j].meets(subnets[i])) return owners[i];
+    }
+  }
+  return -1;
+}
+
+/** Notes an address that is asked for and in no subnet of its network. */
+function checkIps(choice: Choice): void {
+  const facts = choice.facts;
+  const ips = memberOf(choice.element, "ips");
+  if (facts === null || ips === null || !ips.isArray() || facts.subnets.length === 0) return;
+  for (let one = ips.first; one.exists && !isFull(); one = one.next) {
+    if (!one.isString()) continue;
+    const text = one.text();
+    const slash = text.indexOf(Char.Slash);
+    const address = slash < 0 ? text : text.slice(0, slash);
+    if (ipFamily(address) === Family.None || (slash >= 0 && cidrFamily(text) === Family.None)) continue;
+    let isInside = false;
+    for (let i = 0; i < facts.subnets.length && i < MAX_COMPARED; i++) {
+      isInside = isInside || facts.subnets[i].has(address);
+    }
+    if (isInside) continue;
+    const found = say("`ips` has ").quote(text).text(", which is in no subnet of ").quote(choice.title);
+    onValue(
+      "outside-subnet",
+      Severity.Warning,
+      one,
+      found,
+      facts.subnets[0].write(say("write an address of ")),
+    );
+  }
+}

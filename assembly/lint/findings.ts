@@ -1,0 +1,158 @@
+// The findings of one `lint`: noted by address, and printed with their places in the end.
+import { Value } from "../json/value";
+import { Char } from "../text/char";
+import { Span } from "../text/span";
+import { Writer } from "../text/writer";
+import { offsetOf, pointerTo, Text, textAt } from "./texts";
+
+const MAX_FINDINGS = 100;
+
+export const enum Severity {
+  /** It will fail, or be refused. */
+  Error,
+  /** It will not do what it seems to ask for. */
+  Warning,
+  /** There is a better way to write it. */
+  Note,
+}
+
+class Finding {
+  offset: i32 = 0;
+  length: i32 = 0;
+
+  constructor(
+    readonly rule: string,
+    readonly severity: Severity,
+    readonly text: Text,
+    readonly at: usize,
+    readonly end: usize,
+    readonly found: Span,
+    readonly remedy: Span,
+  ) {}
+
+  isBefore(other: Finding): bool {
+    if (this.text.document !== other.text.document) return this.text.document < other.text.document;
+    if (this.offset !== other.offset) return this.offset < other.offset;
+    return this.severity < other.severity;
+  }
+}
+
+let findings: Finding[] = [];
+let isMore = false;
+
+/** Begins anew. */
+export function forgetFindings(): void {
+  findings = [];
+  isMore = false;
+}
+
+/** Tells whether there are as many findings as are given: whoever looks for more can stop. */
+export function isFull(): bool {
+  return isMore;
+}
+
+/** Notes what stands from `at` to before `end`. */
+export function report(
+  rule: string,
+  severity: Severity,
+  at: usize,
+  end: usize,
+  found: Writer,
+  remedy: Writer,
+): void {
+  if (findings.length === MAX_FINDINGS) {
+    isMore = true;
+    return;
+  }
+  findings.push(new Finding(rule, severity, textAt(at), at, end, found.take(), remedy.take()));
+}
+
+/** Notes something about a value. An object or a list is shown by its first character. */
+export function onValue(rule: string, severity: Severity, value: Value, found: Writer, remedy: Writer): void {
+  const isNested = value.isObject() || value.isArray();
+  report(rule, severity, value.start, isNested ? value.start + 1 : value.end, found, remedy);
+}
+
+/** Notes something about a member's key. */
+export function onKey(rule: string, severity: Severity, member: Value, found: Writer, remedy: Writer): void {
+  report(rule, severity, member.keyStart - 1, member.keyStart + <usize>member.keyLength + 1, found, remedy);
+}
+
+/** Writes the list of findings, in the order of their places. */
+export function writeFindings(out: Writer): void {
+  place();
+  sort();
+  out.openList();
+  let document = -1;
+  let line = 1;
+  let column = 1;
+  let offset = 0;
+  for (let i = 0; i < findings.length; i++) {
+    const one = findings[i];
+    const root = rootOf(one.text);
+    if (one.text.document !== document) {
+      document = one.text.document;
+      line = 1;
+      column = 1;
+      offset = 0;
+    }
+    for (; offset < one.offset; offset++) {
+      const c = load<u8>(root.span.ptr + offset);
+      if (c === Char.LineFeed) {
+        line++;
+        column = 1;
+      } else if ((c & 0xc0) !== 0x80) {
+        column++;
+      }
+    }
+    write(out, one, root, line, column);
+  }
+  out.closeList();
+}
+
+function write(out: Writer, one: Finding, root: Text, line: i32, column: i32): void {
+  out.open().key("rule").literal(one.rule).key("severity");
+  if (one.severity === Severity.Error) out.literal("error");
+  else if (one.severity === Severity.Warning) out.literal("warning");
+  else out.literal("note");
+  out.key("document").number(one.text.document);
+  out.key("path").string(pointerTo(root.root, root.span.ptr + one.offset));
+  if (one.text !== root) out.key("within").string(pointerTo(one.text.root, one.at));
+  out.key("offset").number(one.offset).key("length").number(one.length);
+  out.key("line").number(line).key("column").number(column);
+  out.key("found").string(one.found).key("remedy").string(one.remedy).close();
+}
+
+/** Finds each one's offset: text by text and from front to back, so that each text is walked through once. */
+function place(): void {
+  for (let i = 1; i < findings.length; i++) {
+    const one = findings[i];
+    let to = i;
+    for (; to > 0 && standsBefore(one, findings[to - 1]); to--) findings[to] = findings[to - 1];
+    findings[to] = one;
+  }
+  for (let i = 0; i < findings.length; i++) {
+    const one = findings[i];
+    one.offset = offsetOf(one.text, one.at);
+    one.length = max(offsetOf(one.text, one.end) - one.offset, 1);
+  }
+}
+
+function standsBefore(one: Finding, other: Finding): bool {
+  if (one.text.raw !== other.text.raw) return one.text.raw < other.text.raw;
+  return one.at < other.at;
+}
+
+function sort(): void {
+  for (let i = 1; i < findings.length; i++) {
+    const one = findings[i];
+    let to = i;
+    for (; to > 0 && one.isBefore(findings[to - 1]); to--) findings[to] = findings[to - 1];
+    findings[to] = one;
+  }
+}
+
+function rootOf(text: Text): Text {
+  const parent = text.parent;
+  return parent === null ? text : rootOf(parent);
+}

@@ -1,0 +1,128 @@
+// What is wrong with confs, NetworkAttachmentDefinitions and pods, before anything runs.
+import { isLabel } from "../cni/names";
+import { Code, fail } from "../fault";
+import { Fields } from "../json/fields";
+import { hasShape } from "../json/shape";
+import { firstOf, textOf, Value } from "../json/value";
+import { ascii, Span } from "../text/span";
+import { say, Writer } from "../text/writer";
+import { lintAnnotation } from "./annotation";
+import { parseText } from "./broken";
+import { leadsBack, lintConf, Site } from "./conf";
+import { forgetFindings, isFull, writeFindings } from "./findings";
+import { learn } from "./known";
+import { learnNetworks, sortNetworks } from "./networks";
+import { isDefinition, itemsOf, lintDefinition, lintPod } from "./objects";
+import { lintPlexus } from "./plexus";
+import { forgetSearches } from "./suggest";
+import { documentOf, forgetTexts, Text } from "./texts";
+
+const SHAPE = "documents plugins? networks? interfaces?";
+const DOCUMENT_SHAPE = "text kind? namespace?";
+
+/** A document of the input. */
+class Document {
+  constructor(
+    readonly text: Text,
+    readonly root: Value | null,
+    readonly namespace: Span,
+    readonly isAnnotation: bool,
+  ) {}
+}
+
+/**
+ * Says what is wrong with some documents: `lint`.
+ *
+ * In: `{documents: [{text, kind?, namespace?}], plugins?, networks?, interfaces?}`. `text` is JSON: a conf, a conflist, Plexus's
+ * conf, a NetworkAttachmentDefinition, a pod, an object with a pod's template, or a `List` of those; other objects are
+ * left alone. `kind` is `annotation` if it is the value of a networks annotation. `namespace` is that of an object that
+ * names none (`default`). What the host knows: `plugins`, the executables of the node; `networks`, the
+ * NetworkAttachmentDefinitions, as `namespace/name`; `interfaces`, those of the node.
+ * Out: `{findings: [{rule, severity, document, path, within?, offset, length, line, column, found, remedy}], more}`:
+ * `severity` is `error`, `warning` or `note`; `document` its number; `path` the JSON pointer (RFC 6901) in the document, and
+ * `within` the one in the JSON that is a string there; `offset` and `length` are bytes of the document's text, `line` and
+ * `column` count from 1, in characters; `more` says that there are more than these 100.
+ * Errors: 6 (the input is not JSON), 7 (the input is malformed). A `text` that is not JSON is a finding.
+ */
+export function lint(input: Value): Writer | null {
+  forgetFindings();
+  forgetTexts();
+  forgetSearches();
+  if (!hasShape(input, "the input", SHAPE, Code.InvalidNetworkConfig)) return null;
+  const fields = new Fields(input, ascii("the input"), Code.InvalidNetworkConfig);
+  if (!fields.areTexts("plugins") || !fields.areTexts("networks") || !fields.areTexts("interfaces"))
+    return null;
+  learn(input);
+  learnNetworks(input.present("networks"));
+  const documents = readDocuments(input.present("documents"));
+  if (documents === null) return null;
+  for (let i = 0; i < documents.length && !isFull(); i++) lintNetworks(documents[i], documents[i].root);
+  sortNetworks();
+  for (let i = 0; i < documents.length && !isFull(); i++) lintRest(documents[i], documents[i].root);
+  const out = new Writer().open().key("findings");
+  writeFindings(out);
+  return out.key("more").bool(isFull()).close();
+}
+
+function readDocuments(list: Value | null): Document[] | null {
+  if (list === null || !list.isArray()) {
+    return fail<Document[]>(
+      Code.InvalidNetworkConfig,
+      say("the input: `documents` must be a list of {text, kind, namespace}"),
+    );
+  }
+  const documents: Document[] = [];
+  for (let one = list.first; one.exists; one = one.next) {
+    const document = readDocument(one, documents.length);
+    if (document === null) return null;
+    documents.push(document);
+  }
+  return documents;
+}
+
+function readDocument(one: Value, number: i32): Document | null {
+  if (!hasShape(one, "a document", DOCUMENT_SHAPE, Code.InvalidNetworkConfig)) return null;
+  const fields = new Fields(one, ascii("a document"), Code.InvalidNetworkConfig);
+  const text = fields.text("text", ascii(""));
+  const kind = fields.choice("kind", "auto", "annotation");
+  const namespace = fields.text("namespace", ascii("default"));
+  if (text === null || kind === null || namespace === null) return null;
+  if (!isLabel(namespace)) {
+    return fail<Document>(
+      Code.InvalidNetworkConfig,
+      say("a document: `namespace` must be the name of a namespace"),
+    );
+  }
+  const place = documentOf(text, number);
+  const isAnnotation = kind.is("annotation");
+  return new Document(place, isAnnotation ? null : parseText(place), namespace, isAnnotation);
+}
+
+/** Checks the networks: all of them before the first pod that may name one. */
+function lintNetworks(document: Document, root: Value | null): void {
+  if (root === null || !root.isObject()) return;
+  if (isDefinition(root)) lintDefinition(root, document.text, document.namespace);
+  for (let one = firstOf(itemsOf(root)); one.exists && !isFull(); one = one.next) lintNetworks(document, one);
+}
+
+/** Checks everything else. */
+function lintRest(document: Document, root: Value | null): void {
+  if (document.isAnnotation) {
+    lintAnnotation(document.text, document.namespace);
+    return;
+  }
+  if (root === null || !root.isObject()) return;
+  const isObject = root.present("kind") !== null || root.present("apiVersion") !== null;
+  if (isObject) {
+    const items = itemsOf(root);
+    if (items === null && !isDefinition(root)) lintPod(root, document.text, document.namespace);
+    for (let one = firstOf(items); one.exists && !isFull(); one = one.next) lintRest(document, one);
+    return;
+  }
+  const type = textOf(root, "type");
+  const isPlexus =
+    leadsBack(type) ||
+    (type.len === 0 && (root.present("delegates") !== null || root.present("clusterNetwork") !== null));
+  if (isPlexus) lintPlexus(root);
+  else if (root.count > 0) lintConf(root, Site.File);
+}

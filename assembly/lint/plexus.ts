@@ -1,0 +1,40 @@
+// Plexus's own conf, which is Multus's.
+import { IDENTIFIER_RULE, isIdentifier } from "../cni/names";
+import { isSupported } from "../cni/version";
+import { Value } from "../json/value";
+import { ascii } from "../text/span";
+import { lintConf, Site } from "./conf";
+import { isFull, Severity } from "./findings";
+import { checkMembers, has, missing, Reader } from "./members";
+import { PLEXUS } from "./tables";
+import { bad, wrongType } from "./types";
+
+/** Checks Plexus's own conf, and the confs in it. */
+export function lintPlexus(root: Value): void {
+  checkMembers(root, PLEXUS, "", ascii("Plexus's conf"), Reader.Plexus);
+  const name = root.present("name");
+  const version = root.present("cniVersion");
+  if (name !== null && name.isString() && !isIdentifier(name.text())) {
+    bad(name, "bad-name", ascii("name"), name.text(), IDENTIFIER_RULE);
+  }
+  if (version !== null && version.isString() && !isSupported(version.text())) {
+    bad(
+      version,
+      "cni-version-unsupported",
+      ascii("cniVersion"),
+      version.text(),
+      "write one of 0.3.1, 0.4.0, 1.0.0, 1.1.0",
+    );
+  }
+  const delegates = root.present("delegates");
+  if (delegates === null) {
+    if (!has(root, ascii("clusterNetwork")) && !has(root, ascii("delegates")))
+      missing(root, ascii("clusterNetwork"), ascii("Plexus's conf"), Severity.Error);
+    return;
+  }
+  if (!delegates.isArray()) {
+    wrongType(delegates, ascii("delegates"), "a list of confs and conflists");
+    return;
+  }
+  for (let one = delegates.first; one.exists && !isFull(); one = one.next) lintConf(one, Site.Delegate);
+}

@@ -1,0 +1,100 @@
+// How an operation is called: the document comes in, its answer goes out. Shared by the modules that are built from these
+// sources (abi.ts, lint/abi.ts).
+import { Code, fail, faultDocument, forgive } from "./fault";
+import { parse, resetParseBudget } from "./json/parse";
+import { Value } from "./json/value";
+import { allow, claim, Exhaustion, exhaustion, isExhausted, lift } from "./text/arena";
+import { Span } from "./text/span";
+import { HEAD_BYTES, say, Writer } from "./text/writer";
+
+const MAX_INPUT_BYTES: u32 = 16 << 20;
+const NO_MEMORY = '{"code":11,"msg":"the document: there is no memory for an answer; try again later"}';
+/** Where that is put, if there is no memory elsewhere. */
+const lastResort = memory.data(128);
+
+let isRunning = false;
+
+/** Returns the version of this interface. It changes when a host written for the old one would break. */
+export function abi_version(): u32 {
+  return 2;
+}
+
+/** Returns the address of `size` bytes for the next operation's document; 0 if that is too large, or memory is. */
+export function alloc(size: u32): usize {
+  if (isRunning) reset(); // an operation that did not end: nothing of it is of use
+  lift();
+  return size <= MAX_INPUT_BYTES ? claim(size) : 0;
+}
+
+/** Frees everything: documents, results, all. */
+export function reset(): void {
+  __reset();
+  forgive();
+  resetParseBudget();
+  lift();
+  isRunning = false;
+}
+
+/** Runs `operation` on the document at `ptr`, `len`. Returns the address of its answer. */
+export function run(ptr: usize, len: u32, operation: (input: Value) => Writer | null): usize {
+  isRunning = true;
+  forgive();
+  resetParseBudget();
+  allow(len);
+  const out = attempt(new Span(ptr, len), operation);
+  const refused = exhaustion();
+  lift();
+  if (refused !== Exhaustion.None) {
+    forgive();
+    refuse(refused, len);
+  }
+  const answer = out === null || refused !== Exhaustion.None ? respond(1, faultDocument()) : respond(0, out);
+  isRunning = false;
+  return answer;
+}
+
+function attempt(text: Span, operation: (input: Value) => Writer | null): Writer | null {
+  if (<u32>text.len > MAX_INPUT_BYTES) {
+    return fail<Writer>(
+      Code.DecodeFailure,
+      say("the document: it has more than 16777216 bytes; make it smaller"),
+    );
+  }
+  const input = parse(text, say("the document"));
+  return input === null ? null : operation(input);
+}
+
+function refuse(why: Exhaustion, len: u32): void {
+  if (why === Exhaustion.Engine) {
+    fail<Value>(
+      Code.TryAgainLater,
+      say("the document: there is no memory for its ").int(len).text(" bytes; try again later"),
+    );
+    return;
+  }
+  fail<Value>(
+    Code.InvalidNetworkConfig,
+    say("the document: it makes so many copies of its parts that ")
+      .int(len)
+      .text(
+        " bytes are not enough to account for them; ask for fewer networks, or make confs, `cni-args` and results smaller",
+      ),
+  );
+}
+
+/** Puts status and length before what `body` has written. */
+function respond(code: u32, body: Writer): usize {
+  const document = body.take();
+  if (isExhausted()) return respondWithoutMemory();
+  const head = document.ptr - HEAD_BYTES;
+  store<u32>(head, code);
+  store<u32>(head, document.len, 4);
+  return head;
+}
+
+function respondWithoutMemory(): usize {
+  store<u32>(lastResort, 1);
+  store<u32>(lastResort, NO_MEMORY.length, 4);
+  memory.copy(lastResort + HEAD_BYTES, changetype<usize>(NO_MEMORY), NO_MEMORY.length);
+  return lastResort;
+}

@@ -1,0 +1,90 @@
+// Makes a template of Helm's out of an object: what a value may change becomes an action, all else stays as it is.
+import { stringify } from "yaml";
+
+/** An object of Kubernetes. */
+export interface Manifest {
+  kind: string;
+  // biome-ignore lint/suspicious/noExplicitAny: whatever kind it is
+  [member: string]: any;
+}
+
+const NAMESPACE = "kube-system";
+const METRICS_PORT = "9410";
+/** The volumes whose place on the node is a value -> that of the manifests, and the installer's option. */
+const PLACES: Record<string, { path: string; option: string }> = {
+  bin: { path: "/opt/cni/bin", option: "--bin-dir" },
+  conf: { path: "/etc/cni/net.d", option: "--conf-dir" },
+};
+
+/** Returns the template as YAML with actions. */
+export function templateOf(object: Manifest): string {
+  const actions: string[] = [];
+  /** Stands for an action until the YAML is written. */
+  const action = (text: string) => `@${actions.push(text) - 1}@`;
+  const ready = object.kind === "DaemonSet" ? daemonSet(object, action) : object;
+  const inPlace = replaced(ready, action);
+  return stringify(inPlace, { lineWidth: 0 })
+    .replaceAll(/^( *)"?@(\d+)@"?: null$/gm, (_, indent, at) => indent + (actions[at] ?? ""))
+    .replaceAll(/"@(\d+)@"|@(\d+)@/g, (_, quoted, bare) => actions[quoted ?? bare] ?? "");
+}
+
+type Action = (text: string) => string;
+
+/** The namespace is the release's, and the port of metrics a value, wherever they are. */
+function replaced(value: unknown, action: Action, key = ""): unknown {
+  if (Array.isArray(value)) return value.map((one) => replaced(one, action));
+  if (typeof value === "object" && value !== null) {
+    return Object.fromEntries(
+      Object.entries(value).map(([name, one]) => [name, replaced(one, action, name)]),
+    );
+  }
+  if (key === "namespace" && value === NAMESPACE) return action("{{ .Release.Namespace }}");
+  if (key === "port" && value === Number(METRICS_PORT)) return action("{{ .Values.metrics.port }}");
+  if (key === "prometheus.io/port") return action("{{ .Values.metrics.port | toString | quote }}");
+  return value;
+}
+
+function daemonSet(object: Manifest, action: Action): Manifest {
+  const copy = structuredClone(object);
+  const { spec } = copy.spec.template;
+  copy.spec.updateStrategy = action("{{ toJson .Values.updateStrategy }}");
+  for (const name of ["nodeSelector", "tolerations"]) spec[name] = action(`{{ toJson .Values.${name} }}`);
+  spec.priorityClassName = action("{{ .Values.priorityClassName | quote }}");
+  spec[
+    action(
+      '{{- with .Values.imagePullSecrets }}{{ nindent 6 (print "imagePullSecrets: " (toJson .)) }}{{- end }}',
+    )
+  ] = null;
+  for (const container of spec.containers) {
+    const own = `.Values.${container.name}`;
+    container.image = action(
+      '{{ printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) | quote }}',
+    );
+    container[
+      action('{{- with .Values.image.pullPolicy }}{{ nindent 10 (print "imagePullPolicy: " .) }}{{- end }}')
+    ] = null;
+    container.args = action(`{{ concat ${argumentsOf(container)} ${own}.extraArgs | toJson }}`);
+    container.resources = action(`{{ toJson ${own}.resources }}`);
+    for (const mount of container.volumeMounts) {
+      if (PLACES[mount.name]) mount.mountPath = action(`/host{{ .Values.paths.${mount.name} }}`);
+    }
+  }
+  for (const volume of spec.volumes) {
+    if (PLACES[volume.name]) volume.hostPath.path = action(`{{ .Values.paths.${volume.name} }}`);
+  }
+  return copy;
+}
+
+/** As Go's templates write lists. A place that differs from the manifests' is an argument more. */
+function argumentsOf({ name, args }: { name: string; args: string[] }): string {
+  const written = args.map((text) =>
+    text.endsWith(`:${METRICS_PORT}`)
+      ? `(printf "%s:%d" ${JSON.stringify(text.slice(0, -METRICS_PORT.length - 1))} (int .Values.metrics.port))`
+      : JSON.stringify(text),
+  );
+  const places = Object.entries(PLACES).map(([volume, { path, option }]) => {
+    const value = `.Values.paths.${volume}`;
+    return `(ternary (list) (list (printf "${option}=%s" ${value})) (eq ${value} "${path}"))`;
+  });
+  return [`(list ${written.join(" ")})`, ...(name === "install" ? places : [])].join(" ");
+}

@@ -1,0 +1,113 @@
+// deploy/chart and deploy/install.yaml beside what kustomize makes of deploy/.
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { beforeAll, describe, expect, it, test } from "vitest";
+import { parse } from "yaml";
+import { manifests } from "../../scripts/deploy/manifests.ts";
+import { rendered, valuesOf } from "../support/fake-helm.ts";
+import { kustomized, type Manifest, objectsIn } from "../support/kustomize.ts";
+
+const deploy = fileURLToPath(new URL("../../deploy", import.meta.url));
+const chart = join(deploy, "chart");
+const read = (name: string) => fs.readFileSync(join(deploy, name), "utf8");
+const sorted = (objects: Manifest[]) =>
+  objects.toSorted((a, b) => (`${a.kind}${a.metadata.name}` < `${b.kind}${b.metadata.name}` ? -1 : 1));
+
+test("what `npm run manifests` makes is what is there", () => {
+  for (const [name, text] of manifests()) expect(read(name), name).toBe(text);
+});
+
+test("deploy/install.yaml is deploy/crd and deploy/thin", () => {
+  const objects = ["crd", "thin"].flatMap((name) => kustomized(join(deploy, name)));
+  expect(sorted(objectsIn(read("install.yaml")))).toEqual(sorted(objects));
+});
+
+describe("the chart", () => {
+  const daemonSet = (over: Record<string, unknown>): Manifest => {
+    const [found] = rendered(chart, over).filter(({ kind }) => kind === "DaemonSet");
+    if (found === undefined) throw new Error("the chart makes no DaemonSet");
+    return found;
+  };
+  beforeAll(() => {
+    rendered(chart); // builds what renders it, once
+  });
+
+  it.each(["thin", "daemon"])("is deploy/%s, to the last member, if only the mode is given", (mode) => {
+    expect(sorted(rendered(chart, { mode }))).toEqual(sorted(kustomized(join(deploy, mode))));
+  });
+
+  it("brings the CRD where Helm never deletes it, and the users' networks with it", () => {
+    expect(objectsIn(read("chart/crds/crd.yaml"))).toEqual(kustomized(join(deploy, "crd")));
+  });
+
+  it("is of the version of the project", () => {
+    const { version } = JSON.parse(fs.readFileSync(join(deploy, "../package.json"), "utf8"));
+    expect(parse(read("chart/Chart.yaml"))).toMatchObject({ version, appVersion: version });
+  });
+
+  it("goes into another namespace, whole", () => {
+    const objects = rendered(chart, { mode: "daemon" }, "elsewhere");
+    expect(JSON.stringify(objects)).not.toContain("kube-system");
+    for (const { subjects = [] } of objects)
+      for (const subject of subjects) expect(subject.namespace).toBe("elsewhere");
+  });
+
+  it("takes image, secrets and pull policy from its values", () => {
+    const image = { repository: "registry.example/plexus", tag: "1", pullPolicy: "Always" };
+    const { spec } = daemonSet({ image, imagePullSecrets: [{ name: "registry" }] }).spec.template;
+    expect(spec.imagePullSecrets).toEqual([{ name: "registry" }]);
+    expect(spec.containers).toMatchObject([
+      { image: "registry.example/plexus:1", imagePullPolicy: "Always" },
+    ]);
+  });
+
+  it("puts Plexus where the node's runtime looks, and says so to the installer", () => {
+    const paths = { bin: "/var/lib/cni/bin", conf: "/etc/kubernetes/cni/net.d" };
+    const { containers, volumes } = daemonSet({ paths }).spec.template.spec;
+    expect(containers[0].args).toEqual(
+      expect.arrayContaining([`--bin-dir=${paths.bin}`, `--conf-dir=${paths.conf}`]),
+    );
+    const path = (name: string) => volumes.find((one: { name: string }) => one.name === name).hostPath.path;
+    const mounted = (name: string) =>
+      containers[0].volumeMounts.find((one: { name: string }) => one.name === name).mountPath;
+    expect([path("bin"), mounted("bin")]).toEqual([paths.bin, `/host${paths.bin}`]);
+    expect([path("conf"), mounted("conf")]).toEqual([paths.conf, `/host${paths.conf}`]);
+  });
+
+  it("serves metrics where its values say, and is probed and scraped there", () => {
+    const { metadata, spec } = daemonSet({ mode: "daemon", metrics: { port: 9999 } }).spec.template;
+    const [daemon] = spec.containers;
+    expect(metadata.annotations["prometheus.io/port"]).toBe("9999");
+    expect(daemon.args).toContain("--metrics=$(HOST_IP):9999");
+    for (const probe of ["startupProbe", "livenessProbe", "readinessProbe"])
+      expect(daemon[probe].httpGet.port).toBe(9999);
+  });
+
+  it("hands further options on, and resources", () => {
+    const resources = { limits: { memory: "1Gi" } };
+    const over = { mode: "daemon", daemon: { extraArgs: ["--slots=64"], resources } };
+    const [daemon] = daemonSet(over).spec.template.spec.containers;
+    expect(daemon.args.at(-1)).toBe("--slots=64");
+    expect(daemon.resources.limits).toEqual({ memory: "1Gi" });
+  });
+
+  it.each([
+    ["a mode that there is not", { mode: "thick" }],
+    ["a value that it does not know", { images: {} }],
+    ["a port that is none", { metrics: { port: 0 } }],
+    ["a relative path", { paths: { bin: "opt/cni/bin" } }],
+    ["a pull policy that Kubernetes does not have", { image: { pullPolicy: "Sometimes" } }],
+  ])("refuses %s by its schema", (_, over) => {
+    expect(() => rendered(chart, over)).toThrow();
+  });
+
+  it("says what each of its values is for", () => {
+    const lines = read("chart/values.yaml").split("\n");
+    for (const key of Object.keys(valuesOf(chart))) {
+      const at = lines.findIndex((line) => line.startsWith(`${key}:`));
+      const isCommented = [lines[at - 1], lines[at + 1]].some((line) => line?.trimStart().startsWith("#"));
+      expect([key, isCommented]).toEqual([key, true]);
+    }
+  });
+});

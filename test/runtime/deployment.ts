@@ -1,0 +1,126 @@
+// Plexus as it is deployed: the image that `npm run image` makes, and the manifests of deploy/, applied by kubectl. The test
+// has neither a DaemonSet controller, nor a scheduler, nor the admission of service accounts: it makes what they make for a
+// node, the DaemonSet's pod with its token.
+import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import type { V1DaemonSet, V1Pod, V1PodSpec } from "@kubernetes/client-node";
+import { ensureKubectl } from "../../scripts/provide/kubectl.ts";
+import type { ApiServer } from "../support/apiserver.ts";
+import { kustomized } from "../support/kustomize.ts";
+import { until } from "../support/until.ts";
+import type { Node } from "./node.ts";
+
+const execute = promisify(execFile);
+const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
+const IMAGE = path("build/image.tar");
+const NAMESPACE = "kube-system";
+const TOKEN = { name: "kube-api-access", mountPath: "/var/run/secrets/kubernetes.io/serviceaccount" };
+const AUTHORITY = "kube-root-ca.crt";
+
+export class Deployment {
+  private readonly api: ApiServer;
+  private readonly node: Node;
+  private readonly dir: string;
+  private readonly kubeconfig: string;
+  private pod = "";
+
+  /** @param overlay a directory of deploy/ */
+  constructor(api: ApiServer, node: Node, overlay: string) {
+    this.api = api;
+    this.node = node;
+    this.dir = path(`deploy/${overlay}`);
+    this.kubeconfig = api.kubeconfig("admin");
+  }
+
+  /** Gives the node the image, and the cluster what its pods' tokens need. */
+  async prepare(): Promise<void> {
+    await this.node.import(IMAGE);
+    const data = { "ca.crt": fs.readFileSync(this.api.authority.cert, "utf8") };
+    const body = { metadata: { name: AUTHORITY }, data };
+    await this.api.core.createNamespacedConfigMap({ namespace: NAMESPACE, body });
+  }
+
+  /** Applies the manifests, and waits until Plexus is on the node. */
+  async apply(): Promise<void> {
+    await this.kubectl("apply", "-k", this.dir);
+    await this.start();
+  }
+
+  /** Replaces the DaemonSet's pod, as an update does. */
+  async roll(): Promise<void> {
+    await this.end();
+    await this.start();
+  }
+
+  /** Deletes what was applied. */
+  async delete(): Promise<void> {
+    await this.kubectl("delete", "-k", this.dir);
+    await this.end();
+  }
+
+  /** Waits until the DaemonSet's pod is ready. */
+  async ready(): Promise<void> {
+    await until(`the pod ${this.pod} is ready`, async (tell) => {
+      const { status } = await this.api.core.readNamespacedPod({ name: this.pod, namespace: NAMESPACE });
+      const containers = status?.containerStatuses ?? [];
+      tell(JSON.stringify(containers.map(({ name, ready, state }) => ({ name, ready, state }))));
+      return containers.length > 0 && containers.every(({ ready }) => ready);
+    });
+  }
+
+  private async start(): Promise<void> {
+    const [manifest] = kustomized(this.dir).filter(({ kind }) => kind === "DaemonSet");
+    const { name = "", namespace = "" } = manifest?.metadata ?? {};
+    const daemonSet = (await this.api.admin.read({
+      apiVersion: "apps/v1",
+      kind: "DaemonSet",
+      metadata: { name, namespace },
+    })) as V1DaemonSet;
+    const body = podOf(daemonSet, this.node.name);
+    this.pod = body.metadata?.name ?? "";
+    await this.api.core.createNamespacedPod({ namespace: NAMESPACE, body });
+    await this.ready();
+  }
+
+  private async end(): Promise<void> {
+    const [name, namespace] = [this.pod, NAMESPACE];
+    await this.api.core.deleteNamespacedPod({ name, namespace });
+    await this.node.gone([name], { namespace });
+  }
+
+  private async kubectl(...args: string[]): Promise<void> {
+    const options = ["--kubeconfig", this.kubeconfig, "--cache-dir", join(this.api.dir, "kubectl")];
+    await execute(ensureKubectl(), [...options, ...args]);
+  }
+}
+
+/** A DaemonSet's pod on a node, with the token that the admission of service accounts would have put into it. */
+function podOf({ metadata, spec }: V1DaemonSet, nodeName: string): V1Pod {
+  const template = spec?.template;
+  const { containers = [], volumes = [], ...pod } = template?.spec ?? ({} as Partial<V1PodSpec>);
+  const mount = { ...TOKEN, readOnly: true };
+  const sources = [
+    { serviceAccountToken: { path: "token", expirationSeconds: 3607 } },
+    { configMap: { name: AUTHORITY, items: [{ key: "ca.crt", path: "ca.crt" }] } },
+    { downwardAPI: { items: [{ path: "namespace", fieldRef: { fieldPath: "metadata.namespace" } }] } },
+  ];
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: {
+      ...template?.metadata,
+      name: `${metadata?.name}-${randomBytes(3).toString("hex")}`,
+      namespace: metadata?.namespace ?? "",
+    },
+    spec: {
+      ...pod,
+      nodeName,
+      containers: containers.map((one) => ({ ...one, volumeMounts: [...(one.volumeMounts ?? []), mount] })),
+      volumes: [...volumes, { name: TOKEN.name, projected: { sources } }],
+    },
+  };
+}

@@ -1,0 +1,64 @@
+// docs/rules/: what each rule says of its bad example, and that it says nothing of its good one.
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { lintSources } from "../../launcher/cli/lint.ts";
+import { settings } from "../../launcher/core/documents.ts";
+import { loadLint } from "../support/core.ts";
+
+const dir = new URL("../../docs/rules/", import.meta.url);
+const core = loadLint();
+const rules = readdirSync(dir).map((file) => file.replace(".md", ""));
+const sources = new URL("../../assembly/lint/", import.meta.url);
+
+/** Settings whose keys in the conf are called otherwise. */
+const RENAMED: Record<string, string> = {
+  readinessIndicatorFile: "readinessindicatorfile",
+  validAttachments: "cni.dev/valid-attachments",
+};
+
+interface Example {
+  text: string;
+  interfaces: string[] | undefined;
+}
+
+/** Reads the examples of a page: its first words are Bad and Good, and behind the language may be what the node has. */
+function examplesOf(rule: string): Record<string, Example> {
+  const page = readFileSync(new URL(`${rule}.md`, dir), "utf8");
+  const examples = page.matchAll(/^## (\w+)\n\n```yaml(?: interfaces=(\S+))?\n(.*?)^```/gms);
+  return Object.fromEntries(
+    [...examples].map(([, name, interfaces, text = ""]) => [
+      name,
+      { text, interfaces: interfaces?.split(",") },
+    ]),
+  );
+}
+
+function findingsIn({ text, interfaces }: Example) {
+  const known = interfaces ? { interfaces } : {};
+  return lintSources(core, [{ name: "example.yaml", text }], "default", known).located;
+}
+
+describe.each(rules)("%s", (rule) => {
+  const { Bad: bad, Good: good } = examplesOf(rule);
+
+  test("finds one thing in the bad example, and nothing in the good one", () => {
+    if (!bad || !good) throw new Error("the page needs a bad and a good example");
+    expect(findingsIn(bad).map((one) => one.rule)).toEqual([rule]);
+    expect(findingsIn(good)).toEqual([]);
+  });
+});
+
+test("every key of Plexus's conf is known", () => {
+  const keys = Object.keys(settings.shape).map((key) => RENAMED[key] ?? key);
+  const text = JSON.stringify(Object.fromEntries([["type", "plexus"], ...keys.map((key) => [key, null])]));
+  const known = lintSources(core, [{ name: "f.conf", text }], "default").located;
+  expect(known.filter(({ rule }) => rule === "unknown-key")).toEqual([]);
+});
+
+test("every rule has a page", () => {
+  const names = readdirSync(sources)
+    .map((file) => readFileSync(new URL(file, sources), "utf8"))
+    .flatMap((text) => [...text.matchAll(/\b(?:report|onValue|onKey|bad|note)\(\s*(?:\w+,\s*)?"([a-z-]+)"/g)])
+    .map(([, name]) => name ?? "");
+  expect(new Set([...names, "invalid-yaml"])).toEqual(new Set(rules));
+});

@@ -1,0 +1,35 @@
+// What a release is made by.
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { parse } from "yaml";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const read = (name: string) => fs.readFileSync(join(root, name), "utf8");
+const { version, scripts } = JSON.parse(read("package.json"));
+
+test("the version has its entry in CHANGELOG.md", () => {
+  expect(read("CHANGELOG.md")).toContain(`\n## ${version}\n`);
+});
+
+test("the manifests name the image of this version", () => {
+  const names = fs.readdirSync(join(root, "deploy"), { recursive: true, encoding: "utf8" });
+  const images = names
+    .filter((name) => /^[^/]+\/[^/]+\.yaml$/.test(name) || name === "install.yaml")
+    .flatMap((name) => [...read(join("deploy", name)).matchAll(/image: (localhost\/\S+)/g)])
+    .map(([, image]) => image);
+  expect([...new Set(images)]).toEqual([`localhost/plexus:${version}`]);
+});
+
+test("the release workflow is of steps that there are, and names no registry: a variable does", () => {
+  const text = read(".github/workflows/release.yml");
+  const { steps, permissions } = parse(text).jobs.release;
+  const called = steps.flatMap(({ run = "" }: { run?: string }) =>
+    [...run.matchAll(/npm run (\w+)/g)].map(([, name]) => name),
+  );
+  expect(called).toEqual(["check", "image", "release"]);
+  for (const name of called) expect(Object.keys(scripts)).toContain(name);
+  expect(Object.keys(permissions).sort()).toEqual(["attestations", "contents", "id-token"]);
+  expect(text).not.toMatch(/ghcr\.io|docker\.io|quay\.io/);
+});
