@@ -92,6 +92,7 @@ export function plot(samples: Sample[]): string {
     drawn(panel, samples, { x, top: TOP + index * (PANEL + GAP), most, restarts }),
   );
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12">
+<title>What the daemon needs after so many calls</title>
 <rect width="100%" height="100%" fill="white"/>
 <text x="${LEFT}" y="18" font-size="14">${most.toLocaleString("en")} calls through the daemon; an upright line: the API server has restarted</text>
 ${parts.join("\n")}

@@ -37,7 +37,7 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
 }
 
 /** Pods that the node has, and calls at once. */
-const [PODS, AT_ONCE] = [100, 4];
+const [PODS, AT_ONCE] = [100, 12];
 /** One pod in so many has bridges. */
 const BRIDGES_EVERY = 20;
 const [NOTE_EVERY, REST_EVERY] = [1000, 5000];
