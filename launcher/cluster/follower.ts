@@ -38,7 +38,7 @@ const LIVED_MS = 5_000;
 /** So many watches in a row that did not live are worth a warning. */
 const SHORT_WATCHES = 3;
 /** What is known is older than it may be, if the server has been silent for longer than a watch may, and it was asked again. */
-const TOO_OLD_SECONDS = 180;
+export const TOO_OLD_SECONDS = 180;
 
 export interface FollowerOptions extends ApiAccess {
   /** Takes a message about what goes wrong, and is tried again. */

@@ -1,10 +1,12 @@
 // What a resident process knows of the cluster without asking: this node's pods and all NetworkAttachmentDefinitions.
 //
 // What a Follower knows stays in use while its watch is broken: a pod counts only with the UID that the runtime gives; a
-// NetworkAttachmentDefinition is asked for anew if its watch has been silent, or refused, for too long. What is not known is
-// asked for, as by the one-shot plugin.
+// NetworkAttachmentDefinition is asked for anew if its watch has been silent, or refused, for too long (a server whose networks
+// nobody changes may send no bookmarks), and the answer is kept for as long as a watch may be silent. What is not known is asked
+// for, as by the one-shot plugin.
+import type { Clock } from "../clock.ts";
 import type { Cluster, NetworkAttachmentDefinition, Pod } from "./cluster.ts";
-import { Follower, type FollowerOptions, type WatchedKind } from "./follower.ts";
+import { Follower, type FollowerOptions, TOO_OLD_SECONDS, type WatchedKind } from "./follower.ts";
 import { nadOf, podOf } from "./objects.ts";
 import { Observed } from "./readiness.ts";
 import { restCluster } from "./rest.ts";
@@ -21,11 +23,13 @@ export class WatchedCluster {
   readonly cluster: Cluster;
   readonly kinds: readonly WatchedKind[];
   private readonly observed: Observed;
+  private readonly answers: Answers;
   private readonly end = new AbortController();
 
   /** Begins to list and follow. */
   constructor(options: WatchOptions) {
     this.observed = new Observed(restCluster(options), options.clock);
+    this.answers = new Answers(options.clock);
     const rest = this.observed.cluster;
     const pods = new Follower<Pod>(
       "Pod",
@@ -47,9 +51,11 @@ export class WatchedCluster {
         const pod = pods.get(namespace, name);
         return pod && pod.uid === uid ? pod : rest.pod(namespace, name, uid, limit);
       },
-      async nad(namespace, name, limit) {
-        const nad = nads.isTooOld() ? undefined : nads.get(namespace, name);
-        return nad ?? rest.nad(namespace, name, limit);
+      nad: async (namespace, name, limit) => {
+        const ask = () => rest.nad(namespace, name, limit);
+        if (nads.isTooOld()) return this.answers.get(`${namespace}/${name}`, ask);
+        this.answers.clear();
+        return nads.get(namespace, name) ?? ask();
       },
     };
     for (const follower of [pods, nads]) void follower.run(this.end.signal);
@@ -66,6 +72,33 @@ export class WatchedCluster {
 
   stop(): void {
     this.end.abort();
+  }
+}
+
+/** More are not kept. */
+const MOST_ANSWERS = 1000;
+
+/** NetworkAttachmentDefinitions that were asked for while their watch was silent. */
+class Answers {
+  private readonly kept = new Map<string, { nad: NetworkAttachmentDefinition; askedMs: number }>();
+  private readonly clock: Clock;
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+  }
+
+  async get(key: string, ask: () => Promise<NetworkAttachmentDefinition | undefined>) {
+    const known = this.kept.get(key);
+    if (known && this.clock.now() - known.askedMs <= TOO_OLD_SECONDS * 1000) return known.nad;
+    this.kept.delete(key);
+    const askedMs = this.clock.now();
+    const nad = await ask();
+    if (nad && this.kept.size < MOST_ANSWERS) this.kept.set(key, { nad: withKeptAnnotations(nad), askedMs });
+    return nad;
+  }
+
+  clear(): void {
+    this.kept.clear();
   }
 }
 
