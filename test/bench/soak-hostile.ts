@@ -39,7 +39,7 @@ const isOver = () => performance.now() - begun > minutes * 60_000;
 const fresh = (): Interval => ({ adds: [], failures: [], attached: 0, refused: 0 });
 let interval = fresh();
 
-const api = await ApiServer.start();
+const api = await ApiServer.start("any");
 const site = await Site.open(api);
 const daemon = await site.lab.reside();
 try {

@@ -18,7 +18,7 @@ const LIMIT_MB = 400;
 const CONTAINED = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "timeout", "60"];
 let api: ApiServer;
 beforeAll(async () => {
-  api = await ApiServer.start();
+  api = await ApiServer.start("any");
 });
 afterAll(() => api?.stop());
 

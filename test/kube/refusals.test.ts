@@ -15,7 +15,7 @@ const OK = { exitCode: 0, stdout: "", stderr: "" };
 let api: ApiServer;
 let site: Site;
 beforeAll(async () => {
-  api = await ApiServer.start();
+  api = await ApiServer.start("any");
 });
 afterAll(() => api?.stop());
 beforeEach(async () => {
