@@ -18,6 +18,8 @@ export interface ListedAttachment {
    * `orphan`: GC tries to detach it. `unreadable`: a file of which nothing can be learned.
    */
   state: "attached" | "attaching" | "failing" | "orphan" | "unreadable";
+  /** Who has attached it; absent where no file says it. */
+  attachedBy?: "plexus" | "multus";
   /** DELs that have failed. */
   tries?: number;
   /** The last error, or why a file cannot be read. */
@@ -161,8 +163,9 @@ function line({ ifname, name, plugins }: Delegate): string {
   return `${ifname}: network ${name} (${plugins.join(", ")})`;
 }
 
-function shown(containerId: string, { ifname, name, plugins, netns = "" }: Delegate) {
-  return { containerId, ifname, network: name, plugins, netns };
+function shown(containerId: string, { ifname, name, plugins, netns = "", runtimeNetwork }: Delegate) {
+  const attachedBy = runtimeNetwork === undefined ? "multus" : "plexus";
+  return { containerId, ifname, network: name, plugins, netns, attachedBy } as const;
 }
 
 function unreadable(containerId: string, why: string): ListedAttachment {

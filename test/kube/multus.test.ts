@@ -10,7 +10,14 @@ import { ensurePackages } from "../../scripts/provide/debian.ts";
 import { ApiServer } from "../support/apiserver.ts";
 import { binary } from "../support/binary.ts";
 import type { Conf } from "../support/lab.ts";
-import { RELEASES, type Release, RIGHTS, serverOf, writeMultus } from "../support/multus-node.ts";
+import {
+  daemonConfOf,
+  RELEASES,
+  type Release,
+  RIGHTS,
+  serverOf,
+  writeMultus,
+} from "../support/multus-node.ts";
 import type { Outcome } from "../support/outcome.ts";
 import { type Sandbox, Site } from "../support/site.ts";
 
@@ -135,7 +142,9 @@ async function byPlexus(verb: string, pod: Sandbox): Promise<Outcome> {
 function migrate(...args: string[]): Promise<string> {
   const { lab } = site;
   const dirs = ["--conf-dir", netDir(), "--bin-dir", lab.binDir, "--kubelet-dir", join(lab.dir, "kubelet")];
-  return lab.onNode(binary, "migrate", "--one-shot", ...dirs, ...args);
+  const told = daemonConfOf(join(lab.dir, "kubelet"));
+  const daemon = fs.existsSync(told) ? ["--daemon-config", told] : [];
+  return lab.onNode(binary, "migrate", "--one-shot", ...dirs, ...daemon, ...args);
 }
 
 /** Both of its interfaces have addresses, and reach the node by them. */

@@ -42,7 +42,7 @@ test("what is attached, failing and an orphan is listed, with its plugins and wh
   const conf = lab.conf([lab.bridge("one", 1), network("two", "fake-strict"), network("three", "fake-lost")]);
   expect(await lab.run("ADD", conf, { container })).toMatchObject({ exitCode: 0 });
   const { id: containerId, netns } = container;
-  const attached = { containerId, netns, state: "attached" };
+  const attached = { containerId, netns, state: "attached", attachedBy: "plexus" };
   expect(attachments()).toEqual([
     { ...attached, ifname: "eth0", network: "one", plugins: ["bridge"] },
     { ...attached, ifname: "net1", network: "two", plugins: ["fake-strict"] },

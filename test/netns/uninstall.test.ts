@@ -51,3 +51,51 @@ test("the conf goes first; binary and shim stay until the pods are deleted, and 
   ).toEqual([]);
   expect(fs.existsSync(join(binDir, "plexus"))).toBe(false);
 });
+
+test("on a node that is Multus's again, what Multus has attached stays as it is, and keeps nothing of Plexus", async () => {
+  const confDir = join(lab.dir, "net.d");
+  const binDir = join(lab.dir, "installed");
+  fs.mkdirSync(confDir);
+  fs.cpSync(lab.binDir, binDir, { recursive: true, verbatimSymlinks: true });
+  fs.writeFileSync(join(binDir, "multus"), "#!/bin/sh\necho '{}'\n", { mode: 0o755 });
+  const delegates = [lab.bridge("one", 1)];
+  const multus = { cniVersion: "1.0.0", name: "m", type: "multus", cniDir: lab.cniDir, delegates };
+  fs.writeFileSync(join(confDir, "00-multus.conf"), JSON.stringify(multus));
+  const places = ["--bin-dir", binDir, "--conf-dir", confDir, "--socket", join(lab.dir, "none.sock")];
+  await lab.onNode(binary, "migrate", ...places);
+
+  const conf = lab.conf([lab.bridge("one", 1), lab.bridge("two", 2)]);
+  const [gone, running, own] = [await lab.container(), await lab.container(), await lab.container()];
+  for (const container of [gone, running, own])
+    expect(await lab.run("ADD", conf, { container })).toMatchObject({ exitCode: 0 });
+  for (const { id } of [gone, running]) becomeMultus(id);
+  await lab.kill(gone);
+  await lab.onNode(binary, "migrate", "--back", ...places);
+  const files = () => fs.readdirSync(lab.cniDir, { recursive: true }).sort();
+  const before = files();
+
+  // The state directory is that of the migrated node.
+  const first = await lab.onNode(binary, "uninstall", ...places);
+  expect(first).toContain("1 containers are attached by Plexus");
+  expect(files()).toEqual(before);
+  expect(lab.reserved().length).toBe(6);
+
+  expect(await lab.run("DEL", conf, { container: own })).toMatchObject({ exitCode: 0 });
+  const second = await lab.onNode(binary, "uninstall", ...places);
+  expect(second).toContain(`removed ${join(binDir, "plexus-shim")}`);
+  expect(lab.reserved().length).toBe(4);
+  expect(await lab.interfaces(running)).toEqual(["eth0", "net1"]);
+  expect(fs.readdirSync(confDir).filter((name) => name.endsWith(".conf"))).toEqual(["00-multus.conf"]);
+});
+
+/** Leaves of a container's state what Multus would have written. */
+function becomeMultus(id: string): void {
+  const results = join(lab.cniDir, "results");
+  const caches = fs.readdirSync(results).filter((name) => name.includes(id));
+  for (const path of [join(lab.cniDir, id), ...caches.map((name) => join(results, name))]) {
+    const kept = JSON.stringify(JSON.parse(fs.readFileSync(path, "utf8")), (key, value) =>
+      ["runtimeIfName", "runtimeNetwork"].includes(key) ? undefined : value,
+    );
+    fs.writeFileSync(path, kept);
+  }
+}

@@ -35,6 +35,14 @@ export interface MultusNode {
   options?: Conf;
 }
 
+/** The path on the node of what the daemon of the thick Multus was told: in the volume of its pod. */
+export function daemonConfOf(kubeletDir: string): string {
+  return join(
+    kubeletDir,
+    "pods/0d1e2f/volumes/kubernetes.io~configmap/multus-daemon-config/daemon-config.json",
+  );
+}
+
 /** Writes all of it; the path of the runtime's conf. */
 export function writeMultus(node: MultusNode): string {
   const { release, root = "/", confDir, primary } = node;
@@ -152,10 +160,9 @@ function writeThick(node: MultusNode): string {
     socketDir: "/host/run/multus/",
     ...options,
   };
-  const pod = join(root, kubeletDir, "pods/0d1e2f");
-  const volume = join(pod, "volumes/kubernetes.io~configmap/multus-daemon-config");
-  write(join(volume, "..data/daemon-config.json"), JSON.stringify(daemon, null, 4), 0o644);
-  fs.symlinkSync("..data/daemon-config.json", join(volume, "daemon-config.json"));
+  const told = join(root, daemonConfOf(kubeletDir));
+  write(join(dirname(told), "..data/daemon-config.json"), JSON.stringify(daemon, null, 4), 0o644);
+  fs.symlinkSync("..data/daemon-config.json", told);
   const { cniDir } = options;
   const shim = {
     capabilities: capabilitiesOf(primary.conf),

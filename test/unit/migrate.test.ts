@@ -5,7 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { binary } from "../support/binary.ts";
-import { type MultusNode, RELEASES, type Release, writeMultus } from "../support/multus-node.ts";
+import {
+  daemonConfOf,
+  type MultusNode,
+  RELEASES,
+  type Release,
+  writeMultus,
+} from "../support/multus-node.ts";
 import { until } from "../support/until.ts";
 
 const CONF_DIR = "/etc/cni/net.d";
@@ -53,6 +59,8 @@ function multus(release: Release, more: Partial<MultusNode> = {}): void {
   write("/opt/cni/bin/multus-shim", "");
 }
 
+const DAEMON = ["--daemon-config", daemonConfOf("/var/lib/kubelet")];
+
 const ownKubeconfig = () => write(`${CONF_DIR}/plexus.d/plexus.kubeconfig`, "{}");
 
 test.each(RELEASES)("%s: becomes Plexus's by one file that comes first, and Multus's again", (release) => {
@@ -61,7 +69,7 @@ test.each(RELEASES)("%s: becomes Plexus's by one file that comes first, and Mult
   const [name = ""] = confs();
   const before = text(`${CONF_DIR}/${name}`);
 
-  const { status, stdout, stderr } = plexus("migrate");
+  const { status, stdout, stderr } = plexus("migrate", ...(release.startsWith("thick") ? DAEMON : []));
   expect([status, stderr]).toEqual([0, ""]);
   expect(confs()).toEqual([OURS, "10-flannel.conflist"]);
   const kubeconfig = release.startsWith("thick")
@@ -160,7 +168,8 @@ test("what only Multus's daemon was told is taken over, with the node's paths", 
   multus("thick 4.3", {
     options: { readinessindicatorfile, namespaceIsolation: true, cniDir: "/var/lib/other", metricsPort: 1 },
   });
-  expect(plexus("migrate")).toMatchObject({ status: 0, stderr: "" });
+  const { status, stdout, stderr } = plexus("migrate", ...DAEMON);
+  expect([status, stdout, stderr]).toEqual([0, expect.stringContaining(DAEMON[1] ?? ""), ""]);
   expect(conf()).toMatchObject({
     readinessindicatorfile: `${CONF_DIR}/10-flannel.conflist`,
     namespaceIsolation: true,
@@ -168,6 +177,24 @@ test("what only Multus's daemon was told is taken over, with the node's paths", 
   });
   expect(Object.keys(conf()).filter((key) => /[dD]ir$|multus|chroot|metrics/.test(key))).toEqual(["cniDir"]);
   expect(text("/opt/cni/bin/plexus-shim.conf")).toContain("\nstate /var/lib/other\n");
+});
+
+test("a tenant's pod does not say what root executes, by a ConfigMap that looks like that of Multus's daemon", () => {
+  ownKubeconfig();
+  multus("thick 4.3");
+  const tenants = "/var/lib/kubelet/pods/9f/volumes/kubernetes.io~configmap/mine/daemon-config.json";
+  write(tenants, { binDir: "/tmp/tenant", delegates: [{ name: "x", type: "evil" }] });
+  const files = () => fs.readdirSync(root, { recursive: true }).sort();
+  const before = files();
+  for (const args of [[], ["--dry-run"]]) {
+    const { status, stdout, stderr } = plexus("migrate", ...args);
+    expect([status, stdout]).toEqual([1, ""]);
+    for (const part of [tenants, DAEMON[1], "--daemon-config PATH"]) expect(stderr).toContain(part);
+    expect(files()).toEqual(before);
+  }
+  expect(plexus("migrate", ...DAEMON)).toMatchObject({ status: 0, stderr: "" });
+  expect(text(`${CONF_DIR}/${OURS}`)).not.toMatch(/tenant|evil/);
+  expect(text("/opt/cni/bin/plexus-shim.conf")).not.toContain("tenant");
 });
 
 test("the certificate that Multus's daemon renews is used, if there is nothing else", () => {
@@ -182,7 +209,7 @@ test("the certificate that Multus's daemon renews is used, if there is nothing e
     certDir: "/etc/cni/multus/certs",
   };
   multus("thick 4.3", { options: { perNodeCertificate } });
-  expect(plexus("migrate")).toMatchObject({ status: 0, stderr: "" });
+  expect(plexus("migrate", ...DAEMON)).toMatchObject({ status: 0, stderr: "" });
   const path = `${CONF_DIR}/plexus.d/plexus.kubeconfig`;
   expect(conf().kubeconfig).toBe(path);
   const certificate = "/etc/cni/multus/certs/multus-client-current.pem";
@@ -257,7 +284,7 @@ test.each<[string, () => void, string[], string]>([
     [],
     "give it a name that comes later",
   ],
-  ["a thick one has left no kubeconfig", () => multus("thick 4.3"), [], "kubectl apply -k deploy/thin"],
+  ["a thick one has left no kubeconfig", () => multus("thick 4.3"), DAEMON, "kubectl apply -k deploy/thin"],
   [
     "the kubeconfig that Multus names is gone",
     () => {
@@ -275,7 +302,7 @@ test.each<[string, () => void, string[], string]>([
       multus("thick 4.3");
       fs.rmSync(inRoot(`${CONF_DIR}/10-flannel.conflist`));
     },
-    [],
+    DAEMON,
     "name it with --cluster-network PATH",
   ],
   [

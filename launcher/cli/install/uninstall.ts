@@ -18,7 +18,7 @@ import { isObject, objectIn, readText } from "./place.ts";
  *
  * @returns what was done
  */
-export function removeConf({ ...installation }: Installation): string[] {
+export function removeConf(installation: Installation): string[] {
   const { confDir, kubeconfig } = installation;
   const said = [MIGRATED_CONF, CONF, PLAIN_CONF, ASIDE].flatMap((name) =>
     removed(onNode(installation, confDir, name)),
@@ -29,8 +29,9 @@ export function removeConf({ ...installation }: Installation): string[] {
 }
 
 /**
- * Removes what `install` has written. As long as pods are attached, binary and shim stay for their deletion; of pods that are
- * gone, what the runtime has not detached is detached first. A process that the shim has started ends without its socket.
+ * Removes what `install` has written. As long as pods are attached by Plexus, binary and shim stay for their deletion; of pods that
+ * are gone, what the runtime has not detached is detached first. What Multus has attached is Multus's: it has the same state
+ * directory. A process that the shim has started ends without its socket.
  *
  * @returns what was done, and what is next
  */
@@ -38,7 +39,7 @@ export async function removeInstalled(installation: Installation): Promise<strin
   const { binDir, confDir, root } = installation;
   const shimConf = onNode(installation, binDir, "plexus-shim.conf");
   const socket = /^socket (\/.*)$/m.exec(readText(shimConf) ?? "")?.[1] ?? installation.socket;
-  const stateDir = stateDirOf(installation);
+  const stateDir = stateDirOf(installation, readText(shimConf) ?? "");
   const said = removeConf(installation);
   const attached = await attachmentsIn(onNode(installation, stateDir));
   const left = root === "/" ? await detachGone(installation, stateDir, attached) : attached;
@@ -70,18 +71,23 @@ function removeOwnDir(dir: string): void {
   if (fs.existsSync(dir) && fs.readdirSync(dir).length === 0) fs.rmdirSync(dir);
 }
 
-/** The state directory that was asked for, or the one of the conf that is there. */
-function stateDirOf(installation: Installation): string {
+/** The state directory that was asked for, or the one of the conf that is there; without one, the shim's conf says it. */
+function stateDirOf(installation: Installation, shimConf: string): string {
   const asked = installation.options["state-dir"];
   const textOf = (name: string) => readText(onNode(installation, installation.confDir, name));
-  const conf = objectIn(textOf(MIGRATED_CONF) ?? textOf(CONF) ?? "");
+  const text = textOf(MIGRATED_CONF) ?? textOf(CONF);
+  if (text === undefined) return asked ?? /^state (\/.*)$/m.exec(shimConf)?.[1] ?? STATE_DIR;
+  const conf = objectIn(text);
   const [plugin] = Array.isArray(conf?.plugins) ? conf.plugins : [conf];
   const said: unknown = isObject(plugin) ? plugin.cniDir : undefined;
   return asked ?? (typeof said === "string" && said !== "" ? said : STATE_DIR);
 }
 
-function attachmentsIn(dir: string): Promise<ListedAttachment[]> {
-  return listAttachments({ core: new Core(wasm()), host: localHost, state: new State(localHost, dir) });
+/** The attachments that only Plexus can detach: its own, and orphans of Multus's, as Multus knows of none. */
+async function attachmentsIn(dir: string): Promise<ListedAttachment[]> {
+  const ports = { core: new Core(wasm()), host: localHost, state: new State(localHost, dir) };
+  const all = await listAttachments(ports);
+  return all.filter(({ attachedBy, state }) => attachedBy !== "multus" || state === "orphan");
 }
 
 /** The interface of the runtimes' only network. */

@@ -11,7 +11,15 @@ import { convert } from "./convert.ts";
 import { difference } from "./diff.ts";
 import { type Credentials, chooseKubeconfig } from "./kubeconfig.ts";
 import { KEPT_DIR, MIGRATED_CONF } from "./migrated.ts";
-import { type Conf, confsIn, daemonConfOf, type Found, isMultus, isThick, parseExactly } from "./multus.ts";
+import {
+  type Conf,
+  confsIn,
+  daemonConfsOfPods,
+  type Found,
+  isMultus,
+  isThick,
+  parseExactly,
+} from "./multus.ts";
 import type { Migration } from "./options.ts";
 import { tryConf } from "./trial.ts";
 
@@ -79,23 +87,38 @@ function requireUsed(found: Found[], multus: Found, confDir: string): void {
   }
 }
 
-/** What Multus's daemon was told: most options are there, and not in the runtime's conf. */
+/** What Multus's daemon was told: most options are there, and not in the runtime's conf. The administrator alone says where. */
 function daemonConf({ root, daemonConfig, kubeletDir }: Migration): Conf | undefined {
-  const path = daemonConfig === "" ? daemonConfOf(root, kubeletDir) : join(root, daemonConfig);
-  if (path === undefined) {
+  if (daemonConfig === "") {
+    refuseToChoose(daemonConfsOfPods(root, kubeletDir));
     console.log(
       `note: found no daemon-config.json of Multus's daemon below ${kubeletDir}/pods: options that only it has, such as ` +
         "`defaultNetworks`, are not taken over; name it with --daemon-config PATH\n",
     );
     return undefined;
   }
+  console.log(`Multus's daemon was told what is in ${daemonConfig}.\n`);
   try {
-    return parseExactly(fs.readFileSync(path, "utf8")) as Conf;
+    return parseExactly(fs.readFileSync(join(root, daemonConfig), "utf8")) as Conf;
   } catch (error) {
     throw new Error(
-      `cannot read what Multus's daemon was told: ${path}: ${(error as Error).message}; name it with --daemon-config PATH`,
+      `cannot read what Multus's daemon was told: ${daemonConfig}: ${(error as Error).message}; name it with ` +
+        "--daemon-config PATH",
     );
   }
+}
+
+function refuseToChoose(candidates: string[]): void {
+  if (candidates.length === 0) return;
+  throw new Error(
+    "what Multus's daemon was told has to be named, as any pod may have a file of that name, and what it says is executed as " +
+      `root; name the one of Multus's own pod, whose UID is in its path, with --daemon-config PATH:\n${candidates
+        .map((path) => `    ${path}\n`)
+        .join(
+          "",
+        )}    UIDs of Multus's pods, by node: kubectl --namespace kube-system get pods --selector name=multus ` +
+      "--output custom-columns=NODE:.spec.nodeName,UID:.metadata.uid",
+  );
 }
 
 function show({ confDir }: Migration, multus: Found, text: string, credentials: Credentials): void {

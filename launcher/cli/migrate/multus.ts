@@ -48,24 +48,20 @@ export function isThick({ types }: Found): boolean {
 }
 
 /**
- * Finds what Multus's daemon was told, in the volume of its pod: its keys come before those of the runtime's conf, which lacks
- * most of them.
+ * Finds files that may be what Multus's daemon was told, in the volumes of pods. They are to be shown and not to be read: each
+ * pod of the node may have a file of that name, with a `binDir` and `delegates` that root would execute.
  *
  * @param root the prefix of the node's paths
  * @param kubeletDir the kubelet's directory
- * @returns the path of the newest one; undefined if there is none
+ * @returns their paths on the node
  */
-export function daemonConfOf(root: string, kubeletDir: string): string | undefined {
-  const pods = join(root, kubeletDir, "pods");
-  const paths = entries(pods).flatMap((pod) => {
+export function daemonConfsOfPods(root: string, kubeletDir: string): string[] {
+  const pods = join(kubeletDir, "pods");
+  const paths = entries(join(root, pods)).flatMap((pod) => {
     const volumes = join(pods, pod, "volumes/kubernetes.io~configmap");
-    return entries(volumes).map((volume) => join(volumes, volume, "daemon-config.json"));
+    return entries(join(root, volumes)).map((volume) => join(volumes, volume, "daemon-config.json"));
   });
-  const ages = paths.flatMap((path) => {
-    const status = fs.statSync(path, { throwIfNoEntry: false });
-    return status ? [{ path, changed: status.mtimeMs }] : [];
-  });
-  return ages.sort((one, other) => other.changed - one.changed)[0]?.path;
+  return paths.filter((path) => fs.lstatSync(join(root, path), { throwIfNoEntry: false }));
 }
 
 function entries(dir: string): string[] {
