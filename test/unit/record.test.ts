@@ -45,6 +45,21 @@ describe("a line", () => {
     expect(asJson(entry({}, forged))).not.toMatch(/\p{Cc}/u);
   });
 
+  test.each([
+    'bridge failed: " pod=kube-system/other',
+    '" pod=kube-system/other',
+    '"no equals sign, but a quote that would take the names in',
+  ])("has a plugin's words as its message, and they cannot pretend to be a pod's name: %s", (message) => {
+    const text = asText(entry({ pod: "default/web" }, message));
+    const quoted = text.slice(`${time.toISOString()} [info] `.length, -" pod=default/web".length);
+    expect(text).toMatch(/ pod=default\/web$/);
+    expect(JSON.parse(quoted)).toBe(message);
+    expect(JSON.parse(asJson(entry({ pod: "default/web" }, message)))).toMatchObject({
+      message,
+      pod: "default/web",
+    });
+  });
+
   test("is bounded, however long and many its values are", () => {
     const long = "\u0001".repeat(1 << 20);
     const details = { error: long, networks: Array<string>(5000).fill(long) };
