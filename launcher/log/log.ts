@@ -20,16 +20,18 @@ export interface Log {
   /**
    * Writes one line, if `level` is within the level that the conf asks for. Returns false if the call of this log has ended:
    * nobody reads it.
+   *
+   * @param isKnown has the process that carries out the call been told already?
    */
-  write(level: Level, message: string): boolean;
+  write(level: Level, message: string, isKnown?: boolean): boolean;
 }
 
 /** What a line says, for who keeps a log of his own. */
 export interface Said {
   level: Level;
   message: string;
-  /** Is it the error that the call is answered with? */
-  isAnswer: boolean;
+  /** Has he this already, as the error that the call is answered with, or as a warning that is not a call's? */
+  isKnown: boolean;
 }
 
 /** Takes lines for the runtime. */
@@ -81,13 +83,13 @@ export class CallLog implements Log {
       this.write("panic", `unknown logLevel ${JSON.stringify(settings.logLevel)}: only "panic" is logged`);
   }
 
-  write(level: Level, message: string): boolean {
-    return this.put({ level, message, isAnswer: false });
+  write(level: Level, message: string, isKnown = false): boolean {
+    return this.put({ level, message, isKnown });
   }
 
   /** Writes the error that the call is answered with. */
   fail(message: string): void {
-    this.put({ level: "error", message, isAnswer: true });
+    this.put({ level: "error", message, isKnown: true });
   }
 
   private put(said: Said): boolean {
@@ -101,7 +103,7 @@ export class CallLog implements Log {
       if (this.file === undefined) return; // it was told before
       this.file = undefined;
       const why = `the log file is left alone: ${(error as Error).message}`;
-      this.say(`plexus: ${why}\n`, { level: "error", message: why, isAnswer: false });
+      this.say(`plexus: ${why}\n`, { level: "error", message: why, isKnown: false });
     });
     if (written) this.written.push(written);
     return true;

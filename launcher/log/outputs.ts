@@ -48,15 +48,47 @@ function written(fd: number, bytes: Buffer): Promise<number> {
   });
 }
 
-/** Appends to a file; one that has grown too large makes room, and its name with `.1` has it from then on. */
+/**
+ * Appends to a file; one that has grown too large makes room, and its name with `.1` has it from then on. Two processes may
+ * have the same file, as one takes over from the other.
+ */
 export function fileOutput(path: string): Output {
   return {
     async write(lines) {
-      const { size } = await fs.promises.stat(path).catch(() => ({ size: 0 }));
-      if (size >= LARGEST_FILE) await fs.promises.rename(path, `${path}.1`);
-      await fs.promises.appendFile(path, lines.map(({ text }) => `${text}\n`).join(""), { mode: 0o600 });
+      let file = await openedFile(path);
+      try {
+        if (setAside(path, await file.stat())) {
+          await file.close();
+          file = await openedFile(path);
+        }
+        await file.appendFile(lines.map(({ text }) => `${text}\n`).join(""));
+      } finally {
+        await file.close();
+      }
     },
   };
+}
+
+/** Opens a file, and nothing else: whoever may write to its directory must not choose where root writes. */
+async function openedFile(path: string): Promise<fs.promises.FileHandle> {
+  const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = fs.constants;
+  const file = await fs.promises.open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
+  if ((await file.stat()).isFile()) return file;
+  await file.close();
+  throw new Error(`write the log ${path}: it is not a regular file; remove it`);
+}
+
+/** Returns whether the path has another file from now on, as this one was too large: set aside here, or by another process. */
+function setAside(path: string, { size, ino, dev }: fs.Stats): boolean {
+  if (size < LARGEST_FILE) return false;
+  const there = fs.lstatSync(path, { throwIfNoEntry: false });
+  if (there?.ino !== ino || there.dev !== dev) return true;
+  try {
+    fs.renameSync(path, `${path}.1`);
+    return true;
+  } catch {
+    return false; // one that is too large is better than none
+  }
 }
 
 /** Writes to systemd's journal, `journalctl -t plexus`; undefined where there is none. */

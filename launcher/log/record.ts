@@ -26,13 +26,20 @@ const LONGEST_ITEM = 256;
 const MOST_ITEMS = 16;
 /** A value that needs no quotes. */
 const PLAIN = /^[\w./:@%+-]+$/;
+/** A message that could pass for names and values, or take them in. */
+const MISTAKABLE = /=|^"/;
 
-/** Makes `TIME [LEVEL] MESSAGE NAME=VALUE ...` of it. A value that is more than one word is quoted as JSON has it. */
+/**
+ * Makes `TIME [LEVEL] MESSAGE NAME=VALUE ...` of it. What could be mistaken is quoted, as JSON has it: a
+ * value that is more than one word, and a message with an equals sign.
+ */
 export function asText({ time, level, message, details }: Entry): string {
   const parts = Object.entries(details).flatMap(([name, value]) =>
     value === undefined ? [] : [`${name}=${textOf(value)}`],
   );
-  return [time.toISOString(), `[${level}]`, bounded(message), ...parts].join(" ");
+  const words = bounded(message);
+  const shown = MISTAKABLE.test(words) ? JSON.stringify(words) : words;
+  return [time.toISOString(), `[${level}]`, shown, ...parts].join(" ");
 }
 
 /** Makes an object of it, on one line. */

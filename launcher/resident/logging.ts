@@ -25,9 +25,8 @@ export function loggingTo(log: ProcessLog): Observer {
     ended: (call) =>
       log.write(levelOf(call), `${call.verb} ${call.how}`, { ...named(call), ...outcome(call) }),
     executed: () => undefined,
-    // The line of the call's end says it.
-    said: (call, { level, message, isAnswer }) => {
-      if (!isAnswer) log.write(LEVELS[level], message, { verb: call.verb, ...named(call) });
+    said: (call, { level, message, isKnown }) => {
+      if (!isKnown) log.write(LEVELS[level], message, { verb: call.verb, ...named(call) });
     },
     orphans: (call, fate, orphans) => {
       const level = fate === "detached" ? "info" : "error";

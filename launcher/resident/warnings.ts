@@ -1,4 +1,5 @@
-// Warnings of what outlives calls, such as a watch: a log is a call's, so whoever calls next reads them.
+// Warnings of what outlives calls, such as a watch: a log is a call's, so whoever calls next reads them. The log of the process
+// has them already.
 import type { Log } from "../log/log.ts";
 
 /** The last of those that nobody has read. */
@@ -10,7 +11,7 @@ export class Warnings {
 
   /** Writes to the log of the last call, or keeps it for the next one if that has ended. */
   readonly warn = (message: string): void => {
-    if (this.log?.write("error", message)) return;
+    if (this.log?.write("error", message, true)) return;
     this.kept = [...this.kept, message].slice(-MOST_KEPT);
   };
 
@@ -19,6 +20,6 @@ export class Warnings {
     this.log = log;
     const kept = this.kept;
     this.kept = [];
-    for (const message of kept) log.write("error", `since the last call: ${message}`);
+    for (const message of kept) log.write("error", `since the last call: ${message}`, true);
   }
 }

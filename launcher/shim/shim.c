@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -58,6 +59,12 @@ static int server = -1;
 static int signals = -1;
 static Buffer incoming;
 
+/** Is this a node where `plexus` cannot run? What would end in it goes back to `next_round` then, and waits for the daemon. */
+static bool waits_for_daemon;
+static jmp_buf next_round;
+/** Why the call was to be left to `plexus` last, with a `: ` before it; or empty. */
+static char *left_because = "";
+
 static _Noreturn void wait_for_resident(const char *path);
 static void catch_signals(void);
 
@@ -73,15 +80,18 @@ static void end_begun(void) {
 
 /** Becomes `plexus`, with the runtime's environment and stdin, and what the installer allows it too. */
 static _Noreturn void become_plexus(enum Tally why) {
-  tally(&rights, why);
   if (server >= 0) close(server);
+  server = -1;
   end_begun();
+  if (waits_for_daemon) longjmp(next_round, 1);
+  tally(&rights, why);
   int file = memfd_create("stdin", MFD_CLOEXEC);
   if (file < 0) fail("cannot pass stdin on: memfd_create: %s", strerror(errno));
   int error = write_all(file, input.data, input.length);
   if (error != 0) fail("cannot pass stdin on: write: %s", strerror(error));
   if (lseek(file, 0, SEEK_SET) < 0) fail("cannot pass stdin on: lseek: %s", strerror(errno));
   if (dup2(file, 0) < 0) fail("cannot pass stdin on: dup2: %s", strerror(errno));
+  close(file);
   if (rights.plugins.items[0] != NULL) set_variable("PLEXUS_PLUGINS", joined(&rights.plugins));
   restore_signals();
   char path[sizeof self + sizeof "plexus"];
@@ -97,8 +107,12 @@ static _Noreturn void become_plexus(enum Tally why) {
 __attribute__((format(printf, 2, 3))) static _Noreturn void fall_back(enum Tally why, const char *format, ...) {
   va_list values;
   va_start(values, format);
-  complain("executing plexus: %s", worded(format, values));
+  char *because = worded(format, values);
   va_end(values);
+  if (!waits_for_daemon) complain("executing plexus: %s", because);
+  if (*left_because != 0) free(left_because);
+  if (asprintf(&left_because, ": %s", because) < 0) fail("out of memory");
+  free(because);
   become_plexus(why);
 }
 
@@ -298,31 +312,32 @@ static _Noreturn void serve(void) {
 }
 
 /**
- * Waits for the daemon on a node where `plexus` cannot run, as on Talos and Alpine, and hands the call to it. One that it has
- * left to `plexus` nobody can do.
+ * Waits for the daemon on a node where `plexus` cannot run, as on Talos and Alpine, and hands the call to it, as often as it
+ * hangs up. One that it has left to `plexus` nobody can do.
  */
 static _Noreturn void wait_for_resident(const char *path) {
-  static int64_t deadline;
+  static bool is_first = true;
+  int64_t deadline = now_ms() + rights.wait_timeout_ms;
+  bool waits = strcmp(getenv("CNI_COMMAND"), "STATUS") != 0; // who asks for that is to know it now
+  complain("%s cannot run on this node, which has no glibc for it: waiting for the daemon", path);
+  unsetenv("PLEXUS_PLUGINS");
+  if (signals >= 0) close(signals);
+  catch_signals();
+  waits_for_daemon = true;
+  setjmp(next_round);
   if (call.standing == LEFT && *call.reason != 0)
     fail_with(TRY_AGAIN_LATER, "%s cannot run on this node, which has no glibc for it, and the daemon has left the call to "
                                "it: %s", path, call.reason);
-  if (deadline == 0) {
-    deadline = now_ms() + rights.wait_timeout_ms;
-    complain("%s cannot run on this node, which has no glibc for it: waiting for the daemon", path);
-  }
-  unsetenv("PLEXUS_PLUGINS");
-  server = -1;
-  if (signals >= 0) close(signals);
-  catch_signals();
-  bool waits = strcmp(getenv("CNI_COMMAND"), "STATUS") != 0; // who asks for that is to know it now
   char *why;
-  while (now_ms() >= deadline || connect_to_resident(&rights, &server, &why) != CONNECTED) {
+  while (!is_first || connect_to_resident(&rights, &server, &why) != CONNECTED) {
     if (!waits || now_ms() >= deadline)
       fail_with(waits ? TRY_AGAIN_LATER : NOT_AVAILABLE,
-                "%s cannot run on this node, which has no glibc for it, and no daemon has served the call at %s; see that the "
-                "pod of deploy/daemon runs here", path, rights.socket);
+                "%s cannot run on this node, which has no glibc for it, and no daemon has served the call at %s%s; see that "
+                "the pod of deploy/daemon runs here", path, rights.socket, left_because);
     pause_for(LOOK_AGAIN_MS);
+    is_first = true;
   }
+  is_first = false;
   incoming.length = 0;
   call.standing = OPEN;
   call.accepted = false;

@@ -168,6 +168,44 @@ describe.each(SHIMS)("%s, it becomes plexus, with the same stdin,", (_, shim) =>
       expect(JSON.parse((await place.run("STATUS", "{}", {})).stdout)).toMatchObject({ code: 50 });
     });
 
+    test("a daemon that hangs up again and again is asked in peace, and counted once", async () => {
+      let [connected, served, pid] = [0, false, 0];
+      const kept: string[] = [];
+      await place.listen((socket) => {
+        if (++connected <= 4) return void socket.destroy();
+        for (const fd of fs.readdirSync(`/proc/${pid}/fd`))
+          kept.push(fs.readlinkSync(`/proc/${pid}/fd/${fd}`));
+        served = true;
+        socket.end(
+          Buffer.concat([frame(ToShim.accept, 0, PROTOCOL, "test"), frame(ToShim.answer, 0, 0, "late")]),
+        );
+      });
+      const started = place.start("ADD", '{"a":1}');
+      pid = started.pid;
+      expect(await started.outcome).toMatchObject({ exitCode: 0, stdout: "late" });
+      expect([served, connected]).toEqual([true, 5]);
+      expect(kept.filter((file) => file.includes("memfd")).length).toBe(1);
+      expect(fs.readFileSync(`${place.socket}.tally`, "latin1")).toBe("g");
+    });
+
+    test("a daemon that hangs up for good is asked some times a second, and the error has its reason", async () => {
+      place.configure(["wait-timeout-ms 600"]);
+      let connected = 0;
+      await place.listen((socket) => {
+        connected++;
+        socket.destroy();
+      });
+      const { stdout } = await run();
+      expect(connected).toBeLessThan(10);
+      expect(JSON.parse(stdout)).toMatchObject({
+        code: 11,
+        msg: expect.stringMatching(/no daemon has served.*: the resident process is gone.*; see that/),
+      });
+      connected = 0;
+      expect(JSON.parse((await place.run("STATUS", "{}", {})).stdout)).toMatchObject({ code: 50 });
+      expect(connected).toBeLessThan(3);
+    });
+
     test("a call that the daemon leaves to it fails with the reason", async () => {
       await place.resident((call) => {
         call.socket.write(frame(ToShim.fallBack, 0, Buffer.from("devices")));

@@ -1,4 +1,5 @@
 // Lines of a process's log, and how they go out.
+import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -42,6 +43,21 @@ describe("a line", () => {
       networks: [shown],
     });
     expect(asJson(entry({}, forged))).not.toMatch(/\p{Cc}/u);
+  });
+
+  test.each([
+    'bridge failed: " pod=kube-system/other',
+    '" pod=kube-system/other',
+    '"no equals sign, but a quote that would take the names in',
+  ])("has a plugin's words as its message, and they cannot pretend to be a pod's name: %s", (message) => {
+    const text = asText(entry({ pod: "default/web" }, message));
+    const quoted = text.slice(`${time.toISOString()} [info] `.length, -" pod=default/web".length);
+    expect(text).toMatch(/ pod=default\/web$/);
+    expect(JSON.parse(quoted)).toBe(message);
+    expect(JSON.parse(asJson(entry({ pod: "default/web" }, message)))).toMatchObject({
+      message,
+      pod: "default/web",
+    });
   });
 
   test("is bounded, however long and many its values are", () => {
@@ -129,6 +145,48 @@ describe("a log file", () => {
     await output.write([{ level: "info", text: "two" }]);
     expect(fs.readFileSync(path, "utf8")).toBe("two\n");
     expect(fs.statSync(`${path}.1`).size).toBe(10 << 20);
+  });
+
+  const line = (text: string): Line[] => [{ level: "info", text }];
+
+  test("is never a link's, nor a pipe's", async () => {
+    const [path, other] = [join(dir, "plexus.log"), join(dir, "other")];
+    fs.writeFileSync(other, "");
+    fs.symlinkSync(other, path);
+    await expect(fileOutput(path).write(line("one"))).rejects.toThrow("ELOOP");
+    expect(fs.readFileSync(other, "utf8")).toBe("");
+    fs.unlinkSync(path);
+    execFileSync("mkfifo", [path]);
+    await expect(fileOutput(path).write(line("one"))).rejects.toThrow("ENXIO");
+    const reader = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+    try {
+      await expect(fileOutput(path).write(line("one"))).rejects.toThrow("not a regular file");
+    } finally {
+      fs.closeSync(reader);
+    }
+  });
+
+  test("that two processes have makes room once, and has the lines of both", async () => {
+    const path = join(dir, "plexus.log");
+    const both = [fileOutput(path), fileOutput(path)];
+    for (let round = 0; round < 50; round++) {
+      fs.writeFileSync(path, "");
+      fs.truncateSync(path, 10 << 20);
+      await Promise.all(both.map((output, index) => output.write(line(`${index}`))));
+      const text = fs.readFileSync(path, "utf8");
+      const before = fs.readFileSync(`${path}.1`, "utf8").slice(10 << 20);
+      expect([...text, ...before].sort().join("").trim()).toBe("01");
+      expect(fs.statSync(`${path}.1`).size).toBeGreaterThanOrEqual(10 << 20);
+    }
+  });
+
+  test("that cannot make room takes lines even so", async () => {
+    const path = join(dir, "plexus.log");
+    fs.mkdirSync(`${path}.1`);
+    fs.writeFileSync(path, "");
+    fs.truncateSync(path, 10 << 20);
+    await fileOutput(path).write(line("one"));
+    expect(fs.statSync(path).size).toBe((10 << 20) + 4);
   });
 });
 

@@ -4,7 +4,6 @@ import * as fs from "node:fs";
 import { connect, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { FrameReader, FromShim, frame, PROTOCOL, ToShim } from "../../launcher/host/frames.ts";
 import { binary } from "../support/binary.ts";
@@ -58,8 +57,14 @@ async function callAt(socket: string): Promise<number[]> {
 
 test("a process that has lost its socket leaves its calls to plexus when it is asked to end", async () => {
   const socket = join(dir, "plexus.sock");
-  const child = spawn(binary, ["resident", "--socket", socket], { env: {}, stdio: "ignore" });
-  let code: number | null | undefined;
+  const child = spawn(binary, ["resident", "--socket", socket], {
+    env: {},
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let [said, code] = ["", undefined as number | null | undefined];
+  child.stderr.on("data", (chunk) => {
+    said += chunk;
+  });
   child.once("exit", (status) => {
     code = status;
   });
@@ -67,7 +72,7 @@ test("a process that has lost its socket leaves its calls to plexus when it is a
     await until("it listens", () => fs.existsSync(socket));
     const types = await callAt(socket);
     fs.unlinkSync(socket);
-    await sleep(2000); // it looks once a second
+    await until("it has noticed", () => said.includes("another process has the socket"), 20);
     child.kill("SIGTERM");
     await until("the call is left to plexus", () => types.includes(ToShim.fallBack), 60);
     await until("it has ended", () => code !== undefined);
