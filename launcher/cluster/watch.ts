@@ -1,11 +1,11 @@
 // What a resident process knows of the cluster without asking: this node's pods and all NetworkAttachmentDefinitions.
 //
-// What a Follower knows stays in use while its watch is broken: a pod counts only with the UID that the runtime gives; a
-// NetworkAttachmentDefinition is asked for anew if its watch has been silent, or refused, for too long. What is not known is
-// asked for, as by the one-shot plugin.
+// What a Follower knows stays in use while its watch is broken: a pod counts only with the UID that the runtime gives, and with
+// the claims that the kubelet has seen already; a NetworkAttachmentDefinition is asked for anew if its watch has been silent, or
+// refused, for too long. What is not known is asked for, as by the one-shot plugin.
 import type { Cluster, NetworkAttachmentDefinition, Pod } from "./cluster.ts";
 import { Follower, type FollowerOptions, type WatchedKind } from "./follower.ts";
-import { nadOf, podOf } from "./objects.ts";
+import { lacksClaims, nadOf, podOf } from "./objects.ts";
 import { Observed } from "./readiness.ts";
 import { restCluster } from "./rest.ts";
 
@@ -27,10 +27,10 @@ export class WatchedCluster {
   constructor(options: WatchOptions) {
     this.observed = new Observed(restCluster(options), options.clock);
     const rest = this.observed.cluster;
-    const pods = new Follower<Pod>(
+    const pods = new Follower<{ pod: Pod; isEarly: boolean }>(
       "Pod",
       `/api/v1/pods?fieldSelector=${encodeURIComponent(`spec.nodeName=${options.nodeName}`)}`,
-      (object) => withKeptAnnotations(podOf(object)),
+      (object) => ({ pod: withKeptAnnotations(podOf(object)), isEarly: lacksClaims(object) }),
       options,
     );
     const nads = new Follower<NetworkAttachmentDefinition>(
@@ -44,8 +44,8 @@ export class WatchedCluster {
       ...rest,
       startConnecting: async () => undefined,
       async pod(namespace, name, uid, limit) {
-        const pod = pods.get(namespace, name);
-        return pod && pod.uid === uid ? pod : rest.pod(namespace, name, uid, limit);
+        const { pod, isEarly } = pods.get(namespace, name) ?? {};
+        return pod && pod.uid === uid && !isEarly ? pod : rest.pod(namespace, name, uid, limit);
       },
       async nad(namespace, name, limit) {
         const nad = nads.isTooOld() ? undefined : nads.get(namespace, name);
