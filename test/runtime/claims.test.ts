@@ -3,7 +3,7 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { KubeConfig, ResourceV1Api } from "@kubernetes/client-node";
+import { KubeConfig, ResourceV1Api, type V1Pod } from "@kubernetes/client-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ensurePackages } from "../../scripts/provide/debian.ts";
 import { Daemon } from "../support/daemon.ts";
@@ -58,36 +58,59 @@ describe("on-demand:", () => {
     await resources.createResourceSlice({ body: { metadata: { name: `${name}-nics` }, spec } });
   }
 
-  it("a pod's networks get the devices of its claim", async () => {
+  /** A claim for one device that is allocated to a pod, as the scheduler does it. */
+  async function allocate(name: string, device: string, pod: V1Pod, isMadeFor: boolean): Promise<void> {
+    const { name: podName = "", uid = "" } = pod.metadata ?? {};
+    const owner = { apiVersion: "v1", kind: "Pod", name: podName, uid, controller: true };
+    const requests = [{ name: "nic", exactly: { deviceClassName: "nics" } }];
+    const body = {
+      metadata: { name, ...(isMadeFor && { ownerReferences: [owner] }) },
+      spec: { devices: { requests } },
+    };
+    const claim = await resources.createNamespacedResourceClaim({ namespace: "default", body });
+    const results = [{ request: "nic", driver: DRIVER, pool: site.node.name, device }];
+    claim.status = {
+      allocation: { devices: { results } },
+      reservedFor: [{ resource: "pods", name: podName, uid }],
+    };
+    await resources.replaceNamespacedResourceClaimStatus({ name, namespace: "default", body: claim });
+  }
+
+  it("a pod's networks get the devices of its claims, one of which was made from a template", async () => {
     const namespace = "default";
     const script = `#!/bin/sh\n[ "$CNI_COMMAND" = ADD ] || exit 0\ncat >> ${LOG}; echo >> ${LOG}\n`;
     site.node.write("/opt/cni/bin/fake-claimed", `${script}echo '{"cniVersion":"1.0.0"}'\n`, 0o755);
     const conf = { cniVersion: "1.0.0", type: "fake-claimed" };
     await site.nad("claimed", conf, { [RESOURCE_NAME]: RESOURCE });
-    const requests = ["one", "two"].map((name) => ({ name, exactly: { deviceClassName: "nics" } }));
-    const body = { metadata: { name: "nics" }, spec: { devices: { requests } } };
-    const claim = await resources.createNamespacedResourceClaim({ namespace, body });
+    await site.pod("first"); // from here on the process on the node follows the node's pods
 
-    const [container] = site.node.pod("").spec?.containers ?? [];
-    const claiming = { resources: { claims: [{ name: "nics" }] } };
-    const created = await site.node.create("claiming", {
-      annotations: { [NETWORKS]: "claimed,claimed" },
-      spec: {
-        resourceClaims: [{ name: "nics", resourceClaimName: "nics" }],
-        containers: container ? [{ ...container, ...claiming }] : [],
-      },
-    });
-    const results = ["vf-a", "vf-b"].map((device, index) => ({
-      ...{ request: requests[index]?.name ?? "", driver: DRIVER },
-      ...{ pool: site.node.name, device },
-    }));
-    const reservedFor = [{ resource: "pods", name: "claiming", uid: created.metadata?.uid ?? "" }];
-    claim.status = { allocation: { devices: { results } }, reservedFor };
-    await resources.replaceNamespacedResourceClaimStatus({ name: "nics", namespace, body: claim });
+    const body = site.node.pod("claiming", { annotations: { [NETWORKS]: "claimed,claimed" } });
+    const [container] = body.spec?.containers ?? [];
+    if (!body.spec || !container) throw new Error("a pod has a container");
+    const claims = [{ name: "named" }, { name: "made" }];
+    body.spec = {
+      ...body.spec,
+      nodeName: "", // until it is scheduled
+      resourceClaims: [
+        { name: "named", resourceClaimName: "nic" },
+        { name: "made", resourceClaimTemplateName: "nic-template" },
+      ],
+      containers: [{ ...container, resources: { claims } }],
+    };
+    const created = await site.api.core.createNamespacedPod({ namespace, body });
+    await allocate("nic", "vf-a", created, false);
+    await allocate("claiming-made", "vf-b", created, true);
+    const statuses = [{ name: "made", resourceClaimName: "claiming-made" }];
+    created.status = { ...created.status, resourceClaimStatuses: statuses };
+    await site.api.core.replaceNamespacedPodStatus({ name: "claiming", namespace, body: created });
+    const target = { apiVersion: "v1", kind: "Node", name: site.node.name };
+    const binding = { metadata: { name: "claiming" }, target };
+    await site.api.core.createNamespacedPodBinding({ name: "claiming", namespace, body: binding });
 
     const pod = await site.running("claiming");
     const told = fs.readFileSync(site.node.machine.path(LOG), "utf8").trim().split("\n");
     expect(told.map((line) => JSON.parse(line).deviceID)).toEqual([DEVICES["vf-b"], DEVICES["vf-a"]]);
-    await site.remove(pod);
+    const [first] = await site.node.running(["first"]);
+    await site.remove(pod, ...(first ? [first] : []));
   });
 });
