@@ -19,6 +19,7 @@ const CONTAINED = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc",
 let api: ApiServer;
 beforeAll(async () => {
   api = await ApiServer.start();
+  await api.takeAnyConfig();
 });
 afterAll(() => api?.stop());
 

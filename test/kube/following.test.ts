@@ -93,7 +93,7 @@ function ask(cluster: Cluster) {
 }
 
 it("pods and networks are listed from the server's watch cache and followed, through a restart of the server", async () => {
-  await putNad("one", '{"a":1}');
+  await putNad("one", '{"type":"one"}');
   const began = Date.now();
   const warnings: string[] = [];
   const { cluster, kinds, problem } = withProblem(
@@ -108,17 +108,17 @@ it("pods and networks are listed from the server's watch cache and followed, thr
     expect.stringMatching(/limit=500&resourceVersion=0$/),
     expect.stringMatching(/limit=500&resourceVersion=0$/),
   ]);
-  await putNad("two", '{"a":2}');
+  await putNad("two", '{"type":"two"}');
   const gets = () => sent().filter(({ uri }) => uri.includes("network-attachment-definitions/")).length;
   await until("what is new is known", () => kinds[1]?.count === 2);
-  expect(await cluster.nad("default", "two")).toMatchObject({ config: '{"a":2}' });
+  expect(await cluster.nad("default", "two")).toMatchObject({ config: '{"type":"two"}' });
   expect(gets()).toBe(0);
 
   await api.down();
   await until("the outage is noticed", () => warnings.length > 0);
-  expect(await cluster.nad("default", "one")).toMatchObject({ config: '{"a":1}' });
+  expect(await cluster.nad("default", "one")).toMatchObject({ config: '{"type":"one"}' });
   await api.up();
-  await putNad("three", "{}");
+  await putNad("three", '{"type":"three"}');
   await until("what was made after the restart is known", () => kinds[1]?.count === 3);
   for (const { uri } of lists().slice(2)) expect(uri).toMatch(/resourceVersion=\d+$/);
   await until("all is well", async () => (await problem()) === undefined);

@@ -16,6 +16,7 @@ let api: ApiServer;
 let site: Site;
 beforeAll(async () => {
   api = await ApiServer.start();
+  await api.takeAnyConfig();
 });
 afterAll(() => api?.stop());
 beforeEach(async () => {

@@ -15,6 +15,7 @@ import {
   KubeConfig,
   type KubernetesObject,
   KubernetesObjectApi,
+  type V1CustomResourceDefinition,
 } from "@kubernetes/client-node";
 import { parseAllDocuments } from "yaml";
 import { ensurePackages } from "../../scripts/provide/debian.ts";
@@ -181,6 +182,27 @@ export class ApiServer {
     for (const document of parseAllDocuments(yaml)) {
       if (document.contents !== null) await this.admin.create(document.toJS() as KubernetesObject);
     }
+  }
+
+  /** From now on a NetworkAttachmentDefinition may have any `spec.config`: other implementations' CRDs say nothing about it. */
+  async takeAnyConfig(): Promise<void> {
+    const [apiVersion, kind] = ["apiextensions.k8s.io/v1", "CustomResourceDefinition"];
+    const metadata = { name: "network-attachment-definitions.k8s.cni.cncf.io" };
+    const crd = (await this.admin.read({ apiVersion, kind, metadata })) as V1CustomResourceDefinition;
+    for (const { schema } of crd.spec.versions) {
+      const spec = schema?.openAPIV3Schema?.properties?.spec;
+      if (spec) spec.properties = { config: { type: "string" } };
+    }
+    await this.admin.replace(crd as KubernetesObject);
+    const nad = {
+      apiVersion: "k8s.cni.cncf.io/v1",
+      kind: "NetworkAttachmentDefinition",
+      metadata: { name: "any", namespace: "default" },
+      spec: { config: "[]" },
+    };
+    await until("any spec.config is taken", () =>
+      this.admin.create(nad as KubernetesObject, undefined, "All"),
+    );
   }
 
   /**
