@@ -51,6 +51,17 @@ export function podOf(pod: JsonObject): Pod {
   };
 }
 
+/**
+ * Does the pod's status not say yet which claims its templates have become? The kubelet starts no pod before it does, so this is
+ * then an older pod than the kubelet's.
+ */
+export function lacksClaims(pod: JsonObject): boolean {
+  const known = pod.at("status").list("resourceClaimStatuses");
+  const names = new Set(known.map((claim) => claim.text("name")));
+  const claims = pod.at("spec").list("resourceClaims");
+  return claims.some((claim) => claim.text("resourceClaimName") === "" && !names.has(claim.text("name")));
+}
+
 export function nadOf(nad: JsonObject): NetworkAttachmentDefinition {
   const metadata = nad.at("metadata");
   return {

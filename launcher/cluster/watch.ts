@@ -1,13 +1,13 @@
 // What a resident process knows of the cluster without asking: this node's pods and all NetworkAttachmentDefinitions.
 //
-// What a Follower knows stays in use while its watch is broken: a pod counts only with the UID that the runtime gives; a
-// NetworkAttachmentDefinition is asked for anew if its watch has been silent, or refused, for too long (a server whose networks
-// nobody changes may send no bookmarks), and the answer is kept for as long as a watch may be silent. What is not known is asked
-// for, as by the one-shot plugin.
+// What a Follower knows stays in use while its watch is broken: a pod counts only with the UID that the runtime gives, and with
+// the claims that the kubelet has seen already; a NetworkAttachmentDefinition is asked for anew if its watch has been silent, or
+// refused, for too long (a server whose networks nobody changes may send no bookmarks), and the answer is kept for as long as a
+// watch may be silent. What is not known is asked for, as by the one-shot plugin.
 import type { Clock } from "../clock.ts";
 import type { Cluster, NetworkAttachmentDefinition, Pod } from "./cluster.ts";
 import { Follower, type FollowerOptions, TOO_OLD_SECONDS, type WatchedKind } from "./follower.ts";
-import { nadOf, podOf } from "./objects.ts";
+import { lacksClaims, nadOf, podOf } from "./objects.ts";
 import { Observed } from "./readiness.ts";
 import { restCluster } from "./rest.ts";
 
@@ -31,10 +31,10 @@ export class WatchedCluster {
     this.observed = new Observed(restCluster(options), options.clock);
     this.answers = new Answers(options.clock);
     const rest = this.observed.cluster;
-    const pods = new Follower<Pod>(
+    const pods = new Follower<{ pod: Pod; isEarly: boolean }>(
       "Pod",
       `/api/v1/pods?fieldSelector=${encodeURIComponent(`spec.nodeName=${options.nodeName}`)}`,
-      (object) => withKeptAnnotations(podOf(object)),
+      (object) => ({ pod: withKeptAnnotations(podOf(object)), isEarly: lacksClaims(object) }),
       options,
     );
     const nads = new Follower<NetworkAttachmentDefinition>(
@@ -48,8 +48,8 @@ export class WatchedCluster {
       ...rest,
       startConnecting: async () => undefined,
       async pod(namespace, name, uid, limit) {
-        const pod = pods.get(namespace, name);
-        return pod && pod.uid === uid ? pod : rest.pod(namespace, name, uid, limit);
+        const { pod, isEarly } = pods.get(namespace, name) ?? {};
+        return pod && pod.uid === uid && !isEarly ? pod : rest.pod(namespace, name, uid, limit);
       },
       nad: async (namespace, name, limit) => {
         const ask = () => rest.nad(namespace, name, limit);

@@ -8,6 +8,8 @@ import type { ClaimedDevice, PodResources } from "./resources.ts";
 
 const DEVICE_ID = "k8s.cni.cncf.io/deviceID";
 const RESOURCE_NAME = "k8s.cni.cncf.io/resourceName";
+/** The annotation has another prefix than the attribute. */
+const NAD_RESOURCE_NAME = "k8s.v1.cni.cncf.io/resourceName";
 
 /** A claim's device; `request` is unknown if only the kubelet knows of it. */
 type Result = ClaimedDevice & { request?: string };
@@ -83,7 +85,10 @@ function byGeneration(one: PublishedDevice, other: PublishedDevice): number {
   return one.generation - other.generation;
 }
 
-/** A claim can have devices for other uses, such as GPUs: they have not both attributes, and are left out. */
+/**
+ * A claim can have devices for other uses, such as GPUs: they have not both attributes, and are left out. One that has an ID may
+ * well have been meant for a network: then the log says so at every level.
+ */
 function networkDevice(
   slices: Map<string, Device>,
   result: Result,
@@ -91,11 +96,21 @@ function networkDevice(
 ): Device | undefined {
   const device = slices.get(fullName(result));
   if (device && device.id !== "" && device.resourceName !== "") return device;
-  const why = device
-    ? `its attributes ${DEVICE_ID} and ${RESOURCE_NAME} are not both set`
-    : "it is in no slice";
-  log.write("verbose", `device ${fullName(result)} is not for a network: ${why}`);
+  const isHalf = device !== undefined && device.id !== "";
+  log.write(
+    isHalf ? "error" : "verbose",
+    `device ${fullName(result)} is not for a network: ${whyNot(device)}`,
+  );
   return undefined;
+}
+
+function whyNot(device: Device | undefined): string {
+  if (!device) return "it is in no slice";
+  if (device.id === "") return `its attribute ${DEVICE_ID} is not set`;
+  return (
+    `its driver publishes it with ${DEVICE_ID} and without ${RESOURCE_NAME}; set that to the ${NAD_RESOURCE_NAME} of ` +
+    "the NetworkAttachmentDefinition that it is for"
+  );
 }
 
 /** The devices behind extended resources: here the pod asked for them by resource name, so all must have it. */

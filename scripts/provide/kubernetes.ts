@@ -41,6 +41,13 @@ export function kubernetesMinor(name: "kube-apiserver" | "kubelet"): number {
   return Number(minor);
 }
 
+/** Do the user's own servers serve devices by claims: `resource.k8s.io/v1`, since 1.34? Those built here do not. */
+export function servesClaims(): boolean {
+  const own = process.env.KUBEBUILDER_ASSETS ?? "";
+  const given = (["kube-apiserver", "kubelet"] as const).filter((name) => existsSync(join(own, name)));
+  return own !== "" && given.includes("kube-apiserver") && given.every((name) => kubernetesMinor(name) >= 34);
+}
+
 function build(work: string): { dir: string; name: string } {
   const dir = join(work, "bin");
   const root = join(work, "root");

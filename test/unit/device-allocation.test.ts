@@ -22,11 +22,16 @@ const POD: Pod = {
 let dir: string;
 let kubelet: FakeKubelet | undefined;
 let logged: string[];
-const log = { write: (_level: string, message: string) => logged.push(message) > 0 };
+let errors: string[];
+const log = {
+  write: (level: string, message: string) =>
+    (level === "error" ? errors : []).push(message) + logged.push(message) > 0,
+};
 
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), "plexus-device-"));
   logged = [];
+  errors = [];
 });
 
 afterEach(() => {
@@ -373,6 +378,17 @@ describe("ResourceClaims", () => {
     const left = logged.filter((message) => message.includes("is not for a network"));
     expect(left.map((message) => message.split(" ")[1])).toEqual(
       ["gpu", "half", "gone"].map((name) => `${DRIVER}/node1/${name}`),
+    );
+  });
+
+  test("the log says which attribute a device lacks that has an ID, but no resource name", async () => {
+    await serve([]);
+    const api = cluster({ one: [allocated("half")] }, { [DRIVER]: [published("half", "a")] });
+    expect(await handedOut(["vendor.com/vf"], { pod: claiming("one"), cluster: api })).toEqual([undefined]);
+    expect(errors.join("\n")).toContain(
+      `device ${DRIVER}/node1/half is not for a network: its driver publishes it with k8s.cni.cncf.io/deviceID and ` +
+        "without k8s.cni.cncf.io/resourceName; set that to the k8s.v1.cni.cncf.io/resourceName of the " +
+        "NetworkAttachmentDefinition that it is for",
     );
   });
 

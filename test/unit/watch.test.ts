@@ -71,6 +71,16 @@ describe("a watched cluster", () => {
     expect(http.sent.map(({ path }) => path)).toEqual([`${PODS}/p`, `${NADS}/other`]);
   });
 
+  test("asks for a pod that was last seen before its claims' names were in its status", async () => {
+    http.outcomes.push(list("7", [{ ...full, status: {} }]), list("7", [nad]));
+    const { cluster } = new WatchedCluster({ ...options, nodeName: "node 1" });
+    while (http.followed.length < 2) await new Promise(setImmediate);
+    http.sent.length = 0;
+    http.outcomes.push(answer(200, POD));
+    expect(await cluster.pod("ns", "p", "u1")).toEqual(pod);
+    expect(http.sent.map(({ path }) => path)).toEqual([`${PODS}/p`]);
+  });
+
   test("asks anew for a NetworkAttachmentDefinition whose watch has been silent, or refused, for 3 minutes, once in 3 minutes", async () => {
     const { cluster } = await watched();
     clock.pass(180_000);
