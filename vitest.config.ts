@@ -57,13 +57,7 @@ export default defineConfig({
         ...ONE_BY_ONE,
       }),
       // After the others: an API server, then a node, then a VM take the machine for themselves.
-      tier("kube", 5, {
-        // Debian's API server knows no ResourceClaims.
-        exclude: process.env.KUBEBUILDER_ASSETS ? [] : ["test/kube/claims.test.ts"],
-        globalSetup: "test/kube/setup.ts",
-        sequence: { groupOrder: 2 },
-        ...ONE_BY_ONE,
-      }),
+      tier("kube", 5, { globalSetup: "test/kube/setup.ts", sequence: { groupOrder: 2 }, ...ONE_BY_ONE }),
       tier("hostile", 5, {
         globalSetup: ["test/shim/setup.ts", "test/kube/setup.ts"],
         sequence: { groupOrder: 3 },
