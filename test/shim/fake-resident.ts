@@ -173,6 +173,7 @@ export class Place {
       call.answer("done");
     });
     const { exitCode, stdout, stderr } = await this.run("ADD", "{}", env);
+    await this.stopListening(); // so that another one can
     if (exitCode !== 0 || stdout !== "done" || results.length === 0)
       throw new Error(`the shim exited with ${exitCode}: ${stdout}${stderr}`);
     return { result: results[0] as T, stderr };
@@ -186,7 +187,7 @@ export class Place {
       connected(socket);
     });
     this.server = server;
-    await new Promise<void>((resolve) => server.listen(this.socket, resolve));
+    await new Promise<void>((resolve, reject) => server.on("error", reject).listen(this.socket, resolve));
     fs.chmodSync(this.socket, mode);
   }
 
