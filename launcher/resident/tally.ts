@@ -20,9 +20,12 @@ const HANDED_OVER = "H";
 
 /** The shims add nothing to a file that is larger. launcher/shim/tally.c has the same. */
 export const LARGEST = 4 << 20;
+/** Bytes that are read at once. */
+const PIECE = 64 << 10;
 
 export class Tally {
-  private readonly counts = new Map<string, number>();
+  /** By the byte. */
+  private readonly counts = new Uint32Array(256);
   private readonly path: string;
   private inode = 0;
   private read = 0;
@@ -48,7 +51,13 @@ export class Tally {
   }
 
   private count(letter: string): number {
-    return this.counts.get(letter) ?? 0;
+    return this.counts[letter.charCodeAt(0)] ?? 0;
+  }
+
+  private add(bytes: Uint8Array): void {
+    const { counts } = this;
+    // By index: a full file takes 8 ms, and with for-of 90, in which nobody is served.
+    for (let at = 0; at < bytes.length; at++) (counts[bytes[at] as number] as number)++;
   }
 
   /** Reads what is new. Without a file nothing was counted yet. */
@@ -62,14 +71,17 @@ export class Tally {
     try {
       const { ino, size } = fs.fstatSync(fd);
       if (ino !== this.inode || size < this.read) {
-        this.counts.clear();
+        this.counts.fill(0);
         [this.inode, this.read] = [ino, 0];
       }
-      const bytes = Buffer.alloc(Math.min(size, LARGEST) - this.read);
-      const count = bytes.length > 0 ? fs.readSync(fd, bytes, 0, bytes.length, this.read) : 0;
-      this.read += count;
-      for (const letter of bytes.toString("latin1", 0, count))
-        this.counts.set(letter, this.count(letter) + 1);
+      const end = Math.min(size, LARGEST);
+      const piece = Buffer.alloc(Math.max(0, Math.min(end - this.read, PIECE)));
+      while (this.read < end) {
+        const count = fs.readSync(fd, piece, 0, Math.min(piece.length, end - this.read), this.read);
+        if (count === 0) break;
+        this.read += count;
+        this.add(piece.subarray(0, count));
+      }
     } finally {
       fs.closeSync(fd);
     }
