@@ -84,6 +84,9 @@ export class Deployment {
     this.pod = body.metadata?.name ?? "";
     await this.api.core.createNamespacedPod({ namespace: NAMESPACE, body });
     await this.ready();
+    await until("the node has the conf", () =>
+      this.node.files("/etc/cni/net.d").includes("00-plexus.conflist"),
+    );
   }
 
   private async end(): Promise<void> {
