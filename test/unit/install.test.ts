@@ -128,6 +128,27 @@ test("binaries are replaced while they are executed", () => {
   }
 });
 
+test("what a killed install has left of a binary goes with the next one, and with uninstall", () => {
+  primary("10-flannel.conflist", FLANNEL);
+  const before = files();
+  plexus("install");
+  const dir = join(root, "opt/cni/bin");
+  const part = (name: string, ageSeconds: number) => {
+    fs.writeFileSync(join(dir, name), "");
+    fs.utimesSync(join(dir, name), 0, Date.now() / 1000 - ageSeconds);
+  };
+  part(".plexus.0123abcd", 3600);
+  part(".plexus.4567abcd", 1); // another's, who is at work
+  part(".mine.0123abcd", 3600);
+  expect(plexus("install")).toMatchObject({ status: 0, stderr: "" });
+  expect(fs.readdirSync(dir).filter((name) => name.startsWith("."))).toEqual([
+    ".mine.0123abcd",
+    ".plexus.4567abcd",
+  ]);
+  expect(plexus("uninstall").status).toBe(0);
+  expect(files()).toEqual([...before, "opt/cni/bin/.mine.0123abcd 644"]);
+});
+
 test("--watch follows the node's first conf: it changes, is half written, goes away, comes back", async () => {
   primary("20-late.conf", { cniVersion: "1.0.0", name: "late", type: "bridge" });
   const child = spawn(binary, ["install", "--watch", "--root", root], { env: {}, stdio: "ignore" });
@@ -213,6 +234,15 @@ test.each([
   expect([status, stderr]).toEqual([1, expect.stringContaining(why)]);
 });
 
+test("uninstall leaves no token of an install that was killed as it wrote the kubeconfig", () => {
+  const dir = join(root, "etc/cni/net.d/plexus.d");
+  fs.mkdirSync(dir);
+  fs.writeFileSync(join(dir, ".plexus.kubeconfig.0123abcd"), "token");
+  const kubeconfig = ["--kubeconfig", "/etc/cni/net.d/plexus.d/plexus.kubeconfig"];
+  expect(plexus("uninstall", ...kubeconfig).status).toBe(0);
+  expect(fs.existsSync(dir)).toBe(false);
+});
+
 test("uninstall leaves a kubeconfig that install has not written", () => {
   primary("kubeconfig", { apiVersion: "v1", kind: "Config", "current-context": "mine" });
   expect(plexus("uninstall", "--kubeconfig", "/etc/cni/net.d/kubeconfig").status).toBe(0);
@@ -256,6 +286,7 @@ describe("two installers for one node", () => {
         stderr: expect.stringContaining("end that first"),
       });
       expect(conf()).toMatchObject({ type: "plexus" });
+      await until("the third waits", () => third.output.text.includes("waiting until that ends"));
       third.child.kill("SIGTERM"); // while it waits
       await until("the third has ended", () => third.child.exitCode === 0);
       first.child.kill("SIGKILL");

@@ -231,6 +231,25 @@ test("install and uninstall go on with what migrate has made", () => {
   expect(confs()).toEqual(["10-flannel.conflist"]);
 });
 
+test.each([
+  ["--resident", "plexus-shim", ["socket /run/own/p.sock"]],
+  ["--on-demand", "plexus-shim", ["socket /run/own/p.sock", "resident on-demand"]],
+  ["--one-shot", "plexus", []],
+])(
+  "a node with Plexus's binaries stays what it was installed for, %s, unless another way is asked for",
+  (mode, type, lines) => {
+    multus("thin 4.3");
+    plexus("install", mode, "--socket", "/run/own/p.sock"); // as the DaemonSet does that waits for the migration
+    const ways = () => text("/opt/cni/bin/plexus-shim.conf").match(/^(socket|resident) .*$/gm) ?? [];
+    expect(ways()).toEqual(lines);
+    expect(plexus("migrate")).toMatchObject({ status: 0, stderr: "" });
+    expect([conf().type, ways()]).toEqual([type, lines]);
+    expect(plexus("migrate", "--back")).toMatchObject({ status: 0, stderr: "" });
+    expect(plexus("migrate", "--on-demand").status).toBe(0);
+    expect([conf().type, ways().at(-1)]).toEqual(["plexus-shim", "resident on-demand"]);
+  },
+);
+
 test("install --watch, as the DaemonSet runs it, waits for the migration, and goes on with its conf", async () => {
   multus("thin 4.2");
   const args = ["install", "--watch", "--kubeconfig", "/k", "--root", root];

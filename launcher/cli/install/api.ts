@@ -1,4 +1,6 @@
 // Questions of the installer to the API server.
+import * as fs from "node:fs";
+import { join } from "node:path";
 import { systemClock } from "../../clock.ts";
 import { type Connection, inCluster } from "../../cluster/connection.ts";
 import { accessBy } from "../../cluster/open.ts";
@@ -34,8 +36,29 @@ export class Api {
   }
 }
 
-/** The API server as Kubernetes tells each pod of it; undefined where this is not a pod. */
-export function podApi(env: NodeJS.ProcessEnv): Promise<Api> | undefined {
+const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/** The API server as Kubernetes tells each pod of it. */
+export interface PodApi {
+  /** https://HOST:PORT */
+  server: string;
+  /** Returns the text of a file that Kubernetes has put into the pod. */
+  mounted(name: "ca.crt" | "namespace" | "token"): string;
+  /** As `Api.ask`. The first question opens the way to the server. */
+  ask: Api["ask"];
+}
+
+/** Makes it, and connects to nothing; undefined where this is not a pod. */
+export function podApi(env: NodeJS.ProcessEnv, dir = SERVICE_ACCOUNT): PodApi | undefined {
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = env;
-  return host && port ? Api.by(async () => inCluster(host, port), env) : undefined;
+  if (!host || !port) return undefined;
+  let api: Api | undefined;
+  return {
+    server: `https://${host.includes(":") ? `[${host}]` : host}:${port}`,
+    mounted: (name) => fs.readFileSync(join(dir, name), "utf8"),
+    async ask(...question) {
+      api ??= await Api.by(async () => inCluster(host, port, dir), env);
+      return api.ask(...question);
+    },
+  };
 }

@@ -2,10 +2,13 @@
 import * as fs from "node:fs";
 import { dirname, join } from "node:path";
 import { getRawAsset, isSea } from "node:sea";
-import { DEVICE_INFO_DIR, MULTUS_CONF_DIR, STATE_DIR } from "../../paths.ts";
+import { DEVICE_INFO_DIR, MULTUS_CONF_DIR, SOCKET, STATE_DIR } from "../../paths.ts";
 import { type Installation, onNode } from "./installation.ts";
 import { SHIM_TIMEOUTS } from "./options.ts";
-import { copy, place, readText } from "./place.ts";
+import { copy, place, readText, removeParts } from "./place.ts";
+
+/** What is in the bin directory. */
+export const BINARIES: readonly string[] = ["plexus-shim", "plexus-shim.conf", "plexus"];
 
 /**
  * Puts binary, shim and the shim's conf into the bin directory. Lines that an administrator has added there stay.
@@ -19,6 +22,7 @@ export async function installBinaries(installation: Installation): Promise<strin
     shim: join(dir, "plexus-shim"),
     conf: join(dir, "plexus-shim.conf"),
   };
+  removeParts(dir, BINARIES); // a whole binary, if it was killed as it copied that
   const written: string[] = [];
   if (await copy(process.execPath, own.plexus, 0o755)) written.push(own.plexus);
   if (await place(own.shim, shim(), 0o755)) written.push(own.shim);
@@ -26,6 +30,14 @@ export async function installBinaries(installation: Installation): Promise<strin
   return written.length === 0
     ? `kept ${dir}: plexus and plexus-shim are there`
     : `wrote ${written.join(", ")}`;
+}
+
+/** Says how Plexus is run by the shim's conf that is there; undefined without one. */
+export function setUpBy(shimConf: string | undefined): Pick<Installation, "mode" | "socket"> | undefined {
+  if (shimConf === undefined) return undefined;
+  const [, socket] = /^socket (\/.*)$/m.exec(shimConf) ?? [];
+  if (socket === undefined) return { mode: "one-shot", socket: SOCKET };
+  return { mode: /^resident on-demand$/m.test(shimConf) ? "on-demand" : "resident", socket };
 }
 
 /** Makes the shim's conf of the one that is there. */

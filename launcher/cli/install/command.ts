@@ -1,4 +1,6 @@
 // `plexus install` and `plexus uninstall`, as an operator calls them.
+import { scattered } from "../../cluster/retry.ts";
+import { podApi } from "./api.ts";
 import { installBinaries } from "./binaries.ts";
 import { hasVanished, installConf, takenByCilium } from "./conf.ts";
 import { DaemonSet } from "./daemonset.ts";
@@ -15,6 +17,15 @@ import { Watching } from "./watching.ts";
 const GRACE_MS = 3_000;
 /** How often each node asks whether the API server still takes its token. */
 const ASK_EVERY_MS = 600_000;
+/** So long it waits at most until it asks again a server that was away or has refused: all nodes ask. */
+const LONGEST_WAIT_MS = 60_000;
+
+/** What has kept the kubeconfig from being looked at: for so long nobody asks again. */
+interface Failure {
+  error: unknown;
+  times: number;
+  untilMs: number;
+}
 
 export async function install(args: string[]): Promise<void> {
   if (args.includes("--help")) return console.log(`plexus install\n${helpOf("install")}`);
@@ -62,17 +73,19 @@ class Installer {
   private readonly turn: Turn;
   private readonly signal: AbortSignal;
   private readonly daemonSet: DaemonSet | undefined;
+  private readonly api = podApi(process.env);
   /** What was said last, of each part: only news are said. */
   private readonly said = new Map<string, string>();
   private askedMs = Number.NEGATIVE_INFINITY;
   private vanishedMs: number | undefined;
+  private failure: Failure | undefined;
 
   constructor(installation: Installation, turn: Turn, signal: AbortSignal) {
     const { daemonset } = installation.options;
     this.installation = installation;
     this.turn = turn;
     this.signal = signal;
-    this.daemonSet = daemonset === undefined ? undefined : new DaemonSet(daemonset, process.env);
+    this.daemonSet = daemonset === undefined ? undefined : new DaemonSet(daemonset, this.api);
   }
 
   async run(): Promise<void> {
@@ -118,15 +131,29 @@ class Installer {
     const { installation } = this;
     const path = onNode(installation, installation.kubeconfig);
     try {
-      const says = await installKubeconfig(installation, process.env, (kubeconfig) =>
-        this.isTaken(kubeconfig),
-      );
+      const says = await this.askedForKubeconfig();
       if (says !== undefined) this.say("kubeconfig", says);
       return true;
     } catch (error) {
       if (!installation.options.watch || !exists(path)) throw error;
       this.complain((error as Error).message);
       return false;
+    }
+  }
+
+  /** Looks at the kubeconfig, and asks the server only if it is time to. */
+  private async askedForKubeconfig(): Promise<string | undefined> {
+    const { failure } = this;
+    if (failure !== undefined && Date.now() < failure.untilMs) throw failure.error;
+    try {
+      const says = await installKubeconfig(this.installation, this.api, (path) => this.isTaken(path));
+      this.failure = undefined;
+      return says;
+    } catch (error) {
+      const times = (failure?.times ?? 0) + 1;
+      const waitMs = scattered(Math.min(GRACE_MS * 2 ** times, LONGEST_WAIT_MS), Math.random());
+      this.failure = { error, times, untilMs: Date.now() + waitMs };
+      throw error;
     }
   }
 

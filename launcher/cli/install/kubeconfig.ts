@@ -3,14 +3,11 @@
 // The pod's own token ends with the pod: between two pods of a DaemonSet, and after the last one, the API server would refuse
 // every pod of the node. So the installer requests one of another account (TokenRequest), which is not bound to a pod. It is
 // bound to the node, where Kubernetes can do that (1.32 and newer), and renewed long before it expires.
-import * as fs from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { machineDisk, makeDirectories } from "../../host/disk.ts";
-import { type Api, type ApiReply, podApi } from "./api.ts";
+import type { ApiReply, PodApi } from "./api.ts";
 import { type Installation, onNode } from "./installation.ts";
 import { isObject, objectIn, place, readText } from "./place.ts";
-
-const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /** Long enough for a DaemonSet that cannot start for days; the server may have a shorter limit. */
 const TOKEN_SECONDS = 7 * 86_400;
@@ -28,28 +25,27 @@ export type Check = (kubeconfig: string) => Promise<boolean>;
  */
 export async function installKubeconfig(
   installation: Installation,
-  env: NodeJS.ProcessEnv,
+  api: PodApi | undefined,
   isTaken: Check,
 ): Promise<string | undefined> {
   const { kubeconfig, options } = installation;
-  const api = podApi(env);
   if (kubeconfig === "" || api === undefined) return undefined;
   const account = options["service-account"];
   const path = onNode(installation, kubeconfig);
-  const place = placeOf(env);
+  const { server } = api;
+  const authority = Buffer.from(api.mounted("ca.crt")).toString("base64");
   if (account === undefined) {
-    const isWritten = await write(path, { ...place, token: mounted("token") });
+    const isWritten = await write(path, { server, authority, token: api.mounted("token").trim() });
     const ends = "its token is this pod's own and ends with it; give --service-account for one that does not";
     return `${isWritten ? "wrote" : "kept"} ${path}: ${ends}`;
   }
   const before = kubeconfigIn(readText(path) ?? "");
-  const name = `${namespace()}/${account}`;
-  const isSame =
-    before !== undefined && before.server === place.server && before.authority === place.authority;
+  const name = `${api.mounted("namespace").trim()}/${account}`;
+  const isSame = before !== undefined && before.server === server && before.authority === authority;
   if (isSame && isFresh(before.token, name) && (await isTaken(path)))
     return `kept ${path}: the token of ${name} is good`;
-  const { token, isOfNode } = await requestToken(await api, account, installation.nodeName);
-  await write(path, { ...place, token });
+  const { token, isOfNode } = await requestToken(api, account, installation.nodeName);
+  await write(path, { server, authority, token });
   const until = new Date((claimsOf(token)?.exp ?? 0) * 1000).toISOString();
   const end = isOfNode
     ? `or until node ${installation.nodeName} is deleted`
@@ -57,27 +53,11 @@ export async function installKubeconfig(
   return `wrote ${path}: a token of ${name} until ${until}, ${end}`;
 }
 
-/** The namespace of this pod. */
-export function namespace(): string {
-  return mounted("namespace");
-}
-
-function mounted(name: string): string {
-  return fs.readFileSync(join(SERVICE_ACCOUNT, name), "utf8").trim();
-}
-
 interface Written {
   server: string;
   /** PEM in base64. */
   authority: string;
   token: string;
-}
-
-function placeOf({ KUBERNETES_SERVICE_HOST: host = "", KUBERNETES_SERVICE_PORT: port }: NodeJS.ProcessEnv) {
-  return {
-    server: `https://${host.includes(":") ? `[${host}]` : host}:${port}`,
-    authority: fs.readFileSync(join(SERVICE_ACCOUNT, "ca.crt")).toString("base64"),
-  };
 }
 
 async function write(path: string, { server, authority, token }: Written): Promise<boolean> {
@@ -128,8 +108,9 @@ function isFresh(token: string, account: string): boolean {
 }
 
 /** @throws Error if the server grants none */
-async function requestToken(api: Api, account: string, nodeName: string) {
-  const path = `/api/v1/namespaces/${namespace()}/serviceaccounts/${account}/token`;
+async function requestToken(api: PodApi, account: string, nodeName: string) {
+  const namespace = api.mounted("namespace").trim();
+  const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${account}/token`;
   const request = (more: object) =>
     api.ask("POST", path, {
       apiVersion: "authentication.k8s.io/v1",
@@ -146,7 +127,7 @@ async function requestToken(api: Api, account: string, nodeName: string) {
   const token: unknown = reply.body?.status?.token;
   if (typeof token === "string" && token !== "") return { token, isOfNode };
   throw new Error(
-    `cannot have a token of ${namespace()}/${account}: ${reply.body?.message ?? `HTTP status ${reply.status}`}; give this ` +
+    `cannot have a token of ${namespace}/${account}: ${reply.body?.message ?? `HTTP status ${reply.status}`}; give this ` +
       "pod's account the right to create serviceaccounts/token for it, and see that it is there",
   );
 }

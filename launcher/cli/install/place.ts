@@ -4,6 +4,28 @@ import * as fs from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { machineDisk, makeDirectories } from "../../host/disk.ts";
 
+/** Nobody writes a file for so long: what is older is of a process that was killed. */
+const ABANDONED_MS = 300_000;
+
+/**
+ * Removes what processes have left that were killed while they placed files of these names.
+ *
+ * @param ageMs how old it is at least
+ * @returns the paths
+ */
+export function removeParts(dir: string, names: readonly string[], ageMs = ABANDONED_MS): string[] {
+  const found = fs.existsSync(dir) ? fs.readdirSync(dir) : [];
+  const paths = found
+    .filter((name) => /\.[0-9a-f]{8}$/.test(name) && names.some((one) => `.${one}` === name.slice(0, -9)))
+    .map((name) => join(dir, name))
+    .filter((path) => {
+      const status = fs.lstatSync(path, { throwIfNoEntry: false });
+      return status?.isFile() && status.mtimeMs <= Date.now() - ageMs;
+    });
+  for (const path of paths) fs.rmSync(path, { force: true });
+  return paths;
+}
+
 /** Writes a file whole, or not at all. Returns whether it had to be written. */
 export async function place(path: string, content: string | Buffer, mode: number): Promise<boolean> {
   const status = fs.statSync(path, { throwIfNoEntry: false });

@@ -12,6 +12,10 @@ import { machineDisk, makeDirectories } from "../../host/disk.ts";
 import { type Installation, OWN_DIR, onNode } from "./installation.ts";
 
 const NAME = "install.sock";
+/** Of a socket that waits. */
+const OWN_NAME = /^\.install\.sock\.[0-9a-f]{8}$/;
+/** A socket is there before its installer listens. */
+const BEGINS_MS = 10_000;
 const TRY_AGAIN_MS = 100;
 /** One that was stopped has the turn all the same. */
 const ANSWER_MS = 5_000;
@@ -44,6 +48,7 @@ export class Turn {
     await makeDirectories(machineDisk, dir, 0o700);
     const directory = fs.openSync(dir, "r");
     try {
+      await removeDead(directory);
       const server = await listen(directory, who);
       const waited = await waitForTurn(directory, server.name, onTaken, signal);
       fs.unlinkSync(join(dir, server.name));
@@ -96,9 +101,15 @@ async function waitForTurn(
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     }
+    const found = identityOf(within(directory, NAME));
     const holder = await connect(within(directory, NAME));
-    if (holder === undefined) {
-      fs.rmSync(within(directory, NAME), { force: true }); // of an installer that was killed
+    if (holder === "nobody") {
+      // Another one that waits may have found the same, and have the turn by now.
+      if (identityOf(within(directory, NAME)) === found) fs.rmSync(within(directory, NAME), { force: true });
+      continue;
+    }
+    if (holder === "unknown") {
+      await sleep(TRY_AGAIN_MS);
       continue;
     }
     if (holder.who !== before) {
@@ -117,16 +128,38 @@ async function waitForTurn(
   return false;
 }
 
-/** Connects to who has the turn; undefined if nobody listens. */
-async function connect(path: string): Promise<{ socket: net.Socket; who: string } | undefined> {
+/** Removes the sockets of installers that were killed while they waited. */
+async function removeDead(directory: number): Promise<void> {
+  const names = fs.readdirSync(within(directory, "")).filter((name) => OWN_NAME.test(name));
+  for (const name of names) {
+    const status = fs.statSync(within(directory, name), { throwIfNoEntry: false });
+    if (!status || status.mtimeMs > Date.now() - BEGINS_MS) continue;
+    const holder = await connect(within(directory, name));
+    if (holder === "nobody") fs.rmSync(within(directory, name), { force: true });
+    else if (holder !== "unknown") holder.socket.destroy();
+  }
+}
+
+/** Connects to who has the turn: `nobody` if the kernel refuses, `unknown` if it cannot be said now. */
+async function connect(path: string): Promise<{ socket: net.Socket; who: string } | "nobody" | "unknown"> {
   const socket = net.connect(path);
-  socket.on("error", () => undefined); // followed by `close`
+  let isRefused = false;
+  socket.on("error", ({ code }: NodeJS.ErrnoException) => {
+    isRefused = code === "ECONNREFUSED"; // `close` follows
+  });
   const who = await new Promise<string | undefined>((resolve) => {
     socket.setEncoding("utf8").once("data", (text) => resolve(`${text}`.trim()));
     socket.once("close", () => resolve(undefined));
     setTimeout(() => resolve("an installer that does not answer"), ANSWER_MS).unref();
   });
-  return who === undefined ? undefined : { socket, who };
+  if (who !== undefined) return { socket, who };
+  return isRefused ? "nobody" : "unknown";
+}
+
+/** Of a file: inodes alone are used again. */
+function identityOf(path: string): string | undefined {
+  const status = fs.statSync(path, { bigint: true, throwIfNoEntry: false });
+  return status && `${status.ino} ${status.ctimeNs}`;
 }
 
 function inodeOf(path: string): bigint | undefined {

@@ -1,6 +1,7 @@
 // `plexus uninstall`, and what an installer does whose DaemonSet has been deleted.
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
+import { basename, dirname } from "node:path";
 import { type ListedAttachment, listAttachments } from "../../attach/inventory.ts";
 import { Core } from "../../core/index.ts";
 import { wasm } from "../../core/wasm.ts";
@@ -8,9 +9,10 @@ import { localHost } from "../../host/local.ts";
 import { STATE_DIR } from "../../paths.ts";
 import { State } from "../../state/state.ts";
 import { MIGRATED_CONF } from "../migrate/migrated.ts";
+import { BINARIES, setUpBy } from "./binaries.ts";
 import { ASIDE, CONF, type Installation, OWN_DIR, onNode, PLAIN_CONF } from "./installation.ts";
 import { isWritten } from "./kubeconfig.ts";
-import { isObject, objectIn, readText } from "./place.ts";
+import { isObject, objectIn, readText, removeParts } from "./place.ts";
 
 /**
  * Removes the conf, so that from then on the runtime does without Plexus for new pods, and the kubeconfig, unless it is another
@@ -23,8 +25,10 @@ export function removeConf(installation: Installation): string[] {
   const said = [MIGRATED_CONF, CONF, PLAIN_CONF, ASIDE].flatMap((name) =>
     removed(onNode(installation, confDir, name)),
   );
-  if (kubeconfig !== "" && isWritten(onNode(installation, kubeconfig)))
-    said.push(...removed(onNode(installation, kubeconfig)));
+  if (kubeconfig === "") return said;
+  const path = onNode(installation, kubeconfig);
+  if (isWritten(path)) said.push(...removed(path));
+  removeParts(dirname(path), [basename(path)], 0); // it has a token
   return said;
 }
 
@@ -38,7 +42,7 @@ export function removeConf(installation: Installation): string[] {
 export async function removeInstalled(installation: Installation): Promise<string[]> {
   const { binDir, confDir, root } = installation;
   const shimConf = onNode(installation, binDir, "plexus-shim.conf");
-  const socket = /^socket (\/.*)$/m.exec(readText(shimConf) ?? "")?.[1] ?? installation.socket;
+  const { socket } = { ...installation, ...setUpBy(readText(shimConf)) };
   const stateDir = stateDirOf(installation, readText(shimConf) ?? "");
   const said = removeConf(installation);
   const attached = await attachmentsIn(onNode(installation, stateDir));
@@ -51,9 +55,9 @@ export async function removeInstalled(installation: Installation): Promise<strin
     );
     return said;
   }
-  const names = ["plexus-shim", "plexus-shim.conf", "plexus"].map((name) =>
-    onNode(installation, binDir, name),
-  );
+  const names = BINARIES.map((name) => onNode(installation, binDir, name));
+  const parts = removeParts(onNode(installation, binDir), BINARIES, 0); // no installer is at work
+  said.push(...parts.map((path) => `removed ${path}`));
   const run = [socket, `${socket}.lock`, `${socket}.tally`].map((path) => onNode(installation, path));
   for (const path of [...names, ...run]) said.push(...removed(path));
   removeOwnDir(onNode(installation, confDir, OWN_DIR));

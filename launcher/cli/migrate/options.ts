@@ -1,8 +1,11 @@
 // What `plexus migrate` is asked for.
+import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { CONF_DIR, PLUGIN_DIR, SOCKET } from "../../paths.ts";
+import { CONF_DIR, PLUGIN_DIR } from "../../paths.ts";
+import { setUpBy } from "../install/binaries.ts";
 import { type Installation, installationOf } from "../install/installation.ts";
 import { parseOptions } from "../install/options.ts";
+import { readText } from "../install/place.ts";
 
 export interface Migration {
   isBack: boolean;
@@ -30,7 +33,7 @@ const PATHS = {
   kubeconfig: "",
   "kubelet-dir": "/var/lib/kubelet",
   root: "/",
-  socket: SOCKET,
+  socket: "",
 } as const;
 
 export function migrationOf(args: string[]): Migration {
@@ -60,10 +63,15 @@ export function migrationOf(args: string[]): Migration {
     throw new Error(`--${name} ${value}: an absolute path is needed`);
   };
   const [confDir, kubeconfig, root] = [pathOf("conf-dir"), pathOf("kubeconfig"), pathOf("root")];
-  const own = ["bin-dir", "conf-dir", "root", "socket"] as const;
+  const own = ["bin-dir", "conf-dir", "root"] as const;
   const options = own.flatMap((name) => [`--${name}`, pathOf(name)]);
-  const modes = MODES.filter((name) => values[name]).map((name) => `--${name}`);
-  const installation = installationOf(parseOptions([...options, ...modes], "install"), process.env);
+  // Plexus's DaemonSet may have been here before: an option that is not given changes nothing of what it has set up.
+  const before = setUpBy(readText(join(root, pathOf("bin-dir"), "plexus-shim.conf")));
+  const asked = MODES.filter((name) => values[name]);
+  const modes = asked.length > 0 ? asked : before ? [before.mode] : [];
+  const socket = pathOf("socket") || before?.socket;
+  const all = [...options, ...modes.map((name) => `--${name}`), ...(socket ? ["--socket", socket] : [])];
+  const installation = installationOf(parseOptions(all, "install"), process.env);
   return {
     isBack: values.back,
     isDryRun: values["dry-run"],
