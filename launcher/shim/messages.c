@@ -13,6 +13,7 @@
 #define MAX_SAID (1u << 20)
 
 static size_t said;
+static const char *cni_version = "0.1.0";
 
 /** A terminal obeys control characters, and a log has one message a line. The last of too many lines says so. */
 static void print_visible(const uint8_t *text, size_t length, const char *kept) {
@@ -58,13 +59,15 @@ static void print_escaped(const char *text) {
   }
 }
 
+void errors_have_version(const char *version) { cni_version = version; }
+
 void fail_with(enum Code code, const char *format, ...) {
   char message[MAX_MESSAGE];
   va_list values;
   va_start(values, format);
   vsnprintf(message, sizeof message, format, values);
   va_end(values);
-  printf("{\"cniVersion\":\"0.1.0\",\"code\":%d,\"msg\":\"plexus-shim: ", (int)code);
+  printf("{\"cniVersion\":\"%s\",\"code\":%d,\"msg\":\"plexus-shim: ", cni_version, (int)code);
   print_escaped(message);
   fputs("\"}\n", stdout);
   fflush(stdout);

@@ -18,6 +18,9 @@ __attribute__((format(printf, 1, 2))) void complain(const char *format, ...);
 /** Prints text of others on stderr: its lines, with other control characters escaped. */
 void say(const uint8_t *text, size_t length);
 
+/** Sets the `cniVersion` of errors, which is the conf's: 0.1.0 unless it is set. It must need no escapes, and stay. */
+void errors_have_version(const char *version);
+
 /** Prints a CNI error and exits with 1: for what not even `plexus` is to answer. */
 __attribute__((format(printf, 2, 3))) _Noreturn void fail_with(enum Code code, const char *format, ...);
 

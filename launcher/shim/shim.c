@@ -31,6 +31,7 @@
 #include "rights.h"
 #include "start.h"
 #include "tally.h"
+#include "types.h"
 #include "writing.h"
 
 #ifndef SHIM_VERSION
@@ -350,6 +351,8 @@ static void read_input(void) {
   int error = buffer_read(&input, 0, MAX_INPUT);
   if (error == EFBIG) fail("the conf on stdin is larger than %u MiB", MAX_INPUT >> 20);
   if (error != 0) fail("read stdin: %s", strerror(error));
+  static char version[MAX_TYPE + 1];
+  if (find_version(input.data, input.length, version)) errors_have_version(version);
 }
 
 /** Finds the shim's own path, and loads the conf beside it. It may have been replaced since it was executed. */

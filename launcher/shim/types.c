@@ -1,6 +1,5 @@
 #include "types.h"
 
-#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
@@ -65,4 +64,38 @@ const char *refuse_types(const uint8_t *conf, size_t length, RefuseType *refuse,
     is_type = is_key && depth > 1 && strcasecmp(value, "type") == 0;
   }
   return NULL;
+}
+
+/** Is it such as 1.1.0? */
+static bool is_version(const char *text) {
+  unsigned dots = 0;
+  for (const char *at = text; *at != 0; at++) {
+    bool is_digit = *at >= '0' && *at <= '9';
+    bool follows_digit = at > text && at[-1] != '.';
+    if (!is_digit && !(*at == '.' && follows_digit)) return false;
+    dots += !is_digit;
+  }
+  size_t length = strlen(text);
+  return dots == 2 && length < 16 && text[length - 1] != '.';
+}
+
+bool find_version(const uint8_t *conf, size_t length, char version[MAX_TYPE + 1]) {
+  Text text = {conf, conf + length};
+  int depth = 0;
+  while (text.at < text.end) {
+    uint8_t byte = *text.at++;
+    if (byte == '{' || byte == '[') depth++;
+    if (byte == '}' || byte == ']') depth--;
+    if (byte != '"') continue;
+    read_string(&text, version);
+    if (depth != 1 || strcmp(version, "cniVersion") != 0) continue;
+    skip_spaces(&text);
+    if (text.at == text.end || *text.at != ':') continue;
+    text.at++;
+    skip_spaces(&text);
+    if (text.at == text.end || *text.at++ != '"') return false;
+    read_string(&text, version);
+    return is_version(version);
+  }
+  return false;
 }

@@ -1,7 +1,8 @@
-// The plugins that a conf names for a plugin to execute: `ipam.type`, and whatever else has a `type`.
+// What the shim reads in a conf: the plugins that it names for a plugin to execute, as `ipam.type`, and its own `cniVersion`.
 #ifndef TYPES_H
 #define TYPES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,5 +18,8 @@ typedef const char *RefuseType(const char *type, const void *context);
  * It knows where strings begin and end, and how deep they are, and no more of JSON: a conf that is none a plugin refuses.
  */
 const char *refuse_types(const uint8_t *conf, size_t length, RefuseType *refuse, const void *context);
+
+/** Finds the `cniVersion` of the conf itself. Returns whether it has one of three numbers. */
+bool find_version(const uint8_t *conf, size_t length, char version[MAX_TYPE + 1]);
 
 #endif

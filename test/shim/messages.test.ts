@@ -32,6 +32,27 @@ describe.each(SHIMS)("%s", (_, shim) => {
       ]);
     });
 
+    test.each([
+      ['{"name":"n", "cniVersion" : "1.1.0"}', "1.1.0"],
+      ['{"prevResult":{"cniVersion":"0.4.0"},"cniVersion":"1.0.0"}', "1.0.0"],
+      ['{"prevResult":{"cniVersion":"0.4.0"}}', "0.1.0"],
+      ['{"a":"\\"cniVersion\\":\\"9.9.9\\"","b":"cniVersion"}', "0.1.0"],
+      ['{"cniVersion":"1.0.0\\",\\"x"}', "0.1.0"],
+      ['{"cniVersion":"1..0"}', "0.1.0"],
+      ['{"cniVersion":""}', "0.1.0"],
+      ['{"cniVersion":7}', "0.1.0"],
+      ['{"cniVersion', "0.1.0"],
+      ['{"cniVersion":', "0.1.0"],
+      ['{"cniVersion":"', "0.1.0"],
+      ["", "0.1.0"],
+    ])("it has the cniVersion of the conf %s: %s", async (conf, version) => {
+      fs.unlinkSync(join(place.dir, "plexus"));
+      expect(JSON.parse((await place.run("ADD", conf)).stdout)).toMatchObject({
+        cniVersion: version,
+        code: 5,
+      });
+    });
+
     test("a path with quotes, backslashes, newlines and bytes that are not UTF-8", () => {
       const dir = Buffer.concat([
         Buffer.from(`${place.dir}/a"b\\c\n\u0001\u007f`),
