@@ -99,9 +99,14 @@ export async function runCommand([command, ...args]: string[], version: string):
       case "uninstall":
         await uninstall(args);
         return 0;
-      default:
+      case undefined:
+      case "help":
+      case "--help":
         process.stderr.write(help());
-        return command === undefined || command === "help" || command === "--help" ? 0 : 2;
+        return 0;
+      default:
+        process.stderr.write(`plexus: there is no command ${JSON.stringify(command)}\n\n${help()}`);
+        return 2;
     }
   } catch (error) {
     process.stderr.write(`plexus ${command}: ${(error as Error).message}\n`);

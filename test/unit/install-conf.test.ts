@@ -1,4 +1,5 @@
 // What `plexus install` makes of a node's confs, of its options, and of what an administrator has added.
+import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,6 +7,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { hasVanished, installConf, takenByCilium } from "../../launcher/cli/install/conf.ts";
 import { installationOf } from "../../launcher/cli/install/installation.ts";
 import { helpOf, parseOptions } from "../../launcher/cli/install/options.ts";
+import { pinned } from "../../launcher/cli/install/pin.ts";
+import { removeConf } from "../../launcher/cli/install/uninstall.ts";
 
 let root: string;
 beforeEach(() => {
@@ -96,6 +99,21 @@ test("what an administrator has added stays: keys of list and plugin, capabiliti
   expect(list()).toMatchObject({ disableCheck: true, plugins: [added, { type: "tuning" }] });
 });
 
+test("numbers that were added stay as they are written, also in plugins behind it", async () => {
+  write("10-net.conf", net());
+  await install();
+  const numbers = '"mine":9223372036854775807,"exp":1e400,"f":1.10';
+  const behind = '{"type":"tuning","n":18446744073709551615}';
+  const before = JSON.stringify({ ...list(), plugins: [own(), "BEHIND"] });
+  write(
+    "00-plexus.conflist",
+    before.replace('"clusterNetwork"', `${numbers},"clusterNetwork"`).replace('"BEHIND"', behind),
+  );
+  await install("--log-level", "debug");
+  const after = fs.readFileSync(join(root, DIR, "00-plexus.conflist"), "utf8").replace(/\s/g, "");
+  for (const part of [...numbers.split(","), behind]) expect(after).toContain(part);
+});
+
 test("and it stays while there is no default network", async () => {
   write("10-net.conf", net());
   await install();
@@ -170,6 +188,36 @@ describe("the default network", () => {
     write("etc/primary/10-net.conf", net());
     await install("--source-dir", "/etc/primary");
     expect([names(), own().clusterNetwork]).toEqual([["00-plexus.conflist"], "/etc/primary/10-net.conf"]);
+  });
+
+  test("is the one that was asked for before, until another one is, or Plexus is uninstalled", async () => {
+    write("10-net.conf", net());
+    write("20-net.conf", net());
+    write("etc/cni/source.d/30-net.conf", net());
+    const again = async (...args: string[]) => installConf(await pinned(installation(...args)));
+    await again("--primary", "20-net.conf");
+    await again("--log-level", "debug");
+    expect(own().clusterNetwork).toBe("/etc/cni/net.d/20-net.conf");
+    await again("--source-dir", "/etc/cni/source.d", "--primary", "30-net.conf");
+    await again();
+    expect(own().clusterNetwork).toBe("/etc/cni/source.d/30-net.conf");
+    removeConf(installation());
+    await again();
+    expect(own().clusterNetwork).toBe("/etc/cni/net.d/10-net.conf");
+  });
+
+  test("is not a pipe, or a link to nothing: the first conf cannot be used, and no other is taken instead", async () => {
+    write("10-net.conf", net());
+    fs.symlinkSync("nowhere", join(root, DIR, "05-link.conf"));
+    expect(await install()).toMatchObject({
+      isThere: false,
+      says: expect.stringContaining("a link to a file that is not"),
+    });
+    spawnSync("mkfifo", [join(root, DIR, "01-pipe.conf")]);
+    expect(await install()).toMatchObject({
+      isThere: false,
+      says: expect.stringContaining("it is not a file"),
+    });
   });
 
   test("has vanished when its file has, and not before", async () => {

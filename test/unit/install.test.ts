@@ -40,6 +40,24 @@ function files(): string[] {
     .sort();
 }
 
+test("install says nothing of Kubernetes that is not so, and nothing of networks that pods do not get", () => {
+  expect(plexus("install").stdout).toMatch(
+    /\nnext: what is said above; until then no pod gets a network from Plexus\n$/,
+  );
+  primary("10-flannel.conflist", FLANNEL);
+  plexus("install", "--kubeconfig", "/etc/k");
+  const { stdout } = plexus("install");
+  expect(stdout).not.toContain("without Kubernetes");
+  expect(stdout).toContain("there is no kubeconfig");
+});
+
+test("the shim looks for plugins in the runtime's directory, and where a conf without binDir means", () => {
+  primary("10-flannel.conflist", FLANNEL);
+  plexus("install", "--bin-dir", "/opt/other/bin");
+  const shimConf = fs.readFileSync(join(root, "opt/other/bin/plexus-shim.conf"), "utf8");
+  expect(shimConf).toContain("\nplugins /opt/other/bin\nplugins /opt/cni/bin\n");
+});
+
 test("install puts everything in its place, and uninstall takes it away", () => {
   primary("10-flannel.conflist", FLANNEL);
   const before = files();

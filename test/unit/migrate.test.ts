@@ -148,6 +148,19 @@ test("what Multus's DaemonSet has written meanwhile is what a node goes back to"
   expect(text(`${CONF_DIR}/00-multus.conf`)).toBe(newer);
 });
 
+test("a conf of Multus that is a link is left: on the way back it would lead elsewhere", () => {
+  multus(RELEASES[0] as Release);
+  const [name = ""] = confs().filter((one) => one.includes("multus"));
+  fs.renameSync(inRoot(`${CONF_DIR}/${name}`), inRoot("/multus.json"));
+  fs.symlinkSync("../../../multus.json", inRoot(`${CONF_DIR}/${name}`));
+  const { status, stderr } = plexus("migrate");
+  expect([status, stderr]).toEqual([
+    1,
+    expect.stringContaining("it is a symbolic link; put the file itself there"),
+  ]);
+  expect(confs()).not.toContain(OURS);
+});
+
 test("a conf with any name, with several default networks, keeps them, and numbers and unknown keys as they are", () => {
   const delegates = `[{"cniVersion":"1.0.0","name":"a","type":"bridge","big":9007199254740993},{"name":"b","type":"x"}]`;
   write(

@@ -2,7 +2,7 @@
 import * as fs from "node:fs";
 import { dirname, join } from "node:path";
 import { getRawAsset, isSea } from "node:sea";
-import { DEVICE_INFO_DIR, MULTUS_CONF_DIR, SOCKET, STATE_DIR } from "../../paths.ts";
+import { DEVICE_INFO_DIR, MULTUS_CONF_DIR, PLUGIN_DIR, SOCKET, STATE_DIR } from "../../paths.ts";
 import { type Installation, onNode } from "./installation.ts";
 import { SHIM_TIMEOUTS } from "./options.ts";
 import { copy, place, readText, removeParts } from "./place.ts";
@@ -51,7 +51,8 @@ function shimConf(installation: Installation, before: string): string {
     "# What plexus-shim lets the resident process do: docs/security.md.",
     ...(mode === "one-shot" ? [] : [`socket ${socket}`]),
     ...(mode === "on-demand" ? ["resident on-demand"] : []),
-    ...[binDir, ...(options["plugin-dir"] ? [options["plugin-dir"]] : [])].map((dir) => `plugins ${dir}`),
+    // What a conf without `binDir` means by that, whatever the runtime's directory is.
+    ...[binDir, options["plugin-dir"] ?? PLUGIN_DIR].map((dir) => `plugins ${dir}`),
     ...state.map((dir) => `state ${dir}`),
     ...read.map((dir) => `read ${dir}`),
     ...(logFile === undefined ? [] : [`log ${logFile}`]),

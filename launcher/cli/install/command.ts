@@ -2,11 +2,12 @@
 import { scattered } from "../../cluster/retry.ts";
 import { podApi } from "./api.ts";
 import { installBinaries } from "./binaries.ts";
-import { hasVanished, installConf, takenByCilium } from "./conf.ts";
+import { hasVanished, installConf, kubeconfigInUse, takenByCilium } from "./conf.ts";
 import { DaemonSet } from "./daemonset.ts";
 import { type Installation, installationOf, OWN_DIR, onNode } from "./installation.ts";
 import { installKubeconfig } from "./kubeconfig.ts";
 import { helpOf, parseOptions } from "./options.ts";
+import { pinned } from "./pin.ts";
 import { exists } from "./place.ts";
 import { checkRights, isTaken } from "./rights.ts";
 import { Turn } from "./turn.ts";
@@ -35,7 +36,7 @@ export async function install(args: string[]): Promise<void> {
   const turn = await Turn.take(installation, nameOf(installation), waitOrFail(installation), ended.signal);
   if (turn === undefined) return;
   try {
-    await new Installer(installation, turn, ended.signal).run();
+    await new Installer(await pinned(installation), turn, ended.signal).run();
   } finally {
     turn.end();
   }
@@ -92,8 +93,8 @@ class Installer {
     const { options, confDir, sourceDir } = this.installation;
     this.say("binaries", await installBinaries(this.installation));
     if (!options.watch) {
-      await this.step();
-      for (const line of await this.remarks()) console.log(line);
+      const isWell = await this.step();
+      for (const line of await this.remarks(isWell)) console.log(line);
       return;
     }
     // Who takes the turn away does so in the last one.
@@ -104,7 +105,7 @@ class Installer {
       if (!this.turn.isOurs()) throw new Error("another installer has taken the place of this one; it ends");
       const isWell = await this.tried(() => this.step());
       if (isWell && areRemarksDue) {
-        for (const line of await this.remarks()) console.log(line);
+        for (const line of await this.remarks(isWell)) console.log(line);
         areRemarksDue = false;
       }
       await watching.next(isWell ? undefined : GRACE_MS);
@@ -175,22 +176,23 @@ class Installer {
   }
 
   /** What is to be known, and what is next. */
-  private async remarks(): Promise<string[]> {
+  private async remarks(isWell: boolean): Promise<string[]> {
     const { installation, daemonSet } = this;
     const { mode, socket, nodeName, options } = installation;
     const account = options["service-account"];
     const unseen = await daemonSet?.look();
+    const kubeconfig = installation.kubeconfig || kubeconfigInUse(installation);
+    const next =
+      mode === "resident"
+        ? `run plexus daemon on this node, at ${socket}; until it is there plexus does each call by itself`
+        : "nothing; new pods get their networks from Plexus, and those that run keep theirs";
     return [
-      ...(await checkRights(installation, process.env)),
+      ...(await checkRights(installation, kubeconfig, process.env)),
       ...(account !== undefined && nodeName === ""
         ? ["without the node's name (--node-name, or NODE_NAME) the token outlives a node that is deleted"]
         : []),
       ...(unseen === undefined ? [] : [unseen]),
-      `next: ${
-        mode === "resident"
-          ? `run plexus daemon on this node, at ${socket}; until it is there plexus does each call by itself`
-          : "nothing; new pods get their networks from Plexus, and those that run keep theirs"
-      }`,
+      `next: ${isWell ? next : "what is said above; until then no pod gets a network from Plexus"}`,
     ];
   }
 

@@ -241,6 +241,15 @@ export function hasVanished(installation: Installation): boolean {
   return typeof clusterNetwork === "string" && !fs.existsSync(onNode(installation, clusterNetwork));
 }
 
+/** The kubeconfig of Plexus's conf; "" if it has none. */
+export function kubeconfigInUse(installation: Installation): string {
+  const migrated = migratedConf(onNode(installation, installation.confDir));
+  const path = currentPath(installation);
+  const conf = migrated?.conf ?? objectIn((path && readText(path)) ?? "") ?? {};
+  const { kubeconfig } = partsOf(conf).plugin;
+  return typeof kubeconfig === "string" ? kubeconfig : "";
+}
+
 /** The path of Plexus's conf; undefined if there is none. */
 function currentPath(installation: Installation): string | undefined {
   const paths = [CONF, PLAIN_CONF].map((name) => onNode(installation, installation.confDir, name));

@@ -95,7 +95,7 @@ interface Claims {
 
 /** The claims of a token (RFC 7519), which the server alone verifies. */
 function claimsOf(token: string): Claims | undefined {
-  const claims = objectIn(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
+  const claims = objectIn(Buffer.from(token.split(".")[1] ?? "", "base64url").toString(), JSON.parse);
   const { sub, iat, exp } = claims ?? {};
   if (typeof sub !== "string" || typeof iat !== "number" || typeof exp !== "number") return undefined;
   return { sub, iat, exp };

@@ -83,7 +83,9 @@ const TABLE = {
     value: "FILE",
     is: (value: string) => value !== "" && (isAbsolute(value) || isName(value)),
     must: "a name in the conf directory, or an absolute path, is needed",
-    help: "the default network's conf: a name in --source-dir or --conf-dir, or a path. Else the first one there by name",
+    help:
+      "the default network's conf: a name in --source-dir or --conf-dir, or a path. Else the first one there by name. This and " +
+      "--source-dir hold for later calls too, until others are given or Plexus is uninstalled",
   },
   "conf-file": {
     ...path,

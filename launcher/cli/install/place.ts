@@ -97,16 +97,27 @@ export function readText(path: string): string | undefined {
   }
 }
 
-/** Reads a JSON object; undefined if the text is none. */
-export function objectIn(text: string): Record<string, unknown> | undefined {
+/** Parses JSON so that JSON.stringify writes each number as it was: integers above 2^53 stay what they are. */
+export function parseExactly(text: string): unknown {
+  type Exact = { rawJSON(source: string): unknown };
+  return JSON.parse(text, ((_key: string, value: unknown, context: { source: string }) =>
+    typeof value === "number" ? (JSON as unknown as Exact).rawJSON(context.source) : value) as never);
+}
+
+/** Reads a JSON object, its numbers as `parse` has them; undefined if the text is none. */
+export function objectIn(
+  text: string,
+  parse: (text: string) => unknown = parseExactly,
+): Record<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(text);
+    const value = parse(text);
     return isObject(value) ? value : undefined;
   } catch {
     return undefined;
   }
 }
 
+/** A number as `parseExactly` has it has no prototype. */
 export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }

@@ -34,8 +34,12 @@ export function findPrimary(installation: Installation): PrimaryConf | UnusableC
       : primary.startsWith("/")
         ? primary
         : join(sourceDir, primary);
-  if (path === undefined || !fs.existsSync(onNode(installation, path))) return undefined;
+  if (path === undefined || !fs.lstatSync(onNode(installation, path), { throwIfNoEntry: false }))
+    return undefined;
   try {
+    const status = fs.statSync(onNode(installation, path), { throwIfNoEntry: false });
+    if (status === undefined) throw new Error("it is a link to a file that is not there");
+    if (!status.isFile()) throw new Error("it is not a file"); // a pipe would be waited for
     return { path, ...readConf(fs.readFileSync(onNode(installation, path), "utf8")) };
   } catch (error) {
     return { path, why: (error as Error).message };

@@ -38,9 +38,16 @@ export async function isTaken(kubeconfig: string, env: NodeJS.ProcessEnv): Promi
   return status !== 401;
 }
 
-/** What has to be said about the kubeconfig and its rights; no lines if all is well. */
-export async function checkRights(installation: Installation, env: NodeJS.ProcessEnv): Promise<string[]> {
-  const { kubeconfig } = installation;
+/**
+ * What has to be said about a kubeconfig and its rights; no lines if all is well.
+ *
+ * @param kubeconfig of the node's conf; "" without one
+ */
+export async function checkRights(
+  installation: Installation,
+  kubeconfig: string,
+  env: NodeJS.ProcessEnv,
+): Promise<string[]> {
   if (kubeconfig === "")
     return [
       "without Kubernetes: annotations of pods are ignored, and every container gets the networks of the conf; give " +

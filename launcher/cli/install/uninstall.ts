@@ -12,6 +12,7 @@ import { MIGRATED_CONF } from "../migrate/migrated.ts";
 import { BINARIES, setUpBy } from "./binaries.ts";
 import { ASIDE, CONF, type Installation, OWN_DIR, onNode, PLAIN_CONF } from "./installation.ts";
 import { isWritten } from "./kubeconfig.ts";
+import { PIN } from "./pin.ts";
 import { isObject, objectIn, readText, removeParts } from "./place.ts";
 
 /**
@@ -22,7 +23,7 @@ import { isObject, objectIn, readText, removeParts } from "./place.ts";
  */
 export function removeConf(installation: Installation): string[] {
   const { confDir, kubeconfig } = installation;
-  const said = [MIGRATED_CONF, CONF, PLAIN_CONF, ASIDE].flatMap((name) =>
+  const said = [MIGRATED_CONF, CONF, PLAIN_CONF, ASIDE, PIN].flatMap((name) =>
     removed(onNode(installation, confDir, name)),
   );
   if (kubeconfig === "") return said;

@@ -6,20 +6,12 @@ import { machineDisk, makeDirectories } from "../../host/disk.ts";
 import { CONF_DIR } from "../../paths.ts";
 import { installBinaries } from "../install/binaries.ts";
 import type { Installation } from "../install/installation.ts";
-import { place } from "../install/place.ts";
+import { parseExactly, place } from "../install/place.ts";
 import { convert } from "./convert.ts";
 import { difference } from "./diff.ts";
 import { type Credentials, chooseKubeconfig } from "./kubeconfig.ts";
 import { KEPT_DIR, MIGRATED_CONF } from "./migrated.ts";
-import {
-  type Conf,
-  confsIn,
-  daemonConfsOfPods,
-  type Found,
-  isMultus,
-  isThick,
-  parseExactly,
-} from "./multus.ts";
+import { type Conf, confsIn, daemonConfsOfPods, type Found, isMultus, isThick } from "./multus.ts";
 import type { Migration } from "./options.ts";
 import { tryConf } from "./trial.ts";
 
@@ -31,6 +23,7 @@ export async function migrateForward(migration: Migration): Promise<void> {
   const [multus] = all;
   if (multus === undefined) return withoutMultus(migration, found);
   requireUsed(found, multus, confDir);
+  requireFiles(all, migration);
   const daemon = isThick(multus) ? daemonConf(migration) : undefined;
   const credentials = await chooseKubeconfig(multus, daemon, migration);
   const type = installation.mode === "one-shot" ? "plexus" : "plexus-shim";
@@ -85,6 +78,15 @@ function requireUsed(found: Found[], multus: Found, confDir: string): void {
       `the runtime would take ${confDir}/${first.name}, which comes before ${MIGRATED_CONF}; give it a name that comes later`,
     );
   }
+}
+
+/** Throws if a conf of Multus is a link: elsewhere it would lead to another file, or to none, on the way back. */
+function requireFiles(all: Found[], { confDir, root }: Migration): void {
+  const link = all.find(({ name }) => fs.lstatSync(join(root, confDir, name)).isSymbolicLink());
+  if (link !== undefined)
+    throw new Error(
+      `cannot keep ${confDir}/${link.name} for the way back: it is a symbolic link; put the file itself there`,
+    );
 }
 
 /** What Multus's daemon was told: most options are there, and not in the runtime's conf. The administrator alone says where. */

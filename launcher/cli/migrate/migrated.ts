@@ -1,7 +1,8 @@
 // What a node that has been migrated looks like: for `migrate`, and for `install` and `uninstall` after it.
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { type Conf, parseExactly } from "./multus.ts";
+import { parseExactly } from "../install/place.ts";
+import type { Conf } from "./multus.ts";
 
 /**
  * Plexus's conf where Multus's was. It comes before every conf of Multus's installers, so Multus's DaemonSet may write its own

@@ -2,6 +2,7 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { CONF_EXTENSIONS } from "../../paths.ts";
+import { parseExactly } from "../install/place.ts";
 
 /** A JSON object; numbers may be as `parseExactly` has them. */
 export type Conf = Record<string, unknown>;
@@ -28,6 +29,7 @@ export function confsIn(dir: string): Found[] {
 
 export function foundAt(dir: string, name: string): Found | undefined {
   try {
+    if (!fs.statSync(join(dir, name)).isFile()) return undefined; // a pipe would be waited for
     const text = fs.readFileSync(join(dir, name), "utf8");
     const conf = parseExactly(text) as Conf;
     const plugins = Array.isArray(conf.plugins) ? (conf.plugins as Conf[]) : [conf];
@@ -66,11 +68,4 @@ export function daemonConfsOfPods(root: string, kubeletDir: string): string[] {
 
 function entries(dir: string): string[] {
   return fs.existsSync(dir) ? fs.readdirSync(dir) : [];
-}
-
-/** Parses JSON so that JSON.stringify writes each number as it was: integers above 2^53 stay what they are. */
-export function parseExactly(text: string): unknown {
-  type Exact = { rawJSON(source: string): unknown };
-  return JSON.parse(text, ((_key: string, value: unknown, context: { source: string }) =>
-    typeof value === "number" ? (JSON as unknown as Exact).rawJSON(context.source) : value) as never);
 }
