@@ -280,7 +280,8 @@ describe.each<Mode>(["one-shot", "on-demand", "daemon"])("%s:", (mode) => {
       });
     });
 
-  it("is what carried the pods' calls out", async () => {
+  it("is what carries the pods' calls out", async () => {
+    await site.remove(await site.pod("carried", "second")); // those of pods that a reboot has brought back may come before it
     const sockets = site.node.files("/run/plexus");
     if (mode === "one-shot") {
       expect(sockets).toEqual([]);
