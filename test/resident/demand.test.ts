@@ -146,12 +146,11 @@ describe("a resident process that was started", () => {
   });
 
   it("and killed while 40 calls are under way is started again, and does them all", async () => {
-    const containers = await many(40);
-    const added = run("ADD", containers);
-    await until(
-      "some are under way",
-      () => fs.existsSync(lab.cniDir) && fs.readdirSync(lab.cniDir).length > 8,
-    );
+    const containers = await many(41);
+    // The plugin fixes the MAC of a bridge that is there; calls that make one together may report one that changes.
+    expectAll(await run("ADD", containers.slice(0, 1)));
+    const added = run("ADD", containers.slice(1));
+    await until("some are under way", () => fs.readdirSync(lab.cniDir).length > 10);
     process.kill(pidOf(), "SIGKILL");
     expectAll(await added, expect.stringMatching(/^(plexus-shim: asking another one: .* is gone.*\n)?$/));
     expect(resident.starts()).toEqual(["resident", "resident"]);
