@@ -6,8 +6,9 @@
 // alone says which text it is in. On the way up, `Text` counts how far the copy's bytes are apart from the string's, from
 // where it was last asked: findings are asked for in their order, so each text is walked through once.
 import { Value } from "../json/value";
-import { Char, isDigit, lower } from "../text/char";
+import { Char } from "../text/char";
 import { Span } from "../text/span";
+import { hex4 } from "../text/string";
 import { Writer } from "../text/writer";
 
 let texts: Text[] = [];
@@ -133,13 +134,4 @@ function writeToken(out: Writer, key: Span): void {
     else if (c === Char.Slash) out.text("~1");
     else out.byte(c);
   }
-}
-
-function hex4(ptr: usize): u32 {
-  let value: u32 = 0;
-  for (let at = ptr; at < ptr + 4; at++) {
-    const c = <i32>load<u8>(at);
-    value = (value << 4) | <u32>(isDigit(c) ? c - Char._0 : lower(c) - Char.a + 10);
-  }
-  return value;
 }

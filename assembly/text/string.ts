@@ -110,7 +110,8 @@ function unescaped(escape: i32): i32 {
   }
 }
 
-function hex4(ptr: usize): u32 {
+/** Reads the four digits of a `\\u` escape, which are there. */
+export function hex4(ptr: usize): u32 {
   let value: u32 = 0;
   for (let at = ptr; at < ptr + 4; at++) {
     const c = <i32>load<u8>(at);

@@ -159,37 +159,36 @@ describe("the daemon's log", () => {
   });
 });
 
+/** An ADD whose plugin runs until `release`. */
+async function heldAdd() {
+  const hold = join(site.lab.dir, "hold");
+  fs.writeFileSync(hold, "");
+  site.lab.fake("fake-slow", {
+    ADD: `while [ -e ${hold} ]; do sleep 0.05; done; echo '{"cniVersion":"1.1.0"}'`,
+  });
+  await site.nad("slow", { cniVersion: "1.1.0", name: "slow", type: "fake-slow" });
+  const adding = site.run("ADD", await site.pod("slow"));
+  await until("the plugin runs", () => site.lab.calls("fake-slow").length > 0);
+  return { adding, release: () => fs.rmSync(hold) };
+}
+
 describe("the daemon's health", () => {
   it("is not ready from SIGTERM on, while a call still runs, and that call is answered", async () => {
     const daemon = await ObservedDaemon.start(resident, api);
-    const hold = join(site.lab.dir, "hold");
-    fs.writeFileSync(hold, "");
-    site.lab.fake("fake-slow", {
-      ADD: `while [ -e ${hold} ]; do sleep 0.05; done; echo '{"cniVersion":"1.1.0"}'`,
-    });
-    await site.nad("slow", { cniVersion: "1.1.0", name: "slow", type: "fake-slow" });
-    const adding = site.run("ADD", await site.pod("slow"));
-    await until("the plugin runs", () => site.lab.calls("fake-slow").length > 0);
+    const { adding, release } = await heldAdd();
     process.kill(daemon.pid(), "SIGTERM");
     await until("it is not ready", async () => (await daemon.ask("readyz"))[0] === 503);
     expect(await daemon.ask("readyz")).toEqual([503, "this process ends: it has got SIGTERM\n"]);
     expect(await daemon.ask("healthz")).toEqual([200, "ok\n"]);
-    fs.rmSync(hold);
+    release();
     expect(await adding).toMatchObject(OK);
   });
 
   it("takes no more shims at once than --connections says: each further one becomes plexus", async () => {
     const daemon = await ObservedDaemon.start(resident, api, "--connections", "1");
-    const hold = join(site.lab.dir, "hold");
-    fs.writeFileSync(hold, "");
-    site.lab.fake("fake-slow", {
-      ADD: `while [ -e ${hold} ]; do sleep 0.05; done; echo '{"cniVersion":"1.1.0"}'`,
-    });
-    await site.nad("slow", { cniVersion: "1.1.0", name: "slow", type: "fake-slow" });
-    const adding = site.run("ADD", await site.pod("slow"));
-    await until("the plugin runs", () => site.lab.calls("fake-slow").length > 0);
+    const { adding, release } = await heldAdd();
     expect(await site.run("ADD", await site.pod())).toMatchObject({ exitCode: 0 });
-    fs.rmSync(hold);
+    release();
     expect(await adding).toMatchObject(OK);
     const metrics = await daemon.metrics();
     expect(metrics.get("plexus_connections_refused_total")).toBe(1);

@@ -56,8 +56,12 @@ function firstIn(installation: Installation): string | undefined {
 
 /** The names of a directory's confs, in the order in which a runtime takes them. */
 export function confsIn(installation: Installation, dir: string): string[] {
-  const path = onNode(installation, dir);
-  const names = fs.existsSync(path) ? fs.readdirSync(path).sort() : [];
+  return confNames(onNode(installation, dir));
+}
+
+/** The same of a directory by its path here. */
+export function confNames(dir: string): string[] {
+  const names = fs.existsSync(dir) ? fs.readdirSync(dir).sort() : [];
   return names.filter((name) => CONF_EXTENSIONS.some((end) => name.endsWith(end)));
 }
 

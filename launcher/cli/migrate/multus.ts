@@ -1,8 +1,8 @@
 // Multus on this node: the conf that the runtime executes it by, and what its daemon was told.
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { CONF_EXTENSIONS } from "../../paths.ts";
 import { parseExactly } from "../install/place.ts";
+import { confNames } from "../install/primary.ts";
 
 /** A JSON object; numbers may be as `parseExactly` has them. */
 export type Conf = Record<string, unknown>;
@@ -21,10 +21,7 @@ const TYPES: readonly unknown[] = ["multus", "multus-shim"];
 
 /** The confs in a directory that the runtime would take, in its order; one that is half written is not. */
 export function confsIn(dir: string): Found[] {
-  const names = fs.existsSync(dir) ? fs.readdirSync(dir).sort() : [];
-  return names
-    .filter((name) => CONF_EXTENSIONS.some((end) => name.endsWith(end)))
-    .flatMap((name) => foundAt(dir, name) ?? []);
+  return confNames(dir).flatMap((name) => foundAt(dir, name) ?? []);
 }
 
 export function foundAt(dir: string, name: string): Found | undefined {
