@@ -25,7 +25,7 @@ interface ExplainedPlugin {
   args: string;
 }
 
-interface ExplainedAttachment {
+export interface ExplainedAttachment {
   /** As network-status names it: `namespace/name` of a NetworkAttachmentDefinition, else the conf's `name`. */
   network: string;
   ifname: string;

@@ -5,6 +5,7 @@ import { sortDocuments } from "../../launcher/explain/documents.ts";
 import { explain } from "../../launcher/explain/explain.ts";
 import { nadsOf } from "../../launcher/explain/given.ts";
 import { type Executed, filesOf } from "../../launcher/explain/node.ts";
+import { drawPicture, pictureOf } from "../../launcher/explain/picture.ts";
 import { loadCore } from "../support/core.ts";
 import { CONTAINER, callEssence, clean, type Vector } from "../vectors/replay.ts";
 
@@ -250,6 +251,28 @@ describe("what a pod asks for and gets", () => {
     ]);
   });
 });
+
+test("the picture of a pod shows its interfaces with what they have, and a stand-in for what is not given", async () => {
+  const asked = pod([
+    { name: "a", ips: ["10.1.0.5/24"], mac: "02:11:22:33:44:55", "default-route": ["10.1.0.1"] },
+  ]);
+  const picture = pictureOf(await explained([nad("a", macvlan({ type: "static" })), asked]), sortedPod);
+  expect(picture).toMatchObject({
+    name: "default/web",
+    rows: [
+      { ifname: "eth0", isStandIn: true, network: "the default network", lines: [] },
+      {
+        ifname: "net1",
+        lines: ["10.1.0.5/24", "02:11:22:33:44:55", "default route via 10.1.0.1"],
+        underlay: ["on eth1, mode bridge"],
+        warning: "ips, mac: no plugin takes it",
+      },
+    ],
+  });
+  expect(drawPicture(picture)).toContain("default route via 10.1.0.1");
+});
+
+const sortedPod = { namespace: "default", name: "web" };
 
 describe("what cannot be done is said as ADD says it", () => {
   test("a network that does not exist", async () => {
