@@ -31,6 +31,7 @@ interface Failure {
 export async function install(args: string[]): Promise<void> {
   if (args.includes("--help")) return console.log(`plexus install\n${helpOf("install")}`);
   const installation = installationOf(parseOptions(args, "install"), process.env);
+  if (installation.options.ready) return sayWhetherReady(installation);
   const ended = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => ended.abort());
   const turn = await Turn.take(installation, nameOf(installation), waitOrFail(installation), ended.signal);
@@ -53,6 +54,12 @@ export async function uninstall(args: string[]): Promise<void> {
     turn?.end();
   }
   for (const line of await removeInstalled(installation)) console.log(line);
+}
+
+/** For the kubelet, whose event has what is said here. */
+async function sayWhetherReady(installation: Installation): Promise<void> {
+  const { isReady, says } = await Turn.progressOf(installation);
+  if (!isReady) throw new Error(`not ready: ${says}`);
 }
 
 /** What others are told who want to install, too. */
@@ -122,6 +129,7 @@ class Installer {
     if (this.isWaiting()) return false;
     const { says, isThere } = await installConf(installation);
     this.say("conf", says);
+    this.turn.note({ isReady: isThere, says });
     const cilium = takenByCilium(installation);
     if (cilium !== undefined) this.say("cilium", cilium);
     return isWell && isThere;
@@ -203,6 +211,7 @@ class Installer {
       return isWell;
     } catch (error) {
       this.complain((error as Error).message); // a full disk passes
+      this.turn.note({ isReady: false, says: (error as Error).message });
       return false;
     }
   }
