@@ -43,6 +43,14 @@ static int start_of(long pid, unsigned long long *start) {
   return 0;
 }
 
+/** Reads when this process has started: once, as the kernel takes long to say so. */
+static int own_start(unsigned long long *start) {
+  static unsigned long long own;
+  int error = own == 0 ? start_of(getpid(), &own) : 0;
+  *start = own;
+  return error;
+}
+
 /** How a file is put in its place. */
 enum Manner { REPLACING, REPLACING_UNSYNCED, NEW };
 
@@ -58,7 +66,7 @@ static int write_new(int dir, const char *name, const uint8_t *bytes, size_t cou
 
 /** Finds the place of a file of `count` bytes to be written, if the call may write so much, and when this process has started. */
 static int find_new(const Rights *rights, const char *path, size_t count, Place *place, unsigned long long *start) {
-  int error = start_of(getpid(), start);
+  int error = own_start(start);
   if (error == 0) error = find_place(&rights->state, path, true, place);
   if (error != 0) return error;
   if (!spend(count)) {
