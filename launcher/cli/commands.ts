@@ -7,6 +7,7 @@ import { help } from "./help.ts";
 import { install, uninstall } from "./install/command.ts";
 import { lint } from "./linting.ts";
 import { migrate } from "./migrate/command.ts";
+import { nad } from "./nad.ts";
 import { daemon, resident } from "./serving.ts";
 import { version } from "./version.ts";
 
@@ -22,6 +23,7 @@ export const PLEXUS: Program = {
     uninstall,
     migrate,
     lint,
+    nad,
     attachments,
     forget,
     sriov,
@@ -40,5 +42,5 @@ export const KUBECTL: Program = {
   section: 1,
   summary: "shows the networks of a cluster's pods",
   description: "It asks the API server that kubectl asks.",
-  commands: [lint, version, help],
+  commands: [lint, nad, version, help],
 };
