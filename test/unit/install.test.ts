@@ -235,9 +235,25 @@ test.each([
   ["00-aaa.conf", { type: "bridge" }, "the runtime takes the first conf by name"],
 ])("install does not take over from %s, and says why", (name, content, why) => {
   primary(name, { cniVersion: "1.0.0", name: "x", ...content });
-  const { status, stderr } = plexus("install");
+  const before = files();
+  const { status, stderr } = plexus("install", "--primary", name);
   expect([status, stderr]).toEqual([1, expect.stringContaining(why)]);
-  expect(fs.existsSync(join(root, CONF))).toBe(false);
+  expect(files()).toEqual(before); // nor does it leave binaries, or take the wrong network the next time
+});
+
+test("install on a full disk says which file it could not write, and what to do", () => {
+  primary("10-flannel.conflist", FLANNEL);
+  const bin = join(root, "opt/cni/bin");
+  fs.mkdirSync(bin, { recursive: true });
+  const full = `mount -t tmpfs -o size=1m none ${bin} && exec "$0" "$@"`;
+  const command = ["--mount", "sh", "-c", full, binary, "install", "--root", root];
+  const { status, stderr } = spawnSync("unshare", command, { env: process.env, encoding: "utf8" });
+  expect([status, stderr]).toEqual([
+    1,
+    expect.stringMatching(
+      /cannot write \S+\/bin\/plexus: ENOSPC: .*; its disk is full: make room, and call this again/,
+    ),
+  ]);
 });
 
 test("install says so if there is no conf of a default network yet", () => {
