@@ -357,6 +357,40 @@ test("another network is the default one at no moment while the first conf is ta
   }
 });
 
+test("with --source-dir the runtime never has the default network's conf to start a pod by, not even while the node boots", async () => {
+  const args = ["install", "--watch", "--source-dir", "/etc/cni/source.d", "--root", root];
+  const dir = join(root, "etc/cni/net.d");
+  const source = join(root, "etc/cni/source.d/10-flannel.conflist");
+  fs.mkdirSync(join(source, ".."), { recursive: true });
+  const seen = new Set<string>();
+  const look = () => {
+    for (const name of fs.readdirSync(dir)) if (/\.(conf|conflist|json)$/.test(name)) seen.add(name);
+  };
+  const during = async (work: () => Promise<unknown>) => {
+    const timer = setInterval(look, 1);
+    await work().finally(() => clearInterval(timer));
+    look();
+  };
+  const boot = () => spawn(binary, args, { env: {}, stdio: "ignore" });
+  let child = boot();
+  try {
+    fs.writeFileSync(source, JSON.stringify(FLANNEL));
+    await during(() => until("the conf is there", () => fs.existsSync(join(root, CONF))));
+    // The node goes down. Before its installer runs again, the runtime has Plexus's conf, with the default network in it.
+    child.kill("SIGKILL");
+    expect(conf().clusterNetwork).toBe("/etc/cni/source.d/10-flannel.conflist");
+    // What makes the default network writes its conf late: until then there is none, rather than another one.
+    fs.unlinkSync(source);
+    child = boot();
+    await during(() => until("there is no network", () => !fs.existsSync(join(root, CONF))));
+    fs.writeFileSync(source, JSON.stringify(FLANNEL));
+    await during(() => until("the conf is there again", () => fs.existsSync(join(root, CONF))));
+    expect([...seen]).toEqual(["00-plexus.conflist"]);
+  } finally {
+    child.kill("SIGKILL");
+  }
+});
+
 test("a conf that somebody changes or removes is put right at once, and the rest is told", async () => {
   primary("10-flannel.conflist", FLANNEL);
   const { status, stdout } = plexus("install");
