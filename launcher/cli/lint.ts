@@ -44,7 +44,9 @@ export function lintSources(
   const documents: { source: Source; manifest: Manifest }[] = [];
   const located: Located[] = [];
   for (const source of sources) {
-    for (const one of read(source)) {
+    const found = read(source);
+    if (found.length === 0) located.push(empty(source));
+    for (const one of found) {
       if ("why" in one) located.push(malformed(source, one));
       else documents.push({ source, manifest: one });
     }
@@ -77,6 +79,20 @@ function locate(source: Source, manifest: Manifest, finding: Finding): Located {
   const place = placeIn(source.text, start);
   const { line: endLine, column: endColumn } = placeIn(source.text, end);
   return { file: source.name, ...place, endLine, endColumn, rule, severity, path, within, found, remedy };
+}
+
+/** Nobody asks about nothing: a template came out empty, or a pipe broke. */
+function empty({ name }: Source): Located {
+  return {
+    file: name,
+    ...{ line: 1, column: 1, endLine: 1, endColumn: 2 },
+    rule: "invalid-yaml",
+    severity: "warning",
+    path: "",
+    within: undefined,
+    found: "there is no document in it",
+    remedy: "see that it is the right file, and whole",
+  };
 }
 
 function malformed(source: Source, { at, why }: Malformed): Located {

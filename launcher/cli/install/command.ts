@@ -3,12 +3,12 @@ import { scattered } from "../../cluster/retry.ts";
 import { command } from "../command.ts";
 import { podApi } from "./api.ts";
 import { installBinaries } from "./binaries.ts";
-import { hasVanished, installConf, kubeconfigInUse, takenByCilium } from "./conf.ts";
+import { hasVanished, installConf, kubeconfigInUse, requireInstallable, takenByCilium } from "./conf.ts";
 import { DaemonSet } from "./daemonset.ts";
 import { type Installation, installationOf, OWN_DIR, onNode } from "./installation.ts";
 import { installKubeconfig } from "./kubeconfig.ts";
 import { INSTALL, UNINSTALL, withPlaces } from "./options.ts";
-import { pinned } from "./pin.ts";
+import { pin, pinned } from "./pin.ts";
 import { exists } from "./place.ts";
 import { checkRights, isTaken } from "./rights.ts";
 import { Turn } from "./turn.ts";
@@ -58,7 +58,7 @@ async function runInstall(installation: Installation): Promise<undefined> {
   const turn = await Turn.take(installation, nameOf(installation), waitOrFail(installation), ended.signal);
   if (turn === undefined) return;
   try {
-    await new Installer(await pinned(installation), turn, ended.signal).run();
+    await new Installer(pinned(installation), turn, ended.signal).run();
   } finally {
     turn.end();
   }
@@ -117,6 +117,8 @@ class Installer {
 
   async run(): Promise<void> {
     const { options, confDir, sourceDir } = this.installation;
+    if (!options.watch) requireInstallable(this.installation); // before anything is written
+    await pin(this.installation);
     this.say("binaries", await installBinaries(this.installation));
     if (!options.watch) {
       const isWell = await this.step();
