@@ -52,6 +52,13 @@ plexus lint FILE...|- [--format text|json|sarif|github] [--namespace NAME] [--no
     says what is wrong with confs, NetworkAttachmentDefinitions and pods, in YAML or JSON, where, and what to write instead.
     With --node this machine's plugins and interfaces are those that there are. The exit code is 1 if there are errors
 
+plexus explain FILE... [--conf FILE] [--pod NAME] [--namespace NAME] [--node] [--stdin] [--json | --dot | --svg]
+plexus explain NAMESPACE/POD [--conf FILE] [--conf-dir DIR] [--kubeconfig PATH] [--cni-dir DIR] [--stdin] [--json | --dot | --svg]
+    says what an ADD does for a pod, without doing it: networks, interfaces, addresses, network-status, what is wrong. The pod,
+    its networks and confs are in files; with --node, this machine's confs and plugins are there too. Of NAMESPACE/POD in the
+    cluster it also says what has happened: the failures, when, and what to do. --stdin shows what each plugin is given. The
+    exit code is 1 if the ADD fails
+
 plexus attachments [--json] [--cni-dir DIR]
     lists the attachments of all containers, by the files in DIR (/var/lib/cni/multus), Multus's too: attached, attaching,
     failing (how often a DEL has failed, and why), or an orphan, which only GC tries to detach
@@ -87,6 +94,8 @@ export async function runCommand([command, ...args]: string[], version: string):
       case "forget":
         await forget(args);
         return 0;
+      case "explain":
+        return await lazy("explain").explain(args);
       case "lint":
         return await lazy("lint").lint(args, version);
       case "version":
