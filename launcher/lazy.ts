@@ -11,6 +11,7 @@ interface Bundles {
   plugin: typeof import("./plugin.ts");
   cli: typeof import("./cli/cli.ts");
   lint: typeof import("./cli/lint.ts");
+  doctor: typeof import("./cli/doctor/command.ts");
   explain: typeof import("./cli/explain/command.ts");
   authprovider: typeof import("./cluster/authprovider.lazy.ts");
   exec: typeof import("./cluster/exec.lazy.ts");

@@ -19,6 +19,17 @@ const SETUP: Setup = {
 
 export const CASES: Case[] = [
   {
+    what: "a delegate outlived a one-shot plexus that was killed, and attached behind the DEL that followed",
+    history: {
+      seed: 2,
+      setup: PLAIN,
+      steps: [
+        { waitMs: 0, do: "ADD", container: 0, killAfterMs: 17 },
+        { waitMs: 0, do: "DEL", container: 0 },
+      ],
+    },
+  },
+  {
     what: "the state directory that an ADD had made was lost with the power",
     history: {
       seed: 5,

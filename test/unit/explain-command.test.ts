@@ -100,7 +100,7 @@ test("programs get JSON, DOT and SVG", () => {
 });
 
 test("what cannot be explained is refused, and says what to do", () => {
-  expect(explain()).toMatchObject({ status: 1, stderr: expect.stringContaining("NAMESPACE/POD") });
+  expect(explain()).toMatchObject({ status: 2, stderr: expect.stringContaining("FILE") });
   const two = file("two.yaml", `${pod("a", "one")}---\n${pod("a", "two")}`);
   expect(explain(two).stderr).toContain("--pod: default/one, default/two");
   expect(explain("--pod", "two", two).stdout).toContain("pod default/two");

@@ -1,44 +1,26 @@
 // `plexus explain`. A bundle of its own: nothing of it is loaded by any other command.
 import { existsSync } from "node:fs";
-import { parseArgs } from "node:util";
 import { Core } from "../../core/index.ts";
 import { wasm } from "../../core/wasm.ts";
 import { dotOf } from "../../explain/dot.ts";
 import { type Explanation, explain as explainAdd } from "../../explain/explain.ts";
 import { drawPicture, pictureOf } from "../../explain/picture.ts";
 import { lazy } from "../../lazy.ts";
-import { CONF_DIR, PLUGIN_DIR } from "../../paths.ts";
+import type { Given } from "../command.ts";
+import type { EXPLAIN } from "../explaining.ts";
 import type { Located } from "../formats.ts";
 import { subjectInFiles } from "./files.ts";
 import { liveSubject } from "./live.ts";
 import { explanationText } from "./print.ts";
 import type { Subject } from "./subject.ts";
 
-const OPTIONS = {
-  conf: { type: "string" },
-  pod: { type: "string" },
-  namespace: { type: "string", default: "default" },
-  node: { type: "boolean", default: false },
-  "conf-dir": { type: "string", default: CONF_DIR },
-  "bin-dir": { type: "string", default: PLUGIN_DIR },
-  "cni-dir": { type: "string" },
-  kubeconfig: { type: "string" },
-  stdin: { type: "boolean", default: false },
-  json: { type: "boolean", default: false },
-  dot: { type: "boolean", default: false },
-  svg: { type: "boolean", default: false },
-} as const;
-
 /** NAMESPACE/POD, and nothing that a file is called. */
 const LIVE = /^([a-z0-9][a-z0-9-]*)\/([a-z0-9][a-z0-9.-]*)$/;
 
-/** Returns the exit code: 1 if an ADD fails. Throws if it is called wrongly, or what it needs cannot be had. */
-export async function explain(args: string[]): Promise<number> {
-  const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true });
-  const [first, ...rest] = positionals;
-  const live = rest.length === 0 && first !== undefined && !existsSync(first) ? LIVE.exec(first) : null;
-  if (first === undefined && values.conf === undefined)
-    throw new Error("it needs files with a pod and its networks, or NAMESPACE/POD of a pod in the cluster");
+/** Returns the exit code: 1 if an ADD fails. Throws if what it needs cannot be had. */
+export async function explain({ values, args }: Given<typeof EXPLAIN>): Promise<number> {
+  const [first = "", ...rest] = args;
+  const live = rest.length === 0 && !existsSync(first) ? LIVE.exec(first) : null;
   const subject = live
     ? await liveSubject({
         namespace: live[1] ?? "",
@@ -50,7 +32,7 @@ export async function explain(args: string[]): Promise<number> {
         kubeconfig: values.kubeconfig,
       })
     : subjectInFiles({
-        files: positionals,
+        files: args,
         conf: values.conf,
         pod: values.pod,
         namespace: values.namespace,
