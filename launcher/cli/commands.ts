@@ -2,6 +2,8 @@
 import { attachments, forget } from "./attachments.ts";
 import type { Program } from "./command.ts";
 import { completion } from "./completion/command.ts";
+import { doctor } from "./doctoring.ts";
+import { explain } from "./explaining.ts";
 import { sriov } from "./functions.ts";
 import { help } from "./help.ts";
 import { install, uninstall } from "./install/command.ts";
@@ -24,6 +26,8 @@ export const PLEXUS: Program = {
     migrate,
     lint,
     nad,
+    explain,
+    doctor,
     attachments,
     forget,
     sriov,
@@ -42,5 +46,5 @@ export const KUBECTL: Program = {
   section: 1,
   summary: "shows the networks of a cluster's pods",
   description: "It asks the API server that kubectl asks.",
-  commands: [lint, nad, version, help],
+  commands: [lint, nad, explain, version, help],
 };
