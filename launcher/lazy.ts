@@ -1,5 +1,5 @@
 // Bundles: what not every call needs, kept out of the entry, as every byte of that is read at each start.
-// scripts/build/build.ts bundles launcher/plugin.ts, launcher/cli/cli.ts, launcher/cli/lint.ts and each `launcher/**/<name>.lazy.ts`, with all that
+// scripts/build/build.ts bundles launcher/plugin.ts, launcher/cli/cli.ts, launcher/cli/lint.ts, launcher/webhook/webhook.ts and each `launcher/**/<name>.lazy.ts`, with all that
 // they import, to build/lazy/, and compiles them beforehand. Bundles share types alone: each has its own copy of a class, so
 // `instanceof Fault` would not recognise another bundle's.
 import { readFileSync } from "node:fs";
@@ -17,6 +17,8 @@ interface Bundles {
   yaml: typeof import("./cluster/yaml.lazy.ts");
   grpc: typeof import("./host/grpc.lazy.ts");
   podresources: typeof import("./device/podresources.lazy.ts");
+  webhook: typeof import("./webhook/webhook.ts");
+  x509: typeof import("./webhook/x509.lazy.ts");
   metrics: typeof import("./resident/metrics.lazy.ts");
 }
 

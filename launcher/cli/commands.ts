@@ -9,6 +9,7 @@ import { lint } from "./linting.ts";
 import { migrate } from "./migrate/command.ts";
 import { daemon, resident } from "./serving.ts";
 import { version } from "./version.ts";
+import { webhook } from "./webhook.ts";
 
 export const PLEXUS: Program = {
   name: "plexus",
@@ -27,6 +28,7 @@ export const PLEXUS: Program = {
     sriov,
     resident,
     daemon,
+    webhook,
     version,
     completion,
     help,

@@ -30,6 +30,7 @@ const lazyModules = new Map([
   ["plugin", "launcher/plugin.ts"],
   ["cli", "launcher/cli/cli.ts"],
   ["lint", "launcher/cli/lint.ts"],
+  ["webhook", "launcher/webhook/webhook.ts"],
   ...fs
     .readdirSync(join(root, "launcher"), { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".lazy.ts"))
