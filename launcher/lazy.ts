@@ -19,6 +19,8 @@ interface Bundles {
   yaml: typeof import("./cluster/yaml.lazy.ts");
   grpc: typeof import("./host/grpc.lazy.ts");
   podresources: typeof import("./device/podresources.lazy.ts");
+  webhook: typeof import("./webhook/webhook.ts");
+  x509: typeof import("./webhook/x509.lazy.ts");
   metrics: typeof import("./resident/metrics.lazy.ts");
 }
 

@@ -12,6 +12,7 @@ import { migrate } from "./migrate/command.ts";
 import { nad } from "./nad.ts";
 import { daemon, resident } from "./serving.ts";
 import { version } from "./version.ts";
+import { webhook } from "./webhook.ts";
 
 export const PLEXUS: Program = {
   name: "plexus",
@@ -33,6 +34,7 @@ export const PLEXUS: Program = {
     sriov,
     resident,
     daemon,
+    webhook,
     version,
     completion,
     help,
