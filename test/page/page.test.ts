@@ -111,20 +111,23 @@ describe("a link", () => {
     }
   });
 
-  test.each(["#1.AAAA", "#1.", "#2.x", "#%00", `#1.${"A".repeat(9000)}`])(
-    "that is %s says so, and changes nothing",
-    async (fragment) => {
-      const before = await playground.text("#pod-editor .cm-content");
-      await playground.page.evaluate((hash) => {
-        location.hash = hash;
-      }, fragment);
-      await playground.page.waitForFunction(() =>
-        document.querySelector("#message")?.classList.contains("shown"),
-      );
-      expect(await playground.text("#message")).toMatch(/^This link cannot be used: /);
-      expect(await playground.text("#pod-editor .cm-content")).toBe(before);
-    },
-  );
+  test.each([
+    ["not deflated", "#1.AAAA"],
+    ["empty", "#1."],
+    ["of another version", "#2.x"],
+    ["not in base64", "#%00"],
+    ["long and not deflated", `#1.${"A".repeat(9000)}`],
+  ])("that is %s says so, and changes nothing", async (_, fragment) => {
+    const before = await playground.text("#pod-editor .cm-content");
+    await playground.page.evaluate((hash) => {
+      location.hash = hash;
+    }, fragment);
+    await playground.page.waitForFunction(() =>
+      document.querySelector("#message")?.classList.contains("shown"),
+    );
+    expect(await playground.text("#message")).toMatch(/^This link cannot be used: /);
+    expect(await playground.text("#pod-editor .cm-content")).toBe(before);
+  });
 
   test("that would become gigabytes is refused", async () => {
     const bomb = await playground.page.evaluate(async () => {
@@ -161,7 +164,7 @@ describe("for everybody", () => {
   ] as const)("no violation is found by axe: %s, %i wide", async (scheme, width) => {
     const own = await Playground.open({ scheme, width });
     try {
-      for (const example of EXAMPLES) {
+      for (const example of width === 1440 && scheme === "light" ? EXAMPLES : ["sriov"]) {
         await own.choose(example);
         await shown(own);
         expect([example, await violations(own)]).toEqual([example, []]);
