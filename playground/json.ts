@@ -29,7 +29,7 @@ export function indented(json: string): Token[] {
       depth++;
       if (end > at + 1 && at > flatUntil) space(at);
     } else if (text === "}" || text === "]") {
-      depth--;
+      depth = Math.max(0, depth - 1);
       const isEmpty = raw[at - 1] === "{" || raw[at - 1] === "[";
       if (!isEmpty && at > flatUntil) space(at);
       out.push({ kind: "mark", text });

@@ -21,7 +21,7 @@ export function partsOf(text: string): Part[] {
   const parts: Part[] = [];
   let from = 0;
   for (const whole of text.split(/^(?=---(?:[ \t]|\r?$))/m)) {
-    const marker = /^---[ \t]*(?:\r?\n|$)/.exec(whole)?.[0].length ?? 0;
+    const marker = /^---[ \t]*/.exec(whole)?.[0].length ?? 0;
     const preamble = PREAMBLE.exec(whole.slice(marker))?.[0] ?? "";
     const start = marker + preamble.length;
     const body = whole.slice(start);

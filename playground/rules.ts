@@ -11,17 +11,22 @@ export function openRule(rule: string): void {
   byId<HTMLDialogElement>("rule").showModal();
 }
 
-/** Renders what the rules' Markdown has: headings, paragraphs, code. */
+/** Renders what the rules' Markdown has, below its title: headings, paragraphs, code. */
 function rendered(markdown: string): HTMLElement[] {
-  const [, ...blocks] = markdown.split(/\n(?=## |```)|(?<=\n```)\n|\n\n/);
-  return blocks.flatMap((block): HTMLElement[] => {
-    const text = block.trim();
-    if (text === "") return [];
-    if (text.startsWith("## ")) return [element("h3", {}, text.slice(3))];
-    const code = /^```\w*\n([\s\S]*?)\n?```$/.exec(text)?.[1];
-    if (code === undefined) return [element("p", {}, ...quotes(text.replaceAll("\n", " ")))];
-    return [
-      element("pre", { tabindex: "0", role: "group", "aria-label": "example" }, element("code", {}, code)),
-    ];
+  const pieces = markdown.replace(/^# .*\n/, "").split(/^```\w*\n([\s\S]*?)\n```$/m);
+  return pieces.flatMap((piece, index): HTMLElement[] => {
+    if (index % 2 === 1) return [code(piece)];
+    const blocks = piece.split(/\n\n/).map((block) => block.trim());
+    return blocks
+      .filter((block) => block !== "")
+      .map((block) =>
+        block.startsWith("## ")
+          ? element("h3", {}, block.slice(3))
+          : element("p", {}, ...quotes(block.replaceAll("\n", " "))),
+      );
   });
+}
+
+function code(text: string): HTMLElement {
+  return element("pre", { tabindex: "0", role: "group", "aria-label": "example" }, element("code", {}, text));
 }

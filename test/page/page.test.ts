@@ -228,7 +228,9 @@ describe("for everybody", () => {
     expect(await focus()).toBe("networks-editor");
     await page.getByRole("button", { name: "trailing-comma" }).press("Enter");
     expect(await playground.text("#rule")).toMatch(/^trailing-comma\s/);
-    expect(await playground.text("#rule")).toContain("Good");
+    expect(await page.locator("#rule h3").allInnerTexts()).toEqual(["Bad", "Good"]);
+    expect(await page.locator("#rule pre").count()).toBe(2);
+    expect(await playground.text("#rule")).not.toContain("`");
     await page.keyboard.press("Escape");
     expect(await page.locator("#rule").isVisible()).toBe(false);
     expect(await focus()).toBe("rule");
