@@ -6,7 +6,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { parseDocument } from "yaml";
-import { lintSources } from "../../launcher/cli/lint.ts";
+import { lintSources } from "../../launcher/cli/findings.ts";
 import { confIn, manifestOf } from "../../launcher/cli/nad.ts";
 import { binary } from "../support/binary.ts";
 import { loadLint } from "../support/core.ts";

@@ -9,8 +9,8 @@ import { plexusConfIn } from "../../explain/plexusconf.ts";
 import { Code, Fault } from "../../fault.ts";
 import { localHost } from "../../host/local.ts";
 import { CONF_EXTENSIONS } from "../../paths.ts";
+import type { Source } from "../findings.ts";
 import { Api, type ApiReply } from "../install/api.ts";
-import type { Source } from "../lint.ts";
 import { attemptsOf } from "./attempts.ts";
 import type { Subject } from "./subject.ts";
 

@@ -2,7 +2,7 @@
 
 import type { LintInput } from "../../core/index.ts";
 import type { Given, GivenPod } from "../../explain/given.ts";
-import type { Source } from "../lint.ts";
+import type { Source } from "../findings.ts";
 import type { Attempt } from "./attempts.ts";
 
 export interface Subject {
