@@ -23,7 +23,7 @@ export const KNOWN: Known[] = [
       seed: 2,
       setup: PLAIN,
       steps: [
-        { waitMs: 0, do: "ADD", container: 0, killAfterMs: 17 },
+        { waitMs: 0, do: "ADD", container: 0, killAfterMs: 15 },
         { waitMs: 0, do: "DEL", container: 0 },
       ],
     },
