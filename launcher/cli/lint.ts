@@ -1,11 +1,11 @@
 // `plexus lint`. A bundle of its own: nothing of it is loaded by any other command.
 import { readdirSync, readFileSync } from "node:fs";
-import { parseArgs } from "node:util";
 import type { Finding } from "../core/documents.ts";
 import { Core, type LintInput } from "../core/index.ts";
 import { wasm } from "../core/wasm.ts";
-import { PLUGIN_DIR } from "../paths.ts";
+import type { Given } from "./command.ts";
 import { FORMATS, type Located, type Place } from "./formats.ts";
+import type { LINT } from "./linting.ts";
 import { type Malformed, type Manifest, readManifests } from "./manifest.ts";
 
 /** Files with these extensions are JSON, whatever they begin with. */
@@ -17,22 +17,10 @@ export interface Source {
   text: string;
 }
 
-/** Returns the exit code: 1 if there are errors. Throws if it is called wrongly, or a file cannot be read. */
-export async function lint(args: string[], version: string): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args,
-    options: {
-      format: { type: "string", default: "text" },
-      namespace: { type: "string", default: "default" },
-      node: { type: "boolean", default: false },
-      "bin-dir": { type: "string", default: PLUGIN_DIR },
-    },
-    allowPositionals: true,
-  });
-  const format = FORMATS[values.format];
-  if (!format) throw new Error(`--format ${values.format}: it can be ${Object.keys(FORMATS).join(", ")}`);
-  if (positionals.length === 0) throw new Error("it needs a file, or - for stdin");
-  const sources = positionals.map((name) => ({ name, text: readFileSync(name === "-" ? 0 : name, "utf8") }));
+/** Returns the exit code: 1 if there are errors. Throws if a file cannot be read. */
+export async function lint({ values, args, version }: Given<typeof LINT>): Promise<number> {
+  const format = FORMATS[values.format as keyof typeof FORMATS];
+  const sources = args.map((name) => ({ name, text: readFileSync(name === "-" ? 0 : name, "utf8") }));
   const known = values.node ? knownHere(values["bin-dir"]) : {};
   const core = new Core(wasm("lint.wasm"));
   const { located, more } = lintSources(core, sources, values.namespace, known);
@@ -56,7 +44,9 @@ export function lintSources(
   const documents: { source: Source; manifest: Manifest }[] = [];
   const located: Located[] = [];
   for (const source of sources) {
-    for (const one of read(source)) {
+    const found = read(source);
+    if (found.length === 0) located.push(empty(source));
+    for (const one of found) {
       if ("why" in one) located.push(malformed(source, one));
       else documents.push({ source, manifest: one });
     }
@@ -89,6 +79,20 @@ function locate(source: Source, manifest: Manifest, finding: Finding): Located {
   const place = placeIn(source.text, start);
   const { line: endLine, column: endColumn } = placeIn(source.text, end);
   return { file: source.name, ...place, endLine, endColumn, rule, severity, path, within, found, remedy };
+}
+
+/** Nobody asks about nothing: a template came out empty, or a pipe broke. */
+function empty({ name }: Source): Located {
+  return {
+    file: name,
+    ...{ line: 1, column: 1, endLine: 1, endColumn: 2 },
+    rule: "invalid-yaml",
+    severity: "warning",
+    path: "",
+    within: undefined,
+    found: "there is no document in it",
+    remedy: "see that it is the right file, and whole",
+  };
 }
 
 function malformed(source: Source, { at, why }: Malformed): Located {
