@@ -2,6 +2,7 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { readKubeconfig } from "../../cluster/kubeconfig.ts";
+import { kubeconfigOf } from "../install/kubeconfig.ts";
 import { readText } from "../install/place.ts";
 import { onNode } from "./convert.ts";
 import { type Conf, type Found, isThick } from "./multus.ts";
@@ -70,21 +71,9 @@ async function ofCertificate(daemon: Conf | undefined, root: string) {
   const certificate = join(onNode(certDir, root), CERTIFICATE);
   if (!fs.existsSync(join(root, certificate))) return undefined;
   const { server, ca } = await readKubeconfig(join(root, onNode(bootstrapKubeconfig, root)), () => undefined);
-  const cluster = {
-    server: server.href.replace(/\/$/, ""),
-    ...(ca ? { "certificate-authority-data": ca.toString("base64") } : {}),
-  };
   const user = { "client-certificate": certificate, "client-key": certificate };
-  const kubeconfig = {
-    apiVersion: "v1",
-    kind: "Config",
-    "current-context": "plexus",
-    contexts: [{ name: "plexus", context: { cluster: "local", user: "plexus" } }],
-    clusters: [{ name: "local", cluster }],
-    users: [{ name: "plexus", user }],
-  };
   return {
-    text: `${JSON.stringify(kubeconfig, null, 2)}\n`,
+    text: kubeconfigOf(server.href.replace(/\/$/, ""), ca?.toString("base64"), user),
     depends: whileRenewed(certificate),
   };
 }
