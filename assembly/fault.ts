@@ -14,14 +14,34 @@ export const enum Code {
 
 let code: i32 = 0;
 let message: Span | null = null;
+/** The place that is at fault, as addresses: none if they are 0. */
+let from: usize = 0;
+let to: usize = 0;
 
 /** Records why the operation fails, and returns null, for `return fail<T>(...)`. The first reason stands. */
 export function fail<T>(why: i32, what: Writer): T | null {
+  return failAt<T>(why, what, 0, 0);
+}
+
+/** Does so with the place that is at fault: what stands from `start` to before `end`. */
+export function failAt<T>(why: i32, what: Writer, start: usize, end: usize): T | null {
   if (message === null) {
     code = why;
     message = what.take();
+    from = start;
+    to = end;
   }
   return null;
+}
+
+/** Returns where the place that is at fault begins; 0 if nobody says. */
+export function faultStart(): usize {
+  return from;
+}
+
+/** Returns where it ends. */
+export function faultEnd(): usize {
+  return to;
 }
 
 /** Tells whether a reason is recorded. */
@@ -41,11 +61,11 @@ export function forgiven(): Span {
   return was === null ? new Span(0, 0) : was;
 }
 
-/** Returns the fault as `{code, msg}`. */
-export function faultDocument(): Writer {
+/** Begins the document of the fault: `{code, msg`, for whoever adds its place and closes it. */
+export function openFault(): Writer {
   const msg = message;
   const out = new Writer().open().key("code").number(code).key("msg");
   if (msg === null) out.literal("unknown error");
   else out.string(msg);
-  return out.close();
+  return out;
 }

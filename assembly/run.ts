@@ -1,9 +1,11 @@
 // How an operation is called: the document comes in, its answer goes out. Shared by the modules that are built from these
 // sources (abi.ts, lint/abi.ts).
-import { Code, fail, faultDocument, forgive } from "./fault";
+import { Code, fail, forgive, openFault } from "./fault";
 import { parse, resetParseBudget } from "./json/parse";
+import { forgetNoted, writePlace } from "./json/place";
 import { Value } from "./json/value";
 import { allow, claim, Exhaustion, exhaustion, isExhausted, lift } from "./text/arena";
+import { Char } from "./text/char";
 import { Span } from "./text/span";
 import { HEAD_BYTES, say, Writer } from "./text/writer";
 
@@ -13,6 +15,11 @@ const NO_MEMORY = '{"code":11,"msg":"the document: there is no memory for an ans
 const lastResort = memory.data(128);
 
 let isRunning = false;
+/** The document of the operation, and what it is once it is parsed. */
+let text: Span = new Span(0, 0);
+let input: Value | null = null;
+/** The document of its fault, if the operation has written it. */
+let failure: Writer | null = null;
 
 /** Returns the version of this interface. It changes when a host written for the old one would break. */
 export function abi_version(): u32 {
@@ -31,6 +38,7 @@ export function reset(): void {
   __reset();
   forgive();
   resetParseBudget();
+  forgetNoted();
   lift();
   isRunning = false;
 }
@@ -40,11 +48,16 @@ export function run(ptr: usize, len: u32, operation: (input: Value) => Writer | 
   isRunning = true;
   forgive();
   resetParseBudget();
+  forgetNoted();
   allow(len);
-  const out = attempt(new Span(ptr, len), operation);
+  input = null;
+  failure = null;
+  text = new Span(ptr, len);
+  const out = attempt(operation);
   const refused = exhaustion();
   lift();
   if (refused !== Exhaustion.None) {
+    failure = null;
     forgive();
     refuse(refused, len);
   }
@@ -53,15 +66,39 @@ export function run(ptr: usize, len: u32, operation: (input: Value) => Writer | 
   return answer;
 }
 
-function attempt(text: Span, operation: (input: Value) => Writer | null): Writer | null {
+function attempt(operation: (input: Value) => Writer | null): Writer | null {
   if (<u32>text.len > MAX_INPUT_BYTES) {
     return fail<Writer>(
       Code.DecodeFailure,
       say("the document: it has more than 16777216 bytes; make it smaller"),
     );
   }
-  const input = parse(text, say("the document"));
-  return input === null ? null : operation(input);
+  const root = parse(text, say("the document"));
+  input = root;
+  return root === null ? null : operation(root);
+}
+
+/** Returns the operation's document. */
+export function documentText(): Span {
+  return text;
+}
+
+/** Returns the fault as `{code, msg`, with its place if that is known (`writePlace`), for whoever adds to it. */
+export function faultMembers(): Span {
+  const out = openFault();
+  writePlace(out, text, input);
+  return out.take();
+}
+
+/** Ends the operation with a fault, whose document is written. */
+export function failAs(document: Writer): Writer | null {
+  failure = document;
+  return null;
+}
+
+function faultDocument(): Writer {
+  const written = failure;
+  return written === null ? new Writer().span(faultMembers()).byte(Char.CloseBrace) : written;
 }
 
 function refuse(why: Exhaustion, len: u32): void {

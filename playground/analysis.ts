@@ -1,5 +1,5 @@
 // What there is to say of an input: what is wrong with it, and what will happen.
-import { lintSources } from "../launcher/cli/linting.ts";
+import { lintSources } from "../launcher/cli/findings.ts";
 import type { Core } from "../launcher/core/index.ts";
 import { sortDocuments } from "../launcher/explain/documents.ts";
 import { type Explanation, explain } from "../launcher/explain/explain.ts";

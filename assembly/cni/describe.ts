@@ -1,7 +1,8 @@
 // What a host has to know of one conf or conflist.
-import { Code, fail } from "../fault";
+import { Code } from "../fault";
 import { Fields } from "../json/fields";
 import { parse } from "../json/parse";
+import { failOn } from "../json/place";
 import { hasShape } from "../json/shape";
 import { Value } from "../json/value";
 import { ascii, Span } from "../text/span";
@@ -25,7 +26,7 @@ export function describe(input: Value): Writer | null {
   const conf = fields.text("conf", ascii(""));
   const what = fields.text("source", ascii(""));
   if (conf === null || what === null || !fields.areTexts("plugins")) return null;
-  const network = readNetwork(conf, what);
+  const network = readNetwork(conf, what, input.present("conf"));
   if (network === null || !appendPlugins(network, input.present("plugins"), what)) return null;
   const out = new Writer()
     .open()
@@ -43,17 +44,18 @@ export function describe(input: Value): Writer | null {
 function appendPlugins(network: Network, added: Value | null, what: Span): bool {
   if (added === null || added.count === 0) return true;
   if (!network.list) {
-    fail<Writer>(
+    failOn<Writer>(
       Code.InvalidNetworkConfig,
       about(what).text("only a conflist takes further plugins; give it `plugins` instead of `type`"),
+      network.root.present("type"),
     );
     return false;
   }
-  if (!mayHavePlugins(network.plugins.length + added.count, what)) return false;
+  if (!mayHavePlugins(network.plugins.length + added.count, what, added)) return false;
   const inlined = network.root.present("plugins");
   const all = new Writer().openList();
   for (let text = added.first; text.exists; text = text.next) {
-    const plugin = parse(text.text(), say("a plugin of the chain"));
+    const plugin = parse(text.text(), say("a plugin of the chain"), text);
     if (plugin === null || !checkPlugin(plugin, what)) return false;
     if (inlined === null) all.json(plugin.source());
     else inlined.append(plugin.source());

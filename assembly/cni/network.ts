@@ -1,9 +1,10 @@
 // A network's configuration: a conf (one plugin) or a conflist (a chain of plugins).
 // Source: CNI spec 1.1.0, section 1 "Configuration format".
 
-import { Code, fail } from "../fault";
+import { Code } from "../fault";
 import { Fields } from "../json/fields";
 import { parse } from "../json/parse";
+import { failOn } from "../json/place";
 import { firstOf, isTrue, memberOf, Value } from "../json/value";
 import { Span } from "../text/span";
 import { about, Writer } from "../text/writer";
@@ -48,20 +49,24 @@ export class Network {
   }
 }
 
-/** Reads a conf or conflist and checks all that has to be right before any of it is executed; null with a fault. */
-export function readNetwork(text: Span, what: Span): Network | null {
-  const root = parse(text, new Writer().span(what));
+/**
+ * Reads a conf or conflist and checks all that has to be right before any of it is executed; null with a fault.
+ *
+ * @param holder the string that it is the text of, if that is known
+ */
+export function readNetwork(text: Span, what: Span, holder: Value | null = null): Network | null {
+  const root = parse(text, new Writer().span(what), holder);
   return root === null ? null : networkOf(root, what);
 }
 
 /** Reads a conf or conflist that is already parsed, as `readNetwork` does. `what` names it in messages. */
 function networkOf(root: Value, what: Span): Network | null {
-  if (!root.isObject()) return bad(what, "it must be a JSON object");
+  if (!root.isObject()) return bad(what, "it must be a JSON object", root);
   const network = new Network(root);
   const fields = new Fields(root, what, Code.InvalidNetworkConfig);
   const name = fields.text("name", network.name);
   if (name === null) return null;
-  if (name.len > 0 && !isIdentifier(name)) return badName(what, name);
+  if (name.len > 0 && !isIdentifier(name)) return badName(what, name, root.present("name"));
   network.name = name;
   if (!readVersion(network, fields, what)) return null;
   if (!readFlags(network, what)) return null;
@@ -82,26 +87,28 @@ function readPlugins(network: Network, what: Span): bool {
   const plugins = network.root.present("plugins");
   if (plugins === null) {
     if (network.loadOnlyInlinedPlugins) {
-      bad(what, "`loadOnlyInlinedPlugins` is true, but there are no `plugins`; add one");
+      const given = network.root.present("loadOnlyInlinedPlugins");
+      bad(what, "`loadOnlyInlinedPlugins` is true, but there are no `plugins`; add one", given);
       return false;
     }
     return true; // they may come from the conflist's subdirectory: see `requirePlugins`
   }
   if (!plugins.isArray() || plugins.count === 0) {
-    bad(what, "`plugins` must be a list with at least one plugin");
+    bad(what, "`plugins` must be a list with at least one plugin", plugins);
     return false;
   }
-  if (!mayHavePlugins(plugins.count, what)) return false;
+  if (!mayHavePlugins(plugins.count, what, plugins)) return false;
   for (let plugin = plugins.first; plugin.exists; plugin = plugin.next) network.plugins.push(plugin);
   return true;
 }
 
 /** Returns true if a chain may be so long, or false with a fault. */
-export function mayHavePlugins(count: i32, what: Span): bool {
+export function mayHavePlugins(count: i32, what: Span, plugins: Value): bool {
   if (count <= MAX_PLUGINS) return true;
-  fail<Value>(
+  failOn<Value>(
     Code.InvalidNetworkConfig,
     about(what).text("it has ").int(count).text(" plugins; a chain can have 100"),
+    plugins,
   );
   return false;
 }
@@ -109,38 +116,39 @@ export function mayHavePlugins(count: i32, what: Span): bool {
 /** Returns true if there is something to execute, or false with a fault. */
 export function requirePlugins(network: Network, what: Span): bool {
   if (network.plugins.length > 0) return true;
-  bad(what, "it needs `type` (of a conf) or `plugins` (of a conflist)");
+  bad(what, "it needs `type` (of a conf) or `plugins` (of a conflist)", network.root);
   return false;
 }
 
 /** Checks one plugin configuration object; true, or false with a fault. */
 export function checkPlugin(plugin: Value, what: Span): bool {
   if (!plugin.isObject()) {
-    bad(what, "each plugin must be a JSON object");
+    bad(what, "each plugin must be a JSON object", plugin);
     return false;
   }
   const type = plugin.present("type");
   if (type === null || !type.isFilled()) {
-    bad(what, "each plugin needs `type`, the name of its executable");
+    bad(what, "each plugin needs `type`, the name of its executable", type === null ? plugin : type);
     return false;
   }
   const name = type.text();
   if (!isPluginName(name)) {
-    fail<Value>(
+    failOn<Value>(
       Code.InvalidNetworkConfig,
       about(what).text("`type` ").quote(name).text(" must be the name of an executable, not a path"),
+      type,
     );
     return false;
   }
   const capabilities = plugin.present("capabilities");
   if (capabilities !== null) {
     if (!capabilities.isObject()) {
-      bad(what, "`capabilities` must be an object of booleans");
+      bad(what, "`capabilities` must be an object of booleans", capabilities);
       return false;
     }
     for (let one = capabilities.first; one.exists; one = one.next) {
       if (!one.isBool()) {
-        bad(what, "`capabilities` must be an object of booleans");
+        bad(what, "`capabilities` must be an object of booleans", one);
         return false;
       }
     }
@@ -160,7 +168,7 @@ function readVersion(network: Network, fields: Fields, what: Span): bool {
     if (isSupported(version) && (best === null || compareVersions(version, best) > 0)) best = version;
   }
   network.cniVersion = best === null ? declared : best;
-  return requireSupported(network.cniVersion, what);
+  return requireSupported(network.cniVersion, what, root.present("cniVersion"));
 }
 
 function readFlags(network: Network, what: Span): bool {
@@ -183,17 +191,22 @@ function flag(root: Value, name: string, what: Span): i32 {
     if (text.is("true") || text.is("True") || text.is("TRUE")) return 1;
     if (text.is("false") || text.is("False") || text.is("FALSE")) return 0;
   }
-  fail<Value>(Code.InvalidNetworkConfig, about(what).text("`").text(name).text("` must be true or false"));
+  failOn<Value>(
+    Code.InvalidNetworkConfig,
+    about(what).text("`").text(name).text("` must be true or false"),
+    value,
+  );
   return -1;
 }
 
-function bad(what: Span, why: string): Network | null {
-  return fail<Network>(Code.InvalidNetworkConfig, about(what).text(why));
+function bad(what: Span, why: string, value: Value | null): Network | null {
+  return failOn<Network>(Code.InvalidNetworkConfig, about(what).text(why), value);
 }
 
-function badName(what: Span, name: Span): Network | null {
-  return fail<Network>(
+function badName(what: Span, name: Span, value: Value | null): Network | null {
+  return failOn<Network>(
     Code.InvalidNetworkConfig,
     about(what).text("`name` ").quote(name).text(" ").text(IDENTIFIER_RULE),
+    value,
   );
 }

@@ -1,6 +1,8 @@
 // CNI spec versions: their order, those the core supports, and what came with which.
 // Source: CNI spec 1.1.0, section 1 "Version considerations".
-import { Code, fail } from "../fault";
+import { Code } from "../fault";
+import { failOn } from "../json/place";
+import { Value } from "../json/value";
 import { Char, isDigit } from "../text/char";
 import { Span } from "../text/span";
 import { about } from "../text/writer";
@@ -45,15 +47,21 @@ export function isSupported(version: Span): bool {
   }
 }
 
-/** Returns true, or false with fault 1 if `version` is not supported. `what` names its document in the message. */
-export function requireSupported(version: Span, what: Span): bool {
+/**
+ * Returns true, or false with fault 1 if `version` is not supported.
+ *
+ * @param what names its document in the message
+ * @param value where it is written
+ */
+export function requireSupported(version: Span, what: Span, value: Value | null = null): bool {
   if (isSupported(version)) return true;
-  fail<Span>(
+  failOn<Span>(
     Code.IncompatibleVersion,
     about(what)
       .text("`cniVersion` ")
       .quote(version)
       .text(" is not supported; use one of 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0"),
+    value,
   );
   return false;
 }

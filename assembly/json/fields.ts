@@ -1,7 +1,7 @@
 // Reads members of a known type from an object that somebody else wrote.
-import { fail } from "../fault";
 import { ascii, Span } from "../text/span";
 import { about, Writer } from "../text/writer";
+import { failOn } from "./place";
 import { isTrue, memberOf, Value } from "./value";
 
 /** Reads fields of one object, which may be absent; a field of the wrong type is a fault that names it. */
@@ -23,7 +23,7 @@ export class Fields {
   choice(name: string, usual: string, other: string): Span | null {
     const word = this.text(name, ascii(usual));
     if (word === null || word.is(usual) || word.is(other)) return word;
-    return fail<Span>(this.code, this.must(name).quote(ascii(usual)).text(" or ").quote(ascii(other)));
+    return this.refused<Span>(name, this.must(name).quote(ascii(usual)).text(" or ").quote(ascii(other)));
   }
 
   /** Returns 1 or 0, `fallback` if the field is absent, or -1 with a fault. */
@@ -40,7 +40,7 @@ export class Fields {
     const value = memberOf(this.object, name);
     if (value === null) return fallback;
     if (value.isInteger() && value.integer() >= 0 && value.integer() <= limit) return value.integer();
-    fail<Value>(this.code, this.must(name).text("a whole number from 0 to ").int(limit));
+    this.refused<Value>(name, this.must(name).text("a whole number from 0 to ").int(limit));
     return -1;
   }
 
@@ -56,7 +56,13 @@ export class Fields {
 
   /** Records that `name` is not `expected`, and returns null. */
   wrong<T>(name: string, expected: string): T | null {
-    return fail<T>(this.code, this.must(name).text(expected));
+    return this.refused<T>(name, this.must(name).text(expected));
+  }
+
+  /** Records what is wrong with the member `name`, and returns null. */
+  refused<T>(name: string, why: Writer): T | null {
+    const value = memberOf(this.object, name);
+    return failOn<T>(this.code, why, value === null ? this.object : value);
   }
 
   private must(name: string): Writer {

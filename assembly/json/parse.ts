@@ -1,10 +1,11 @@
 // A strict JSON parser (RFC 8259) over UTF-8 bytes, with limits. It notes positions and converts nothing.
-import { Code, fail } from "../fault";
+import { Code, failAt } from "../fault";
 import { claim } from "../text/arena";
 import { Char, codeAt, isDigit, isHexDigit, lower } from "../text/char";
 import { Span } from "../text/span";
 import { plainEnd } from "../text/string";
 import { say, Writer } from "../text/writer";
+import { noteRoot, noteText } from "./place";
 import { Value } from "./value";
 
 const MAX_DEPTH = 1000; // of arrays and objects in each other
@@ -38,10 +39,16 @@ export function parseFaultWhy(): string {
 
 /**
  * Reads the value that `text` is; null with a fault that says what is wrong and where, or without one if the operation may
- * take no more memory. `what` names the text.
+ * take no more memory.
+ *
+ * @param what names the text
+ * @param holder the string that it is the text of, if that is known: for the place of a fault
  */
-export function parse(text: Span, what: Writer): Value | null {
-  return new Parser(text, what).document();
+export function parse(text: Span, what: Writer, holder: Value | null = null): Value | null {
+  noteText(text, holder);
+  const root = new Parser(text, what).document();
+  if (root !== null) noteRoot(root);
+  return root;
 }
 
 class Parser {
@@ -268,7 +275,7 @@ class Parser {
       line++;
       lineStart = p + 1;
     }
-    return fail<Value>(
+    return failAt<Value>(
       Code.DecodeFailure,
       say("")
         .span(this.what.take())
@@ -281,6 +288,8 @@ class Parser {
         .text(", column ")
         .int(at - lineStart + 1)
         .text(")"),
+      at,
+      at + 1,
     );
   }
 }

@@ -1,10 +1,12 @@
 // Which members an object has to have, and may have: of the documents that hosts give to operations, so that one that is
 // missing or misspelt is an error and never a default.
-import { fail } from "../fault";
 import { Char, codeAt } from "../text/char";
 import { ascii } from "../text/span";
 import { say, Writer } from "../text/writer";
+import { failOn, failOnKey } from "./place";
 import { Value } from "./value";
+
+const MEMBERS = "; its members are ";
 
 /**
  * Tells whether `value` is an object of the members in `shape`, and no others; if not, with a fault that names the member.
@@ -14,12 +16,14 @@ import { Value } from "./value";
  */
 export function hasShape(value: Value | null, what: string, shape: string, code: i32): bool {
   if (value === null || !value.isObject())
-    return refused(code, say(what).text(": it must be an object"), shape);
+    return refused(code, say(what).text(": it must be an object"), shape, value);
   let present: u64 = 0;
   for (let member = value.first; member.exists; member = member.next) {
     const bit = bitOf(member, shape);
     if (bit === 0) {
-      return refused(code, say(what).text(": it has no member ").quote(member.key()), shape);
+      const why = say(what).text(": it has no member ").quote(member.key());
+      failOnKey<Value>(code, why.text(MEMBERS).text(shape), member);
+      return false;
     }
     if (member.isNull()) present &= ~bit;
     else present |= bit;
@@ -28,7 +32,8 @@ export function hasShape(value: Value | null, what: string, shape: string, code:
   for (let at = 0; at < shape.length; at = endOf(shape, at) + 1, bit <<= 1) {
     const end = endOf(shape, at);
     if ((present & bit) !== 0 || codeAt(shape, end - 1) === Char.QuestionMark) continue;
-    return refused(code, say(what).text(": `").span(ascii(shape).slice(at, end)).text("` is missing"), shape);
+    const why = say(what).text(": `").span(ascii(shape).slice(at, end)).text("` is missing");
+    return refused(code, why, shape, value);
   }
   return true;
 }
@@ -51,7 +56,7 @@ function endOf(shape: string, from: i32): i32 {
   return end;
 }
 
-function refused(code: i32, why: Writer, shape: string): bool {
-  fail<Value>(code, why.text("; its members are ").text(shape));
+function refused(code: i32, why: Writer, shape: string, value: Value | null): bool {
+  failOn<Value>(code, why.text(MEMBERS).text(shape), value);
   return false;
 }

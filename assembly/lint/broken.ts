@@ -3,6 +3,7 @@
 import { forgive } from "../fault";
 import { parse, parseFaultAt, parseFaultWhy } from "../json/parse";
 import { Value } from "../json/value";
+import { isExhausted } from "../text/arena";
 import { Char, isDigit, lower } from "../text/char";
 import { ascii } from "../text/span";
 import { say, Writer } from "../text/writer";
@@ -22,7 +23,7 @@ export function parseText(text: Text): Value | null {
     return root;
   }
   forgive();
-  noteFault(text);
+  if (!isExhausted()) noteFault(text); // else there is no fault: memory was refused
   return null;
 }
 

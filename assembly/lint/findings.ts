@@ -1,9 +1,10 @@
 // The findings of one `lint`: noted by address, and printed with their places in the end.
+import { pointerTo } from "../json/pointer";
 import { Value } from "../json/value";
 import { Char } from "../text/char";
 import { Span } from "../text/span";
 import { Writer } from "../text/writer";
-import { offsetOf, pointerTo, Text, textAt } from "./texts";
+import { offsetOf, Text, textAt } from "./texts";
 
 const MAX_FINDINGS = 100;
 
@@ -78,8 +79,12 @@ export function onKey(rule: string, severity: Severity, member: Value, found: Wr
   report(rule, severity, member.keyStart - 1, member.keyStart + <usize>member.keyLength + 1, found, remedy);
 }
 
-/** Writes the list of findings, in the order of their places. */
-export function writeFindings(out: Writer): void {
+/**
+ * Writes the list of findings, in the order of their places.
+ *
+ * @param pointers where each document is in the operation's own; null if a document is called by its number
+ */
+export function writeFindings(out: Writer, pointers: Span[] | null): void {
   place();
   sort();
   out.openList();
@@ -105,17 +110,18 @@ export function writeFindings(out: Writer): void {
         column++;
       }
     }
+    out.open().key("rule").literal(one.rule).key("severity");
+    if (one.severity === Severity.Error) out.literal("error");
+    else if (one.severity === Severity.Warning) out.literal("warning");
+    else out.literal("note");
+    if (pointers === null) out.key("document").number(one.text.document);
+    else if (pointers[one.text.document].len > 0) out.key("text").string(pointers[one.text.document]);
     write(out, one, root, line, column);
   }
   out.closeList();
 }
 
 function write(out: Writer, one: Finding, root: Text, line: i32, column: i32): void {
-  out.open().key("rule").literal(one.rule).key("severity");
-  if (one.severity === Severity.Error) out.literal("error");
-  else if (one.severity === Severity.Warning) out.literal("warning");
-  else out.literal("note");
-  out.key("document").number(one.text.document);
   out.key("path").string(pointerTo(root.root, root.span.ptr + one.offset));
   if (one.text !== root) out.key("within").string(pointerTo(one.text.root, one.at));
   out.key("offset").number(one.offset).key("length").number(one.length);

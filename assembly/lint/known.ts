@@ -37,6 +37,12 @@ export function learn(input: Value): void {
   interfaces = namesOf(input.present("interfaces"));
 }
 
+/** Knows nothing. */
+export function forgetKnown(): void {
+  plugins = null;
+  interfaces = null;
+}
+
 function namesOf(list: Value | null): Names | null {
   return list === null ? null : new Names(list);
 }

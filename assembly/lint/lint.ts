@@ -60,7 +60,7 @@ export function lint(input: Value): Writer | null {
   sortNetworks();
   for (let i = 0; i < documents.length && !isFull(); i++) lintRest(documents[i], documents[i].root);
   const out = new Writer().open().key("findings");
-  writeFindings(out);
+  writeFindings(out, null);
   return out.key("more").bool(isFull()).close();
 }
 

@@ -9,7 +9,6 @@ import { Value } from "../json/value";
 import { Char } from "../text/char";
 import { Span } from "../text/span";
 import { hex4 } from "../text/string";
-import { Writer } from "../text/writer";
 
 let texts: Text[] = [];
 
@@ -102,36 +101,4 @@ export function offsetOf(text: Text, at: usize): i32 {
   const parent = text.parent;
   if (parent === null) return <i32>(at - text.span.ptr);
   return offsetOf(parent, text.writtenAt(<i32>(at - text.span.ptr)));
-}
-
-/** Returns the JSON pointer (RFC 6901) of what stands at `at` below `root`; empty if that is the root, or not JSON. */
-export function pointerTo(root: Value | null, at: usize): Span {
-  const out = new Writer();
-  let value = root;
-  while (value !== null) {
-    const isObject = value.isObject();
-    let index = 0;
-    let found: Value | null = null;
-    for (let child = value.first; child.exists && found === null; child = child.next, index++) {
-      const start = isObject ? child.keyStart - 1 : child.start;
-      if (at < start) break;
-      if (at < child.end) found = child;
-    }
-    if (found === null) break;
-    out.byte(Char.Slash);
-    if (isObject) writeToken(out, found.key());
-    else out.int(index - 1);
-    if (at < found.start) break; // in the key
-    value = found;
-  }
-  return out.take();
-}
-
-function writeToken(out: Writer, key: Span): void {
-  for (let i = 0; i < key.len; i++) {
-    const c = key.at(i);
-    if (c === Char.Tilde) out.text("~0");
-    else if (c === Char.Slash) out.text("~1");
-    else out.byte(c);
-  }
 }

@@ -2,8 +2,9 @@
 import { areAttachments } from "../cni/attachments";
 import { IDENTIFIER_RULE, isIdentifier } from "../cni/names";
 import { requireSupported } from "../cni/version";
-import { Code, fail } from "../fault";
+import { Code } from "../fault";
 import { Fields } from "../json/fields";
+import { failOn } from "../json/place";
 import { firstOf, Value } from "../json/value";
 import { Char } from "../text/char";
 import { ascii, Span } from "../text/span";
@@ -32,15 +33,18 @@ const MAX_BACKUPS = 10000;
  */
 export function netconf(conf: Value): Writer | null {
   const what = ascii("the conf");
-  if (!conf.isObject()) return bad(say("it must be a JSON object"));
+  if (!conf.isObject()) return bad(say("it must be a JSON object"), conf);
   const fields = new Fields(conf, what, Code.InvalidNetworkConfig);
   const none = ascii("");
   const version = fields.text("cniVersion", none);
   if (version === null) return null;
-  if (!requireSupported(version, what)) return null;
+  if (!requireSupported(version, what, conf.present("cniVersion"))) return null;
   const name = fields.text("name", none);
   if (name === null) return null;
-  if (!isIdentifier(name)) return bad(say("`name` is required; it ").text(IDENTIFIER_RULE));
+  if (!isIdentifier(name)) {
+    fields.refused<Writer>("name", say("the conf: `name` is required; it ").text(IDENTIFIER_RULE));
+    return null;
+  }
   const out = new Writer().open().key("cniVersion").string(version).key("name").string(name);
   if (!writeText(out, fields, "confDir", "/etc/cni/multus/net.d")) return null;
   if (!writeText(out, fields, "cniDir", "/var/lib/cni/multus")) return null;
@@ -106,8 +110,9 @@ function writeOneOf(
   const word = fields.text(name, ascii(usual));
   if (word === null) return false;
   if (!word.is(usual) && !word.is(second) && !word.is(third)) {
-    bad(
-      say("`")
+    fields.refused<Value>(
+      name,
+      say("the conf: `")
         .text(name)
         .text("` must be ")
         .quote(ascii(usual))
@@ -157,6 +162,7 @@ function writeDelegates(out: Writer, conf: Value, fields: Fields): bool {
   if (cluster.len > 0 || (delegates !== null && delegates.count > 0)) return true;
   bad(
     say("it attaches nothing; set `clusterNetwork`, or put at least one conf or conflist into `delegates`"),
+    delegates === null ? conf : delegates,
   );
   return false;
 }
@@ -221,6 +227,6 @@ function writeValidAttachments(out: Writer, conf: Value, fields: Fields): bool {
   return true;
 }
 
-function bad(why: Writer): Writer | null {
-  return fail<Writer>(Code.InvalidNetworkConfig, say("the conf: ").span(why.take()));
+function bad(why: Writer, value: Value): Writer | null {
+  return failOn<Writer>(Code.InvalidNetworkConfig, say("the conf: ").span(why.take()), value);
 }

@@ -2,9 +2,10 @@
 import { DEVICE_RULE, isDeviceId } from "../cni/names";
 import { Network } from "../cni/network";
 import { Request, wrong } from "../delegate/request";
-import { Code, fail } from "../fault";
+import { Code } from "../fault";
 import { embedded } from "../json/embedded";
 import { Fields } from "../json/fields";
+import { failOn } from "../json/place";
 import { hasShape } from "../json/shape";
 import { memberOf, Value } from "../json/value";
 import { isExhausted } from "../text/arena";
@@ -19,7 +20,7 @@ export function injectDevice(network: Network, request: Request, device: Value):
   const id = fields.text("id", ascii(""));
   const resource = fields.text("resourceName", ascii(""));
   if (id === null || resource === null) return false;
-  if (!isDeviceId(id)) return wrong(ascii("the device"), "id", DEVICE_RULE, id);
+  if (!isDeviceId(id)) return wrong(ascii("the device"), "id", DEVICE_RULE, device.present("id"), id);
   request.deviceID = id;
   request.resourceName = resource;
   const json = new Writer().string(id).take();
@@ -37,14 +38,15 @@ export function injectDevice(network: Network, request: Request, device: Value):
 export function injectArgs(network: Network, selection: Value, what: Span): bool {
   const args = embedded(selection, "cniArgs");
   if (args === null) return selection.present("cniArgs") === null;
-  if (!args.isObject()) return badArgs(ascii("the selection"), "`cniArgs` must be an object");
+  if (!args.isObject()) return badArgs(ascii("the selection"), "`cniArgs` must be an object", args);
   const merged = Merged.of(args);
   for (let i = 0; i < network.plugins.length && !isExhausted(); i++) {
     const plugin = network.plugins[i];
     const all = plugin.present("args");
     const cni = memberOf(all, "cni");
     if ((all !== null && !all.isObject()) || (cni !== null && !cni.isObject())) {
-      return badArgs(what, "`args` and `args.cni` must be objects, as `cni-args` is merged into them");
+      const why = "`args` and `args.cni` must be objects, as `cni-args` is merged into them";
+      return badArgs(what, why, cni === null ? all : cni);
     }
     if (all === null) plugin.set("args", new Writer().open().key("cni").json(args.source()).close().take());
     else if (cni === null) all.set("cni", args.source());
@@ -97,7 +99,7 @@ class Merged {
   }
 }
 
-function badArgs(what: Span, why: string): bool {
-  fail<Value>(Code.InvalidNetworkConfig, about(what).text(why));
+function badArgs(what: Span, why: string, value: Value | null): bool {
+  failOn<Value>(Code.InvalidNetworkConfig, about(what).text(why), value);
   return false;
 }

@@ -9,6 +9,7 @@ import { joinIps, mayHaveGateways, Request, readRequest, wrong } from "../delega
 import { Code, fail } from "../fault";
 import { embedded, isObjectOrAbsent } from "../json/embedded";
 import { Fields } from "../json/fields";
+import { failOn } from "../json/place";
 import { hasShape } from "../json/shape";
 import { isTrue, memberOf, Value } from "../json/value";
 import { writeScratch } from "../state/scratch";
@@ -53,9 +54,10 @@ export function plan(input: Value): Writer | null {
   if (!hasShape(input, "the input", SHAPE, Code.InvalidNetworkConfig)) return null;
   const networks = input.present("networks");
   if (networks === null || !networks.isArray() || networks.count === 0 || networks.count > MAX_NETWORKS) {
-    return fail<Writer>(
+    return failOn<Writer>(
       Code.InvalidNetworkConfig,
       say("the input: `networks` must be a list of 1 to ").int(MAX_NETWORKS).text(" networks"),
+      networks === null ? input : networks,
     );
   }
   const runtime = readRuntime(input);
@@ -78,7 +80,7 @@ export function plan(input: Value): Writer | null {
     delegates.push(delegate);
     if (isExhausted()) return null;
   }
-  if (!areUnique(delegates) || !routeDefaults(delegates)) return null;
+  if (!areUnique(delegates, networks) || !routeDefaults(delegates, networks)) return null;
 
   const out = new Writer().open().key("delegates").openList();
   for (let i = 0; i < delegates.length && !isExhausted(); i++) delegates[i].write(out, runtime.containerId);
@@ -103,8 +105,8 @@ function readRuntime(input: Value): Runtime | null {
   if (containerId === null || ifname === null || args === null || portMappings === null) return null;
   if (network === null) return null;
   if (network.len > 0 && !isIdentifier(network)) {
-    return fail<Runtime>(
-      Code.InvalidEnvironment,
+    return given.refused<Runtime>(
+      "network",
       say("the runtime: `network` ").quote(network).text(" ").text(IDENTIFIER_RULE),
     );
   }
@@ -121,13 +123,13 @@ function delegateOf(one: Value): Delegate | null {
   const what = fields.text("source", ascii(""));
   const fallback = fields.text("fallbackName", ascii(""));
   if (conf === null || what === null || fallback === null || fields.bool("default", 0) < 0) return null;
-  const network = readNetwork(conf, what);
+  const network = readNetwork(conf, what, one.present("conf"));
   if (network === null || !requirePlugins(network, what)) return null;
-  if (network.name.len === 0 && !takeName(network, fallback, what)) return null;
+  if (network.name.len === 0 && !takeName(network, fallback, what, one)) return null;
   const name = fields.text("name", network.name);
   if (name === null) return null;
   if (!isNetworkTitle(name)) {
-    wrong(ascii("a network"), "name", TITLE_RULE, name);
+    wrong(ascii("a network"), "name", TITLE_RULE, one.present("name"), name);
     return null;
   }
   const selection = one.present("selection");
@@ -143,12 +145,15 @@ function delegateOf(one: Value): Delegate | null {
 }
 
 /** Gives a conf without a name the one that it is known by. */
-function takeName(network: Network, fallback: Span, what: Span): bool {
+function takeName(network: Network, fallback: Span, what: Span, one: Value): bool {
   if (fallback.len === 0) {
-    fail<Delegate>(Code.InvalidNetworkConfig, about(what).text("`name` is required"));
+    failOn<Delegate>(Code.InvalidNetworkConfig, about(what).text("`name` is required"), network.root);
     return false;
   }
-  if (!isIdentifier(fallback)) return wrong(ascii("a network"), "fallbackName", IDENTIFIER_RULE, fallback);
+  if (!isIdentifier(fallback)) {
+    const value = one.present("fallbackName");
+    return wrong(ascii("a network"), "fallbackName", IDENTIFIER_RULE, value, fallback);
+  }
   network.name = fallback;
   network.root.set("name", new Writer().string(fallback).take());
   return true;
@@ -162,7 +167,7 @@ function argsOf(common: Pair[], request: Request, selection: Value | null): CniA
   return args;
 }
 
-function areUnique(delegates: Delegate[]): bool {
+function areUnique(delegates: Delegate[], networks: Value): bool {
   const names = Sorted.of(delegates.length);
   for (let i = 0; i < delegates.length; i++) names.add(delegates[i].ifname);
   names.sort();
@@ -170,7 +175,7 @@ function areUnique(delegates: Delegate[]): bool {
     if (!names.repeats(rank)) continue;
     const first = delegates[names.numberAt(rank - 1)];
     const second = delegates[names.numberAt(rank)];
-    fail<Value>(
+    failOn<Value>(
       Code.InvalidNetworkConfig,
       say("interface ")
         .quote(second.ifname)
@@ -179,10 +184,19 @@ function areUnique(delegates: Delegate[]): bool {
         .text(" and ")
         .quote(second.name)
         .text(" would both have it; give one of them another name"),
+      askedAt(networks, names.numberAt(rank), "interface"),
     );
     return false;
   }
   return true;
+}
+
+/** Returns where the network `number` asks for `name`, or the network itself. */
+function askedAt(networks: Value, number: i32, name: string): Value {
+  let one = networks.first;
+  for (let i = 0; i < number; i++) one = one.next;
+  const asked = memberOf(one.present("selection"), name);
+  return asked === null ? one : asked;
 }
 
 /**
@@ -190,17 +204,21 @@ function areUnique(delegates: Delegate[]): bool {
  * gateways of a family. With a `default-route` request in any network, each family's default route stays only with a network
  * that asks for that family (NPWG NAD spec v1.3, section 4.1.2.1.9).
  */
-function routeDefaults(delegates: Delegate[]): bool {
+function routeDefaults(delegates: Delegate[], networks: Value): bool {
   let askers = 0;
+  let last = 0;
   let v4 = 0;
   let v6 = 0;
   for (let i = 0; i < delegates.length; i++) {
     const request = delegates[i].request;
     v4 += request.gatewaysV4;
     v6 += request.gatewaysV6;
-    if (request.gateways.len > 0) askers++;
+    if (request.gateways.len > 0) {
+      askers++;
+      last = i;
+    }
   }
-  if (!mayHaveGateways(askers, v4, v6)) return false;
+  if (!mayHaveGateways(askers, v4, v6, askedAt(networks, last, "defaultRoute"))) return false;
   for (let i = 0; askers > 0 && i < delegates.length; i++) {
     delegates[i].dropV4 = delegates[i].request.gatewaysV4 === 0;
     delegates[i].dropV6 = delegates[i].request.gatewaysV6 === 0;

@@ -10,9 +10,10 @@ import {
   readGateways,
   wrong,
 } from "../delegate/request";
-import { Code, fail } from "../fault";
+import { Code, failAt } from "../fault";
 import { Fields } from "../json/fields";
 import { parse } from "../json/parse";
+import { failOn, noteText } from "../json/place";
 import { hasShape } from "../json/shape";
 import { Value } from "../json/value";
 import { isExhausted } from "../text/arena";
@@ -43,21 +44,24 @@ export function selection(input: Value): Writer | null {
   const limit = fields.count("maxNetworks", 100, MAX_NETWORKS);
   if (annotation === null || namespace === null || limit < 0) return null;
   if (!isLabel(namespace)) {
-    return fail<Writer>(
-      Code.InvalidNetworkConfig,
+    fields.refused<Value>(
+      "namespace",
       say("the input: `namespace` must be the name of a namespace, not ").quote(namespace),
     );
+    return null;
   }
   if (annotation.trim().len === 0) {
-    return fail<Writer>(
+    return failOn<Writer>(
       Code.InvalidNetworkConfig,
       say("the annotation is empty; name a network or remove it"),
+      input.present("annotation"),
     );
   }
   const out = new Writer().openList();
+  const holder = input.present("annotation");
   const fine = isJson(annotation)
-    ? elements(out, annotation, namespace, limit)
-    : names(out, annotation, namespace, limit);
+    ? elements(out, annotation, holder, namespace, limit)
+    : names(out, annotation, holder, namespace, limit);
   return fine ? out.closeList() : null;
 }
 
@@ -70,24 +74,27 @@ function isJson(annotation: Span): bool {
   );
 }
 
-function tooMany(count: i64, limit: i64): bool {
+function tooMany(count: i64, limit: i64, annotation: Span): bool {
   if (count <= limit) return false;
-  fail<Value>(
+  failAt<Value>(
     Code.InvalidNetworkConfig,
     say("the annotation selects ")
       .int(count)
       .text(" networks; at most ")
       .int(limit)
       .text(" are allowed (`maxNetworks` of Plexus's conf)"),
+    annotation.ptr,
+    annotation.end(),
   );
   return true;
 }
 
 /** Reads the comma-delimited format: `[namespace/]name[@interface]`, ... */
-function names(out: Writer, annotation: Span, namespace: Span, limit: i64): bool {
+function names(out: Writer, annotation: Span, holder: Value | null, namespace: Span, limit: i64): bool {
+  noteText(annotation, holder);
   let count = 1;
   for (let i = 0; i < annotation.len; i++) if (annotation.at(i) === Char.Comma) count++;
-  if (tooMany(count, limit)) return false;
+  if (tooMany(count, limit, annotation)) return false;
   for (let from = 0; from <= annotation.len; ) {
     const comma = annotation.indexOf(Char.Comma, from);
     const to = comma < 0 ? annotation.len : comma;
@@ -108,13 +115,15 @@ function name(out: Writer, item: Span, namespace: Span): bool {
     isLabel(own) &&
     (at < 0 || (isInterfaceName(ifname) && ifname.indexOf(Char.At) < 0));
   if (!fine) {
-    fail<Value>(
+    failAt<Value>(
       Code.InvalidNetworkConfig,
       say("network ")
         .quote(item)
         .text(": it is not `[namespace/]name[@interface]`; names have lower case letters, digits and `-`,")
         .text(" and an interface ")
         .text(INTERFACE_RULE),
+      item.ptr,
+      item.end(),
     );
     return false;
   }
@@ -125,31 +134,35 @@ function name(out: Writer, item: Span, namespace: Span): bool {
 }
 
 /** Reads the JSON format: a list of objects. */
-function elements(out: Writer, annotation: Span, namespace: Span, limit: i64): bool {
-  const list = parse(annotation, say("the annotation"));
+function elements(out: Writer, annotation: Span, holder: Value | null, namespace: Span, limit: i64): bool {
+  const list = parse(annotation, say("the annotation"), holder);
   if (list === null) return false;
   if (!list.isArray()) {
-    fail<Value>(Code.InvalidNetworkConfig, say("the annotation must be a JSON list of objects"));
+    failOn<Value>(Code.InvalidNetworkConfig, say("the annotation must be a JSON list of objects"), list);
     return false;
   }
-  if (tooMany(list.count, limit)) return false;
+  if (tooMany(list.count, limit, annotation)) return false;
   let index = 0;
   let askers = 0;
   let v4 = 0;
   let v6 = 0;
+  let routes: Value | null = null;
   for (let one = list.first; one.exists; one = one.next) {
     const what = say("networks[").int(index++).text("]").take();
     if (!one.isObject()) {
-      fail<Value>(Code.InvalidNetworkConfig, about(what).text("it must be an object"));
+      failOn<Value>(Code.InvalidNetworkConfig, about(what).text("it must be an object"), one);
       return false;
     }
     const request = new Request();
     if (!element(out, one, namespace, request, what) || isExhausted()) return false;
-    if (request.gateways.len > 0) askers++;
+    if (request.gateways.len > 0) {
+      askers++;
+      routes = one.present("default-route");
+    }
     v4 += request.gatewaysV4;
     v6 += request.gatewaysV6;
   }
-  return mayHaveGateways(askers, v4, v6);
+  return mayHaveGateways(askers, v4, v6, routes);
 }
 
 function element(out: Writer, one: Value, namespace: Span, request: Request, what: Span): bool {
@@ -165,11 +178,15 @@ function element(out: Writer, one: Value, namespace: Span, request: Request, wha
   if (own === null || space === null || ifname === null || deprecated === null) return false;
   if (mac === null || guid === null || deviceID === null) return false;
   if (ifname.len === 0) ifname = deprecated;
-  if (!isSubdomain(own)) return wrong(what, "name", "must be the name of a NetworkAttachmentDefinition", own);
-  if (space.len > 0 && !isLabel(space)) {
-    return wrong(what, "namespace", "must be the name of a namespace", space);
+  if (!isSubdomain(own)) {
+    const value = one.present("name");
+    const rule = "must be the name of a NetworkAttachmentDefinition";
+    return wrong(what, "name", rule, value === null ? one : value, own);
   }
-  if (!checkNames(what, ifname, mac, guid, deviceID)) return false;
+  if (space.len > 0 && !isLabel(space)) {
+    return wrong(what, "namespace", "must be the name of a namespace", one.present("namespace"), space);
+  }
+  if (!checkNames(one, what, ifname, mac, guid, deviceID)) return false;
   out
     .open()
     .key("name")
@@ -196,9 +213,10 @@ function writeIps(out: Writer, one: Value, fields: Fields, what: Span): bool {
   if (claim === null || ips === null) return claim !== null;
   if (!checkIps(ips, what)) return false;
   if (claim.len > 0) {
-    fail<Value>(
+    failOn<Value>(
       Code.InvalidNetworkConfig,
       about(what).text("`ips` and `ipam-claim-reference` exclude each other; remove one of them"),
+      ips,
     );
     return false;
   }
@@ -228,7 +246,7 @@ function writeArgs(out: Writer, one: Value, what: Span): bool {
   const args = one.present("cni-args");
   if (args === null) return true;
   if (!args.isObject() || args.count > MAX_ARGS) {
-    return wrong(what, "cni-args", "must be an object with at most 1000 members");
+    return wrong(what, "cni-args", "must be an object with at most 1000 members", args);
   }
   out.key("cniArgs").string(args.source());
   return true;

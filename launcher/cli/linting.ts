@@ -1,83 +1,38 @@
-// What is wrong with some files, at which line and column. No Node APIs: the playground says the same.
-import type { Finding } from "../core/documents.ts";
-import type { Core, LintInput } from "../core/index.ts";
-import type { Located, Place } from "./formats.ts";
-import { type Malformed, type Manifest, readManifests } from "./manifest.ts";
+// `plexus lint`, as an operator calls it: what it does is a bundle of its own (lint.ts).
+import { lazy } from "../lazy.ts";
+import { PLUGIN_DIR } from "../paths.ts";
+import { command } from "./command.ts";
 
-/** Files with these extensions are JSON, whatever they begin with. */
-const JSON_FILE = /\.(json|conf|conflist)$/;
+const FORMATS = ["text", "json", "sarif", "github"] as const;
+export type Format = (typeof FORMATS)[number];
 
-/** A file that is linted. */
-export interface Source {
-  name: string;
-  text: string;
-}
+export const LINT = {
+  format: {
+    value: "FORMAT",
+    choices: FORMATS,
+    fallback: "text",
+    help: "for people or, in SARIF 2.1.0, as GitHub's workflow commands or in JSON, for programs",
+  },
+  namespace: {
+    value: "NAME",
+    fallback: "default",
+    help: "the namespace of pods and NetworkAttachmentDefinitions that have none",
+  },
+  node: { help: "this machine's plugins and interfaces are those that there are" },
+  "bin-dir": { value: "DIR", fallback: PLUGIN_DIR, help: "where plugins are, with --node" },
+} as const;
 
-/** Says what is wrong with some files, which may name one another's networks. */
-export function lintSources(
-  core: Core,
-  sources: readonly Source[],
-  namespace: string,
-  known: Pick<LintInput, "plugins" | "interfaces" | "networks"> = {},
-): { located: Located[]; more: boolean } {
-  const documents: { source: Source; manifest: Manifest }[] = [];
-  const located: Located[] = [];
-  for (const source of sources) {
-    for (const one of read(source)) {
-      if ("why" in one) located.push(malformed(source, one));
-      else documents.push({ source, manifest: one });
-    }
-  }
-  const { findings, more } = core.lint({
-    ...known,
-    documents: documents.map(({ manifest }) => ({ text: manifest.text, namespace })),
-  });
-  for (const finding of findings) {
-    const from = documents[finding.document];
-    if (from) located.push(locate(from.source, from.manifest, finding));
-  }
-  return { located, more };
-}
-
-function read({ name, text }: Source): (Manifest | Malformed)[] {
-  try {
-    return readManifests(text, !JSON_FILE.test(name));
-  } catch (error) {
-    throw new Error(`${name}: ${(error as Error).message}`);
-  }
-}
-
-function locate(source: Source, manifest: Manifest, finding: Finding): Located {
-  const { rule, severity, path, within, found, remedy, offset, length } = finding;
-  const start = manifest.sourceOf(offset);
-  const next = manifest.sourceOf(offset + length);
-  const isOnLine = next > start && !source.text.slice(start, next).includes("\n");
-  const end = isOnLine ? next : Math.max(start, manifest.sourceOf(offset + length - 1)) + 1;
-  const place = placeIn(source.text, start);
-  const { line: endLine, column: endColumn } = placeIn(source.text, end);
-  return { file: source.name, ...place, endLine, endColumn, rule, severity, path, within, found, remedy };
-}
-
-function malformed(source: Source, { at, why }: Malformed): Located {
-  const place = placeIn(source.text, at);
-  return {
-    file: source.name,
-    ...place,
-    endLine: place.line,
-    endColumn: place.column + 1,
-    rule: "invalid-yaml",
-    severity: "error",
-    path: "",
-    within: undefined,
-    found: `it is not valid YAML: ${why}`,
-    remedy: why.startsWith("Tabs")
-      ? "indent with spaces"
-      : "correct it; what begins with `{`, or holds `: ` or ` #`, needs quotes",
-  };
-}
-
-/** Returns line and column, from 1, of a place in a text. */
-function placeIn(text: string, at: number): Place {
-  const before = text.slice(0, at);
-  return { line: before.split("\n").length, column: at - before.lastIndexOf("\n") };
-}
+export const lint = command({
+  name: "lint",
+  summary: "says what is wrong with confs, NetworkAttachmentDefinitions and pods",
+  description:
+    "It reads YAML and JSON, and says where what is wrong, and what to write instead; also inside a conf's or an annotation's own " +
+    "JSON. docs/rules has a page for each rule.",
+  arguments: [
+    { name: "FILE", isFile: true, isVariadic: true, help: "a file with any number of documents; - is stdin" },
+  ],
+  options: LINT,
+  failure: "there are errors, or it has failed",
+  examples: ["plexus lint pod.yaml networks/*.yaml", "kubectl get net-attach-def -A -o yaml | plexus lint -"],
+  run: (given) => lazy("lint").lint(given),
+});

@@ -141,22 +141,42 @@ export const status = z.strictObject({
   routes: z.array(routeChange),
 });
 
-/** What is wrong with a document: see assembly/lint/lint.ts. */
-const finding = z.strictObject({
-  rule: z.string(),
-  severity: z.enum(["error", "warning", "note"]),
-  /** The number of the document. */
-  document: z.number(),
-  /** JSON pointers: in the document, and in the JSON that is a string there. */
+/** Where something is in a text. */
+const place = {
+  /** A JSON pointer. */
   path: z.string(),
-  within: z.optional(z.string()),
   /** In bytes. */
   offset: z.number(),
   length: z.number(),
   line: z.number(),
   column: z.number(),
+};
+
+const found = {
+  rule: z.string(),
+  severity: z.enum(["error", "warning", "note"]),
+  ...place,
+  /** A JSON pointer in the JSON that is a string at `path`. */
+  within: z.optional(z.string()),
   found: z.string(),
   remedy: z.string(),
+};
+
+/** What is wrong with a document: see assembly/lint/lint.ts. `document` is its number. */
+const finding = z.strictObject({ ...found, document: z.number() });
+
+/** What is wrong with a text of an operation's input, which `text` points to; absent: with the input itself. */
+const diagnostic = z.strictObject({ ...found, text: z.optional(z.string()) });
+
+/** What lint.wasm's netconf, describe, selection and plan have beside core.wasm's result, and their errors: assembly/diagnosed.ts. */
+export const diagnosis = z.looseObject({ diagnostics: z.array(diagnostic), more: z.boolean() });
+
+/** The error of an operation: docs/core.md, "Places". */
+export const fault = z.looseObject({
+  code: z.number(),
+  msg: z.string(),
+  text: z.optional(z.string()),
+  ...z.partial(z.object(place)).shape,
 });
 
 export const lintResult = z.strictObject({ findings: z.array(finding), more: z.boolean() });

@@ -64,6 +64,9 @@ function daemonSet(object: Manifest, action: Action): Manifest {
       action('{{- with .Values.image.pullPolicy }}{{ nindent 10 (print "imagePullPolicy: " .) }}{{- end }}')
     ] = null;
     container.args = action(`{{ concat ${argumentsOf(container)} ${own}.extraArgs | toJson }}`);
+    const { exec } = container.startupProbe;
+    if (exec)
+      exec.command = action(`{{ concat ${argumentsOf({ ...container, args: exec.command })} | toJson }}`);
     container.resources = action(`{{ toJson ${own}.resources }}`);
     for (const mount of container.volumeMounts) {
       if (PLACES[mount.name]) mount.mountPath = action(`/host{{ .Values.paths.${mount.name} }}`);

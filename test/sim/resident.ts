@@ -16,7 +16,7 @@ import { Together } from "../../launcher/resident/together.ts";
 import { clusterInTurn, hostInTurn } from "../../launcher/resident/waits.ts";
 import { execute } from "./execute.ts";
 import type { RuntimeCall } from "./network.ts";
-import { environmentOf, type Program, portsOf, runOneShot } from "./oneshot.ts";
+import { endOutliving, environmentOf, type Program, portsOf, runOneShot } from "./oneshot.ts";
 import type { Process } from "./process.ts";
 import { ProcessDisk } from "./systemcalls.ts";
 
@@ -81,6 +81,7 @@ export class Resident {
 
   /** Carries a call out for the runtime, which has executed the shim. Never resolves if that dies. */
   async call(shim: Process, call: RuntimeCall): Promise<Answer> {
+    await endOutliving(this.program, shim, call);
     const host = new ShimHost(this, this.program, shim, call);
     const answer = await this.ask(shim, call, host);
     if (answer !== undefined) return answer;

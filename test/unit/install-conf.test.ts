@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { hasVanished, installConf, takenByCilium } from "../../launcher/cli/install/conf.ts";
 import { installationOf } from "../../launcher/cli/install/installation.ts";
-import { helpOf, parseOptions } from "../../launcher/cli/install/options.ts";
+import { parseOptions } from "../../launcher/cli/install/options.ts";
 import { pinned } from "../../launcher/cli/install/pin.ts";
 import { removeConf } from "../../launcher/cli/install/uninstall.ts";
 
@@ -295,12 +295,4 @@ test.each([
 test("uninstall takes the places, and no option that is install's alone", () => {
   expect(parseOptions(["--bin-dir", "/b"], "uninstall")["bin-dir"]).toBe("/b");
   expect(() => parseOptions(["--attach", "parallel"], "uninstall")).toThrow("--attach");
-});
-
-test("the help lists each option once, in lines of 125 characters at most", () => {
-  const help = helpOf("install");
-  const options = Object.keys(parseOptions([], "install"));
-  for (const name of options) expect(help.split(`    --${name}`).length, name).toBeGreaterThan(1);
-  expect(help.match(/^ {4}--/gm)?.length).toBeGreaterThanOrEqual(options.length);
-  for (const line of help.split("\n")) expect(line.length).toBeLessThanOrEqual(125);
 });

@@ -1,5 +1,6 @@
 // What `plexus install` is asked for, and where it puts what.
 import { join } from "node:path";
+import { usage } from "../command.ts";
 import type { Options } from "./options.ts";
 
 /** Who starts the resident process: the shim that finds none, or somebody else; or is every call done by itself? */
@@ -41,7 +42,7 @@ export function installationOf(options: Options, env: NodeJS.ProcessEnv): Instal
   const isInPod = env.KUBERNETES_SERVICE_HOST !== undefined;
   const fallback = isInPod ? `${confDir}/${OWN_DIR}/plexus.kubeconfig` : "";
   const [mode = "on-demand", ...others] = MODES.filter((name) => options[name]);
-  if (others.length > 0) throw new Error(`--${mode} and --${others[0]}: there is one way to run it`);
+  if (others.length > 0) throw usage(`--${mode} and --${others[0]}: there is one way to run it`);
   return {
     options,
     binDir: options["bin-dir"],
