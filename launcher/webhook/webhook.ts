@@ -96,10 +96,11 @@ class Webhook {
     });
     this.log.write("info", "plexus webhook starts", { version, pid: process.pid, mutates: `${mutates}` });
     const failed = new Promise<never>((_, reject) => {
-      let serving: Promise<void> | undefined;
+      let isServed = false;
       void this.certificates.follow((pair) => {
         this.certified(pair);
-        serving ??= this.serve(pair).catch(reject);
+        if (!isServed) this.serve(pair).catch(reject);
+        isServed = true;
       }, this.over.signal);
     });
     try {
