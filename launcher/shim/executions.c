@@ -44,7 +44,7 @@ char *execution_begin(void) {
   unsigned long long start = 0;
   char name[MAX_NAME];
   char path[sizeof EXECUTIONS_DIR + 1 + MAX_NAME];
-  int error = process_start(getpid(), &start);
+  int error = own_start(&start);
   snprintf(name, sizeof name, NAME, pid_namespace(), (long)getpid(), start, ++count);
   path_of(name, path);
   if (error == 0) error = make_file(path);

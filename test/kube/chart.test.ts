@@ -39,6 +39,24 @@ describe("the chart", () => {
     expect(sorted(rendered(chart, { mode }))).toEqual(sorted(kustomized(join(deploy, mode))));
   });
 
+  it.each([
+    [false, "webhook"],
+    [true, "webhook-mutate"],
+  ])("has the webhook if it is asked for, mutate: %s: deploy/%s, to the last member", (mutate, name) => {
+    const all = kustomized(join(deploy, "thin")).concat(kustomized(join(deploy, name)));
+    expect(sorted(rendered(chart, { webhook: { enabled: true, mutate } }))).toEqual(sorted(all));
+  });
+
+  it("keeps the webhook off its own namespace, and calls it there", () => {
+    const objects = rendered(chart, { webhook: { enabled: true, mutate: true } }, "elsewhere");
+    for (const { webhooks } of objects.filter(({ kind }) => kind.endsWith("WebhookConfiguration")))
+      for (const { clientConfig, namespaceSelector } of webhooks) {
+        expect(clientConfig.service.namespace).toBe("elsewhere");
+        if (namespaceSelector)
+          expect(namespaceSelector.matchExpressions[0].values).toEqual(["kube-system", "elsewhere"]);
+      }
+  });
+
   it("brings the CRD where Helm never deletes it, and the users' networks with it", () => {
     expect(objectsIn(read("chart/crds/crd.yaml"))).toEqual(kustomized(join(deploy, "crd")));
   });
@@ -70,6 +88,7 @@ describe("the chart", () => {
     expect(containers[0].args).toEqual(
       expect.arrayContaining([`--bin-dir=${paths.bin}`, `--conf-dir=${paths.conf}`]),
     );
+    expect(containers[0].startupProbe.exec.command).toContain(`--conf-dir=${paths.conf}`);
     const path = (name: string) => volumes.find((one: { name: string }) => one.name === name).hostPath.path;
     const mounted = (name: string) =>
       containers[0].volumeMounts.find((one: { name: string }) => one.name === name).mountPath;

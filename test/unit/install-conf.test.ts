@@ -270,6 +270,19 @@ describe("a conf to copy", () => {
   });
 
   test.each([
+    ["--attach", "parallel"],
+    ["--name", "n"],
+    ["--namespace-isolation"],
+    ["--primary", "10-flannel.conflist"],
+    ["--source-dir", "/etc/cni/primary.d"],
+  ])("is not to have %s, which only a conf made here has", (...args) => {
+    expect(() => installation("--conf-file", "/mine", ...args)).toThrow(
+      `--conf-file and ${args[0]}: that conf is`,
+    );
+    expect(() => installation("--conf-file", "/mine", "--plugin-dir", "/p", "--one-shot")).not.toThrow();
+  });
+
+  test.each([
     ["{", "cannot copy"],
     ['{"type":"bridge"}', "no plugin of it is plexus-shim or plexus"],
   ])("%s is refused", async (content, why) => {

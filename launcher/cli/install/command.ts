@@ -52,6 +52,7 @@ export const uninstall = command({
 });
 
 async function runInstall(installation: Installation): Promise<undefined> {
+  if (installation.options.ready) return sayWhetherReady(installation);
   const ended = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => ended.abort());
   const turn = await Turn.take(installation, nameOf(installation), waitOrFail(installation), ended.signal);
@@ -72,6 +73,12 @@ async function runUninstall(installation: Installation): Promise<undefined> {
     turn?.end();
   }
   for (const line of await removeInstalled(installation)) console.log(line);
+}
+
+/** For the kubelet, whose event has what is said here. */
+async function sayWhetherReady(installation: Installation): Promise<undefined> {
+  const { isReady, says } = await Turn.progressOf(installation);
+  if (!isReady) throw new Error(`not ready: ${says}`);
 }
 
 /** What others are told who want to install, too. */
@@ -143,6 +150,7 @@ class Installer {
     if (this.isWaiting()) return false;
     const { says, isThere } = await installConf(installation);
     this.say("conf", says);
+    this.turn.note({ isReady: isThere, says });
     const cilium = takenByCilium(installation);
     if (cilium !== undefined) this.say("cilium", cilium);
     return isWell && isThere;
@@ -224,6 +232,7 @@ class Installer {
       return isWell;
     } catch (error) {
       this.complain((error as Error).message); // a full disk passes
+      this.turn.note({ isReady: false, says: (error as Error).message });
       return false;
     }
   }
