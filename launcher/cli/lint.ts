@@ -1,5 +1,5 @@
 // `plexus lint`. A bundle of its own: nothing of it is loaded by any other command.
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import type { Finding } from "../core/documents.ts";
 import { Core, type LintInput } from "../core/index.ts";
@@ -10,6 +10,11 @@ import { type Malformed, type Manifest, readManifests } from "./manifest.ts";
 
 /** Files with these extensions are JSON, whatever they begin with. */
 const JSON_FILE = /\.(json|conf|conflist)$/;
+
+const DEVICES = "/sys/bus/pci/devices";
+
+/** What is known beside the files. */
+type Known = Omit<LintInput, "documents">;
 
 /** A file that is linted. */
 export interface Source {
@@ -42,8 +47,9 @@ export async function lint(args: string[], version: string): Promise<number> {
 }
 
 /** What this machine has, if it is the node. */
-function knownHere(binDir: string): Pick<LintInput, "plugins" | "interfaces"> {
-  return { plugins: readdirSync(binDir), interfaces: readdirSync("/sys/class/net") };
+function knownHere(binDir: string): Known {
+  const devices = existsSync(DEVICES) ? { devices: readdirSync(DEVICES) } : {};
+  return { plugins: readdirSync(binDir), interfaces: readdirSync("/sys/class/net"), ...devices };
 }
 
 /** Says what is wrong with some files, which may name one another's networks. */
@@ -51,7 +57,7 @@ export function lintSources(
   core: Core,
   sources: readonly Source[],
   namespace: string,
-  known: Pick<LintInput, "plugins" | "interfaces" | "networks"> = {},
+  known: Known = {},
 ): { located: Located[]; more: boolean } {
   const documents: { source: Source; manifest: Manifest }[] = [];
   const located: Located[] = [];
