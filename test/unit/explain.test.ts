@@ -297,6 +297,17 @@ describe("what cannot be done is said as ADD says it", () => {
     }
   });
 
+  test("a conf of which no result can come: its plugin will refuse it", async () => {
+    const bad = macvlan({ type: "host-local", subnet: "10.1.0.0/16", routes: [{ dst: "default" }] });
+    const { error } = await explained([CONF, CALICO, nad("a", bad), pod("a")]);
+    expect(error).toEqual({
+      code: 7,
+      message: expect.stringMatching(
+        /network default\/a on net1: .*it will refuse its conf: each of `routes` needs `dst`/,
+      ),
+    });
+  });
+
   test("a plugin that the node does not have", async () => {
     const given = [CONF, CALICO, nad("a", macvlan({})), pod("a")];
     const { error } = await explained(given, { plugins: ["calico"] });

@@ -34,6 +34,8 @@ const BROKEN: [file: string, text: string, rule: string][] = [
   ["launcher/attach/status.ts", 'import "../explain/node.ts";', RESTRICTED],
   ["launcher/explain/explain.ts", 'import "../cli/lint.ts";', RESTRICTED],
   ["launcher/explain/result.ts", 'import "node:path";', RESTRICTED],
+  ["playground/analysis.ts", 'import "../launcher/cli/lint.ts";', RESTRICTED],
+  ["playground/page.ts", 'import "../launcher/attach/add.ts";', RESTRICTED],
   ["launcher/resident/server.ts", 'import "../cli/cli.ts";', RESTRICTED],
   ["launcher/cli/cli.ts", 'import "../main.ts";', RESTRICTED],
   ["launcher/plugin.ts", 'import "./cli/cli.ts";', RESTRICTED],
