@@ -64,7 +64,7 @@ let copy = "";
 
 beforeAll(() => {
   copy = fs.mkdtempSync(join(tmpdir(), "plexus-walls-"));
-  for (const name of ["launcher", "assembly", "biome.json"]) {
+  for (const name of ["launcher", "assembly", "playground", "biome.json"]) {
     fs.cpSync(join(root, name), join(copy, name), { recursive: true });
   }
   fs.symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
