@@ -36,10 +36,3 @@ test("of libraries it needs glibc's and libstdc++ with what comes with it", () =
   ];
   expect(libraries.filter((name = "") => !known.includes(name))).toEqual([]);
 });
-
-test("README says how large binary and shim are", () => {
-  const readme = fs.readFileSync(new URL("../../README.md", import.meta.url), "utf8");
-  const sizeOf = (path: string, unit: number) => Math.round(fs.statSync(path).size / unit);
-  expect(readme).toContain(`self-contained binary (${sizeOf(binary, 1e6)} MB;`);
-  expect(readme).toContain(`static shim of ${sizeOf(`${binary}-shim`, 1e3)} KB`);
-});
