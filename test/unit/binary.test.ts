@@ -1,6 +1,5 @@
 // What the binary needs of a node, as README promises it.
 import { execFileSync } from "node:child_process";
-import * as fs from "node:fs";
 import { expect, test } from "vitest";
 import { ensurePackages } from "../../scripts/provide/debian.ts";
 import { binary } from "../support/binary.ts";
