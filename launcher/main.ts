@@ -26,17 +26,17 @@ function isSriov(): boolean {
 const command = process.env.CNI_COMMAND ?? "";
 if (command === "VERSION") {
   print(1, `${JSON.stringify({ cniVersion: SUPPORTED.at(-1), supportedVersions: SUPPORTED })}\n`);
-} else if (command === "" && process.argv.length > 2) {
+} else if (command === "" && (process.argv.length > 2 || process.argv0.endsWith("kubectl-plexus"))) {
   import("./lazy.ts").then(async ({ lazy }) => {
     const { runCommand } = lazy("cli");
-    process.exit(await runCommand(process.argv.slice(2), VERSION));
+    process.exit(await runCommand(process.argv0, process.argv.slice(2), VERSION));
   });
 } else if (command === "") {
   print(
     2,
     `Plexus, a CNI meta-plugin. A container runtime executes it; it is configured in /etc/cni/net.d.\n`,
   );
-  print(2, `CNI protocol versions supported: ${SUPPORTED.join(", ")}\n`);
+  print(2, `CNI protocol versions supported: ${SUPPORTED.join(", ")}\nplexus help lists the commands.\n`);
 } else {
   import("./lazy.ts").then(async ({ lazy }) => {
     const { runPlugin, runSriovPlugin } = lazy("plugin");

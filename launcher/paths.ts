@@ -4,6 +4,8 @@
 export const STATE_DIR = "/var/lib/cni/multus";
 /** The resident process's socket: launcher/shim/rights.c has the same. */
 export const SOCKET = "/run/plexus/plexus.sock";
+/** A file for each execution that is under way. Beside the socket's directory, not in it, which the daemon's pod has. */
+export const EXECUTIONS_DIR = "/run/plexus-executions";
 /** The runtimes' directories of plugins and of confs. */
 export const PLUGIN_DIR = "/opt/cni/bin";
 export const CONF_DIR = "/etc/cni/net.d";

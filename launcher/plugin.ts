@@ -8,6 +8,7 @@ import { parametersOf, variablesOf } from "./cni/parameters.ts";
 import { Core, type Settings } from "./core/index.ts";
 import { wasm } from "./core/wasm.ts";
 import { Code, Fault } from "./fault.ts";
+import { endLeft } from "./host/executions.ts";
 import { DELEGATE_VARIABLE } from "./host/host.ts";
 import { localHost, parallelHost } from "./host/local.ts";
 import { STATE_DIR } from "./paths.ts";
@@ -15,12 +16,18 @@ import { readBasics } from "./sriov/conf.ts";
 import { sriov } from "./sriov/plugin.ts";
 
 const MAX_CONF = 8 << 20;
+/** The verbs that attach or detach. */
+const CHANGING: readonly string[] = ["ADD", "DEL", "GC"];
 
 /** Carries out the call that this process was executed for. Never throws: a failure is an answer too. */
 export async function runPlugin(env: NodeJS.ProcessEnv): Promise<Answer> {
   const { CNI_COMMAND: verb, [DELEGATE_VARIABLE]: delegate } = env;
   try {
     if (delegate !== undefined) return answerToItself(delegate, verb);
+    if (CHANGING.includes(verb ?? "")) {
+      // What a call that was killed has left running would go on beside this one, and after it.
+      await endLeft(verb === "GC" ? "" : (env.CNI_CONTAINERID ?? ""), systemClock);
+    }
     const core = new Core(wasm());
     const stdin = readStdin();
     const ports = { core, clock: systemClock, builtIns: BUILT_INS, host, stderr, cluster, linter };

@@ -165,6 +165,7 @@ function lintPlugin(plugin: Value, site: Site, facts: Facts): void {
     return;
   }
   if (leadsBack(name)) {
+    if (site == Site.File) return; // it is Plexus's own conf: plexus.ts
     const found = say("`type` is ").quote(name).text(": Plexus would call itself, again and again");
     onValue(
       "leads-back",

@@ -126,7 +126,14 @@ function lintRest(document: Document, root: Value | null): void {
     leadsBack(type) ||
     (type.len === 0 && (root.present("delegates") !== null || root.present("clusterNetwork") !== null));
   if (isPlexus) lintPlexus(root);
-  else if (root.count > 0 && !isOtherJson(root)) lintConf(root, Site.File);
+  else if (root.count > 0 && !isOtherJson(root)) {
+    lintConf(root, Site.File);
+    const plugins = root.present("plugins"); // as `plexus install` writes it
+    if (plugins === null || !plugins.isArray()) return;
+    for (let one = plugins.first; one.exists && !isFull(); one = one.next) {
+      if (one.isObject() && leadsBack(textOf(one, "type"))) lintPlexus(one, true);
+    }
+  }
 }
 
 /**

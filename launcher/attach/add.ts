@@ -35,12 +35,13 @@ export async function add(call: Call): Promise<string> {
     const finding = isPod(call) ? awaitedLater(findPod(call)) : undefined;
     // All that needs no pod is done while the API server is asked for it.
     if (finding) await call.cluster?.startConnecting();
-    call.host.prepare();
+    call.host.prepare(call.pluginDirs);
     const networks = awaitedLater(networksOf(call, finding)); // looked up while leftovers are looked for
-    const scratch = await clearLeftovers(call);
-    if (!finding) return (await attach(call, await networks, scratch)).answer;
+    const noted = awaitedLater(call.state.noted());
+    const left = { noted, scratch: await clearLeftovers(call) };
+    if (!finding) return (await attach(call, await networks, left)).answer;
     const pod = await finding;
-    return pod ? await addPod(call, pod, networks, scratch) : goneResult(call);
+    return pod ? await addPod(call, pod, networks, left) : goneResult(call);
   } catch (error) {
     throw Fault.of(error).during(`ADD ${subjectOf(call.runtime)}`);
   }
@@ -53,14 +54,9 @@ async function networksOf(call: Call, finding: Promise<Pod | undefined> | undefi
   return pod ? podNetworks(call, pod) : [];
 }
 
-async function addPod(
-  call: Call,
-  pod: Pod,
-  networks: Promise<Network[]>,
-  scratch: string | undefined,
-): Promise<string> {
+async function addPod(call: Call, pod: Pod, networks: Promise<Network[]>, left: Left): Promise<string> {
   try {
-    const { answer, attachments, warnings } = await attach(call, await networks, scratch, pod);
+    const { answer, attachments, warnings } = await attach(call, await networks, left, pod);
     await recordAttached(call, pod, attachments, warnings);
     return answer;
   } catch (error) {
@@ -79,15 +75,25 @@ function goneResult({ log, runtime, settings }: Call): string {
   });
 }
 
-/** @param scratch the container's scratch file as it is now */
-async function attach(call: Call, networks: Network[], scratch: string | undefined, pod?: Pod) {
+/** What is on disk by now. */
+interface Left {
+  /** The names of all notes: State.noted. */
+  noted: Promise<string[]>;
+  /** The container's scratch file. */
+  scratch: string | undefined;
+}
+
+async function attach(call: Call, networks: Network[], { noted, scratch }: Left, pod?: Pod) {
   const { core, runtime, settings, state } = call;
   const { runtimeConfig, runtimePortMappings } = settings;
   const plan = core.plan({ runtime, networks, runtimeConfig, runtimePortMappings, scratch });
   if (scratch !== undefined) await requireFree(call, plan.delegates, scratch);
   await requirePlugins(call, plan.delegates);
   // A note on an earlier attachment of the same name does not hold for this one.
-  await state.removeNotes(plan.delegates.map(({ cacheFile }) => cacheFile));
+  await state.removeNotes(
+    plan.delegates.map(({ cacheFile }) => cacheFile),
+    noted,
+  );
   const warnings = checkCapabilities(call, plan.delegates);
   // From here on a DEL finds everything, whatever happens to this process.
   await state.writeScratch(runtime.containerId, plan.scratch);
@@ -110,17 +116,18 @@ async function attach(call: Call, networks: Network[], scratch: string | undefin
   };
   try {
     await inOrder(plan.delegates, settings.attach, begin);
-    await Promise.all(written);
     const added = plan.delegates.flatMap((delegate) => attached.get(delegate) ?? []);
     const { answer = "", networkStatus, routes, unmet } = core.status({ attachments: added });
     await changeRoutes(call, routes);
+    // Nothing takes longer than the API server, so it is asked first, and the disk works meanwhile.
+    const published =
+      pod && networkStatus !== "[]" ? awaitedLater(publish(call, pod, networkStatus)) : undefined;
+    await Promise.all(written);
     const attachments = await rememberRoutes(call, added, routes);
     for (const { delegate, result } of attachments) {
       call.log.write("verbose", `ADD ${subjectOf(runtime)} ${delegate.name} ${delegate.ifname}: ${result}`);
     }
-    const published =
-      pod && networkStatus !== "[]" ? awaitedLater(publish(call, pod, networkStatus)) : undefined;
-    await state.settleCaches(added.map(({ delegate }) => delegate.cacheFile)); // the disk works while the API server does
+    await state.settleCaches(added.map(({ delegate }) => delegate.cacheFile));
     await published;
     return { answer, attachments, warnings: [...warnings, ...warningsOf(call, added, unmet)] };
   } catch (error) {

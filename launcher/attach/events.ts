@@ -4,6 +4,8 @@ import { Fault } from "../fault.ts";
 import { visible } from "../log/visible.ts";
 import { type Attachment, type Call, subjectOf } from "./call.ts";
 
+const encoder = new TextEncoder();
+
 /** How long a call in a process of its own may wait until all its events are taken. */
 const LIMIT_MS = 5_000;
 
@@ -32,7 +34,7 @@ export async function recordAttached(
   });
   while (parts.length > 0) {
     let message = `Add ${parts.shift()}`;
-    while (parts[0] !== undefined && Buffer.byteLength(message + parts[0]) < MAX_EVENT_MESSAGE_BYTES) {
+    while (parts[0] !== undefined && lengthOf(message + parts[0]) < MAX_EVENT_MESSAGE_BYTES) {
       message += `, ${parts.shift()}`;
     }
     events.push({ type: "Normal", reason: "AddedInterface", message });
@@ -76,4 +78,9 @@ function addressesOf(result: string): string[] | undefined {
   const old = [ip4, ip6].flatMap((one) => (one ? [one.ip] : []));
   if (interfaces === undefined && ips === undefined && old.length === 0) return undefined;
   return (ips ?? []).map(({ address }) => address).concat(old);
+}
+
+/** In bytes of UTF-8. */
+function lengthOf(text: string): number {
+  return encoder.encode(text).length;
 }

@@ -1,43 +1,60 @@
 // `plexus attachments` and `plexus forget`.
-import { parseArgs } from "node:util";
 import { forgetAttachments, type ListedAttachment, listAttachments } from "../attach/inventory.ts";
 import { Core } from "../core/index.ts";
 import { wasm } from "../core/wasm.ts";
 import { localHost } from "../host/local.ts";
 import { STATE_DIR } from "../paths.ts";
 import { State } from "../state/state.ts";
+import { command } from "./command.ts";
 import { aligned } from "./table.ts";
 
-const CNI_DIR = { type: "string", default: STATE_DIR } as const;
+export const CNI_DIR = {
+  value: "DIR",
+  fallback: STATE_DIR,
+  is: (value: string) => value.startsWith("/"),
+  must: "an absolute path is needed",
+  help: "the files of attachments: the `cniDir` of confs",
+};
 
-export async function attachments(args: string[]): Promise<void> {
-  const { values } = parseArgs({
-    args,
-    options: { json: { type: "boolean", default: false }, "cni-dir": CNI_DIR },
-  });
-  const cniDir = values["cni-dir"];
-  if (!(await localHost.exists(cniDir))) {
-    console.error(
-      `the state directory ${cniDir} does not exist; if confs have another cniDir, name it with --cni-dir`,
-    );
-  }
-  const listed = await listAttachments(portsTo(cniDir));
-  console.log(values.json ? JSON.stringify(listed, null, 2) : tableOf(listed));
-}
+export const attachments = command({
+  name: "attachments",
+  summary: "lists the attachments of all containers",
+  description:
+    "It lists them by their files, Multus's too: attached, attaching, failing (how often a DEL has failed, and why), or an orphan, " +
+    "which only GC tries to detach.",
+  options: { json: { help: "for programs: a list of objects" }, "cni-dir": CNI_DIR },
+  run: async ({ values }) => {
+    const cniDir = values["cni-dir"];
+    if (!(await localHost.exists(cniDir))) {
+      console.error(
+        `the state directory ${cniDir} does not exist; if confs have another cniDir, name it with --cni-dir`,
+      );
+    }
+    const listed = await listAttachments(portsTo(cniDir));
+    console.log(values.json ? JSON.stringify(listed, null, 2) : tableOf(listed));
+    return undefined;
+  },
+});
 
-export async function forget(args: string[]): Promise<void> {
-  const { values, positionals } = parseArgs({
-    args,
-    options: { network: { type: "string" }, "cni-dir": CNI_DIR },
-    allowPositionals: true,
-  });
-  const [containerId, ...rest] = positionals;
-  if (containerId === undefined || rest.length > 0) {
-    throw new Error("it needs one container's ID; `plexus attachments` lists them");
-  }
-  const forgotten = await forgetAttachments(portsTo(values["cni-dir"]), containerId, values.network);
-  for (const one of forgotten) console.log(`forgotten: ${containerId} ${one}`);
-}
+export const forget = command({
+  name: "forget",
+  summary: "takes a container, or what it has of one network, for detached",
+  description:
+    "It removes the container's files, so that no DEL and no GC tries that again. What plugins have made stays: addresses, " +
+    "interfaces, VFs. Only for a container that the runtime is not adding or deleting at that moment: what such a call attaches " +
+    "would be forgotten too. Multus does not know of --network.",
+  arguments: [{ name: "CONTAINER", help: "a container's ID; `plexus attachments` lists them" }],
+  options: {
+    network: { value: "NAME", help: "only what the container has of this network" },
+    "cni-dir": CNI_DIR,
+  },
+  run: async ({ values, args: [containerId = ""] }) => {
+    const ports = portsTo(values["cni-dir"]);
+    const forgotten = await forgetAttachments(ports, containerId, values.network);
+    for (const one of forgotten) console.log(`forgotten: ${containerId} ${one}`);
+    return undefined;
+  },
+});
 
 function portsTo(cniDir: string) {
   return { core: new Core(wasm()), host: localHost, state: new State(localHost, cniDir) };

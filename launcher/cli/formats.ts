@@ -1,5 +1,6 @@
 // How findings are printed: for people, for programs, for what shows them beside the lines of a file.
 import type { Finding } from "../core/documents.ts";
+import type { Format } from "./linting.ts";
 import { plain } from "./table.ts";
 
 export interface Place {
@@ -19,7 +20,7 @@ export interface Located extends Place, Pick<Finding, "rule" | "severity" | "pat
 }
 
 /** Name of a format -> what prints it. */
-export const FORMATS: Record<string, (findings: Located[], version: string) => string> = {
+export const FORMATS: Record<Format, (findings: Located[], version: string) => string> = {
   text: lines(({ file, line, column, severity, found, remedy, rule }) =>
     plain(`${file}:${line}:${column}: ${severity}: ${found}; ${remedy} [${rule}]`),
   ),

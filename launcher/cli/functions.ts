@@ -1,6 +1,28 @@
-// `plexus sriov list` for people.
-import type { ListedFunction } from "../sriov/list.ts";
+// `plexus sriov`.
+import { localHost } from "../host/local.ts";
+import { type ListedFunction, listFunctions } from "../sriov/list.ts";
+import { CNI_DIR } from "./attachments.ts";
+import { command } from "./command.ts";
 import { aligned } from "./table.ts";
+
+const list = command({
+  name: "list",
+  summary: "shows PFs, VFs, netdevs, drivers, IOMMU groups, and which container has which VF",
+  options: { json: { help: "for programs: a list of objects" }, "cni-dir": CNI_DIR },
+  run: async ({ values }) => {
+    const say = (message: string) => console.error(message);
+    const functions = await listFunctions(localHost, values["cni-dir"], say);
+    console.log(values.json ? JSON.stringify(functions, null, 2) : tableOf(functions));
+    return undefined;
+  },
+});
+
+export const sriov = command({
+  name: "sriov",
+  summary: "shows the node's SR-IOV devices",
+  options: {},
+  commands: [list],
+});
 
 /** Makes a table: a line a function, below a heading. */
 export function tableOf(functions: ListedFunction[]): string {

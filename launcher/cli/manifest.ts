@@ -94,8 +94,12 @@ function isJson(source: string): boolean {
 }
 
 function verbatim(source: string): Manifest {
-  const bytes = Buffer.from(source);
-  return { text: source, sourceOf: (offset) => bytes.subarray(0, offset).toString().length };
+  const bytes = new TextEncoder().encode(source);
+  return {
+    text: source,
+    sourceOf: (offset) =>
+      new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes.subarray(0, offset)).length,
+  };
 }
 
 function read(document: Document.Parsed, source: string): Manifest | Malformed {

@@ -1,78 +1,123 @@
-// The options that `plexus resident` and `plexus daemon` have in common.
+// `plexus resident` and `plexus daemon`.
 import { availableParallelism } from "node:os";
 import { fileOutput, journalOutput, type Output, stderrOutput } from "../log/outputs.ts";
 import { LOG_FORMATS, PROCESS_LEVELS } from "../log/record.ts";
 import { SOCKET } from "../paths.ts";
 import { FEWEST_SLOTS } from "../resident/admission.ts";
 import { parseEndpoint } from "../resident/endpoint.ts";
+import { runDaemon, runResident } from "../resident/resident.ts";
 import type { Serving } from "../resident/telling.ts";
+import { command, type Options, usage, type Values } from "./command.ts";
 
 /** A node has some hundred pods. */
 const CONNECTIONS = 1000;
 
-/** For `parseArgs`. */
-export const SERVING_OPTIONS = {
-  socket: { type: "string", default: SOCKET },
-  slots: { type: "string" },
-  connections: { type: "string", default: `${CONNECTIONS}` },
-  metrics: { type: "string", default: "" },
-  "log-level": { type: "string", default: "info" },
-  "log-format": { type: "string", default: "text" },
-  "log-file": { type: "string", default: "" },
-} as const;
+const SERVING = {
+  socket: { value: "PATH", fallback: SOCKET, help: "where it listens for plexus-shim" },
+  slots: {
+    ...wholeNumber(FEWEST_SLOTS),
+    help: `how many calls work at the same time, not counting those that wait: ${FEWEST_SLOTS} at least; 4 for each processor`,
+  },
+  connections: {
+    ...wholeNumber(1),
+    fallback: `${CONNECTIONS}`,
+    help: "how many calls there are at once; each further one becomes plexus",
+  },
+  metrics: {
+    value: "HOST:PORT",
+    fallback: "",
+    is: (value: string) => parseEndpoint(value) !== undefined,
+    must: "HOST:PORT is needed, as in 10.0.0.1:9410, [fd00::1]:9410 or :9410",
+    help: "where it serves /metrics, /healthz and /readyz: HOST is an address of this node; at all of them if it is empty",
+  },
+  "log-level": { value: "LEVEL", choices: PROCESS_LEVELS, fallback: "info", help: "what is logged" },
+  "log-format": { value: "FORMAT", choices: LOG_FORMATS, fallback: "text", help: "how" },
+  "log-file": {
+    value: "PATH",
+    fallback: "",
+    is: (value: string) => value.startsWith("/"),
+    must: "an absolute path is needed",
+    help: "where to, if not stderr",
+  },
+} satisfies Options;
 
-interface Values {
-  socket: string;
-  slots?: string | undefined;
-  connections: string;
-  metrics: string;
-  "log-level": string;
-  "log-format": string;
-  "log-file": string;
-}
+export const resident = command({
+  name: "resident",
+  summary: "carries out calls for plexus-shim, until there has been none for some time",
+  options: {
+    ...SERVING,
+    idle: {
+      value: "SECONDS",
+      fallback: "600",
+      is: (value: string) => Number(value) >= 0,
+      must: "a number of seconds is needed",
+      help: "how long it waits for a call until it ends; 0: for ever",
+    },
+    replace: { help: "take the place of the one that listens there" },
+    "started-by-shim": { isHidden: true, help: "as the shim starts it" },
+  },
+  run: async ({ values, version }) => {
+    const { replace, "started-by-shim": isStartedByShim } = values;
+    const serving = servingOf(values, version, isStartedByShim ? outputWithoutStderr() : undefined);
+    await runResident({ ...serving, idleSeconds: Number(values.idle), replace, isStartedByShim });
+    return undefined;
+  },
+});
 
-/**
- * Parses the options.
- *
- * @param fallback takes the log if no file was asked for
- * @throws Error if a value is wrong
- */
-export function servingOf(values: Values, version: string, fallback: Output = stderrOutput): Serving {
+export const daemon = command({
+  name: "daemon",
+  summary: "is plexus resident in a DaemonSet's pod",
+  description:
+    "It follows the node's pods and all NetworkAttachmentDefinitions, and serves /metrics, /healthz and /readyz.",
+  options: {
+    ...SERVING,
+    "node-name": { value: "NAME", help: "the node's name (NODE_NAME)" },
+    kubeconfig: {
+      value: "PATH",
+      fallback: "",
+      help: "by which the API server is asked: the pod's own account",
+    },
+  },
+  run: async ({ values, version }) => {
+    const { "node-name": nodeName = process.env.NODE_NAME ?? "", kubeconfig } = values;
+    if (nodeName === "")
+      throw usage("it needs the node's name: give --node-name, or set NODE_NAME to spec.nodeName");
+    await runDaemon({ ...servingOf(values, version), nodeName, kubeconfig });
+    return undefined;
+  },
+});
+
+/** @param fallback takes the log if no file was asked for */
+function servingOf(
+  values: Values<typeof SERVING>,
+  version: string,
+  fallback: Output = stderrOutput,
+): Serving {
   const { socket, metrics, "log-file": file } = values;
-  const endpoint = metrics === "" ? undefined : parseEndpoint(metrics);
-  if (metrics !== "" && !endpoint)
-    throw new Error(
-      `--metrics ${metrics}: HOST:PORT is needed, as in 10.0.0.1:9410, [fd00::1]:9410 or :9410`,
-    );
-  if (file !== "" && !file.startsWith("/")) throw new Error(`--log-file ${file}: an absolute path is needed`);
   return {
     socket,
     version,
     // Enough for all processors by itself, as most of a call is waiting for delegates.
-    slots: wholeNumber("slots", values.slots ?? `${4 * availableParallelism()}`, FEWEST_SLOTS),
-    connections: wholeNumber("connections", values.connections, 1),
-    metrics: endpoint,
+    slots: Number(values.slots ?? 4 * availableParallelism()),
+    connections: Number(values.connections),
+    metrics: metrics === "" ? undefined : parseEndpoint(metrics),
     log: {
-      level: oneOf("log-level", values["log-level"], PROCESS_LEVELS),
-      format: oneOf("log-format", values["log-format"], LOG_FORMATS),
-      output: file === "" ? fallback : fileOutput(file),
+      level: values["log-level"] as Serving["log"]["level"],
+      format: values["log-format"] as Serving["log"]["format"],
+      ...(file === "" ? { output: fallback } : { output: fileOutput(file), instead: fallback }),
     },
   };
 }
 
 /** A process that a shim has started has no stderr: its log goes to systemd's journal, where there is one. */
-export function outputWithoutStderr(): Output {
+function outputWithoutStderr(): Output {
   return journalOutput() ?? { write: async () => undefined };
 }
 
-function wholeNumber(name: string, text: string, least: number): number {
-  const number = Number(text);
-  if (/^\d+$/.test(text) && number >= least) return number;
-  throw new Error(`--${name} ${text}: a whole number is needed, ${least} at least`);
-}
-
-function oneOf<T extends string>(name: string, text: string, values: readonly T[]): T {
-  const found = values.find((value) => value === text);
-  if (found === undefined) throw new Error(`--${name} ${text}: it is one of ${values.join(", ")}`);
-  return found;
+function wholeNumber(least: number) {
+  return {
+    value: "N",
+    is: (value: string) => /^\d+$/.test(value) && Number(value) >= least,
+    must: `a whole number is needed, ${least} at least`,
+  };
 }

@@ -115,6 +115,11 @@ export class Follower<T> implements WatchedKind {
     return this.objects.get(`${namespace}/${name}`);
   }
 
+  /** Returns `namespace/name` of each. */
+  keys(): string[] {
+    return [...this.objects.keys()];
+  }
+
   /** Lists and follows until `signal` is aborted, whatever the server does meanwhile. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, random } = this.options;

@@ -3,6 +3,7 @@ import { isUtf8 } from "node:buffer";
 import { Code, Fault } from "../fault.ts";
 import { machineDisk } from "./disk.ts";
 import { endedBy, SEE_FILE, saidNoText, saidTooMuch, tookTooLong } from "./endings.ts";
+import { begin } from "./executions.ts";
 import { filesOn } from "./files.ts";
 import { DELEGATE_VARIABLE, type ExecuteOptions, type Execution, MAX_OUTPUT, SYSTEM_DIRS } from "./host.ts";
 import { isSkipped } from "./plugins.ts";
@@ -25,13 +26,14 @@ export function childProcess(): typeof import("node:child_process") {
  */
 export async function execute(path: string, options: ExecuteOptions | CommandOptions): Promise<Execution> {
   if (!("args" in options) && isSkipped(path, options)) return NOTHING;
-  const [command, args, more] = await commandOf(path, options);
+  const { command, args, more, end } = await commandOf(path, options);
   const ended = childProcess().spawnSync(command, args, {
     ...more,
     input: options.stdin,
     maxBuffer: MAX_OUTPUT,
     killSignal: "SIGKILL",
   });
+  end();
   const { pid, status, signal, stdout, stderr } = ended;
   const error = ended.error as NodeJS.ErrnoException | undefined;
   if (error && options.timeout > 0) killGroup(pid);
@@ -48,7 +50,7 @@ export async function executeBeside(
   options: ExecuteOptions | CommandOptions,
 ): Promise<Execution> {
   if (!("args" in options) && isSkipped(path, options)) return NOTHING;
-  const [command, args, more] = await commandOf(path, options);
+  const { command, args, more, end: ended } = await commandOf(path, options);
   return new Promise((resolve, reject) => {
     const { timeout: _, ...spawned } = more;
     const child = childProcess().spawn(command, args, { ...spawned, stdio: "pipe" });
@@ -76,6 +78,7 @@ export async function executeBeside(
     });
     child.on("close", (status, signal) => {
       clearTimeout(timer);
+      ended();
       const [stdout, stderr] = [Buffer.concat(chunks.stdout), Buffer.concat(chunks.stderr)];
       try {
         if (fault) throw fault;
@@ -91,8 +94,10 @@ async function commandOf(path: string, options: ExecuteOptions | CommandOptions)
   const { timeout } = options;
   const { args, netns } = "args" in options ? options : PLUGIN;
   const [command, all] = netns === "" ? [path, args] : await entering(netns, path, args);
-  const env = { ...options.env, [DELEGATE_VARIABLE]: path };
-  return [command, all, { env, ...(timeout > 0 ? { timeout, detached: true } : {}) }] as const;
+  const begun = await begin();
+  const env = { ...options.env, [DELEGATE_VARIABLE]: path, ...begun.env };
+  const more = { env, ...(timeout > 0 ? { timeout, detached: true } : {}) };
+  return { command, args: all, more, end: begun.end };
 }
 
 /** There was nothing to do. */

@@ -13,12 +13,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "executions.h"
+
 /** How much is read of an output at once. */
 #define READ_SIZE 65536
 
 /** A job is over when it has ended and closed its outputs, or when it has been killed for what `outcome` says. */
 typedef struct {
   uint32_t id;
+  /** Its name among the executions, or NULL. */
+  char *execution;
   pid_t pid;
   bool ended;
   int status;
@@ -74,6 +78,7 @@ static void free_job(Job *job) {
   buffer_free(&job->input);
   buffer_free(&job->output);
   buffer_free(&job->errors);
+  execution_end(job->execution);
   free(job);
 }
 
@@ -103,14 +108,13 @@ static bool open_pipes(Job *job, int ends[3]) {
   return true;
 }
 
-/** Overlays this process's environment. Only the list is new, not the strings. */
-static char **overlaid(char *const *more, char *delegate) {
+/** Overlays this process's environment, first with what is the shim's own. Only the list is new, not the strings. */
+static char **overlaid(char *const *ours, char *const *more) {
   size_t own = list_length(environ);
-  size_t count = list_length(more);
-  char **all = must(calloc(own + count + 2, sizeof *all));
+  char **all = must(calloc(own + list_length(ours) + list_length(more) + 1, sizeof *all));
   size_t used = 0;
-  for (size_t index = 0; index < count; index++) all[used++] = more[index];
-  all[used++] = delegate;
+  for (; *ours != NULL; ours++) all[used++] = *ours;
+  for (; *more != NULL; more++) all[used++] = *more;
   size_t set = used;
   for (size_t index = 0; index < own; index++) {
     size_t key = strcspn(environ[index], "=") + 1;
@@ -132,10 +136,11 @@ static char **with_path(const Execution *execution) {
 
 /** Is the child: becomes what is to be executed, or tells the parent, in whose memory the failure's words are too. */
 static _Noreturn void become(const Execution *execution, char **arguments, char **environment, int netns,
-                             const int ends[3], int told) {
+                             const int ends[3], int told, pid_t parent) {
   Failure failure = {"execve", execution->path, 0};
   setpgid(0, 0); // so that all that it starts can be ended with it
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(126); // it has been killed before that was said
   for (int fd = 0; fd < 3; fd++) dup2(ends[fd], fd);
   if (netns >= 0 && setns(netns, CLONE_NEWNET) < 0) {
     failure = (Failure){"setns", execution->netns, errno};
@@ -152,16 +157,18 @@ static Failure fork_job(Job *job, const Execution *execution, int netns, const i
   int told[2]; // closed by execve, else it says why there was none
   if (pipe2(told, O_CLOEXEC) < 0) return (Failure){"pipe2", execution->path, errno};
   char **arguments = with_path(execution);
-  char *delegate;
-  if (asprintf(&delegate, DELEGATE_VARIABLE "=%s", execution->path) < 0) must(NULL);
-  char **environment = overlaid(execution->environment, delegate);
+  char *ours[3] = {0};
+  if (asprintf(&ours[0], DELEGATE_VARIABLE "=%s", execution->path) < 0) must(NULL);
+  if (job->execution != NULL && asprintf(&ours[1], EXECUTION_VARIABLE "=%s", job->execution) < 0) must(NULL);
+  char **environment = overlaid(ours, execution->environment);
   Failure failure = {"fork", execution->path, 0};
+  pid_t parent = getpid();
   job->pid = fork();
-  if (job->pid == 0) become(execution, arguments, environment, netns, ends, told[1]);
+  if (job->pid == 0) become(execution, arguments, environment, netns, ends, told[1], parent);
   if (job->pid < 0) failure.error = errno;
   free(arguments);
   free(environment);
-  free(delegate);
+  for (int index = 0; index < 2; index++) free(ours[index]);
   close(told[1]);
   if (job->pid > 0) {
     setpgid(job->pid, job->pid); // the child does so too: whoever comes first
@@ -174,7 +181,8 @@ static Failure fork_job(Job *job, const Execution *execution, int netns, const i
 Failure jobs_start(const Execution *execution) {
   Job *job = must(calloc(1, sizeof *job));
   *job = (Job){.id = execution->id, .in = -1, .out = -1, .err = -1,
-               .max_output = execution->max_output < MAX_JOB_OUTPUT ? execution->max_output : MAX_JOB_OUTPUT};
+               .max_output = execution->max_output < MAX_JOB_OUTPUT ? execution->max_output : MAX_JOB_OUTPUT,
+               .execution = execution_begin()};
   job->deadline_ms = execution->timeout_ms == 0 ? 0 : now_ms() + execution->timeout_ms;
   buffer_add(&job->input, execution->input, execution->input_length);
 

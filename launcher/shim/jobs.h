@@ -22,7 +22,7 @@ typedef struct {
   const char *path;
   /** Without the path; ends with NULL. */
   char *const *arguments;
-  /** Overlays this process's own, with the path as PLEXUS_DELEGATE; ends with NULL. */
+  /** Overlays this process's own, with the path as PLEXUS_DELEGATE and its name as PLEXUS_EXECUTION; ends with NULL. */
   char *const *environment;
   /** The path of the network namespace to execute it in; empty for this process's own. */
   const char *netns;

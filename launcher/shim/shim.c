@@ -24,6 +24,7 @@
 
 #include "buffer.h"
 #include "connect.h"
+#include "executions.h"
 #include "frames.h"
 #include "jobs.h"
 #include "messages.h"
@@ -50,6 +51,9 @@
 #define BACKLOG_FULL_MS 5
 /** How many resident processes a call may be handed to after the first. One that is killed accepts calls to its last moment. */
 #define MOST_TRIES 3
+/** How long to wait for processes that were killed, and how often to look. */
+#define LEFT_END_WITHIN_MS 5000
+#define LEFT_LOOK_MS 5
 
 /** The shim's own path. */
 static char self[4096];
@@ -389,6 +393,19 @@ static void catch_signals(void) {
   if (signals < 0) fail("signalfd: %s", strerror(errno));
 }
 
+/** Ends what a call that was killed has left running: it would go on beside this one, and after it. */
+static void end_left(const char *command) {
+  bool is_own = strcmp(command, "ADD") == 0 || strcmp(command, "DEL") == 0;
+  const char *container = is_own ? getenv("CNI_CONTAINERID") : "";
+  if ((!is_own && strcmp(command, "GC") != 0) || container == NULL) return;
+  int64_t deadline = now_ms() + LEFT_END_WITHIN_MS;
+  for (size_t left; (left = executions_end_left(container)) > 0; pause_for(LEFT_LOOK_MS)) {
+    if (now_ms() >= deadline)
+      fail_with(TRY_AGAIN_LATER, "%zu processes of plugins that a call which was killed has executed do not end; see "
+                                 EXECUTIONS_DIR ", and " EXECUTION_VARIABLE " in their environment", left);
+  }
+}
+
 int main(void) {
   // Executed by a person: say what this is.
   const char *command = getenv("CNI_COMMAND");
@@ -415,6 +432,9 @@ int main(void) {
 
   // From now on there may be children to reap.
   catch_signals();
+
+  // What a call that was killed has left running must not go on beside this one.
+  end_left(command);
 
   // Hand the call to the resident process; whatever prevents that ends in `plexus`.
   reach_resident();

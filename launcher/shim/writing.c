@@ -12,6 +12,7 @@
 
 #include "budget.h"
 #include "messages.h"
+#include "processes.h"
 
 /** How files are called that say who writes them, so that anyone can tell when that is gone. files.ts has it too. */
 #define BY_WRITER ".plexus-%ld-%llu-%u"
@@ -23,25 +24,6 @@
 /** The paths of the marks that were made. */
 static char **marks;
 static size_t mark_count;
-
-/** Reads when a process has started, in ticks since the boot. Returns 0 or an errno. Source: proc_pid_stat(5), 22. */
-static int start_of(long pid, unsigned long long *start) {
-  char path[64];
-  char stat[1024];
-  snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return errno;
-  ssize_t length = read(fd, stat, sizeof stat - 1);
-  int error = length < 0 ? errno : 0;
-  close(fd);
-  if (error != 0) return error;
-  stat[length] = 0;
-  const char *field = strrchr(stat, ')'); // the end of the second; a name may have spaces and parentheses in it
-  for (int number = 2; field != NULL && number < 22; number++) field = strchr(field + 1, ' ');
-  if (field == NULL) return EIO;
-  *start = strtoull(field, NULL, 10);
-  return 0;
-}
 
 /** How a file is put in its place. */
 enum Manner { REPLACING, REPLACING_UNSYNCED, NEW };
@@ -58,7 +40,7 @@ static int write_new(int dir, const char *name, const uint8_t *bytes, size_t cou
 
 /** Finds the place of a file of `count` bytes to be written, if the call may write so much, and when this process has started. */
 static int find_new(const Rights *rights, const char *path, size_t count, Place *place, unsigned long long *start) {
-  int error = start_of(getpid(), start);
+  int error = own_start(start);
   if (error == 0) error = find_place(&rights->state, path, true, place);
   if (error != 0) return error;
   if (!spend(count)) {
@@ -203,9 +185,7 @@ static bool is_left_over(const char *name) {
   const char *rest = name + length;
   const char *last = strrchr(rest, '.');
   if (*rest != '.' || strcmp(last, ".tmp") != 0) return false;
-  unsigned long long found;
-  int error = start_of(pid, &found);
-  return error == ENOENT || error == ESRCH || (error == 0 && found != start);
+  return process_is_gone(pid, start);
 }
 
 int files_clear(const Rights *rights, const char *path) {

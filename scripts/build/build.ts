@@ -1,13 +1,14 @@
 // Builds everything that ships: assembly/ -> build/core.wasm and build/lint.wasm, launcher/ -> build/plexus.cjs and
-// build/lazy/*, and all of them -> build/plexus; launcher/shim/ -> build/plexus-shim.
+// build/lazy/*, and all of them -> build/plexus; launcher/shim/ -> build/plexus-shim. The
+// tables of commands -> build/*.8, build/*.1 and build/*.md.
 // `node scripts/build/build.ts [x64|arm64 ...]` packages for these architectures; by default for this machine's.
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { type BuildOptions, build } from "esbuild";
-import { commitOf } from "./commit.ts";
+import { commitOf, timeOf } from "./commit.ts";
 import { packLiterals } from "./literals.ts";
 import { buildShim } from "./shim.ts";
 
@@ -15,6 +16,11 @@ const root = join(import.meta.dirname, "../..");
 const require = createRequire(import.meta.url);
 const { version } = JSON.parse(fs.readFileSync(join(root, "package.json"), "utf8")) as { version: string };
 const commit = commitOf(root);
+/** As mdoc(7) writes it. */
+const date = new Date(timeOf(root) * 1000).toLocaleDateString("en-US", {
+  dateStyle: "long",
+  timeZone: "UTC",
+});
 const host = process.arch;
 /** The modules of the core: what attaches pods, and what explains. Name in build/ -> entry. */
 const wasmModules = { "core.wasm": "assembly/abi.ts", "lint.wasm": "assembly/lint/abi.ts" };
@@ -24,11 +30,19 @@ const lazyModules = new Map([
   ["plugin", "launcher/plugin.ts"],
   ["cli", "launcher/cli/cli.ts"],
   ["lint", "launcher/cli/lint.ts"],
+  ["doctor", "launcher/cli/doctor/command.ts"],
+  ["explain", "launcher/cli/explain/command.ts"],
+  ["webhook", "launcher/webhook/webhook.ts"],
   ...fs
     .readdirSync(join(root, "launcher"), { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".lazy.ts"))
     .map((file): [string, string] => [basename(file, ".lazy.ts"), join("launcher", file)]),
 ]);
+/** Name of the binary -> its manual page, and its page of docs/. */
+const REFERENCES = [
+  ["plexus", "plexus.8", "cli.md"],
+  ["kubectl-plexus", "kubectl-plexus.1", "kubectl.md"],
+] as const;
 const lazyDir = join(root, "build/lazy");
 /** For pkg to work in, and for what is downloaded for other architectures. */
 const cache = join(root, "node_modules/.cache/plexus");
@@ -54,9 +68,20 @@ const architectures = process.argv.length > 2 ? process.argv.slice(2) : [host];
 for (const dir of [join(root, "build"), cache]) fs.mkdirSync(dir, { recursive: true });
 for (const [name, entry] of Object.entries(wasmModules)) compileCore(entry, built(name));
 await bundleLauncher();
+for (const [name, ...files] of REFERENCES) {
+  for (const file of files) fs.writeFileSync(built(file), reference(name, file));
+}
 for (const arch of architectures) {
   buildShim(version, arch, built("plexus-shim", arch));
   packageFor(arch);
+}
+
+/** Returns the reference of commands, as the binary prints it under a name. */
+function reference(name: string, file: string): string {
+  const args = [bundle, "help", "--format", file.endsWith(".md") ? "markdown" : "man"];
+  const { status, stdout, stderr } = spawnSync(nodeFor(host), args, { argv0: name, encoding: "utf8" });
+  if (status !== 0) throw new Error(`${file} cannot be made: ${stderr}`);
+  return stdout;
 }
 
 /** The path of a file that is built; of an executable for this machine by its name alone. */
@@ -87,7 +112,9 @@ async function bundleLauncher(): Promise<void> {
     const others = [...lazyModules.values()].filter((other) => other !== source);
     const imported = others.find((other) => inputs.includes(other));
     if (imported) throw new Error(`${imported} is imported by ${source}, not loaded with lazy()`);
-    if (source.endsWith(".lazy.ts") && inputs.includes("launcher/fault.ts")) {
+    // What a command throws is printed, whatever its class.
+    const isCommand = source.startsWith("launcher/cli/");
+    if (source.endsWith(".lazy.ts") && !isCommand && inputs.includes("launcher/fault.ts")) {
       throw new Error(`${source} imports launcher/fault.ts: its copy of Fault would be none to the launcher`);
     }
     precompile(file);
@@ -115,6 +142,7 @@ async function bundleModule(entry: string, outfile: string, more: BuildOptions):
       "import.meta.dirname": "__dirname",
       VERSION: JSON.stringify(version),
       COMMIT: JSON.stringify(commit),
+      DATE: JSON.stringify(date),
     },
     minify: true,
     metafile: true,

@@ -1,5 +1,5 @@
-// npm run manifests: what is made of deploy/thin and deploy/daemon for those who do not use kustomize. deploy/install.yaml is
-// deploy/crd and deploy/thin as one file; the templates of deploy/chart are both, with the chart's values where those may change something.
+// npm run manifests: what is made of deploy/thin, deploy/daemon and deploy/webhook for those who do not use kustomize. deploy/install.yaml is
+// deploy/crd and deploy/thin as one file; the templates of deploy/chart are all of them, with the chart's values where those may change something.
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import { join } from "node:path";
@@ -24,7 +24,16 @@ export function manifests(): Map<string, string> {
         `${MADE}{{- if eq .Values.mode "${mode}" }}\n${text}{{- end }}\n`,
       ];
     }),
+    ["chart/templates/webhook.yaml", `${MADE}{{- if .Values.webhook.enabled }}\n${webhook()}{{- end }}\n`],
   ]);
+}
+
+function webhook(): string {
+  const text = (object: Manifest) =>
+    object.kind === "MutatingWebhookConfiguration"
+      ? `{{- if .Values.webhook.mutate }}\n${templateOf(object)}{{- end }}\n`
+      : templateOf(object);
+  return kustomized("webhook-mutate").map(text).join("---\n");
 }
 
 function kustomized(name: string): Manifest[] {

@@ -10,6 +10,8 @@ export interface Manifest {
 
 const NAMESPACE = "kube-system";
 const METRICS_PORT = "9410";
+/** What the webhook needs a right for only if it changes pods. */
+const MUTATING = "mutatingwebhookconfigurations";
 /** The volumes whose place on the node is a value -> that of the manifests, and the installer's option. */
 const PLACES: Record<string, { path: string; option: string }> = {
   bin: { path: "/opt/cni/bin", option: "--bin-dir" },
@@ -21,8 +23,7 @@ export function templateOf(object: Manifest): string {
   const actions: string[] = [];
   /** Stands for an action until the YAML is written. */
   const action = (text: string) => `@${actions.push(text) - 1}@`;
-  const ready = object.kind === "DaemonSet" ? daemonSet(object, action) : object;
-  const inPlace = replaced(ready, action);
+  const inPlace = replaced(SHAPES[object.kind]?.(object, action) ?? object, action);
   return stringify(inPlace, { lineWidth: 0 })
     .replaceAll(/^( *)"?@(\d+)@"?: null$/gm, (_, indent, at) => indent + (actions[at] ?? ""))
     .replaceAll(/"@(\d+)@"|@(\d+)@/g, (_, quoted, bare) => actions[quoted ?? bare] ?? "");
@@ -32,6 +33,8 @@ type Action = (text: string) => string;
 
 /** The namespace is the release's, and the port of metrics a value, wherever they are. */
 function replaced(value: unknown, action: Action, key = ""): unknown {
+  if (Array.isArray(value) && value.includes(MUTATING))
+    return action(`{{ concat (list ${quoted(value, MUTATING)}) ${ifMutating(MUTATING)} | toJson }}`);
   if (Array.isArray(value)) return value.map((one) => replaced(one, action));
   if (typeof value === "object" && value !== null) {
     return Object.fromEntries(
@@ -44,26 +47,27 @@ function replaced(value: unknown, action: Action, key = ""): unknown {
   return value;
 }
 
+/** Kind -> what else may change in an object of it. */
+const SHAPES: Record<string, (object: Manifest, action: Action) => Manifest> = {
+  DaemonSet: daemonSet,
+  Deployment: deployment,
+  ValidatingWebhookConfiguration: configuration,
+  MutatingWebhookConfiguration: configuration,
+};
+
 function daemonSet(object: Manifest, action: Action): Manifest {
   const copy = structuredClone(object);
   const { spec } = copy.spec.template;
   copy.spec.updateStrategy = action("{{ toJson .Values.updateStrategy }}");
   for (const name of ["nodeSelector", "tolerations"]) spec[name] = action(`{{ toJson .Values.${name} }}`);
   spec.priorityClassName = action("{{ .Values.priorityClassName | quote }}");
-  spec[
-    action(
-      '{{- with .Values.imagePullSecrets }}{{ nindent 6 (print "imagePullSecrets: " (toJson .)) }}{{- end }}',
-    )
-  ] = null;
+  pulled(spec, action);
   for (const container of spec.containers) {
     const own = `.Values.${container.name}`;
-    container.image = action(
-      '{{ printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) | quote }}',
-    );
-    container[
-      action('{{- with .Values.image.pullPolicy }}{{ nindent 10 (print "imagePullPolicy: " .) }}{{- end }}')
-    ] = null;
     container.args = action(`{{ concat ${argumentsOf(container)} ${own}.extraArgs | toJson }}`);
+    const { exec } = container.startupProbe;
+    if (exec)
+      exec.command = action(`{{ concat ${argumentsOf({ ...container, args: exec.command })} | toJson }}`);
     container.resources = action(`{{ toJson ${own}.resources }}`);
     for (const mount of container.volumeMounts) {
       if (PLACES[mount.name]) mount.mountPath = action(`/host{{ .Values.paths.${mount.name} }}`);
@@ -73,6 +77,58 @@ function daemonSet(object: Manifest, action: Action): Manifest {
     if (PLACES[volume.name]) volume.hostPath.path = action(`{{ .Values.paths.${volume.name} }}`);
   }
   return copy;
+}
+
+/** That of the webhook. */
+function deployment(object: Manifest, action: Action): Manifest {
+  const copy = structuredClone(object);
+  const { spec } = copy.spec.template;
+  copy.spec.replicas = action("{{ .Values.webhook.replicas }}");
+  pulled(spec, action);
+  for (const container of spec.containers) {
+    const always = `(list ${quoted(container.args, "--mutate")})`;
+    container.args = action(
+      `{{ concat ${always} ${ifMutating("--mutate")} .Values.webhook.extraArgs | toJson }}`,
+    );
+    container.resources = action("{{ toJson .Values.webhook.resources }}");
+  }
+  return copy;
+}
+
+/** Keeps the webhook off the release's own namespace too. */
+function configuration(object: Manifest, action: Action): Manifest {
+  const copy = structuredClone(object);
+  for (const { namespaceSelector } of copy.webhooks) {
+    for (const one of namespaceSelector?.matchExpressions ?? [])
+      one.values = action(`{{ list "${NAMESPACE}" .Release.Namespace | uniq | toJson }}`);
+  }
+  return copy;
+}
+
+/** Where images come from, in a pod's spec. */
+function pulled(spec: Manifest["spec"], action: Action): void {
+  spec[
+    action(
+      '{{- with .Values.imagePullSecrets }}{{ nindent 6 (print "imagePullSecrets: " (toJson .)) }}{{- end }}',
+    )
+  ] = null;
+  for (const container of spec.containers) {
+    container.image = action(
+      '{{ printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) | quote }}',
+    );
+    container[
+      action('{{- with .Values.image.pullPolicy }}{{ nindent 10 (print "imagePullPolicy: " .) }}{{- end }}')
+    ] = null;
+  }
+}
+
+function quoted(all: string[], without: string): string {
+  const others = all.filter((one) => one !== without);
+  return others.map((one) => JSON.stringify(one)).join(" ");
+}
+
+function ifMutating(text: string): string {
+  return `(ternary (list "${text}") (list) .Values.webhook.mutate)`;
 }
 
 /** As Go's templates write lists. A place that differs from the manifests' is an argument more. */

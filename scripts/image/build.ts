@@ -54,6 +54,8 @@ function writeImage(bases: ReadonlyMap<Architecture, Base>): void {
     const own = [
       { name: PLEXUS, mode: 0o755, content: plexus },
       { name: "usr/share/doc/plexus/LICENSE", mode: 0o644, content: read("LICENSE") },
+      { name: "usr/share/man/man8/plexus.8", mode: 0o644, content: read("build/plexus.8") },
+      { name: "usr/share/man/man1/kubectl-plexus.1", mode: 0o644, content: read("build/kubectl-plexus.1") },
     ];
     return { architecture, layers: [entries, own], entrypoint: [`/${PLEXUS}`] };
   });

@@ -20,7 +20,7 @@ for (const name of ["plexus", "plexus-shim"]) {
   take(`build/${name}`, `${name}-linux-${process.arch}`);
   take(`build/${name}-${other}`, `${name}-linux-${other}`);
 }
-take("build/core.wasm", "core.wasm");
+for (const name of ["core.wasm", "plexus.8", "kubectl-plexus.1"]) take(`build/${name}`, name);
 take("build/image.tar", `plexus-image-${version}.tar`);
 for (const name of ["amd64", "arm64"])
   take(`build/image-${name}.spdx.json`, `plexus-image-${name}.spdx.json`);

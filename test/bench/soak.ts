@@ -83,7 +83,7 @@ try {
   fs.rmSync(values.file, { force: true });
   troubles.begin();
   await Promise.all(Array.from({ length: AT_ONCE }, () => work(confs, free)));
-  await rest();
+  await (resting ?? rest());
   console.log(tableOf(samples()));
 } finally {
   await troubles.end();

@@ -59,6 +59,7 @@ describe.each(SHIMS)("%s, the resident process does not get", (_, shim) => {
         "CNI_PATH",
         "CNI_ARGSX=1",
         "PLEXUS_DELEGATE=",
+        "PLEXUS_EXECUTION=",
       ]) {
         expect(await executed(path, { env: [variable] })).toContain("only the CNI_* variables of the spec");
         await place.stopListening();

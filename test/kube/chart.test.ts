@@ -2,11 +2,14 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { beforeAll, describe, expect, it, test } from "vitest";
+import type { KubernetesObject } from "@kubernetes/client-node";
+import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
 import { parse } from "yaml";
 import { manifests } from "../../scripts/deploy/manifests.ts";
-import { rendered, valuesOf } from "../support/fake-helm.ts";
+import { ApiServer } from "../support/apiserver.ts";
+import { lint, Release, rendered } from "../support/helm.ts";
 import { kustomized, type Manifest, objectsIn } from "../support/kustomize.ts";
+import { until } from "../support/until.ts";
 
 const deploy = fileURLToPath(new URL("../../deploy", import.meta.url));
 const chart = join(deploy, "chart");
@@ -29,12 +32,29 @@ describe("the chart", () => {
     if (found === undefined) throw new Error("the chart makes no DaemonSet");
     return found;
   };
-  beforeAll(() => {
-    rendered(chart); // builds what renders it, once
-  });
+
+  it("passes Helm's own linter", () => lint(chart));
 
   it.each(["thin", "daemon"])("is deploy/%s, to the last member, if only the mode is given", (mode) => {
     expect(sorted(rendered(chart, { mode }))).toEqual(sorted(kustomized(join(deploy, mode))));
+  });
+
+  it.each([
+    [false, "webhook"],
+    [true, "webhook-mutate"],
+  ])("has the webhook if it is asked for, mutate: %s: deploy/%s, to the last member", (mutate, name) => {
+    const all = kustomized(join(deploy, "thin")).concat(kustomized(join(deploy, name)));
+    expect(sorted(rendered(chart, { webhook: { enabled: true, mutate } }))).toEqual(sorted(all));
+  });
+
+  it("keeps the webhook off its own namespace, and calls it there", () => {
+    const objects = rendered(chart, { webhook: { enabled: true, mutate: true } }, "elsewhere");
+    for (const { webhooks } of objects.filter(({ kind }) => kind.endsWith("WebhookConfiguration")))
+      for (const { clientConfig, namespaceSelector } of webhooks) {
+        expect(clientConfig.service.namespace).toBe("elsewhere");
+        if (namespaceSelector)
+          expect(namespaceSelector.matchExpressions[0].values).toEqual(["kube-system", "elsewhere"]);
+      }
   });
 
   it("brings the CRD where Helm never deletes it, and the users' networks with it", () => {
@@ -68,6 +88,7 @@ describe("the chart", () => {
     expect(containers[0].args).toEqual(
       expect.arrayContaining([`--bin-dir=${paths.bin}`, `--conf-dir=${paths.conf}`]),
     );
+    expect(containers[0].startupProbe.exec.command).toContain(`--conf-dir=${paths.conf}`);
     const path = (name: string) => volumes.find((one: { name: string }) => one.name === name).hostPath.path;
     const mounted = (name: string) =>
       containers[0].volumeMounts.find((one: { name: string }) => one.name === name).mountPath;
@@ -93,21 +114,61 @@ describe("the chart", () => {
   });
 
   it.each([
-    ["a mode that there is not", { mode: "thick" }],
-    ["a value that it does not know", { images: {} }],
-    ["a port that is none", { metrics: { port: 0 } }],
-    ["a relative path", { paths: { bin: "opt/cni/bin" } }],
-    ["a pull policy that Kubernetes does not have", { image: { pullPolicy: "Sometimes" } }],
-  ])("refuses %s by its schema", (_, over) => {
-    expect(() => rendered(chart, over)).toThrow();
+    ["a mode that there is not", { mode: "thick" }, "/mode"],
+    ["a value that it does not know", { images: {} }, "images"],
+    ["a port that is none", { metrics: { port: 0 } }, "/metrics/port"],
+    ["a relative path", { paths: { bin: "opt/cni/bin" } }, "/paths/bin"],
+    [
+      "a pull policy that Kubernetes does not have",
+      { image: { pullPolicy: "Sometimes" } },
+      "/image/pullPolicy",
+    ],
+  ])("refuses %s by its schema", (_, over, where) => {
+    expect(() => rendered(chart, over)).toThrow(
+      new RegExp(`don't meet the specifications.*\n.*\n.*${where}`),
+    );
   });
 
   it("says what each of its values is for", () => {
     const lines = read("chart/values.yaml").split("\n");
-    for (const key of Object.keys(valuesOf(chart))) {
+    for (const key of Object.keys(parse(read("chart/values.yaml")))) {
       const at = lines.findIndex((line) => line.startsWith(`${key}:`));
       const isCommented = [lines[at - 1], lines[at + 1]].some((line) => line?.trimStart().startsWith("#"));
       expect([key, isCommented]).toEqual([key, true]);
     }
+  });
+});
+
+describe("a release of the chart", () => {
+  let api: ApiServer;
+  let release: Release;
+  beforeAll(async () => {
+    api = await ApiServer.start();
+    release = new Release(chart, api.kubeconfig("admin"), api.dir);
+    for (const object of kustomized(join(deploy, "thin")))
+      await api.admin.delete(object as KubernetesObject).catch(() => undefined); // the server's rights
+  });
+  afterAll(() => api?.stop());
+
+  const daemonSets = async () => {
+    const { items } = await api.admin.list("apps/v1", "DaemonSet", "kube-system");
+    return items.map(({ metadata }) => metadata?.name);
+  };
+
+  it("is installed, upgraded to the other mode, and uninstalled, which leaves the users' networks", async () => {
+    release.install();
+    expect(await daemonSets()).toEqual(["plexus"]);
+    await api.admin.create({
+      apiVersion: "k8s.cni.cncf.io/v1",
+      kind: "NetworkAttachmentDefinition",
+      metadata: { name: "kept", namespace: "default" },
+      spec: {},
+    } as KubernetesObject);
+    release.upgrade({ mode: "daemon" });
+    expect(await daemonSets()).toEqual(["plexus-daemon"]);
+    release.uninstall();
+    await until("it is gone", async () => (await daemonSets()).length === 0);
+    const { items } = await api.admin.list("k8s.cni.cncf.io/v1", "NetworkAttachmentDefinition", "default");
+    expect(items.map(({ metadata }) => metadata?.name)).toEqual(["kept"]);
   });
 });

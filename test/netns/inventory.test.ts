@@ -149,14 +149,14 @@ test.each([
   [[".."], "not a container's ID"],
   [["results"], "there is nothing of container results"],
   [["unknown"], "there is nothing of container unknown"],
-  [[], "one container's ID"],
-  [["a", "b"], "one container's ID"],
-])("forget %j is refused", async (args, why) => {
+  [[], "CONTAINER", 2],
+  [["a", "b"], "too many arguments", 2],
+])("forget %j is refused", async (args, why, exitCode = 1) => {
   expect(await lab.run("ADD", lab.conf([lab.bridge("one", 1)]), { container })).toMatchObject({
     exitCode: 0,
   });
   const before = fs.readdirSync(lab.cniDir, { recursive: true });
   const { status, stderr } = plexus("forget", ...args);
-  expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining(why) });
+  expect({ status, stderr }).toEqual({ status: exitCode, stderr: expect.stringContaining(why) });
   expect(fs.readdirSync(lab.cniDir, { recursive: true })).toEqual(before);
 });

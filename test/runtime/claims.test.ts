@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ensurePackages } from "../../scripts/provide/debian.ts";
 import { Daemon } from "../support/daemon.ts";
 import { until } from "../support/until.ts";
+import { kustomization } from "./deployment.ts";
 import { NETWORKS, RESOURCE_NAME, Site } from "./site.ts";
 
 const SCRIPT = fileURLToPath(new URL("fake-dra-driver.py", import.meta.url));
@@ -22,7 +23,7 @@ describe("on-demand:", () => {
   let resources: ResourceV1Api;
   beforeAll(async () => {
     ensurePackages(["python3-grpcio"]);
-    site = await Site.open("on-demand");
+    site = await Site.open(kustomization("thin"));
     const config = new KubeConfig();
     config.loadFromFile(site.api.kubeconfig("admin"));
     resources = config.makeApiClient(ResourceV1Api);

@@ -10,6 +10,7 @@ import { promisify } from "node:util";
 import type { V1DaemonSet, V1Pod, V1PodSpec } from "@kubernetes/client-node";
 import { ensureKubectl } from "../../scripts/provide/kubectl.ts";
 import type { ApiServer } from "../support/apiserver.ts";
+import { Release, type Values } from "../support/helm.ts";
 import { kustomized } from "../support/kustomize.ts";
 import { until } from "../support/until.ts";
 import type { Node } from "./node.ts";
@@ -21,19 +22,54 @@ const NAMESPACE = "kube-system";
 const TOKEN = { name: "kube-api-access", mountPath: "/var/run/secrets/kubernetes.io/serviceaccount" };
 const AUTHORITY = "kube-root-ca.crt";
 
+/** How Plexus comes into a cluster, and goes. */
+export interface Means {
+  /** The DaemonSet's name. */
+  readonly daemonSet: string;
+  apply(api: ApiServer): Promise<void>;
+  delete(api: ApiServer): Promise<void>;
+}
+
+/** `kubectl apply -k` and `kubectl delete -k` of a directory of deploy/. */
+export function kustomization(overlay: string): Means {
+  const dir = path(`deploy/${overlay}`);
+  const kubectl = async (api: ApiServer, command: string) => {
+    const options = ["--kubeconfig", api.kubeconfig("admin"), "--cache-dir", join(api.dir, "kubectl")];
+    await execute(ensureKubectl(), [...options, command, "-k", dir]);
+  };
+  const [manifest] = kustomized(dir).filter(({ kind }) => kind === "DaemonSet");
+  return {
+    daemonSet: manifest?.metadata.name ?? "",
+    apply: (api) => kubectl(api, "apply"),
+    delete: (api) => kubectl(api, "delete"),
+  };
+}
+
+/** `helm install` and `helm uninstall` of deploy/chart with these values, in the mode thin. */
+export function chart(values: Values): Means {
+  const release = (api: ApiServer) => new Release(path("deploy/chart"), api.kubeconfig("admin"), api.dir);
+  return {
+    daemonSet: "plexus",
+    async apply(api) {
+      // Rights that a test's server has from its start: Helm takes no object over that is not its own.
+      for (const object of kustomized(path("deploy/thin")))
+        await api.admin.delete(object).catch(() => undefined);
+      release(api).install(values);
+    },
+    delete: async (api) => release(api).uninstall(),
+  };
+}
+
 export class Deployment {
   private readonly api: ApiServer;
   private readonly node: Node;
-  private readonly dir: string;
-  private readonly kubeconfig: string;
+  private readonly means: Means;
   private pod = "";
 
-  /** @param overlay a directory of deploy/ */
-  constructor(api: ApiServer, node: Node, overlay: string) {
+  constructor(api: ApiServer, node: Node, means: Means) {
     this.api = api;
     this.node = node;
-    this.dir = path(`deploy/${overlay}`);
-    this.kubeconfig = api.kubeconfig("admin");
+    this.means = means;
   }
 
   /** Gives the node the image, and the cluster what its pods' tokens need. */
@@ -46,7 +82,7 @@ export class Deployment {
 
   /** Applies the manifests, and waits until Plexus is on the node. */
   async apply(): Promise<void> {
-    await this.kubectl("apply", "-k", this.dir);
+    await this.means.apply(this.api);
     await this.start();
   }
 
@@ -58,7 +94,7 @@ export class Deployment {
 
   /** Deletes what was applied. */
   async delete(): Promise<void> {
-    await this.kubectl("delete", "-k", this.dir);
+    await this.means.delete(this.api);
     await this.end();
   }
 
@@ -73,31 +109,24 @@ export class Deployment {
   }
 
   private async start(): Promise<void> {
-    const [manifest] = kustomized(this.dir).filter(({ kind }) => kind === "DaemonSet");
-    const { name = "", namespace = "" } = manifest?.metadata ?? {};
     const daemonSet = (await this.api.admin.read({
       apiVersion: "apps/v1",
       kind: "DaemonSet",
-      metadata: { name, namespace },
+      metadata: { name: this.means.daemonSet, namespace: NAMESPACE },
     })) as V1DaemonSet;
     const body = podOf(daemonSet, this.node.name);
     this.pod = body.metadata?.name ?? "";
     await this.api.core.createNamespacedPod({ namespace: NAMESPACE, body });
     await this.ready();
-    await until("the node has the conf", () =>
-      this.node.files("/etc/cni/net.d").includes("00-plexus.conflist"),
-    );
+    // `kubectl rollout status` goes by that too.
+    if (!this.node.files("/etc/cni/net.d").includes("00-plexus.conflist"))
+      throw new Error(`the pod ${this.pod} is ready, and its node has no conf of Plexus`);
   }
 
   private async end(): Promise<void> {
     const [name, namespace] = [this.pod, NAMESPACE];
     await this.api.core.deleteNamespacedPod({ name, namespace });
     await this.node.gone([name], { namespace });
-  }
-
-  private async kubectl(...args: string[]): Promise<void> {
-    const options = ["--kubeconfig", this.kubeconfig, "--cache-dir", join(this.api.dir, "kubectl")];
-    await execute(ensureKubectl(), [...options, ...args]);
   }
 }
 

@@ -4,7 +4,7 @@ import { bridge, Site } from "./site.ts";
 
 let site: Site;
 beforeAll(async () => {
-  site = await Site.open("multus");
+  site = await Site.open();
   await site.nad("second", bridge("second", 1));
 });
 afterAll(() => site?.close());

@@ -1,16 +1,18 @@
-// Pods that a real kubelet and containerd run, attached by Plexus.
+// Pods that a real kubelet and containerd run, attached by Plexus: on demand, as deploy/thin has it.
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { until } from "../support/until.ts";
 import { STATIC_PODS } from "./config.ts";
+import { kustomization } from "./deployment.ts";
 import { startDevicePlugin } from "./fake-device-plugin.ts";
-import { bridge, CONF_DIR, type Mode, NETWORKS, RESOURCE_NAME, Site } from "./site.ts";
+import { itMayBeReplaced } from "./lifecycle.ts";
+import { bridge, CONF_DIR, NETWORKS, RESOURCE_NAME, Site } from "./site.ts";
 
-describe.each<Mode>(["one-shot", "on-demand", "daemon"])("%s:", (mode) => {
+describe("on demand:", () => {
   let site: Site;
   beforeAll(async () => {
-    site = await Site.open(mode);
+    site = await Site.open(kustomization("thin"));
     await site.nad("second", bridge("second", 1));
   });
   afterAll(() => site?.close());
@@ -159,16 +161,6 @@ describe.each<Mode>(["one-shot", "on-demand", "daemon"])("%s:", (mode) => {
   });
 
   describe("pods outlast", () => {
-    if (mode === "one-shot")
-      it("restarts of kubelet and containerd", async () => {
-        const before = await site.pod("before", "second");
-        await site.node.restartKubelet();
-        await site.node.restartContainerd();
-        const after = await site.pod("after", "second");
-        await site.ping(after, site.status(before)[1]?.ips?.[0] ?? "");
-        await site.remove(before, after);
-      });
-
     it("an API server that is away while they are deleted, and while they are created", async () => {
       const lifecycle = { preStop: { exec: { command: ["sleep", "4"] } } };
       const [container] = site.node.pod("").spec?.containers ?? [];
@@ -198,101 +190,24 @@ describe.each<Mode>(["one-shot", "on-demand", "daemon"])("%s:", (mode) => {
     });
   });
 
-  it("100 pods at once all run, and all go, and leave no file and no interface", async () => {
-    const names = Array.from({ length: 100 }, (_, index) => `many-${index}`);
-    await Promise.all(names.map((name) => site.node.create(name, { annotations: { [NETWORKS]: "second" } })));
+  it("a node that boots with 100 pods starts one process for them all, and they leave no file and no interface", async () => {
+    const names = Array.from({ length: 100 }, (_, index) => `booted-${index}`);
+    await site.node.restartBoth(async () => {
+      for (const pid of await site.residents()) await site.node.run("kill", "-9", String(pid));
+      await site.node.run("rm", "-rf", "/run/plexus");
+      site.noteStarts();
+      await Promise.all(
+        names.map((name) => site.node.create(name, { annotations: { [NETWORKS]: "second" } })),
+      );
+    });
     const pods = await site.node.running(names);
     expect(new Set(pods.map(({ status }) => status?.podIP)).size).toBe(100);
+    expect(site.starts()).toEqual(["resident"]);
+    expect((await site.residents()).length).toBe(1);
     await site.node.remove(names);
     await site.expectNothingLeft();
-    await site.node.gone(names);
+    expect(site.starts()).toEqual(["resident"]);
   });
 
-  if (mode === "on-demand")
-    it("a node that boots with 100 pods starts one process for them all", async () => {
-      const names = Array.from({ length: 100 }, (_, index) => `booted-${index}`);
-      await site.node.restartBoth(async () => {
-        for (const pid of await site.residents()) await site.node.run("kill", "-9", String(pid));
-        await site.node.run("rm", "-rf", "/run/plexus");
-        site.noteStarts();
-        await Promise.all(
-          names.map((name) => site.node.create(name, { annotations: { [NETWORKS]: "second" } })),
-        );
-      });
-      await site.node.running(names);
-      expect(site.starts()).toEqual(["resident"]);
-      expect((await site.residents()).length).toBe(1);
-      await site.node.remove(names);
-      await site.expectNothingLeft();
-      await site.node.gone(names);
-      expect(site.starts()).toEqual(["resident"]);
-    });
-
-  if (mode !== "one-shot")
-    describe("what is deployed", () => {
-      it("may be rolled while pods come and go: each gets its networks, and nothing is left", async () => {
-        let isOver = false;
-        const load = async () => {
-          for (let round = 0; !isOver; round++) {
-            const names = Array.from({ length: 5 }, (_, index) => `load-${round}-${index}`);
-            await Promise.all(
-              names.map((name) => site.node.create(name, { annotations: { [NETWORKS]: "second" } })),
-            );
-            for (const pod of await site.node.running(names)) await site.expectNetworks(pod, "eth0", "net1");
-            await site.node.remove(names);
-          }
-        };
-        const roll = async () => site.deployment?.roll();
-        await Promise.all([load(), roll().finally(() => (isOver = true))]);
-        await site.expectNothingLeft();
-      });
-
-      it("may be deleted, which leaves a working node, and applied again", async () => {
-        const kept = await site.pod("kept", "second");
-        await site.deployment?.delete();
-        const meanwhile = await site.pod("meanwhile");
-        await site.deployment?.apply();
-        const after = await site.pod("again", "second");
-        for (const pod of [kept, after]) await site.expectNetworks(pod, "eth0", "net1");
-        await site.remove(kept, meanwhile, after);
-      });
-
-      it("is there again after a reboot, and each pod has its networks anew", async () => {
-        const names = Array.from({ length: 10 }, (_, index) => `rebooted-${index}`);
-        await Promise.all(
-          names.map((name) => site.node.create(name, { annotations: { [NETWORKS]: "second" } })),
-        );
-        await site.node.running(names);
-        await site.node.reboot();
-        const pods = await until("the node's pods run again", async (tell) => {
-          const { items } = await site.api.core.listNamespacedPod({ namespace: "default" });
-          const running = items.filter(({ status }) =>
-            status?.containerStatuses?.every(({ ready, restartCount }) => ready && restartCount > 0),
-          );
-          tell(`${running.length} of ${names.length}`);
-          return running.length === names.length && running;
-        });
-        for (const pod of pods) await site.expectNetworks(pod, "eth0", "net1");
-        await site.deployment?.ready();
-        await site.node.remove(names);
-        await site.expectNothingLeft();
-        await site.node.gone(names);
-      });
-    });
-
-  it("is what carries the pods' calls out", async () => {
-    await site.remove(await site.pod("carried", "second")); // those of pods that a reboot has brought back may come before it
-    const sockets = site.node.files("/run/plexus");
-    if (mode === "one-shot") {
-      expect(sockets).toEqual([]);
-      return;
-    }
-    expect(sockets).toContain("plexus.sock");
-    if (mode === "on-demand") return;
-    const counted = await site.metrics("plexus_calls_total");
-    const answered = (verb: string) =>
-      Number(counted.find((line) => line.includes(`verb="${verb}",how="answered"`))?.split(" ")[1] ?? 0);
-    expect(answered("ADD")).toBeGreaterThan(0);
-    expect(answered("DEL")).toBeGreaterThan(0);
-  });
+  describe("what is deployed", () => itMayBeReplaced(() => site));
 });

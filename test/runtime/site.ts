@@ -9,7 +9,7 @@ import { ApiServer } from "../support/apiserver.ts";
 import { binary } from "../support/binary.ts";
 import { RIGHTS, serverOf, writeMultus } from "../support/multus-node.ts";
 import { until } from "../support/until.ts";
-import { Deployment } from "./deployment.ts";
+import { Deployment, type Means } from "./deployment.ts";
 import { Node, type PodOptions } from "./node.ts";
 
 export const NETWORKS = "k8s.v1.cni.cncf.io/networks";
@@ -28,34 +28,32 @@ interface Status {
   ips?: string[];
 }
 
-/** How Plexus is run on the node; `multus`: it is not yet. */
-export type Mode = "one-shot" | "on-demand" | "daemon" | "multus";
-/** The directories of deploy/ that do so. */
-const OVERLAYS: Partial<Record<Mode, string>> = { "on-demand": "thin", daemon: "daemon" };
-
-const KUBECONFIG = "/etc/cni/net.d/plexus.d/plexus.kubeconfig";
 const STARTS = "/run/plexus-starts";
 const METRICS_PORT = 9410;
 
 export class Site {
   readonly api: ApiServer;
   readonly node: Node;
-  /** Undefined if nothing is deployed: Plexus was put onto the node by hand. */
+  /** Undefined if nothing is deployed: the node is Multus's. */
   readonly deployment: Deployment | undefined;
 
-  private constructor(api: ApiServer, node: Node, mode: Mode) {
+  private constructor(api: ApiServer, node: Node, means: Means | undefined) {
     this.api = api;
     this.node = node;
-    const overlay = OVERLAYS[mode];
-    this.deployment = overlay === undefined ? undefined : new Deployment(api, node, overlay);
+    this.deployment = means && new Deployment(api, node, means);
   }
 
-  /** A cluster of one node, whose default network is `podnet`, a bridge of 10.244.0.0/24 with a default route. */
-  static async open(mode: Mode): Promise<Site> {
+  /**
+   * A cluster of one node, whose default network is `podnet`, a bridge of 10.244.0.0/24 with a default route.
+   *
+   * @param means how Plexus is deployed there; without any, it is not, and the node is Multus's
+   */
+  static async open(means?: Means): Promise<Site> {
     ensurePackages(["curl", "iputils-ping"]);
     const api = await ApiServer.start();
     try {
-      const site = new Site(api, await Node.start(api, (one) => equip(one, api, mode)), mode);
+      const node = await Node.start(api, (one) => equip(one, api, means !== undefined));
+      const site = new Site(api, node, means);
       try {
         await site.deployment?.prepare();
         await site.deployment?.apply();
@@ -189,24 +187,15 @@ export function bridge(name: string, number: number, ipam: Conf = {}): Conf {
   };
 }
 
-async function equip(node: Node, api: ApiServer, mode: Mode): Promise<void> {
+async function equip(node: Node, api: ApiServer, isPlain: boolean): Promise<void> {
   node.copy(ensureFlannel(), "/opt/cni/bin/flannel");
-  const podnet = JSON.stringify(bridge("podnet", 0, { routes: [{ dst: "0.0.0.0/0" }] }));
   // Something for macvlan to be on: the tests' pods are the only ones on that wire.
   await node.run("ip", "link", "add", "uplink", "type", "veth", "peer", "name", "wire");
   for (const link of ["uplink", "wire"]) await node.run("ip", "link", "set", link, "up");
-  if (mode !== "one-shot") {
-    node.write("/etc/cni/net.d/10-podnet.conf", podnet); // which the node has already
-    node.copy(binary, "/opt/plexus"); // for an operator to call
-    if (mode === "multus") await equipMultus(node, api);
-    return;
-  }
-  node.write(KUBECONFIG, fs.readFileSync(api.kubeconfig("plexus", { url: node.apiUrl })), 0o600);
-  node.copy(binary, "/opt/cni/bin/plexus");
-  const own = { cniVersion: "1.0.0", name: "plexus", type: "plexus" };
-  const conf = { ...own, kubeconfig: KUBECONFIG, clusterNetwork: "podnet" };
-  node.write("/etc/cni/net.d/00-plexus.conf", JSON.stringify(conf));
-  node.write(join(CONF_DIR, "10-podnet.conf"), podnet);
+  const podnet = JSON.stringify(bridge("podnet", 0, { routes: [{ dst: "0.0.0.0/0" }] }));
+  node.write("/etc/cni/net.d/10-podnet.conf", podnet); // which the node has already
+  node.copy(binary, "/opt/plexus"); // for an operator to call
+  if (!isPlain) await equipMultus(node, api);
 }
 
 /**
@@ -219,7 +208,7 @@ async function equipMultus(node: Node, api: ApiServer): Promise<void> {
   await api.apply(RIGHTS);
   const podnet = bridge("podnet", 0, { routes: [{ dst: "0.0.0.0/0" }] });
   writeMultus({
-    release: "thin 4.2",
+    release: "thin 4.3",
     root: node.machine.path("/"),
     confDir: "/etc/cni/net.d",
     kubeletDir: "/var/lib/kubelet",

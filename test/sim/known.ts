@@ -2,7 +2,6 @@
 // fails a test, and has to go from here.
 import type { History } from "./history.ts";
 import type { Violation } from "./machine.ts";
-import { PLAIN } from "./setup.ts";
 
 export interface Known {
   name: string;
@@ -12,23 +11,7 @@ export interface Known {
   history: History;
 }
 
-export const KNOWN: Known[] = [
-  {
-    name: "an orphan",
-    matches: /^left-by-orphan: /,
-    why:
-      "a delegate outlives a one-shot plexus that is killed with SIGKILL, and goes on while the DEL that follows is carried " +
-      "out: what it makes afterwards nobody undoes; through the shim it dies too (PR_SET_PDEATHSIG)",
-    history: {
-      seed: 2,
-      setup: PLAIN,
-      steps: [
-        { waitMs: 0, do: "ADD", container: 0, killAfterMs: 17 },
-        { waitMs: 0, do: "DEL", container: 0 },
-      ],
-    },
-  },
-];
+export const KNOWN: Known[] = [];
 
 /** The known class that a violation is of. */
 export function knownClass({ kind, text }: Violation): Known | undefined {

@@ -113,6 +113,20 @@ export class Machine implements Ground {
     return [...this.plugins.values()].some((one) => one.containerId === containerId && !one.parent.alive);
   }
 
+  /** Does anything run that was executed by a process that is gone by now? */
+  get hasOutliving(): boolean {
+    return this.outliving().length > 0;
+  }
+
+  /** Ends that: launcher/host/executions.ts, and the same in the shim. */
+  endOutliving(): void {
+    for (const process of this.outliving()) process.end();
+  }
+
+  private outliving(): Process[] {
+    return [...this.processes].filter(({ leader }) => leader !== undefined && !leader.alive);
+  }
+
   /** A plugin's executable goes, for a time. */
   uninstall(plugin: string, forMs: number): void {
     this.trace?.(`${plugin} is removed`);

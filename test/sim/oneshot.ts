@@ -60,9 +60,20 @@ export function portsOf({ core }: Program, { clock }: Process) {
   return { core, clock, builtIns: BUILT_INS };
 }
 
+/** Ends what calls that were killed have left running. */
+export async function endOutliving(
+  { machine }: Program,
+  process: Process,
+  { verb }: RuntimeCall,
+): Promise<void> {
+  if (!["ADD", "DEL", "GC"].includes(verb) || !machine.hasOutliving) return;
+  await process.step("ends what outlives killed calls", 1, () => machine.endOutliving());
+}
+
 /** Carries the call out in `process`. Never resolves if that dies. */
-export function runOneShot(program: Program, process: Process, call: RuntimeCall): Promise<Answer> {
+export async function runOneShot(program: Program, process: Process, call: RuntimeCall): Promise<Answer> {
   const { kubernetes, machine } = program;
+  await endOutliving(program, process, call);
   const ports = {
     ...portsOf(program, process),
     host: () => hostOf(machine, process, call),

@@ -16,7 +16,7 @@ import { Together } from "../../launcher/resident/together.ts";
 import { clusterInTurn, hostInTurn } from "../../launcher/resident/waits.ts";
 import { execute } from "./execute.ts";
 import type { RuntimeCall } from "./network.ts";
-import { environmentOf, type Program, portsOf, runOneShot } from "./oneshot.ts";
+import { endOutliving, environmentOf, type Program, portsOf, runOneShot } from "./oneshot.ts";
 import type { Process } from "./process.ts";
 import { ProcessDisk } from "./systemcalls.ts";
 
@@ -81,6 +81,7 @@ export class Resident {
 
   /** Carries a call out for the runtime, which has executed the shim. Never resolves if that dies. */
   async call(shim: Process, call: RuntimeCall): Promise<Answer> {
+    await endOutliving(this.program, shim, call);
     const host = new ShimHost(this, this.program, shim, call);
     const answer = await this.ask(shim, call, host);
     if (answer !== undefined) return answer;
@@ -170,7 +171,10 @@ class ShimHost {
     this.hasEnded = true;
     for (const child of this.children) child.end();
     await this.files.catch(() => undefined);
-    for (const mark of this.marks) await this.own.remove(mark);
+    for (const mark of this.marks) {
+      // On a disk that cannot be written to it says so, and becomes `plexus` all the same: launcher/shim/writing.c.
+      await this.own.remove(mark).catch((error: Error) => this.shim.trace(error.message));
+    }
   }
 
   readonly host: Host = {

@@ -315,7 +315,7 @@ function deploy(name: string): string {
 }
 
 /** Ports of 127.0.0.1 that nobody listens on. */
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
   const ports = await Promise.all(
     servers.map(

@@ -2,12 +2,14 @@
 import * as fs from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { EXECUTION_VARIABLE } from "../../launcher/host/executions.ts";
 import { FromShim, MAX_FRAME, PROTOCOL, ToShim } from "../../launcher/host/frames.ts";
 import { DELEGATE_VARIABLE, MAX_OUTPUT, META_PLUGINS } from "../../launcher/host/host.ts";
 import { FORMS, SYSCTLS } from "../../launcher/host/network.ts";
 import {
   CONF_DIR,
   DEVICE_INFO_DIR,
+  EXECUTIONS_DIR,
   KUBELET_ROOT,
   MULTUS_CONF_DIR,
   SOCKET,
@@ -217,6 +219,16 @@ describe("the protocol", () => {
     const words = strings(found(shim, /fail_with\(INVALID_NETWORK_CONFIG,([\s\S]*?)delegate\);/)).join("");
     const inPlexus = found(source("launcher/plugin.ts"), /^function answerToItself\(([\s\S]*?)^\}/m);
     for (const part of words.split(/%s|; /)) expect(inPlexus).toContain(part);
+  });
+
+  test("names executions in the same way in both languages", () => {
+    const inShim = source("launcher/shim/executions.h");
+    expect(found(inShim, /^#define EXECUTION_VARIABLE "(.*)"$/m)).toBe(EXECUTION_VARIABLE);
+    expect(found(inShim, /^#define EXECUTIONS_DIR "(.*)"$/m)).toBe(EXECUTIONS_DIR);
+    for (const name of [EXECUTION_VARIABLE, EXECUTIONS_DIR]) expect(protocol).toContain(name);
+    const name = found(source("launcher/shim/executions.c"), /^#define NAME "(.*)"$/m);
+    const pattern = found(source("launcher/host/executions.ts"), /^const NAME = \/(.*)\/;$/m);
+    expect(`${name}`.replace(/%l?l?[du]/g, "1")).toMatch(new RegExp(`${pattern}`));
   });
 
   test("leaves a call to a `plexus` that executes no more plugins than the shim", () => {

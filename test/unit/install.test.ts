@@ -102,7 +102,7 @@ test("the conf is for the mode that is asked for, and names the kubeconfig", () 
   expect(conf()).toMatchObject({ type: "plexus-shim" });
   expect(rights()).not.toContain("resident on-demand");
   expect(plexus("install", "--resident", "--one-shot")).toMatchObject({
-    status: 1,
+    status: 2,
     stderr: expect.stringContaining("there is one way to run it"),
   });
 });
@@ -190,12 +190,12 @@ test("--watch follows the node's first conf: it changes, is half written, goes a
 });
 
 test.each([
-  [["nonsense"], 2, "plexus install"],
-  [["daemon"], 1, "NODE_NAME"],
+  [["nonsense"], 2, "plexus --help"],
+  [["daemon"], 2, "NODE_NAME"],
   [["daemon", "--node-name", "n"], 1, "cannot follow the cluster"],
-  [["daemon", "--node-name", "n", "--metrics", "x"], 1, "HOST:PORT"],
-  [["resident", "--idle", "soon"], 1, "--idle soon"],
-  [["install", "--nonsense"], 1, "--nonsense"],
+  [["daemon", "--node-name", "n", "--metrics", "x"], 2, "HOST:PORT"],
+  [["resident", "--idle", "soon"], 2, "--idle soon"],
+  [["install", "--nonsense"], 2, "--nonsense"],
 ])("%j is refused with what to do", (args, status, why) => {
   const outcome = spawnSync(binary, args, { env: {}, encoding: "utf8" });
   expect([outcome.status, outcome.stderr]).toEqual([status, expect.stringContaining(why)]);
@@ -235,9 +235,25 @@ test.each([
   ["00-aaa.conf", { type: "bridge" }, "the runtime takes the first conf by name"],
 ])("install does not take over from %s, and says why", (name, content, why) => {
   primary(name, { cniVersion: "1.0.0", name: "x", ...content });
-  const { status, stderr } = plexus("install");
+  const before = files();
+  const { status, stderr } = plexus("install", "--primary", name);
   expect([status, stderr]).toEqual([1, expect.stringContaining(why)]);
-  expect(fs.existsSync(join(root, CONF))).toBe(false);
+  expect(files()).toEqual(before); // nor does it leave binaries, or take the wrong network the next time
+});
+
+test("install on a full disk says which file it could not write, and what to do", () => {
+  primary("10-flannel.conflist", FLANNEL);
+  const bin = join(root, "opt/cni/bin");
+  fs.mkdirSync(bin, { recursive: true });
+  const full = `mount -t tmpfs -o size=1m none ${bin} && exec "$0" "$@"`;
+  const command = ["--mount", "sh", "-c", full, binary, "install", "--root", root];
+  const { status, stderr } = spawnSync("unshare", command, { env: process.env, encoding: "utf8" });
+  expect([status, stderr]).toEqual([
+    1,
+    expect.stringMatching(
+      /cannot write \S+\/bin\/plexus: ENOSPC: .*; its disk is full: make room, and call this again/,
+    ),
+  ]);
 });
 
 test("install says so if there is no conf of a default network yet", () => {
@@ -249,7 +265,7 @@ test.each([
   [["--socket", `/${"x".repeat(107)}`], "of at most 107 bytes is needed"],
 ])("install %j is refused", (args, why) => {
   const { status, stderr } = plexus("install", ...args);
-  expect([status, stderr]).toEqual([1, expect.stringContaining(why)]);
+  expect([status, stderr]).toEqual([2, expect.stringContaining(why)]);
 });
 
 test("uninstall leaves no token of an install that was killed as it wrote the kubeconfig", () => {
@@ -341,6 +357,40 @@ test("another network is the default one at no moment while the first conf is ta
   }
 });
 
+test("with --source-dir the runtime never has the default network's conf to start a pod by, not even while the node boots", async () => {
+  const args = ["install", "--watch", "--source-dir", "/etc/cni/source.d", "--root", root];
+  const dir = join(root, "etc/cni/net.d");
+  const source = join(root, "etc/cni/source.d/10-flannel.conflist");
+  fs.mkdirSync(join(source, ".."), { recursive: true });
+  const seen = new Set<string>();
+  const look = () => {
+    for (const name of fs.readdirSync(dir)) if (/\.(conf|conflist|json)$/.test(name)) seen.add(name);
+  };
+  const during = async (work: () => Promise<unknown>) => {
+    const timer = setInterval(look, 1);
+    await work().finally(() => clearInterval(timer));
+    look();
+  };
+  const boot = () => spawn(binary, args, { env: {}, stdio: "ignore" });
+  let child = boot();
+  try {
+    fs.writeFileSync(source, JSON.stringify(FLANNEL));
+    await during(() => until("the conf is there", () => fs.existsSync(join(root, CONF))));
+    // The node goes down. Before its installer runs again, the runtime has Plexus's conf, with the default network in it.
+    child.kill("SIGKILL");
+    expect(conf().clusterNetwork).toBe("/etc/cni/source.d/10-flannel.conflist");
+    // What makes the default network writes its conf late: until then there is none, rather than another one.
+    fs.unlinkSync(source);
+    child = boot();
+    await during(() => until("there is no network", () => !fs.existsSync(join(root, CONF))));
+    fs.writeFileSync(source, JSON.stringify(FLANNEL));
+    await during(() => until("the conf is there again", () => fs.existsSync(join(root, CONF))));
+    expect([...seen]).toEqual(["00-plexus.conflist"]);
+  } finally {
+    child.kill("SIGKILL");
+  }
+});
+
 test("a conf that somebody changes or removes is put right at once, and the rest is told", async () => {
   primary("10-flannel.conflist", FLANNEL);
   const { status, stdout } = plexus("install");
@@ -355,12 +405,5 @@ test("a conf that somebody changes or removes is put right at once, and the rest
     await until("the conf is back", () => fs.existsSync(join(root, CONF)));
   } finally {
     child.kill("SIGKILL");
-  }
-});
-
-test("the help lists install's options", () => {
-  for (const args of [["--help"], ["install", "--help"]]) {
-    const { status, stdout, stderr } = spawnSync(binary, args, { env: {}, encoding: "utf8" });
-    expect([status, stdout + stderr]).toEqual([0, expect.stringContaining("--source-dir DIR")]);
   }
 });

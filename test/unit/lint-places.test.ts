@@ -1,7 +1,7 @@
 // Where findings stand, and how they are printed.
 import { describe, expect, test } from "vitest";
+import { lintSources } from "../../launcher/cli/findings.ts";
 import { FORMATS } from "../../launcher/cli/formats.ts";
-import { lintSources } from "../../launcher/cli/lint.ts";
 import { lintResult } from "../../launcher/core/documents.ts";
 import { loadLint } from "../support/core.ts";
 
@@ -109,7 +109,7 @@ test("more than 100 findings are not printed, and it says so", () => {
 describe("is printed", () => {
   const text =
     'kind: Pod\nmetadata:\n  annotations:\n    k8s.v1.cni.cncf.io/networks: \'[{"name": "a", "ip": "\\u001b[1m%"}]\'\n';
-  const print = (format: string) => FORMATS[format]?.(find(text, "a,b.yaml"), "1.2.3") ?? "";
+  const print = (format: keyof typeof FORMATS) => FORMATS[format](find(text, "a,b.yaml"), "1.2.3");
 
   test("for people, on one line", () => {
     expect(print("text")).toBe(

@@ -1,7 +1,7 @@
 // docs/rules/: what each rule says of its bad example, and that it says nothing of its good one.
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { lintSources } from "../../launcher/cli/lint.ts";
+import { lintSources } from "../../launcher/cli/findings.ts";
 import { settings } from "../../launcher/core/documents.ts";
 import { loadLint } from "../support/core.ts";
 

@@ -32,7 +32,7 @@ test("plexus version says which version, commit, Node, core and shim it is, and 
 
 test("plexus version refuses an option that it does not have", () => {
   const { status, stderr } = spawnSync(binary, ["version", "--jsno"], { encoding: "utf8" });
-  expect([status, stderr]).toEqual([1, expect.stringContaining("--jsno")]);
+  expect([status, stderr]).toEqual([2, expect.stringContaining("did you mean --json?")]);
 });
 
 test("plexus-shim says its version to a person", () => {

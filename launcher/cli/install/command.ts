@@ -1,13 +1,14 @@
 // `plexus install` and `plexus uninstall`, as an operator calls them.
 import { scattered } from "../../cluster/retry.ts";
+import { command } from "../command.ts";
 import { podApi } from "./api.ts";
 import { installBinaries } from "./binaries.ts";
-import { hasVanished, installConf, kubeconfigInUse, takenByCilium } from "./conf.ts";
+import { hasVanished, installConf, kubeconfigInUse, requireInstallable, takenByCilium } from "./conf.ts";
 import { DaemonSet } from "./daemonset.ts";
 import { type Installation, installationOf, OWN_DIR, onNode } from "./installation.ts";
 import { installKubeconfig } from "./kubeconfig.ts";
-import { helpOf, parseOptions } from "./options.ts";
-import { pinned } from "./pin.ts";
+import { INSTALL, UNINSTALL, withPlaces } from "./options.ts";
+import { pin, pinned } from "./pin.ts";
 import { exists } from "./place.ts";
 import { checkRights, isTaken } from "./rights.ts";
 import { Turn } from "./turn.ts";
@@ -28,23 +29,42 @@ interface Failure {
   untilMs: number;
 }
 
-export async function install(args: string[]): Promise<void> {
-  if (args.includes("--help")) return console.log(`plexus install\n${helpOf("install")}`);
-  const installation = installationOf(parseOptions(args, "install"), process.env);
+export const install = command({
+  name: "install",
+  summary: "puts Plexus on this node, before its first conf",
+  description:
+    "plexus and plexus-shim go into the runtime's directory of plugins, and a conf before the node's first one, whose network " +
+    "becomes the default one. It says what it has done, what is missing and what is next.\n\nIt keeps what you have added to its " +
+    "conf and to plexus-shim.conf: an option that is not given changes no key. Each option has its default behind it.",
+  options: INSTALL,
+  examples: ["plexus install", "plexus install --resident --source-dir /etc/cni/multus/net.d --watch"],
+  run: ({ values }) => runInstall(installationOf(values, process.env)),
+});
+
+export const uninstall = command({
+  name: "uninstall",
+  summary: "takes away what install has written, the conf first",
+  description:
+    "From then on new pods get the default network alone. As long as pods are attached by Plexus, plexus and plexus-shim stay " +
+    "for their deletion; another kubeconfig stays. The options are install's.",
+  options: UNINSTALL,
+  run: ({ values }) => runUninstall(installationOf(withPlaces(values), process.env)),
+});
+
+async function runInstall(installation: Installation): Promise<undefined> {
+  if (installation.options.ready) return sayWhetherReady(installation);
   const ended = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => ended.abort());
   const turn = await Turn.take(installation, nameOf(installation), waitOrFail(installation), ended.signal);
   if (turn === undefined) return;
   try {
-    await new Installer(await pinned(installation), turn, ended.signal).run();
+    await new Installer(pinned(installation), turn, ended.signal).run();
   } finally {
     turn.end();
   }
 }
 
-export async function uninstall(args: string[]): Promise<void> {
-  if (args.includes("--help")) return console.log(`plexus uninstall\n${helpOf("uninstall")}`);
-  const installation = installationOf(parseOptions(args, "uninstall"), process.env);
+async function runUninstall(installation: Installation): Promise<undefined> {
   const refuse = (who: string) => {
     throw new Error(`${who} keeps ${installation.confDir}, and would install it again; end that first`);
   };
@@ -53,6 +73,12 @@ export async function uninstall(args: string[]): Promise<void> {
     turn?.end();
   }
   for (const line of await removeInstalled(installation)) console.log(line);
+}
+
+/** For the kubelet, whose event has what is said here. */
+async function sayWhetherReady(installation: Installation): Promise<undefined> {
+  const { isReady, says } = await Turn.progressOf(installation);
+  if (!isReady) throw new Error(`not ready: ${says}`);
 }
 
 /** What others are told who want to install, too. */
@@ -91,6 +117,8 @@ class Installer {
 
   async run(): Promise<void> {
     const { options, confDir, sourceDir } = this.installation;
+    if (!options.watch) requireInstallable(this.installation); // before anything is written
+    await pin(this.installation);
     this.say("binaries", await installBinaries(this.installation));
     if (!options.watch) {
       const isWell = await this.step();
@@ -122,6 +150,7 @@ class Installer {
     if (this.isWaiting()) return false;
     const { says, isThere } = await installConf(installation);
     this.say("conf", says);
+    this.turn.note({ isReady: isThere, says });
     const cilium = takenByCilium(installation);
     if (cilium !== undefined) this.say("cilium", cilium);
     return isWell && isThere;
@@ -203,6 +232,7 @@ class Installer {
       return isWell;
     } catch (error) {
       this.complain((error as Error).message); // a full disk passes
+      this.turn.note({ isReady: false, says: (error as Error).message });
       return false;
     }
   }

@@ -1,18 +1,7 @@
-// The options of `plexus install` and `plexus uninstall`: one table, of which the parser and the help are made.
-import { parseArgs } from "node:util";
+// The options of `plexus install` and `plexus uninstall`.
 import { CONF_DIR, KUBELET_ROOT, PLUGIN_DIR, SOCKET, STATE_DIR } from "../../paths.ts";
-
-interface Option {
-  /** What stands for its value in the help; a switch has none. */
-  value?: string;
-  fallback?: string;
-  /** What its value has to be. */
-  is?: (value: string) => boolean;
-  must?: string;
-  /** Also of `uninstall`. */
-  isOfUninstall?: true;
-  help: string;
-}
+import type { Option, Values } from "../command.ts";
+import { parse } from "../parser.ts";
 
 /** Source: unix(7), `sun_path` with its NUL. */
 const LONGEST_SOCKET = 107;
@@ -21,11 +10,7 @@ const MAX_SHIM_TIMEOUT_MS = 3_600_000;
 
 const isAbsolute = (value: string) => value.startsWith("/") && !/\s/.test(value);
 const path = { is: isAbsolute, must: "an absolute path without spaces is needed" } as const;
-const oneOf = (...words: string[]) => ({
-  value: words.join("|"),
-  is: (value: string) => words.includes(value),
-  must: `it is one of ${words.join(", ")}`,
-});
+const oneOf = (value: string, ...choices: string[]) => ({ value, choices });
 const upTo = (most: number) => ({
   is: (value: string) => /^[1-9]\d*$/.test(value) && Number(value) <= most,
   must: `a whole number from 1 to ${most} is needed`,
@@ -34,7 +19,7 @@ const upTo = (most: number) => ({
 const isName = (value: string) => /^[A-Za-z0-9][A-Za-z0-9_.-]{0,199}$/.test(value);
 const name = { value: "NAME", is: isName, must: "a name of letters, digits, `_`, `.` and `-` is needed" };
 
-const TABLE = {
+export const INSTALL = {
   "on-demand": {
     help: "the shim starts the resident process if there is none: this is what install does unless told",
   },
@@ -43,25 +28,25 @@ const TABLE = {
   watch: {
     help: "keep conf and kubeconfig in step with the default network's conf, the service account and the server",
   },
+  ready: {
+    help: "only asks the installer that runs in this container (--watch) whether the conf is there: it is if the exit code is 0",
+  },
   "bin-dir": {
     ...path,
     value: "DIR",
     fallback: PLUGIN_DIR,
-    isOfUninstall: true,
     help: "the runtime's directory of plugins",
   },
   "conf-dir": {
     ...path,
     value: "DIR",
     fallback: CONF_DIR,
-    isOfUninstall: true,
     help: "the runtime's directory of confs",
   },
   root: {
     ...path,
     value: "DIR",
     fallback: "/",
-    isOfUninstall: true,
     help: "what the node's paths begin with, such as /host in a container",
   },
   socket: {
@@ -69,7 +54,6 @@ const TABLE = {
     fallback: SOCKET,
     is: (value: string) => isAbsolute(value) && Buffer.byteLength(value) <= LONGEST_SOCKET,
     must: `an absolute path without spaces, of at most ${LONGEST_SOCKET} bytes is needed`,
-    isOfUninstall: true,
     help: "the resident process's socket",
   },
   "source-dir": {
@@ -94,10 +78,10 @@ const TABLE = {
   },
   name: { ...name, help: "the conf's name: plexus, unless the conf that is there has another one" },
   "cni-version": {
-    ...oneOf("0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"),
+    ...oneOf("VERSION", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"),
     help:
-      "the conf's cniVersion. Else it is the primary network's, for runtimes before CNI 1.1.0, and 1.1.0, of which STATUS and " +
-      "GC are, for all others (cniVersions)",
+      "the conf's cniVersion, if not the primary network's, for runtimes before CNI 1.1.0, and 1.1.0, of which STATUS and GC " +
+      "are, for all others (cniVersions)",
   },
   "namespace-isolation": { help: "pods select networks of their own namespace, and of the global ones" },
   "global-namespaces": {
@@ -111,19 +95,21 @@ const TABLE = {
     value: "PATH",
     help: "ADD waits until the default network's plugin has made this file",
   },
-  attach: { ...oneOf("sequential", "parallel"), help: "how a pod's secondary networks are attached" },
+  attach: { ...oneOf("HOW", "sequential", "parallel"), help: "how a pod's secondary networks are attached" },
   "delegate-timeout": {
     ...upTo(MAX_DELEGATE_TIMEOUT_SECONDS),
     value: "SECONDS",
     help: "after which a plugin is ended, and its ADD undone: never",
   },
-  "log-level": { ...oneOf("panic", "error", "warning", "info", "verbose", "debug"), help: "what is logged" },
+  "log-level": {
+    ...oneOf("LEVEL", "panic", "error", "warning", "info", "verbose", "debug"),
+    help: "what is logged",
+  },
   "log-file": { ...path, value: "PATH", help: "where to" },
   "plugin-dir": { ...path, value: "DIR", help: "where the networks' plugins are, if not in --bin-dir" },
   "state-dir": {
     ...path,
     value: "DIR",
-    isOfUninstall: true,
     help: `the files of attachments: ${STATE_DIR}, Multus's`,
   },
   "kubelet-root": {
@@ -143,7 +129,6 @@ const TABLE = {
     fallback: "",
     is: (value: string) => value === "" || isAbsolute(value),
     must: path.must,
-    isOfUninstall: true,
     help: "by which the API server is asked. In a pod it is written: plexus.d/plexus.kubeconfig in the conf directory",
   },
   "service-account": {
@@ -162,16 +147,17 @@ const TABLE = {
   },
 } satisfies Record<string, Option>;
 
-type Name = keyof typeof TABLE;
+/** The places: where things are on the node. */
+export const UNINSTALL = {
+  "bin-dir": INSTALL["bin-dir"],
+  "conf-dir": INSTALL["conf-dir"],
+  root: INSTALL.root,
+  socket: INSTALL.socket,
+  "state-dir": INSTALL["state-dir"],
+  kubeconfig: INSTALL.kubeconfig,
+} satisfies Record<string, Option>;
 
-/** What was given, or its fallback; switches are true or false. */
-export type Options = {
-  [key in Name]: (typeof TABLE)[key] extends { fallback: string }
-    ? string
-    : (typeof TABLE)[key] extends { value: string }
-      ? string | undefined
-      : boolean;
-};
+export type Options = Values<typeof INSTALL>;
 
 export const SHIM_TIMEOUTS = ["connect", "start", "accept", "silence", "wait"] as const;
 
@@ -186,65 +172,14 @@ function shimTimeouts(help: Record<(typeof SHIM_TIMEOUTS)[number], string>) {
   };
 }
 
-/** @throws Error that names the option which is unknown or cannot be */
+/** Parses the options of one of the two; `uninstall` takes the others for not given. Throws if one cannot be. */
 export function parseOptions(args: string[], command: "install" | "uninstall"): Options {
-  const entries = entriesOf(command);
-  const options = Object.fromEntries(
-    entries.map(([key, { value, fallback }]) => [
-      key,
-      {
-        type: value === undefined ? ("boolean" as const) : ("string" as const),
-        ...defaultOf(value, fallback),
-      },
-    ]),
-  );
-  const { values } = parseArgs({ args, options });
-  for (const [key, { is, must, fallback }] of entries) {
-    const given = values[key];
-    if (typeof given === "string" && given !== fallback && is && !is(given))
-      throw new Error(`--${key} ${given}: ${must}`);
-  }
-  return values as unknown as Options;
+  return command === "install"
+    ? parse("install", INSTALL, args)
+    : withPlaces(parse("uninstall", UNINSTALL, args));
 }
 
-function defaultOf(value: string | undefined, fallback: string | undefined) {
-  if (value === undefined) return { default: false };
-  return fallback === undefined ? {} : { default: fallback };
-}
-
-/** The table, for a person. */
-export function helpOf(command: "install" | "uninstall"): string {
-  return entriesOf(command)
-    .map(([key, { value, fallback, help }]) => {
-      const option = `--${key}${value === undefined ? "" : ` ${value}`}`;
-      const text = wrapped(help + (fallback ? ` (${fallback})` : ""));
-      const gap = option.length > OPTION_WIDTH ? `\n${" ".repeat(OPTION_WIDTH + 5)}` : " ";
-      return `    ${option.padEnd(OPTION_WIDTH)}${gap}${text}\n`;
-    })
-    .join("");
-}
-
-/** The names alone. */
-export function optionsOf(command: "install" | "uninstall"): string {
-  return entriesOf(command)
-    .map(([key]) => `--${key}`)
-    .join(", ");
-}
-
-const OPTION_WIDTH = 30;
-const WIDTH = 88;
-
-function wrapped(text: string): string {
-  const lines = [""];
-  for (const word of text.split(" ")) {
-    const last = lines.at(-1) ?? "";
-    if (last !== "" && last.length + 1 + word.length > WIDTH) lines.push(word);
-    else lines[lines.length - 1] = last === "" ? word : `${last} ${word}`;
-  }
-  return lines.join(`\n${" ".repeat(OPTION_WIDTH + 5)}`);
-}
-
-function entriesOf(command: "install" | "uninstall"): [string, Option][] {
-  const all = Object.entries(TABLE) as [string, Option][];
-  return all.filter(([, { isOfUninstall }]) => command === "install" || isOfUninstall);
+/** Returns install's options, of which only the places were asked for. */
+export function withPlaces(places: Values<typeof UNINSTALL>): Options {
+  return { ...parse("install", INSTALL, []), ...places };
 }

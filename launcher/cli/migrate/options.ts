@@ -1,7 +1,7 @@
-// What `plexus migrate` is asked for.
+// The options of `plexus migrate`, and what it is asked for.
 import { join } from "node:path";
-import { parseArgs } from "node:util";
-import { CONF_DIR, PLUGIN_DIR } from "../../paths.ts";
+import { CONF_DIR, PLUGIN_DIR, SOCKET } from "../../paths.ts";
+import type { Options, Values } from "../command.ts";
 import { setUpBy } from "../install/binaries.ts";
 import { type Installation, installationOf } from "../install/installation.ts";
 import { parseOptions } from "../install/options.ts";
@@ -25,51 +25,52 @@ export interface Migration {
 
 const MODES = ["on-demand", "resident", "one-shot"] as const;
 
-const PATHS = {
-  "bin-dir": PLUGIN_DIR,
-  "cluster-network": "",
-  "conf-dir": CONF_DIR,
-  "daemon-config": "",
-  kubeconfig: "",
-  "kubelet-dir": "/var/lib/kubelet",
-  root: "/",
-  socket: "",
-} as const;
+const path = {
+  value: "PATH",
+  is: (value: string) => value.startsWith("/"),
+  must: "an absolute path is needed",
+};
+const directory = { ...path, value: "DIR" };
 
-export function migrationOf(args: string[]): Migration {
-  const flag = { type: "boolean", default: false } as const;
-  const path = { type: "string" } as const;
-  const { values } = parseArgs({
-    args,
-    options: {
-      back: flag,
-      "dry-run": flag,
-      "on-demand": flag,
-      resident: flag,
-      "one-shot": flag,
-      "bin-dir": path,
-      "cluster-network": path,
-      "conf-dir": path,
-      "daemon-config": path,
-      kubeconfig: path,
-      "kubelet-dir": path,
-      root: path,
-      socket: path,
-    },
-  });
-  const pathOf = (name: keyof typeof PATHS) => {
-    const value = values[name] ?? PATHS[name];
-    if (values[name] === undefined || value.startsWith("/")) return value;
-    throw new Error(`--${name} ${value}: an absolute path is needed`);
-  };
-  const [confDir, kubeconfig, root] = [pathOf("conf-dir"), pathOf("kubeconfig"), pathOf("root")];
+export const MIGRATE = {
+  back: { help: "back to Multus" },
+  "dry-run": { help: "show how the conf changes, and try it; write nothing" },
+  "on-demand": {
+    help: "the shim starts the resident process if there is none: unless Plexus was installed otherwise",
+  },
+  resident: { help: "the shim starts none: `plexus daemon` decides" },
+  "one-shot": { help: "the runtime executes plexus for each call" },
+  "bin-dir": { ...directory, fallback: PLUGIN_DIR, help: "the runtime's directory of plugins" },
+  "conf-dir": { ...directory, fallback: CONF_DIR, help: "the runtime's directory of confs" },
+  "cluster-network": {
+    ...path,
+    fallback: "",
+    help: "the default network's conf: what Multus's own conf says",
+  },
+  "daemon-config": {
+    ...path,
+    fallback: "",
+    help: "the conf of Multus's daemon: that of its pods on this node",
+  },
+  kubeconfig: { ...path, fallback: "", help: "by which the API server is asked: Multus's" },
+  "kubelet-dir": {
+    ...directory,
+    fallback: "/var/lib/kubelet",
+    help: "where the volumes of Multus's pods are",
+  },
+  root: { ...directory, fallback: "/", help: "what the node's paths begin with" },
+  socket: { ...path, fallback: "", help: `the resident process's socket: ${SOCKET}` },
+} satisfies Options;
+
+export function migrationOf(values: Values<typeof MIGRATE>): Migration {
+  const { "conf-dir": confDir, kubeconfig, root } = values;
   const own = ["bin-dir", "conf-dir", "root"] as const;
-  const options = own.flatMap((name) => [`--${name}`, pathOf(name)]);
+  const options = own.flatMap((name) => [`--${name}`, values[name]]);
   // Plexus's DaemonSet may have been here before: an option that is not given changes nothing of what it has set up.
-  const before = setUpBy(readText(join(root, pathOf("bin-dir"), "plexus-shim.conf")));
+  const before = setUpBy(readText(join(root, values["bin-dir"], "plexus-shim.conf")));
   const asked = MODES.filter((name) => values[name]);
   const modes = asked.length > 0 ? asked : before ? [before.mode] : [];
-  const socket = pathOf("socket") || before?.socket;
+  const socket = values.socket || before?.socket;
   const all = [...options, ...modes.map((name) => `--${name}`), ...(socket ? ["--socket", socket] : [])];
   const installation = installationOf(parseOptions(all, "install"), process.env);
   return {
@@ -78,9 +79,9 @@ export function migrationOf(args: string[]): Migration {
     confDir,
     root,
     kubeconfig,
-    clusterNetwork: pathOf("cluster-network"),
-    daemonConfig: pathOf("daemon-config"),
-    kubeletDir: pathOf("kubelet-dir"),
+    clusterNetwork: values["cluster-network"],
+    daemonConfig: values["daemon-config"],
+    kubeletDir: values["kubelet-dir"],
     installation,
   };
 }

@@ -1,0 +1,52 @@
+// The commands of the binary, by the name that it was executed under. A new one is a file of its own and a line here.
+import { attachments, forget } from "./attachments.ts";
+import type { Program } from "./command.ts";
+import { completion } from "./completion/command.ts";
+import { doctor } from "./doctoring.ts";
+import { explain } from "./explaining.ts";
+import { sriov } from "./functions.ts";
+import { help } from "./help.ts";
+import { install, uninstall } from "./install/command.ts";
+import { lint } from "./linting.ts";
+import { migrate } from "./migrate/command.ts";
+import { nad } from "./nad.ts";
+import { daemon, resident } from "./serving.ts";
+import { version } from "./version.ts";
+import { webhook } from "./webhook.ts";
+
+export const PLEXUS: Program = {
+  name: "plexus",
+  executable: "plexus",
+  section: 8,
+  summary: "gives one pod many network interfaces, each made by another CNI plugin",
+  description:
+    "A container runtime executes it as a CNI plugin, which is configured in /etc/cni/net.d; this is what an operator calls.",
+  commands: [
+    install,
+    uninstall,
+    migrate,
+    lint,
+    nad,
+    explain,
+    doctor,
+    attachments,
+    forget,
+    sriov,
+    resident,
+    daemon,
+    webhook,
+    version,
+    completion,
+    help,
+  ],
+};
+
+/** The binary under the name `kubectl-plexus`: what is asked of a cluster, from anywhere. */
+export const KUBECTL: Program = {
+  name: "kubectl plexus",
+  executable: "kubectl-plexus",
+  section: 1,
+  summary: "shows the networks of a cluster's pods",
+  description: "It asks the API server that kubectl asks.",
+  commands: [lint, nad, explain, version, help],
+};
