@@ -1,6 +1,6 @@
 // The tiers of tests, one project each.
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
-import { servesClaims } from "./scripts/provide/kubernetes.ts";
+import { bindsTokensToNodes, servesClaims } from "./scripts/provide/kubernetes.ts";
 import { measureSlowness } from "./test/support/pace.ts";
 
 const slowness = process.env.VITEST ? measureSlowness() : 1; // other tools read this file too
@@ -8,7 +8,10 @@ process.env.PLEXUS_SLOWNESS = `${slowness}`; // for all processes of this run
 if (slowness > 1.5) console.error(`Limits are ${slowness.toFixed(1)} times longer: the machine is slow now.`);
 
 /** Not there rather than skipped: a test that is skipped is one that somebody has to ask about. */
-const unserved = process.env.VITEST && servesClaims() ? [] : ["test/*/claims.test.ts"];
+const unserved = [
+  ...(process.env.VITEST && servesClaims() ? [] : ["test/*/claims.test.ts"]),
+  ...(process.env.VITEST && bindsTokensToNodes() ? [] : ["test/kube/restricted.test.ts"]),
+];
 
 /** Two files at a time gain nothing on two cores, and make what a failing one prints hard to read. */
 const ONE_BY_ONE = { fileParallelism: false } as const;
@@ -47,6 +50,7 @@ export default defineConfig({
       tier("sim", 10),
       tier("vectors", 3),
       tier("shim", 3, { globalSetup: "test/shim/setup.ts" }),
+      tier("page", 5, { globalSetup: "test/page/setup.ts", ...ONE_BY_ONE }),
       tier("netns", 5, { globalSetup: "test/netns/setup.ts", ...ONE_BY_ONE }),
       tier("resident", 10, {
         // The tests of netns once more, through the shim and a resident process.

@@ -1,5 +1,5 @@
 // Bundles: what not every call needs, kept out of the entry, as every byte of that is read at each start.
-// scripts/build/build.ts bundles launcher/plugin.ts, launcher/cli/cli.ts, launcher/cli/lint.ts, launcher/webhook/webhook.ts and each `launcher/**/<name>.lazy.ts`, with all that
+// scripts/build/build.ts bundles launcher/plugin.ts, launcher/cli/cli.ts, the commands that have one of their own, and each `launcher/**/<name>.lazy.ts`, with all that
 // they import, to build/lazy/, and compiles them beforehand. Bundles share types alone: each has its own copy of a class, so
 // `instanceof Fault` would not recognise another bundle's.
 import { readFileSync } from "node:fs";
@@ -11,6 +11,8 @@ interface Bundles {
   plugin: typeof import("./plugin.ts");
   cli: typeof import("./cli/cli.ts");
   lint: typeof import("./cli/lint.ts");
+  doctor: typeof import("./cli/doctor/command.ts");
+  explain: typeof import("./cli/explain/command.ts");
   authprovider: typeof import("./cluster/authprovider.lazy.ts");
   exec: typeof import("./cluster/exec.lazy.ts");
   socks: typeof import("./cluster/socks.lazy.ts");

@@ -52,6 +52,8 @@ function remedy(at: usize, c: i32): Writer {
   const why = ascii(parseFaultWhy());
   if (c === SINGLE_QUOTE) return say('use double quotes: "');
   if (c === 0xe2 && load<u8>(at, 1) === 0x80) return say('use plain double quotes: "');
+  if (c === 0xef && load<u8>(at, 1) === 0xbb)
+    return say("save it without the byte order mark that it begins with");
   if (c === HASH || c === Char.Slash) return say("remove the comment: JSON has none");
   if (why.startsWith("expected , or") && (c === Char.Quote || c === Char.OpenBrace || c === Char.OpenBracket))
     return say("add a comma before it");

@@ -9,9 +9,15 @@ import { checkMembers, has, missing, Reader } from "./members";
 import { PLEXUS } from "./tables";
 import { bad, wrongType } from "./types";
 
-/** Checks Plexus's own conf, and the confs in it. */
-export function lintPlexus(root: Value): void {
+/**
+ * Checks Plexus's own conf, and the confs in it.
+ *
+ * @param isOfList is it a plugin of a conflist, which has the name?
+ */
+export function lintPlexus(root: Value, isOfList: bool = false): void {
   checkMembers(root, PLEXUS, "", ascii("Plexus's conf"), Reader.Plexus);
+  if (!isOfList && !has(root, ascii("name")))
+    missing(root, ascii("name"), ascii("Plexus's conf"), Severity.Error);
   const name = root.present("name");
   const version = root.present("cniVersion");
   if (name !== null && name.isString() && !isIdentifier(name.text())) {

@@ -24,7 +24,7 @@ bandwidth:{rates cni-args:o ipam-claim-reference:s interfaceRequest:F`;
 
 /** Plexus's own conf. Source: assembly/netconf/netconf.ts. */
 export const PLEXUS = `
-cniVersion:s *name:s type:s capabilities:c confDir:s cniDir:s binDir:s kubeconfig:s kubeletRoot:s delegates:x clusterNetwork:s
+cniVersion:s name:s type:s capabilities:c confDir:s cniDir:s binDir:s kubeconfig:s kubeletRoot:s delegates:x clusterNetwork:s
 defaultNetworks:[s multusNamespace:s systemNamespaces:[s namespaceIsolation:b globalNamespaces:s readinessindicatorfile:s
 retryDeleteOnError:b auxiliaryCNIChainName:s logFile:s logLevel:~panic|error|verbose|debug logToStderr:b
 logOptions:{logOptions runtimeConfig:o delegateTimeoutSeconds:i0-86400 maxNetworks:i0-10000 attach:=sequential|parallel

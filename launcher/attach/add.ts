@@ -7,13 +7,14 @@
 // fails, all that were begun are undone in reverse, the failed one too, as it may have done half of its work. The scratch
 // file stays for the runtime's DEL. A retried ADD starts by undoing what it finds under the same container and interface name.
 import type { Pod } from "../cluster/cluster.ts";
-import type { Delegate, Network } from "../core/index.ts";
+import type { Delegate, Network, Unmet } from "../core/index.ts";
 import { offerDeviceInfo, readDeviceInfo } from "../device/deviceinfo.ts";
 import { Code, Fault } from "../fault.ts";
 import { type Attachment, type Call, subjectOf } from "./call.ts";
 import { checkCapabilities } from "./capabilities.ts";
+import { withCauses } from "./causes.ts";
 import { undo } from "./del.ts";
-import { recordAttached, recordFailed } from "./events.ts";
+import { recordAttached, recordFailed, type Warning } from "./events.ts";
 import { addDelegate, inOrder, requirePlugins } from "./execute.ts";
 import { confNetworks, podNetworks } from "./networks.ts";
 import { clearOwnOrphans } from "./orphans.ts";
@@ -34,12 +35,13 @@ export async function add(call: Call): Promise<string> {
     const finding = isPod(call) ? awaitedLater(findPod(call)) : undefined;
     // All that needs no pod is done while the API server is asked for it.
     if (finding) await call.cluster?.startConnecting();
-    call.host.prepare();
+    call.host.prepare(call.pluginDirs);
     const networks = awaitedLater(networksOf(call, finding)); // looked up while leftovers are looked for
-    const scratch = await clearLeftovers(call);
-    if (!finding) return (await attach(call, await networks, scratch)).answer;
+    const noted = awaitedLater(call.state.noted());
+    const left = { noted, scratch: await clearLeftovers(call) };
+    if (!finding) return (await attach(call, await networks, left)).answer;
     const pod = await finding;
-    return pod ? await addPod(call, pod, networks, scratch) : goneResult(call);
+    return pod ? await addPod(call, pod, networks, left) : goneResult(call);
   } catch (error) {
     throw Fault.of(error).during(`ADD ${subjectOf(call.runtime)}`);
   }
@@ -52,14 +54,9 @@ async function networksOf(call: Call, finding: Promise<Pod | undefined> | undefi
   return pod ? podNetworks(call, pod) : [];
 }
 
-async function addPod(
-  call: Call,
-  pod: Pod,
-  networks: Promise<Network[]>,
-  scratch: string | undefined,
-): Promise<string> {
+async function addPod(call: Call, pod: Pod, networks: Promise<Network[]>, left: Left): Promise<string> {
   try {
-    const { answer, attachments, warnings } = await attach(call, await networks, scratch, pod);
+    const { answer, attachments, warnings } = await attach(call, await networks, left, pod);
     await recordAttached(call, pod, attachments, warnings);
     return answer;
   } catch (error) {
@@ -78,15 +75,25 @@ function goneResult({ log, runtime, settings }: Call): string {
   });
 }
 
-/** @param scratch the container's scratch file as it is now */
-async function attach(call: Call, networks: Network[], scratch: string | undefined, pod?: Pod) {
+/** What is on disk by now. */
+interface Left {
+  /** The names of all notes: State.noted. */
+  noted: Promise<string[]>;
+  /** The container's scratch file. */
+  scratch: string | undefined;
+}
+
+async function attach(call: Call, networks: Network[], { noted, scratch }: Left, pod?: Pod) {
   const { core, runtime, settings, state } = call;
   const { runtimeConfig, runtimePortMappings } = settings;
   const plan = core.plan({ runtime, networks, runtimeConfig, runtimePortMappings, scratch });
   if (scratch !== undefined) await requireFree(call, plan.delegates, scratch);
   await requirePlugins(call, plan.delegates);
   // A note on an earlier attachment of the same name does not hold for this one.
-  await state.removeNotes(plan.delegates.map(({ cacheFile }) => cacheFile));
+  await state.removeNotes(
+    plan.delegates.map(({ cacheFile }) => cacheFile),
+    noted,
+  );
   const warnings = checkCapabilities(call, plan.delegates);
   // From here on a DEL finds everything, whatever happens to this process.
   await state.writeScratch(runtime.containerId, plan.scratch);
@@ -97,10 +104,11 @@ async function attach(call: Call, networks: Network[], scratch: string | undefin
   const written: Promise<void>[] = [];
   const begin = async (delegate: Delegate) => {
     begun.add(delegate);
-    const attachment = await attachOne(call, delegate).catch((error: unknown) => {
+    const attachment = await attachOne(call, delegate).catch(async (error: unknown) => {
       const fault = Fault.of(error);
       if (fault.cause !== ("no answer" satisfies Trouble)) refused.add(delegate.cacheFile);
-      throw fault.during(`network ${delegate.name} on ${delegate.ifname}`);
+      const explained = await withCauses(call, delegate, fault);
+      throw explained.during(`network ${delegate.name} on ${delegate.ifname}`);
     });
     attached.set(delegate, attachment);
     // The disk works while the next delegate does; the reply waits for both.
@@ -108,19 +116,20 @@ async function attach(call: Call, networks: Network[], scratch: string | undefin
   };
   try {
     await inOrder(plan.delegates, settings.attach, begin);
-    await Promise.all(written);
     const added = plan.delegates.flatMap((delegate) => attached.get(delegate) ?? []);
-    const { answer = "", networkStatus, routes } = core.status({ attachments: added });
+    const { answer = "", networkStatus, routes, unmet } = core.status({ attachments: added });
     await changeRoutes(call, routes);
+    // Nothing takes longer than the API server, so it is asked first, and the disk works meanwhile.
+    const published =
+      pod && networkStatus !== "[]" ? awaitedLater(publish(call, pod, networkStatus)) : undefined;
+    await Promise.all(written);
     const attachments = await rememberRoutes(call, added, routes);
     for (const { delegate, result } of attachments) {
       call.log.write("verbose", `ADD ${subjectOf(runtime)} ${delegate.name} ${delegate.ifname}: ${result}`);
     }
-    const published =
-      pod && networkStatus !== "[]" ? awaitedLater(publish(call, pod, networkStatus)) : undefined;
-    await state.settleCaches(added.map(({ delegate }) => delegate.cacheFile)); // the disk works while the API server does
+    await state.settleCaches(added.map(({ delegate }) => delegate.cacheFile));
     await published;
-    return { answer, attachments, warnings };
+    return { answer, attachments, warnings: [...warnings, ...warningsOf(call, added, unmet)] };
   } catch (error) {
     await Promise.allSettled(written);
     const undone = plan.delegates.filter((delegate) => begun.has(delegate));
@@ -158,6 +167,17 @@ async function attachOne(call: Call, delegate: Delegate): Promise<Attachment> {
   const result = await addDelegate(call, delegate);
   const deviceInfo = await readDeviceInfo(delegate, call);
   return { delegate, result, ...(deviceInfo === undefined ? {} : { deviceInfo }) };
+}
+
+/** What was asked for and not given, but for what no plugin claims the capability: `capabilityCheck` is about that. */
+function warningsOf({ log, runtime }: Call, attachments: Attachment[], unmet: Unmet[]): Warning[] {
+  return unmet.flatMap(({ attachment, rule, capability, message: why }) => {
+    const unclaimed = attachments[attachment]?.delegate.unclaimed ?? [];
+    if (capability && unclaimed.includes(capability)) return [];
+    const message = `${why} [${rule}]`;
+    log.write("error", `ADD ${subjectOf(runtime)}: ${message}`);
+    return { reason: "RequestNotMet", message };
+  });
 }
 
 /** If the pod was deleted meanwhile, its sandbox is about to be deleted too. */

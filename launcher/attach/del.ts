@@ -13,15 +13,19 @@ import { mildest, type Trouble, verdictOn } from "./undeletable.ts";
 export async function del(call: Call): Promise<void> {
   const { runtime, state, log } = call;
   const { any, rest, unusable, complaints, ...found } = await recover(call);
+  // Nothing else comes of what dead writers have left, so the disk may be searched for it while plugins are executed.
+  const clearing = rest === undefined ? state.clearTemporaries() : undefined;
+  const cleared = clearing?.catch(() => undefined);
   const delegates = any ? found.delegates : await recoverFromPod(call);
   for (const why of complaints) log.write("error", `DEL ${subjectOf(runtime)}: ${why}`);
 
   const fault = Fault.all(await undo(call, delegates, { isKnown: any }));
+  await cleared;
   if (fault) throw fault.during(`DEL ${subjectOf(runtime)}`);
   // The attachments of another call for this container stay, and with them the caches that cannot be read: they may be theirs.
   if (rest === undefined) {
     await state.removeUnusable(unusable, runtime.containerId);
-    await state.removeScratch(runtime.containerId);
+    await state.removeScratch(runtime.containerId, clearing);
     return;
   }
   await state.removeNotes(delegates.map(({ cacheFile }) => cacheFile));
@@ -41,9 +45,15 @@ export interface Undoing {
  */
 export async function undo(call: Call, delegates: Delegate[], undoing: Undoing): Promise<Fault[]> {
   const faults = new Map<Delegate, Fault>();
+  const notes = lookUpNotes(call, delegates);
+  if (delegates.length > 0) call.host.prepare(call.pluginDirs);
+  const forgetting: Promise<void>[] = [];
   const undoOne = async (delegate: Delegate) => {
-    const fault = await detach(call, delegate, undoing);
+    const note = notes.get(delegate);
+    const fault = await detach(call, delegate, note, undoing);
+    if (fault === "kept") return;
     if (fault) faults.set(delegate, fault);
+    else forgetting.push(forget(call, delegate, note, (left) => faults.set(delegate, left))); // while the next one is undone
   };
   const reversed = [...delegates].reverse();
   if (call.settings.attach === "parallel") {
@@ -52,6 +62,7 @@ export async function undo(call: Call, delegates: Delegate[], undoing: Undoing):
   } else {
     for (const delegate of reversed) await undoOne(delegate);
   }
+  await Promise.all(forgetting);
   if (faults.size > 0 && undoing.isKnown && !undoing.refused) {
     await noteDetached(
       call,
@@ -59,6 +70,20 @@ export async function undo(call: Call, delegates: Delegate[], undoing: Undoing):
     );
   }
   return reversed.flatMap((delegate) => faults.get(delegate) ?? []);
+}
+
+/** All are read at the same time; what cannot be read is a failure of its own delegate. */
+function lookUpNotes(
+  { state }: Call,
+  delegates: readonly Delegate[],
+): Map<Delegate, Promise<Note | undefined>> {
+  return new Map(
+    delegates.map((delegate) => {
+      const note = state.note(delegate.cacheFile);
+      note.catch(() => undefined); // until it is awaited
+      return [delegate, note];
+    }),
+  );
 }
 
 /** The next DEL does not begin anew with these: by then their plugin may be gone, as their cached results are. */
@@ -84,19 +109,36 @@ async function noteDetached(call: Call, delegates: Delegate[]): Promise<void> {
   }
 }
 
-async function detach(call: Call, delegate: Delegate, undoing: Undoing): Promise<Fault | undefined> {
+type Noted = Promise<Note | undefined> | undefined;
+
+/** Returns the fault, if another DEL may mend it; "kept" if it is dealt with by now; undefined if it is to be forgotten. */
+async function detach(call: Call, delegate: Delegate, noted: Noted, undoing: Undoing) {
+  try {
+    const note = await noted;
+    const faults = note?.done ? [] : await delDelegate(call, delegate);
+    if (faults.length === 0) return undefined;
+    return (await settle(call, delegate, faults, note, undoing)) ?? "kept";
+  } catch (error) {
+    return failure(call, delegate, Fault.of(error));
+  }
+}
+
+/** Removes the files of an attachment that is undone. */
+async function forget(
+  call: Call,
+  delegate: Delegate,
+  noted: Noted,
+  failed: (fault: Fault) => void,
+): Promise<void> {
   const { log, runtime, state } = call;
   try {
-    const note = await state.note(delegate.cacheFile);
-    const faults = note?.done ? [] : await delDelegate(call, delegate);
-    if (faults.length > 0) return await settle(call, delegate, faults, note, undoing);
     await removeFiles(call, delegate);
+    const note = await noted;
     // What is done with stays noted for as long as the scratch file has it: it would begin anew.
     if (note && !note.done) await state.removeNote(delegate.cacheFile);
     log.write("verbose", `DEL ${subjectOf(runtime)} ${delegate.name} ${delegate.ifname}`);
-    return undefined;
   } catch (error) {
-    return failure(call, delegate, Fault.of(error));
+    failed(failure(call, delegate, Fault.of(error)));
   }
 }
 

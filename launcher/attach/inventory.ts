@@ -8,6 +8,8 @@ import { orphanOf } from "./orphans.ts";
 export interface ListedAttachment {
   containerId: string;
   ifname: string;
+  /** `namespace/name`; absent where no file says it. */
+  pod?: string;
   /** As the pod names it: `namespace/name` for a NetworkAttachmentDefinition. */
   network: string;
   plugins: string[];
@@ -163,9 +165,19 @@ function line({ ifname, name, plugins }: Delegate): string {
   return `${ifname}: network ${name} (${plugins.join(", ")})`;
 }
 
-function shown(containerId: string, { ifname, name, plugins, netns = "", runtimeNetwork }: Delegate) {
+function shown(containerId: string, { ifname, name, plugins, netns = "", runtimeNetwork, args }: Delegate) {
   const attachedBy = runtimeNetwork === undefined ? "multus" : "plexus";
-  return { containerId, ifname, network: name, plugins, netns, attachedBy } as const;
+  const said = new Map(args);
+  const [namespace, pod] = [said.get("K8S_POD_NAMESPACE"), said.get("K8S_POD_NAME")];
+  return {
+    containerId,
+    ifname,
+    ...(pod ? { pod: `${namespace}/${pod}` } : {}),
+    network: name,
+    plugins,
+    netns,
+    attachedBy,
+  } as const;
 }
 
 function unreadable(containerId: string, why: string): ListedAttachment {

@@ -80,45 +80,57 @@ function placeOf({ ifname, default: isDefault }: Delegate): number {
  * the pod is gone, or the API server does not answer quickly.
  */
 export async function recoverFromPod(call: Call): Promise<Delegate[]> {
-  const quick = hasty(call, QUICK_MS);
-  const pod = await quickPod(quick);
-  return pod ? delegatesOf(quick, pod) : [];
-}
-
-async function quickPod(call: Call): Promise<Pod | undefined> {
-  if (!isPod(call)) return undefined;
-  try {
-    return await findPod(call);
-  } catch (error) {
-    complain(call, "cannot ask the API server for the pod", error);
-    return undefined;
-  }
+  const guess = new Guess(hasty(call, QUICK_MS));
+  const pod = await guess.pod();
+  return pod ? guess.delegates(pod) : [];
 }
 
 async function expected(call: Call): Promise<Delegate[]> {
-  const quick = hasty(call, QUICK_MS);
-  return delegatesOf(quick, await quickPod(quick));
+  const guess = new Guess(hasty(call, QUICK_MS));
+  return guess.delegates(await guess.pod());
 }
 
-/** By the pod, if it and its networks are known; else by the conf alone. */
-async function delegatesOf(call: Call, pod: Pod | undefined): Promise<Delegate[]> {
-  const { core, runtime, settings } = call;
-  const sources: (() => Promise<Network[]>)[] = [() => confNetworks(call)];
-  if (pod) sources.unshift(() => podNetworks(call, pod));
-  for (const ask of sources) {
+/** What was attached, as nearly as can be told without files. Each reason why it cannot is logged once. */
+class Guess {
+  private readonly said = new Set<string>();
+
+  constructor(private readonly call: Call) {}
+
+  /** Undefined if there is none, or the API server does not answer. */
+  async pod(): Promise<Pod | undefined> {
+    if (!isPod(this.call)) return undefined;
     try {
-      const networks = await ask();
-      const { runtimeConfig, runtimePortMappings } = settings;
-      return core.plan({ runtime, networks, runtimeConfig, runtimePortMappings }).delegates;
+      return await findPod(this.call);
     } catch (error) {
-      complain(call, "cannot determine what was attached", error);
+      this.complain("cannot ask the API server for the pod", error);
+      return undefined;
     }
   }
-  return [];
-}
 
-/** What only `plexus` on the node can find out is left to it, before anything is done on less. */
-function complain({ log, runtime }: Call, what: string, error: unknown): void {
-  if (error instanceof LeftToNode) throw error;
-  log.write("error", `${subjectOf(runtime)}: ${what}: ${Fault.of(error).message}`);
+  /** By the pod, if it and its networks are known; else by the conf alone. */
+  async delegates(pod: Pod | undefined): Promise<Delegate[]> {
+    const { call } = this;
+    const { core, runtime, settings } = call;
+    const sources: (() => Promise<Network[]>)[] = [() => confNetworks(call)];
+    if (pod) sources.unshift(() => podNetworks(call, pod));
+    for (const ask of sources) {
+      try {
+        const networks = await ask();
+        const { runtimeConfig, runtimePortMappings } = settings;
+        return core.plan({ runtime, networks, runtimeConfig, runtimePortMappings }).delegates;
+      } catch (error) {
+        this.complain("cannot determine what was attached", error);
+      }
+    }
+    return [];
+  }
+
+  /** What only `plexus` on the node can find out is left to it, before anything is done on less. */
+  private complain(what: string, error: unknown): void {
+    if (error instanceof LeftToNode) throw error;
+    const { message } = Fault.of(error);
+    if (this.said.has(message)) return;
+    this.said.add(message);
+    this.call.log.write("error", `${subjectOf(this.call.runtime)}: ${what}: ${message}`);
+  }
 }

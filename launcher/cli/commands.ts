@@ -2,11 +2,14 @@
 import { attachments, forget } from "./attachments.ts";
 import type { Program } from "./command.ts";
 import { completion } from "./completion/command.ts";
+import { doctor } from "./doctoring.ts";
+import { explain } from "./explaining.ts";
 import { sriov } from "./functions.ts";
 import { help } from "./help.ts";
 import { install, uninstall } from "./install/command.ts";
 import { lint } from "./linting.ts";
 import { migrate } from "./migrate/command.ts";
+import { nad } from "./nad.ts";
 import { daemon, resident } from "./serving.ts";
 import { version } from "./version.ts";
 import { webhook } from "./webhook.ts";
@@ -23,6 +26,9 @@ export const PLEXUS: Program = {
     uninstall,
     migrate,
     lint,
+    nad,
+    explain,
+    doctor,
     attachments,
     forget,
     sriov,
@@ -42,5 +48,5 @@ export const KUBECTL: Program = {
   section: 1,
   summary: "shows the networks of a cluster's pods",
   description: "It asks the API server that kubectl asks.",
-  commands: [lint, version, help],
+  commands: [lint, nad, explain, version, help],
 };

@@ -104,7 +104,7 @@ function servingOf(
     log: {
       level: values["log-level"] as Serving["log"]["level"],
       format: values["log-format"] as Serving["log"]["format"],
-      output: file === "" ? fallback : fileOutput(file),
+      ...(file === "" ? { output: fallback } : { output: fileOutput(file), instead: fallback }),
     },
   };
 }

@@ -29,6 +29,8 @@ export interface ApiAnswer {
   location: string;
   /** The Retry-After header: how long the server asks to wait; 0 if it does not. */
   retryAfterMs: number;
+  /** The Date header, where somebody compares clocks. */
+  date?: string | undefined;
   body: Buffer;
 }
 
@@ -262,6 +264,7 @@ function answerOf({ statusCode = 0, headers }: http.IncomingMessage, body: Buffe
     contentType: headers["content-type"] ?? "",
     location: headers.location ?? "",
     retryAfterMs: retryAfterMs(headers["retry-after"] ?? ""),
+    date: headers.date,
     body,
   };
 }

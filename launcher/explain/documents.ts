@@ -3,6 +3,7 @@
 // Nothing is refused here. What is wrong with a document is lint's to say; what cannot be read is left out.
 import type { NetworkAttachmentDefinition } from "../cluster/cluster.ts";
 import type { GivenPod } from "./given.ts";
+import { plexusConfIn } from "./plexusconf.ts";
 
 /** One JSON document. */
 export interface GivenDocument {
@@ -21,7 +22,6 @@ export interface Sorted {
 type Json = { [key: string]: Json | undefined } | Json[] | string | number | boolean | null;
 
 const CONF_DIR = "/etc/cni/multus/net.d";
-const META = /^(plexus|multus)(-shim|-cni)?$/;
 
 /** Sorts documents by what they are. The first conf of Plexus counts. */
 export function sortDocuments(documents: readonly GivenDocument[], namespace = "default"): Sorted {
@@ -31,10 +31,14 @@ export function sortDocuments(documents: readonly GivenDocument[], namespace = "
   for (const { text, path } of documents) {
     const value = parsed(text);
     if (value === undefined) continue;
-    if (at(value, "kind") !== undefined) sortObject(value, namespace, sorted);
-    else if (sorted.conf === undefined && isPlexus(value)) {
-      sorted.conf = text;
-      confDir = textAt(value, "confDir") || CONF_DIR;
+    if (at(value, "kind") !== undefined) {
+      sortObject(value, namespace, sorted);
+      continue;
+    }
+    const own = sorted.conf === undefined ? plexusConfIn(text) : undefined;
+    if (own !== undefined) {
+      sorted.conf = own;
+      confDir = textAt(parsed(own) ?? null, "confDir") || CONF_DIR;
     } else if (at(value, "type") !== undefined || at(value, "plugins") !== undefined) {
       confs.push({ text, path, name: textAt(value, "name"), isList: at(value, "plugins") !== undefined });
     }
@@ -106,14 +110,6 @@ function devicesIn(pod: Json): Map<string, number> {
 }
 
 const MOST_DEVICES = 256;
-
-function isPlexus(conf: Json): boolean {
-  return (
-    META.test(textAt(conf, "type")) ||
-    at(conf, "clusterNetwork") !== undefined ||
-    at(conf, "delegates") !== undefined
-  );
-}
 
 function parsed(text: string): Json | undefined {
   try {

@@ -93,6 +93,7 @@ export async function explain(core: Core, given: Given): Promise<Explanation> {
       runtime,
       env: { CNI_COMMAND: "ADD", CNI_IFNAME: runtime.ifname },
       pluginDirs: [settings.binDir],
+      linter: undefined,
     });
   } catch (thrown) {
     const { code, message } = Fault.of(thrown);

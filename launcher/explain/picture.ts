@@ -51,7 +51,7 @@ function rowOf(attachment: ExplainedAttachment): PictureRow {
     lines: [
       ...(isStandIn ? [] : addresses.length > 0 ? addresses : ["no address"]),
       ...(isKnown ? [mac] : []),
-      ...(gateways.length > 0 ? [`default route via ${gateways.join(", ")}`] : []),
+      ...(gateways.length > 0 ? [`default via ${gateways.join(", ")}`] : []),
     ],
     isDefault,
     network: isStandIn ? "the default network" : network,
@@ -78,8 +78,8 @@ const WIRES = 6;
  */
 export function drawPicture(picture: Picture, width = 720): string {
   const isNarrow = width < NARROW;
-  const podWidth = Math.round((width - 2) * (isNarrow ? 0.47 : 0.4));
-  const cardX = podWidth + (isNarrow ? 28 : Math.max(110, Math.round(width * 0.17)));
+  const podWidth = Math.round((width - 2) * (isNarrow ? 0.53 : 0.4));
+  const cardX = podWidth + (isNarrow ? 22 : Math.max(110, Math.round(width * 0.17)));
   const boxes = new Layout({ podWidth, cardX, cardWidth: width - 1 - cardX, isNarrow });
   let y = HEAD;
   const rows = picture.rows.map((row, index) => {
@@ -146,7 +146,13 @@ class Layout {
       `<rect class="pp-port" x="${PAD - 4}" y="${y}" width="${podWidth - PAD - 4}" height="${height}" rx="8"/>`,
       text("pp-ifname", PAD + 8, first, cut(ifname, wide, 8.5), ifname),
       ...lines.map((line, at) =>
-        text("pp-mono", PAD + 8, first + (at + 1) * LINE, cut(line, wide, 7.3), line),
+        text(
+          line.startsWith("<") ? "pp-mono pp-unknown" : "pp-mono",
+          PAD + 8,
+          first + (at + 1) * LINE,
+          cut(line, wide, 7.3),
+          line,
+        ),
       ),
       warning
         ? text(
@@ -250,6 +256,7 @@ const STYLE = [
   ".pp-ifname,.pp-network{fill:var(--pp-ink);font-weight:650;font-size:14px}",
   '.pp-ifname,.pp-mono,.pp-plugin{font-family:"JetBrains Mono",ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}',
   ".pp-mono{fill:var(--pp-ink);font-size:12px}.pp-muted{fill:var(--pp-muted);font-size:12px}",
+  ".pp-unknown{fill:var(--pp-muted);font-style:italic}",
   ".pp-warning{fill:var(--pp-warn);font-size:12px;font-weight:600}",
   ".pp-wire{fill:none;stroke:var(--pp-c);stroke-width:2.5}.pp-socket{fill:var(--pp-c);stroke:var(--pp-ground);stroke-width:2.5}",
   ".pp-pill{fill:var(--pp-ground);stroke:var(--pp-c);stroke-width:1.5}.pp-plugin{fill:var(--pp-c);font-size:11.5px;font-weight:600;text-anchor:middle}",

@@ -1,12 +1,12 @@
 // The frames between the shim and the resident process, as bytes. docs/protocol.md says what they mean.
 import { Code, Fault } from "../fault.ts";
 
-export const PROTOCOL = 4;
+export const PROTOCOL = 5;
 /** Bytes of a frame without its length. */
 export const MAX_FRAME = 16 << 20;
 
 /** The frames that the shim sends. */
-export const FromShim = { call: 1, executed: 2, done: 3, refused: 4 } as const;
+export const FromShim = { call: 1, executed: 2, done: 3, refused: 4, synced: 5 } as const;
 /** The frames that the resident process sends. */
 export const ToShim = {
   accept: 16,
@@ -34,6 +34,7 @@ export const ToShim = {
   writeSoon: 38,
   settle: 39,
   sysctl: 40,
+  known: 41,
 } as const;
 
 /** A field: a u32, a string or bytes, a list of strings. */

@@ -58,8 +58,12 @@ export class LeftToNode extends Fault {
 }
 
 export interface Host {
-  /** Makes the first execution quick: for a moment when there is nothing else to do. */
-  prepare(): void;
+  /**
+   * Makes the first execution quick: for a moment when there is nothing else to do.
+   *
+   * @param dirs where plugins are looked for
+   */
+  prepare(dirs: string[]): void;
   /** The path of the executable file `name` in the first of `dirs` that has it. `ip` and `rdma` are in SYSTEM_DIRS. */
   find(name: string, dirs: string[]): Promise<string | undefined>;
   /**

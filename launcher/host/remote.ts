@@ -1,9 +1,8 @@
 // The host is the machine on which the runtime executed the shim at the other end of a connection: docs/protocol.md.
-import { isUtf8 } from "node:buffer";
 import type { Socket } from "node:net";
 import { basename } from "node:path";
 import { Code, Fault } from "../fault.ts";
-import { endedBy, SEE_FILE, saidNoText, saidTooMuch, tookTooLong } from "./endings.ts";
+import { Earlier } from "./earlier.ts";
 import {
   encode,
   type Fields,
@@ -18,10 +17,10 @@ import {
 import { type ExecuteOptions, type Execution, type Host, LeftToNode, MAX_OUTPUT } from "./host.ts";
 import { linkIn, requireConfigured, requireMoved, requireSet } from "./iproute.ts";
 import { switchesOf, wordsOf } from "./network.ts";
+import { executionOf, resultOf, unlessMissing, unlessThere } from "./replies.ts";
 
 /** The largest file that is read here: a conf or a device checkpoint. */
 const MAX_FILE = 8 << 20;
-const [ENOENT, EEXIST, ENOTDIR, EISDIR] = [2, 17, 20, 21];
 const DIRECTORY = 2;
 /** The variables of the CNI spec, section 2 "Parameters": the shim sets no others for a plugin. */
 const VARIABLES = ["CNI_COMMAND", "CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_ARGS", "CNI_PATH"];
@@ -40,6 +39,12 @@ interface Waiting {
   reject(error: Error): void;
 }
 
+/** Where a plugin is, if anywhere; or why the shim does not say so. */
+interface Found {
+  path?: string | undefined;
+  refused?: string;
+}
+
 /** One execution of the shim. Its host serves until it has been answered, or is gone. */
 export class Shim {
   /** Why the call has to be left to `plexus` beside the shim: for what the shim did not do first. Nothing follows on it. */
@@ -48,15 +53,20 @@ export class Shim {
   readonly gone: Promise<void>;
   private readonly waiting = new Map<number, Waiting>();
   /** Plugins by name and directories. */
-  private readonly found = new Map<string, Promise<string | undefined>>();
+  private readonly found = new Map<string, Promise<Found>>();
   private readonly reader = new FrameReader();
   private readonly socket: Socket;
+  private readonly earlier: Earlier;
   private lastId = 0;
   private accepted = false;
 
-  /** @param called is told once, how the runtime executed the shim */
-  constructor(socket: Socket, called: (received: Received) => void) {
+  /**
+   * @param called is told once, how the runtime executed the shim
+   * @param earlier is what shims before this one have told
+   */
+  constructor(socket: Socket, called: (received: Received) => void, earlier = new Earlier()) {
     this.socket = socket;
+    this.earlier = earlier;
     socket.on("data", (chunk: Buffer) => {
       try {
         for (const one of this.reader.push(chunk)) this.take(one, called);
@@ -77,7 +87,9 @@ export class Shim {
 
   accept(version: string): void {
     this.accepted = true;
-    this.socket.write(frame(ToShim.accept, 0, PROTOCOL, version));
+    const { known } = this.earlier;
+    const knowing = known.length > 0 ? [frame(ToShim.known, 0, known)] : [];
+    this.write(Buffer.concat([frame(ToShim.accept, 0, PROTOCOL, version), ...knowing]));
   }
 
   /** Says that the call is not forgotten, once it has been accepted: that is the first frame. */
@@ -101,7 +113,7 @@ export class Shim {
 
   /** The host of the call. What it cannot do rejects with LeftToNode, and `refusal` says so. */
   readonly host: Host = {
-    prepare: () => undefined,
+    prepare: (dirs) => this.lookAhead(dirs),
     find: (name, dirs) => this.find(name, dirs),
     execute: (path, options) => this.execute(path, options),
     configure: async (batch) => {
@@ -164,6 +176,10 @@ export class Shim {
       called({ env, stdin: fields.data() });
       return;
     }
+    if (type === FromShim.synced) {
+      this.earlier.synced(fields.list());
+      return;
+    }
     const waiting = this.waiting.get(id);
     this.waiting.delete(id);
     waiting?.resolve({ type, id, fields });
@@ -196,17 +212,46 @@ export class Shim {
       }
       const bytes = frame(type, id, ...parts);
       this.waiting.set(id, { resolve, reject });
-      this.socket.write(bytes);
+      this.write(bytes);
     });
   }
 
+  /** What is asked for in one go goes out in one piece: the shim wakes up once for it. */
+  private write(bytes: Buffer): void {
+    if (this.socket.writableCorked === 0) {
+      this.socket.cork();
+      process.nextTick(() => this.socket.uncork());
+    }
+    this.socket.write(bytes);
+  }
+
+  private async find(name: string, dirs: string[]): Promise<string | undefined> {
+    if (this.refusal !== undefined) return this.leave(this.refusal);
+    const { path, refused } = await this.look(name, dirs);
+    if (refused !== undefined) return this.leave(`the shim refused it: ${refused}`);
+    if (path !== undefined) this.earlier.found(name, dirs);
+    return path;
+  }
+
   /** Asks once a call: its plugins stay where they are. */
-  private find(name: string, dirs: string[]): Promise<string | undefined> {
+  private look(name: string, dirs: string[]): Promise<Found> {
     const key = [name, ...dirs].join(":");
-    const asked =
-      this.found.get(key) ?? this.file(ToShim.find, name, dirs).then((answer) => answer.text() || undefined);
+    const asked = this.found.get(key) ?? this.send(ToShim.find, [name, dirs]).then(foundBy(name));
     this.found.set(key, asked);
     return asked;
+  }
+
+  /**
+   * Asks for the plugins of other calls together with the first files: mostly this call wants the same. One that this shim
+   * refuses stops nothing, unless the call does want it.
+   */
+  private lookAhead(dirs: string[]): void {
+    for (const name of this.earlier.plugins(dirs)) {
+      this.look(name, dirs).then(
+        ({ path }) => path ?? this.earlier.forget(name, dirs),
+        () => undefined, // whoever wants it gets the error
+      );
+    }
   }
 
   private async file(type: number, path: string, ...parts: Part[]): Promise<Fields> {
@@ -227,74 +272,14 @@ export class Shim {
   }
 }
 
-/**
- * Reads how an execution ended.
- *
- * @param timeout its limit, in milliseconds; 0 if it was the shim's own
- */
-function executionOf(fields: Fields, path: string, timeout = 0): Execution {
-  const [outcome, value] = [fields.u32(), fields.u32()];
-  const [stdout, stderr] = [fields.data(), fields.text()];
-  switch (outcome) {
-    case 0:
-      if (!isUtf8(stdout)) throw saidNoText(path);
-      return { exitCode: value, stdout: stdout.toString(), stderr };
-    case 1:
-      throw endedBy(path, signalName(value), stderr);
-    case 2:
-      if (timeout > 0) throw tookTooLong(path, timeout);
-      throw new Fault(
-        Code.tryAgainLater,
-        `${path} took longer than the shim waits for it, and was ended; see what it waits for`,
-      );
-    case 3:
-      throw saidTooMuch(path, MAX_OUTPUT);
-    default:
-      throw new Fault(Code.ioFailure, `${path} cannot be executed: ${errorName(value)}; ${SEE_FILE}`);
-  }
-}
-
-/** Reads the result of a file operation. */
-function resultOf(answer: Fields, path: string): Fields {
-  const errno = answer.u32();
-  if (errno === 0) return answer.inner();
-  throw new FileFault(errno, path);
-}
-
-class FileFault extends Fault {
-  readonly errno: number;
-
-  constructor(errno: number, path: string) {
-    // A file that is not there is an everyday answer, and a name for each error takes a tenth of a millisecond to look up.
-    super(
-      Code.ioFailure,
-      `${errno === ENOENT ? "ENOENT: no such file or directory" : errorName(errno)}, ${path}`,
-    );
-    this.errno = errno;
-  }
-}
-
-function unlessMissing(error: unknown): undefined {
-  if (error instanceof FileFault && [ENOENT, ENOTDIR, EISDIR].includes(error.errno)) return undefined;
-  throw error;
-}
-
-function unlessThere(error: unknown): undefined {
-  if (error instanceof FileFault && error.errno === EEXIST) return undefined;
-  throw error;
+function foundBy(name: string): (answer: Frame) => Found {
+  return ({ type, fields }) =>
+    type === FromShim.refused
+      ? { refused: fields.text() }
+      : { path: resultOf(fields, name).text() || undefined };
 }
 
 function splitVariable(text: string): [string, string] {
   const at = text.indexOf("=");
   return [text.slice(0, at), text.slice(at + 1)];
-}
-
-function errorName(errno: number): string {
-  const known = process.getBuiltinModule("node:util").getSystemErrorMap().get(-errno);
-  return known ? `${known[0]}: ${known[1]}` : `error ${errno}`;
-}
-
-function signalName(signal: number): string {
-  const { signals } = process.getBuiltinModule("node:os").constants;
-  return Object.entries(signals).find(([, number]) => number === signal)?.[0] ?? `signal ${signal}`;
 }

@@ -2,6 +2,7 @@
 // does, and those that are too many are dropped, and counted.
 import type { Line, Output } from "./outputs.ts";
 import { asJson, asText, type Details, type LogFormat, PROCESS_LEVELS, type ProcessLevel } from "./record.ts";
+import { visible } from "./visible.ts";
 
 /** Characters that wait until they are taken. */
 const MOST_WAITING = 1 << 20;
@@ -10,6 +11,8 @@ export interface ProcessLogOptions {
   level: ProcessLevel;
   format: LogFormat;
   output: Output;
+  /** Takes the lines that `output` does not take, after one that says why. */
+  instead?: Output | undefined;
 }
 
 export class ProcessLog {
@@ -19,6 +22,8 @@ export class ProcessLog {
   private waiting: Line[] = [];
   private size = 0;
   private writing: Promise<void> | undefined;
+  /** Has it been said that `output` takes nothing? */
+  private isUnusable = false;
   private readonly level: number;
   private readonly options: ProcessLogOptions;
 
@@ -56,11 +61,30 @@ export class ProcessLog {
       this.tellOfDropped();
       const lines = this.waiting.splice(0);
       this.size = 0;
-      await this.options.output.write(lines).catch(() => {
-        this.dropped += lines.length; // a log that cannot be written stops nothing
-      });
+      await this.options.output.write(lines).then(
+        () => {
+          this.isUnusable = false;
+        },
+        (error: unknown) => this.putInstead(lines, error),
+      );
     }
     this.writing = undefined;
+  }
+
+  /** A log that cannot be written stops nothing. */
+  private async putInstead(lines: readonly Line[], error: unknown): Promise<void> {
+    const said: Line = {
+      level: "error",
+      text: `the log cannot be written, and is here until it can: ${visible((error as Error).message)}; see --log-file`,
+    };
+    const all = this.isUnusable ? lines : [said, ...lines];
+    try {
+      if (this.options.instead === undefined) throw error;
+      await this.options.instead.write(all);
+      this.isUnusable = true;
+    } catch {
+      this.dropped += lines.length;
+    }
   }
 
   private tellOfDropped(): void {

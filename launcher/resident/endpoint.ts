@@ -55,10 +55,12 @@ export async function listenPatiently(
       if (waitMs > FIRST_WAIT_MS) warn(`${where}: served from now on`);
       return;
     } catch (error) {
-      const [why, seconds] = [(error as Error).message, waitMs / 1000];
-      warn(
-        `${where} cannot be served: ${why}; end what listens there, or give another --metrics; tried again in ${seconds} s`,
-      );
+      const { code, message } = error as NodeJS.ErrnoException;
+      const [why, remedy] =
+        code === "EADDRNOTAVAIL"
+          ? ["this machine does not have that address", "give one that it has with --metrics"]
+          : [message, "end what listens there, or give another --metrics"];
+      warn(`${where} cannot be served: ${why}; ${remedy}; tried again in ${waitMs / 1000} s`);
     }
     await clock.sleep(waitMs, signal).catch(() => undefined);
   }

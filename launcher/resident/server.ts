@@ -2,9 +2,11 @@
 import * as fs from "node:fs";
 import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
 import { basename, dirname } from "node:path";
+import type { Outbox } from "../attach/call.ts";
 import { carryOut, type Ports } from "../attach/verbs.ts";
 import { Fault } from "../fault.ts";
 import { machineDisk, makeDirectories } from "../host/disk.ts";
+import { Earlier } from "../host/earlier.ts";
 import type { Host } from "../host/host.ts";
 import { Shim } from "../host/remote.ts";
 import type { Said } from "../log/log.ts";
@@ -43,7 +45,7 @@ export interface ServerOptions {
   version: string;
   /** Does the socket listen already, as this process's descriptor? The shim has made it: launcher/shim/start.c. */
   isInherited?: boolean;
-  ports: Pick<Ports, "core" | "clock" | "builtIns" | "cluster">;
+  ports: Pick<Ports, "core" | "clock" | "builtIns" | "cluster" | "linter">;
   observer: Observer;
 }
 
@@ -52,6 +54,7 @@ export class ResidentServer {
   readonly outbox: EventOutbox;
   private readonly together: Together;
   private readonly recent: Recent;
+  private readonly earlier = new Earlier();
   private readonly options: ServerOptions;
   private readonly server: Server;
   private readonly shims = new Set<Shim>();
@@ -158,23 +161,27 @@ export class ResidentServer {
   private async serve(socket: Socket): Promise<void> {
     const began = performance.now();
     const gone = new AbortController();
-    const shim = new Shim(socket, ({ env, stdin }) => {
-      shim.accept(this.options.version);
-      const { CNI_COMMAND: verb = "", CNI_CONTAINERID: containerId = "" } = env;
-      const call = new CallNotes(env, began);
-      this.admission
-        .run({ verb, containerId, gone: gone.signal }, async (turn) => {
-          const waitedMs = turn.waitedMs;
-          call.begins();
-          await this.carryOut(shim, turn, call, stdin);
-          call.waitedAgain(turn.waitedMs - waitedMs);
-        })
-        .catch((error: unknown) => {
-          call.left = Fault.of(error).message;
-          if (!gone.signal.aborted) shim.fallBack(call.left);
-        })
-        .finally(() => this.options.observer.ended(call.ends(gone.signal.aborted)));
-    });
+    const shim = new Shim(
+      socket,
+      ({ env, stdin }) => {
+        shim.accept(this.options.version);
+        const { CNI_COMMAND: verb = "", CNI_CONTAINERID: containerId = "" } = env;
+        const call = new CallNotes(env, began);
+        this.admission
+          .run({ verb, containerId, gone: gone.signal }, async (turn) => {
+            const waitedMs = turn.waitedMs;
+            call.begins();
+            await this.carryOut(shim, turn, call, stdin);
+            call.waitedAgain(turn.waitedMs - waitedMs);
+          })
+          .catch((error: unknown) => {
+            call.left = Fault.of(error).message;
+            if (!gone.signal.aborted) shim.fallBack(call.left);
+          })
+          .finally(() => this.options.observer.ended(call.ends(gone.signal.aborted)));
+      },
+      this.earlier,
+    );
     this.shims.add(shim);
     await shim.gone;
     gone.abort(ENDED);
@@ -189,6 +196,7 @@ export class ResidentServer {
       observer.said(call, said);
     };
     const host = hostInTurn(this.timed(shim.host, call), turn);
+    const events: Parameters<Outbox["put"]>[] = [];
     const ports: Ports = {
       ...this.options.ports,
       host: () => host,
@@ -199,12 +207,7 @@ export class ResidentServer {
       aside: (wait) => turn.aside(wait),
       together: (question, look) => this.together.answer(question, look),
       recently: (question, ask) => this.recent.answer(question, ask),
-      // Of a call that is left to plexus, that tells the pod's user.
-      outbox: {
-        put: (...given) => {
-          if (shim.refusal === undefined) this.outbox.put(...given);
-        },
-      },
+      outbox: { put: (...event) => void events.push(event) },
       witness: {
         executed: (execution) => call.executed(execution),
         orphans: (...given) => observer.orphans(call, ...given),
@@ -214,8 +217,12 @@ export class ResidentServer {
     const { exitCode, stdout, fault } = await carryOut(ports, call.env, stdin);
     call.left = shim.refusal;
     call.fault = fault;
-    if (shim.refusal === undefined) shim.answer(exitCode, stdout);
-    else shim.fallBack(shim.refusal);
+    if (shim.refusal !== undefined) {
+      shim.fallBack(shim.refusal); // it is plexus that tells the pod's user
+      return;
+    }
+    shim.answer(exitCode, stdout);
+    for (const event of events) this.outbox.put(...event); // nobody waits for these, so not even for their being written
   }
 
   private timed(host: Host, call: CallNotes): Host {

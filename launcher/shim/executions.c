@@ -44,7 +44,7 @@ char *execution_begin(void) {
   unsigned long long start = 0;
   char name[MAX_NAME];
   char path[sizeof EXECUTIONS_DIR + 1 + MAX_NAME];
-  int error = process_start(getpid(), &start);
+  int error = own_start(&start);
   snprintf(name, sizeof name, NAME, pid_namespace(), (long)getpid(), start, ++count);
   path_of(name, path);
   if (error == 0) error = make_file(path);
@@ -67,12 +67,12 @@ void execution_end(char *name) {
 
 /** Was it of a process of this namespace that is gone? */
 static bool is_left(const char *name) {
-  unsigned long namespace;
-  long pid;
-  unsigned long long start;
-  unsigned number;
+  char *end;
+  unsigned long namespace = strtoul(name, &end, 10); // not sscanf: it would be a tenth of the shim
+  long pid = *end == '-' ? strtol(end + 1, &end, 10) : 0;
+  unsigned long long start = *end == '-' ? strtoull(end + 1, &end, 10) : 0;
+  unsigned number = *end == '-' ? (unsigned)strtoul(end + 1, &end, 10) : 0;
   char same[MAX_NAME];
-  if (sscanf(name, NAME, &namespace, &pid, &start, &number) != 4) return false;
   snprintf(same, sizeof same, NAME, namespace, pid, start, number);
   return strcmp(name, same) == 0 && namespace == pid_namespace() && process_is_gone(pid, start);
 }

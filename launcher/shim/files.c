@@ -14,43 +14,24 @@
 #include "devices.h"
 #include "frames.h"
 #include "plugins.h"
+#include "synced.h"
 
 int sync_directory(int dir) {
   if (fsync(dir) == 0) return 0;
   return errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP ? 0 : errno; // some file systems have no such thing
 }
 
-/**
- * Syncs a directory once, for what is found in it: whoever has made that may have been killed before it has synced this.
- * durable.ts does it too. What is too much to be kept in mind is synced each time.
- */
-static int sync_once(int dir) {
-  static struct {
-    dev_t device;
-    ino_t inode;
-  } synced[32];
-  static size_t count;
-  struct stat status;
-  if (fstat(dir, &status) < 0) return errno;
-  for (size_t at = 0; at < count; at++) {
-    if (synced[at].device == status.st_dev && synced[at].inode == status.st_ino) return 0;
-  }
-  int error = sync_directory(dir);
-  if (error != 0 || count == sizeof synced / sizeof synced[0]) return error;
-  synced[count].device = status.st_dev;
-  synced[count++].inode = status.st_ino;
-  return 0;
-}
-
+/** Syncs the directory above, for what has been made in it, or is found there. */
 static int sync_parent(const char *path, bool is_new) {
   char parent[4096];
-  size_t length = (size_t)(strrchr(path, '/') - path);
+  const char *slash = strrchr(path, '/');
+  size_t length = (size_t)(slash - path);
   if (length >= sizeof parent) return ENAMETOOLONG;
   memcpy(parent, path, length);
   parent[length] = 0;
   int dir = open(length == 0 ? "/" : parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (dir < 0) return errno;
-  int error = is_new ? sync_directory(dir) : sync_once(dir);
+  int error = is_new ? sync_directory(dir) : sync_for(dir, slash + 1);
   close(dir);
   return error;
 }
@@ -87,20 +68,33 @@ static int enter(int parent, const char *name, bool make) {
     dir = open_directory(parent, name);
   }
   if (dir < 0 || !make) return dir < 0 ? -errno : dir;
-  int error = is_new ? sync_directory(parent) : sync_once(parent);
+  int error = is_new ? sync_directory(parent) : sync_for(parent, name);
   if (error == 0) return dir;
   close(dir);
   return -error;
 }
 
-/** Goes down from `base` to the last component of `below`, through directories only, never through a link. */
-static int descend(const char *base, const char *below, bool make, Place *place) {
+/** Opens one of the bases; makes it if need be, and looks at those above it once. Returns a descriptor or -errno. */
+static int open_base(const char *base, bool make) {
+  const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+  static const char *made; // the bases live as long as this process
+  if (make && made == base) {
+    int dir = open(base, flags);
+    if (dir >= 0 || errno != ENOENT) return dir < 0 ? -errno : dir;
+  }
   if (make) {
     int error = make_directory(base, 0700);
-    if (error != 0) return error;
+    if (error != 0) return -error;
+    made = base;
   }
-  int dir = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (dir < 0) return errno;
+  int dir = open(base, flags);
+  return dir < 0 ? -errno : dir;
+}
+
+/** Goes down from `base` to the last component of `below`, through directories only, never through a link. */
+static int descend(const char *base, const char *below, bool make, Place *place) {
+  int dir = open_base(base, make);
+  if (dir < 0) return -dir;
   for (;;) {
     size_t length = strcspn(below, "/");
     if (leads_elsewhere(below, length) || length >= sizeof place->name) {

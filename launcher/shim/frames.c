@@ -82,6 +82,13 @@ void add_refused(Outgoing *outgoing, uint32_t id, const char *why) {
   end_frame(outgoing, start);
 }
 
+void add_synced(Outgoing *outgoing, char *const *words) {
+  size_t start = start_frame(outgoing, SYNCED, 0);
+  put_u32(&outgoing->bytes, (uint32_t)list_length(words));
+  for (; *words != NULL; words++) put_string(&outgoing->bytes, *words);
+  end_frame(outgoing, start);
+}
+
 enum Arrival take_frame(const Buffer *incoming, size_t *at, Frame *frame) {
   Reader reader = {incoming->data + *at, incoming->length - *at, false};
   if (reader.left < 4) return INCOMPLETE;

@@ -4,14 +4,14 @@
 
 #include "buffer.h"
 
-#define PROTOCOL 4
+#define PROTOCOL 5
 /** Bytes of a frame without its length. */
 #define MAX_FRAME (16u << 20)
 /** Bytes that wait until the resident process reads them. */
 #define MAX_OUTGOING (4 * MAX_FRAME)
 
 /** The frames that the shim sends. */
-enum FromShim { CALL = 1, EXECUTED = 2, DONE = 3, REFUSED = 4 };
+enum FromShim { CALL = 1, EXECUTED = 2, DONE = 3, REFUSED = 4, SYNCED = 5 };
 
 /** The frames that the resident process sends. */
 enum ToShim {
@@ -40,6 +40,7 @@ enum ToShim {
   WRITESOON = 38,
   SETTLE = 39,
   SYSCTL = 40,
+  KNOWN = 41,
 };
 
 /** How an execution ended. */
@@ -60,6 +61,8 @@ void add_executed(Outgoing *outgoing, uint32_t id, enum Outcome outcome, uint32_
 /** `error` is 0 or an errno; only with 0 the result is sent. */
 void add_done(Outgoing *outgoing, uint32_t id, int error, const Buffer *result);
 void add_refused(Outgoing *outgoing, uint32_t id, const char *why);
+/** @param words as `fresh_synced` returns them */
+void add_synced(Outgoing *outgoing, char *const *words);
 
 /** A frame from the resident process. */
 typedef struct {

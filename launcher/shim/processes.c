@@ -26,6 +26,13 @@ int process_start(long pid, unsigned long long *start) {
   return 0;
 }
 
+int own_start(unsigned long long *start) {
+  static unsigned long long own;
+  int error = own == 0 ? process_start(getpid(), &own) : 0;
+  *start = own;
+  return error;
+}
+
 bool process_is_gone(long pid, unsigned long long start) {
   unsigned long long found;
   int error = process_start(pid, &found);

@@ -12,6 +12,7 @@
 #include "messages.h"
 #include "network.h"
 #include "plugins.h"
+#include "synced.h"
 #include "writing.h"
 
 #define MAX_FIELDS 5
@@ -217,6 +218,8 @@ static void done(Asked *asked, int error) {
   if (error == NOT_ALLOWED) refuse(asked, "plexus-shim.conf does not allow it");
   else if (error == BUDGET_SPENT) refuse(asked, "the call has written as much as a call may");
   else add_done(&asked->call->outgoing, asked->id, error, &asked->result);
+  char *const *fresh = fresh_synced();
+  if (*fresh != NULL) add_synced(&asked->call->outgoing, fresh);
 }
 
 static void find(Asked *asked) {
@@ -277,6 +280,8 @@ static void mark(Asked *asked) {
   done(asked, file_mark(asked->call->rights, asked->fields[0].string, &asked->result));
 }
 
+static void know(Asked *asked) { synced_before(asked->fields[0].strings); }
+
 static void sync_names(Asked *asked) { done(asked, names_sync(asked->call->rights, asked->fields[0].string)); }
 
 static const Request REQUESTS[] = {
@@ -305,6 +310,7 @@ static const Request REQUESTS[] = {
     {WRITESOON, "WRITESOON", {STRING, BYTES}, write_soon},
     {SETTLE, "SETTLE", {STRING, STRINGS}, settle},
     {SYSCTL, "SYSCTL", {STRING, STRING, STRINGS}, sysctl},
+    {KNOWN, "KNOWN", {STRINGS}, know},
 };
 
 static const Request *find_request(uint8_t type) {

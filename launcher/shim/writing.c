@@ -40,7 +40,7 @@ static int write_new(int dir, const char *name, const uint8_t *bytes, size_t cou
 
 /** Finds the place of a file of `count` bytes to be written, if the call may write so much, and when this process has started. */
 static int find_new(const Rights *rights, const char *path, size_t count, Place *place, unsigned long long *start) {
-  int error = process_start(getpid(), start);
+  int error = own_start(start);
   if (error == 0) error = find_place(&rights->state, path, true, place);
   if (error != 0) return error;
   if (!spend(count)) {

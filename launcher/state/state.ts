@@ -51,11 +51,10 @@ export class State {
       this.host.list(this.resultsDir),
     ]);
     if (scratch !== undefined) files.scratch = scratch;
-    for (const name of names) {
-      if (isTemporary(name) || !name.includes(`-${containerId}-`)) continue;
-      const text = await this.host.read(`${this.resultsDir}/${name}`);
-      if (text !== undefined) files.caches.set(name, text);
-    }
+    const own = names.filter((name) => !isTemporary(name) && name.includes(`-${containerId}-`));
+    const texts = await Promise.all(own.map((name) => this.host.read(`${this.resultsDir}/${name}`)));
+    for (const [index, text] of texts.entries())
+      if (text !== undefined) files.caches.set(own[index] ?? "", text);
     return files;
   }
 
@@ -79,14 +78,20 @@ export class State {
     });
   }
 
+  /** Removes the temporary files of writers that are gone. */
+  async clearTemporaries(): Promise<void> {
+    const dirs = [this.cniDir, this.resultsDir, this.notesDir, this.orphans.dir, this.sriovDir];
+    await Promise.all(dirs.map((dir) => this.host.clearTemporaries(dir)));
+  }
+
   /**
    * Removes a container's scratch file and notes, and the temporary files of writers that are gone. The scratch file last:
    * as long as it is there, a later call does the rest.
+   *
+   * @param clearing as `clearTemporaries` returns it, if that has been begun
    */
-  async removeScratch(containerId: string): Promise<void> {
-    const dirs = [this.cniDir, this.resultsDir, this.notesDir, this.orphans.dir, this.sriovDir];
-    const clearing = dirs.map((dir) => this.host.clearTemporaries(dir));
-    const [notes] = await Promise.all([this.host.list(this.notesDir), ...clearing]);
+  async removeScratch(containerId: string, clearing = this.clearTemporaries()): Promise<void> {
+    const [notes] = await Promise.all([this.host.list(this.notesDir), clearing]);
     for (const name of notes) {
       if (!name.includes(`-${containerId}-`)) continue;
       const owner = (await this.note(name))?.containerId ?? containerId; // one that cannot be read is of no use to anybody
@@ -109,13 +114,21 @@ export class State {
    * Removes the notes on these attachments, for good: before they are attached anew, or leave the scratch file. One that a
    * loss of power brought back would say of what is attached by then that it is not. (They may have been removed by a
    * process that was killed before it had synced that.)
+   *
+   * @param noted as `noted` has it, since when this call has written no note
    */
-  async removeNotes(names: readonly string[]): Promise<void> {
-    const [all] = await Promise.all([this.host.list(this.notesDir), this.host.sync(this.notesDir)]);
-    const noted = names.filter((name) => all.includes(name));
-    if (noted.length === 0) return;
-    for (const name of noted) await this.removeNote(name);
+  async removeNotes(names: readonly string[], noted = this.noted()): Promise<void> {
+    const all = await noted;
+    const own = names.filter((name) => all.includes(name));
+    if (own.length === 0) return;
+    for (const name of own) await this.removeNote(name);
     await this.host.sync(this.notesDir);
+  }
+
+  /** The names of all notes; those that are not among them are gone for good. */
+  async noted(): Promise<string[]> {
+    const [all] = await Promise.all([this.host.list(this.notesDir), this.host.sync(this.notesDir)]);
+    return all;
   }
 
   /**

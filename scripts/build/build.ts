@@ -30,6 +30,8 @@ const lazyModules = new Map([
   ["plugin", "launcher/plugin.ts"],
   ["cli", "launcher/cli/cli.ts"],
   ["lint", "launcher/cli/lint.ts"],
+  ["doctor", "launcher/cli/doctor/command.ts"],
+  ["explain", "launcher/cli/explain/command.ts"],
   ["webhook", "launcher/webhook/webhook.ts"],
   ...fs
     .readdirSync(join(root, "launcher"), { recursive: true, encoding: "utf8" })

@@ -65,6 +65,9 @@ function daemonSet(object: Manifest, action: Action): Manifest {
   for (const container of spec.containers) {
     const own = `.Values.${container.name}`;
     container.args = action(`{{ concat ${argumentsOf(container)} ${own}.extraArgs | toJson }}`);
+    const { exec } = container.startupProbe;
+    if (exec)
+      exec.command = action(`{{ concat ${argumentsOf({ ...container, args: exec.command })} | toJson }}`);
     container.resources = action(`{{ toJson ${own}.resources }}`);
     for (const mount of container.volumeMounts) {
       if (PLACES[mount.name]) mount.mountPath = action(`/host{{ .Values.paths.${mount.name} }}`);

@@ -43,9 +43,20 @@ export function kubernetesMinor(name: "kube-apiserver" | "kubelet"): number {
 
 /** Do the user's own servers serve devices by claims: `resource.k8s.io/v1`, since 1.34? Those built here do not. */
 export function servesClaims(): boolean {
+  return areSince(34);
+}
+
+/** Do they bind tokens to nodes, since 1.32? */
+export function bindsTokensToNodes(): boolean {
+  return areSince(32);
+}
+
+function areSince(minor: number): boolean {
   const own = process.env.KUBEBUILDER_ASSETS ?? "";
   const given = (["kube-apiserver", "kubelet"] as const).filter((name) => existsSync(join(own, name)));
-  return own !== "" && given.includes("kube-apiserver") && given.every((name) => kubernetesMinor(name) >= 34);
+  return (
+    own !== "" && given.includes("kube-apiserver") && given.every((name) => kubernetesMinor(name) >= minor)
+  );
 }
 
 function build(work: string): { dir: string; name: string } {

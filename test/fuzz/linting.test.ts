@@ -4,7 +4,7 @@ import { countedCore } from "../support/counted.ts";
 import { runFresh } from "../support/wasm.ts";
 import { fuzz } from "./fuzz.ts";
 
-fuzz(["lint", "netconf", "describe", "selection", "plan"], "lint.wasm");
+fuzz(["lint", "causes", "netconf", "describe", "selection", "plan"], "lint.wasm");
 
 const json = JSON.stringify;
 const many = (bytes: number, piece: (index: number) => string, between = ",") => {

@@ -88,6 +88,7 @@ describe("the chart", () => {
     expect(containers[0].args).toEqual(
       expect.arrayContaining([`--bin-dir=${paths.bin}`, `--conf-dir=${paths.conf}`]),
     );
+    expect(containers[0].startupProbe.exec.command).toContain(`--conf-dir=${paths.conf}`);
     const path = (name: string) => volumes.find((one: { name: string }) => one.name === name).hostPath.path;
     const mounted = (name: string) =>
       containers[0].volumeMounts.find((one: { name: string }) => one.name === name).mountPath;

@@ -183,7 +183,12 @@ describe("deploy/crd", () => {
 it("the installer's directories are those that the manifests mount", () => {
   for (const name of OVERLAYS) {
     const { containers, volumes } = podOf(manifests(name));
-    const { args, volumeMounts } = containers.find((one: { name: string }) => one.name === "install");
+    const { args, startupProbe, volumeMounts } = containers.find(
+      (one: { name: string }) => one.name === "install",
+    );
+    const [, ...asks] = startupProbe.exec.command;
+    const isWhere = (arg: string) => /^--(root|conf-dir)=/.test(arg);
+    expect(asks).toEqual(["install", "--ready", ...args.filter(isWhere)]);
     const option = (key: string, fallback: string) =>
       args.find((arg: string) => arg.startsWith(`--${key}=`))?.slice(key.length + 3) ?? fallback;
     const dirs = { bin: option("bin-dir", "/opt/cni/bin"), conf: option("conf-dir", "/etc/cni/net.d") };

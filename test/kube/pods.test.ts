@@ -53,6 +53,25 @@ async function defaultRoutes({ container }: Sandbox, family: 4 | 6): Promise<str
     .sort();
 }
 
+it("a call that a resident process leaves to plexus is told to the pod's user once, by that", async () => {
+  const resident = await site.lab.reside();
+  // The shim may not execute what is there, so that the resident process cannot attach the pod.
+  const binDir = join(site.lab.dir, "other");
+  fs.cpSync(site.lab.binDir, binDir, { recursive: true, verbatimSymlinks: true });
+  fs.rmSync(site.lab.binDir, { recursive: true });
+  fs.mkdirSync(site.lab.binDir);
+  const [left, next] = [await site.pod(), await site.pod()];
+  const added = await site.run("ADD", left, site.conf({ binDir }));
+  expect(added).toMatchObject({ exitCode: 0, stderr: expect.stringContaining("executing plexus") });
+  // The next one's event comes after all that the resident process has to say of this one.
+  fs.cpSync(binDir, site.lab.binDir, { recursive: true, verbatimSymlinks: true });
+  await add(next);
+  await site.events(next);
+  await resident.stop("SIGTERM");
+  expect(await site.events(left)).toEqual([expect.stringMatching(/^Normal AddedInterface /)]);
+  for (const pod of [left, next]) await site.run("DEL", pod, site.conf({ binDir }));
+});
+
 describe("the conf's own networks", () => {
   it("may have a name that no object of Kubernetes has: it is a conf's", async () => {
     site.lab.file("20-storage.conf", site.lab.bridge("Storage_A", 1));

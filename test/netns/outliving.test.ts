@@ -81,7 +81,10 @@ test("a call for another container ends them too, and waits for nothing", async 
 });
 
 test("a process that a plugin has left on purpose stays, whatever is killed later", async () => {
-  lab.fake("fake-daemon", { ADD: 'setsid sleep 3600 >&- 2>&- <&- & echo \'{"cniVersion":"1.1.0"}\'' });
+  // It has a session of its own before the plugin ends: what is in the plugin's ends with that.
+  const itself = `setsid sh -c 'touch "$0/daemon"; exec sleep 3600' "$dir" >&- 2>&- <&- &`;
+  const waiting = 'while [ ! -e "$dir/daemon" ]; do sleep 0.02; done';
+  lab.fake("fake-daemon", { ADD: `${itself} ${waiting}; echo '{"cniVersion":"1.1.0"}'` });
   const daemon = lab.conf([{ cniVersion: "1.1.0", name: "daemon", type: "fake-daemon" }]);
   const first = container;
   expect(await lab.run("ADD", daemon, { container })).toMatchObject({ exitCode: 0 });

@@ -33,6 +33,17 @@ async function delUntilDone(conf: Conf, most: number): Promise<number> {
   throw new Error(`still not deleted after ${most} DELs`);
 }
 
+test("a DEL that does not know what was attached says each reason once", async () => {
+  fs.mkdirSync(lab.cniDir);
+  fs.writeFileSync(join(lab.cniDir, container.id), "[");
+  const [kubeconfig, logFile] = [join(lab.dir, "none"), join(lab.dir, "plexus.log")];
+  const conf = { ...lab.conf([]), kubeconfig, clusterNetwork: "n", logFile, logLevel: "error" };
+  const args = "K8S_POD_NAMESPACE=default;K8S_POD_NAME=web";
+  expect(await lab.run("DEL", conf, { container, args })).toMatchObject({ exitCode: 0 });
+  const lines = fs.readFileSync(logFile, "utf8").split("\n");
+  expect(lines.filter((line) => line.includes(`${kubeconfig} does not exist`))).toHaveLength(1);
+});
+
 test("a network that was never right does not keep its container: the first DEL succeeds, and GC is left to try", async () => {
   const conf = lab.conf([lab.bridge("one", 1), neverRight()]);
   const added = await lab.run("ADD", conf, { container });

@@ -20,10 +20,13 @@ it("pods keep their networks while kubelet and containerd restart, and no proces
   expect(site.node.files("/run/plexus")).toEqual([]);
 });
 
-it("when the release is uninstalled, pods get the default network alone", async () => {
+it("when the release is uninstalled, pods get the default network alone, and `plexus uninstall` detaches what earlier ones had", async () => {
+  const kept = await site.pod("kept", "second");
   await site.deployment?.delete();
-  const pod = await site.pod("alone", "second");
-  expect(site.status(pod)).toEqual([]);
-  await site.ping(pod, "10.244.0.1");
-  await site.remove(pod);
+  const alone = await site.pod("alone", "second");
+  expect(site.status(alone)).toEqual([]);
+  await site.ping(alone, kept.status?.podIP ?? "");
+  await site.node.remove(["kept", "alone"]); // containerd knows of the default network only
+  await site.node.run("/opt/cni/bin/plexus", "uninstall");
+  await site.expectNothingLeft();
 });

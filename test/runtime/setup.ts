@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { ensureContainerd } from "../../scripts/provide/containerd.ts";
 import { ensurePackages, ensurePlugins } from "../../scripts/provide/debian.ts";
 import { ensureFlannel } from "../../scripts/provide/flannel.ts";
+import { ensureHelm } from "../../scripts/provide/helm.ts";
 import { ensureKubectl } from "../../scripts/provide/kubectl.ts";
 import { ensureKubernetes, kubernetesMinor } from "../../scripts/provide/kubernetes.ts";
 import { setUp } from "../support/parts.ts";
@@ -36,6 +37,7 @@ export default setUp(() => {
     runc: join(tools, "runc"),
     skopeo: "skopeo",
     podman: "podman",
+    helm: [ensureHelm(), "version"],
   });
   makeImage();
 });

@@ -38,6 +38,8 @@ export class Call {
   private lastId = 0;
   private readonly waiting = new Map<number, (frame: Frame) => void>();
   readonly socket: Socket;
+  /** What it has told of directories that survive a loss of power. */
+  readonly synced: string[] = [];
 
   constructor(socket: Socket, env: string[], stdin: string) {
     this.socket = socket;
@@ -46,7 +48,13 @@ export class Call {
   }
 
   take(answer: Frame): void {
+    if (answer.type === FromShim.synced) this.synced.push(...answer.fields.list());
     this.waiting.get(answer.id)?.(answer);
+  }
+
+  /** Tells it what shims before it have told. */
+  know(words: string[]): void {
+    this.socket.write(frame(ToShim.known, 0, words));
   }
 
   ask(type: number, ...parts: Part[]): Promise<Frame> {

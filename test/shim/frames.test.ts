@@ -57,7 +57,7 @@ describe.each(SHIMS)("%s", (_, shim) => {
 
   test("a type without a row in the table is named by its number", async () => {
     expect(await complaint(accept, frame(Math.max(...Object.values(ToShim)) + 1, 1))).toBe(
-      malformed("type 41 is unknown"),
+      malformed("type 42 is unknown"),
     );
     await place.stopListening();
     expect(await complaint(accept, frame(Math.min(...Object.values(ToShim)) - 1, 1))).toBe(

@@ -8,7 +8,8 @@ import { setUp } from "../support/parts.ts";
 const DIR = fileURLToPath(new URL("../../build/sanitized/", import.meta.url));
 
 export default setUp(() => {
-  ensurePackages(["python3"]); // for a listener that does not accept: Node accepts whatever connects
+  // For a listener that does not accept, as Node accepts whatever connects; and to see what is synced.
+  ensurePackages(["python3", "strace"]);
   mkdirSync(DIR, { recursive: true });
   buildSanitizedShim("test", `${DIR}plexus-shim`);
 });

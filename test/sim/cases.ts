@@ -263,6 +263,35 @@ export const CASES: Case[] = [
       ],
     },
   },
+  {
+    what: "a DEL of what had gone with the power was said to be in the wrong order",
+    history: {
+      seed: 915032831,
+      setup: {
+        mode: "one-shot",
+        attach: "sequential",
+        delegateTimeoutSeconds: 0,
+        kubernetes: true,
+        nic: "ixgbe",
+        networks: [
+          { name: "n", kind: "bridge", cniVersion: "1.1.0" },
+          { name: "n-x", kind: "macvlan", cniVersion: "1.1.0" },
+          { name: "x-n", kind: "vf", cniVersion: "1.0.0" },
+        ],
+        containers: [
+          { id: "x", netns: "/run/netns/n1", ifname: "eth0", selects: [1, 2] },
+          { id: "x-y", netns: "/run/netns/n2", ifname: "eth0", selects: [] },
+        ],
+      },
+      steps: [
+        { waitMs: 0, do: "ADD", container: 0 },
+        { waitMs: 0, do: "DEL", container: 1 },
+        { waitMs: 0, do: "DEL", container: 0 },
+        { waitMs: 400, do: "reboot", powerLoss: true },
+        { waitMs: 0, do: "select", container: 0, selects: [2, 1] },
+      ],
+    },
+  },
 ];
 
 /** Steps behind a resident process, with an API server that fails for a minute. */

@@ -56,8 +56,8 @@ export const DEFECTS: Defect[] = [
     patches: [
       {
         file: STATE,
-        from: "const clearing = dirs.map(",
-        to: "const clearing = dirs.slice(dirs.length).map(",
+        from: "Promise.all(dirs.map(",
+        to: "Promise.all(dirs.slice(dirs.length).map(",
       },
     ],
     by: CUT_OFF_TWICE,

@@ -1,5 +1,5 @@
 // The order in which a call executes plugins. Source: CNI spec 1.1.0, section 3 "Lifecycle & Ordering".
-import { orphansOf } from "./leftovers.ts";
+import { orphansOf, resources } from "./leftovers.ts";
 import type { Machine } from "./machine.ts";
 import type { PluginStart, RuntimeCall } from "./network.ts";
 import type { Setup } from "./setup.ts";
@@ -10,6 +10,8 @@ const CHAIN = ["bridge", "tuning", "portmap", "strict"];
 export class Order {
   /** Of each call and container, the executions so far that have an order between each other. */
   private readonly series = new Map<string, PluginStart[]>();
+  /** Those that detach what is not attached: by files that a loss of power has brought back, whose order nobody knows. */
+  private readonly idle = new Set<string>();
 
   constructor(
     private readonly machine: Machine,
@@ -27,7 +29,12 @@ export class Order {
     const isAgain = last.some(({ type, ifname }) => type === started.type && ifname === started.ifname);
     // An ADD undoes what an earlier one has left, attaches, and undoes that: each begins anew.
     const before = last[0]?.verb === started.verb && !isAgain ? last : [];
-    const early = before.find((one) => !this.fits(one, started));
+    if (before.length === 0) {
+      const isIdle = started.verb === "DEL" && resources(this.machine, started.containerId).length === 0;
+      if (isIdle) this.idle.add(key);
+      else this.idle.delete(key);
+    }
+    const early = this.idle.has(key) ? undefined : before.find((one) => !this.fits(one, started));
     if (early !== undefined) {
       const order = `${early.type} of ${early.ifname}, then ${started.type} of ${started.ifname}`;
       this.machine.violated("wrong-order", `${call.verb} #${call.id}: ${started.verb} of ${order}`);

@@ -51,9 +51,14 @@ export class Daemon {
 
   signal(signal: NodeJS.Signals): void {
     if (!this.running) return;
-    // nsenter stays, as parent of what it executes in a namespace of processes, and passes no signal on.
-    const [child] = comm(this.pid) === "nsenter" ? childrenOf(this.pid) : [];
-    process.kill(child ?? this.pid, signal);
+    try {
+      // nsenter stays, as parent of what it executes in a namespace of processes, and passes no signal on.
+      const [child] = comm(this.pid) === "nsenter" ? childrenOf(this.pid) : [];
+      process.kill(child ?? this.pid, signal);
+    } catch (error) {
+      // It has ended, and this process has not been told yet.
+      if (!["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+    }
   }
 
   /** Ends the server, and waits for that. One that does not heed the signal is killed after some seconds. */

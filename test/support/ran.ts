@@ -10,11 +10,15 @@ const DIR = fileURLToPath(new URL("../../build/ran", import.meta.url));
 /**
  * Notes them for a tier, with the versions that they say they have.
  *
- * @param programs name for people -> path
+ * @param programs name for people -> path; with what it is asked by, unless that is `--version`
  */
-export function noteParts(tier: string, programs: Record<string, string>): void {
-  const versions = Object.entries(programs).map(([name, path]) => {
-    const { stdout } = spawnSync(path, ["--version"], { encoding: "utf8" });
+export function noteParts(
+  tier: string,
+  programs: Record<string, string | [path: string, ask: string]>,
+): void {
+  const versions = Object.entries(programs).map(([name, program]) => {
+    const [path, ask] = typeof program === "string" ? [program, "--version"] : program;
+    const { stdout } = spawnSync(path, [ask], { encoding: "utf8" });
     return [name, /\d+\.\d+[\w.+~-]*/.exec(stdout ?? "")?.[0] ?? "unknown"];
   });
   const parts = {

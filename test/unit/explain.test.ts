@@ -263,13 +263,13 @@ test("the picture of a pod shows its interfaces with what they have, and a stand
       { ifname: "eth0", isStandIn: true, network: "the default network", lines: [] },
       {
         ifname: "net1",
-        lines: ["10.1.0.5/24", "02:11:22:33:44:55", "default route via 10.1.0.1"],
+        lines: ["10.1.0.5/24", "02:11:22:33:44:55", "default via 10.1.0.1"],
         underlay: ["on eth1, mode bridge"],
         warning: "ips, mac: no plugin takes it",
       },
     ],
   });
-  expect(drawPicture(picture)).toContain("default route via 10.1.0.1");
+  expect(drawPicture(picture)).toContain("default via 10.1.0.1");
 });
 
 const sortedPod = { namespace: "default", name: "web" };

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { hasVanished, installConf, takenByCilium } from "../../launcher/cli/install/conf.ts";
 import { installationOf } from "../../launcher/cli/install/installation.ts";
 import { parseOptions } from "../../launcher/cli/install/options.ts";
-import { pinned } from "../../launcher/cli/install/pin.ts";
+import { pin, pinned } from "../../launcher/cli/install/pin.ts";
 import { removeConf } from "../../launcher/cli/install/uninstall.ts";
 
 let root: string;
@@ -194,7 +194,11 @@ describe("the default network", () => {
     write("10-net.conf", net());
     write("20-net.conf", net());
     write("etc/cni/source.d/30-net.conf", net());
-    const again = async (...args: string[]) => installConf(await pinned(installation(...args)));
+    const again = async (...args: string[]) => {
+      const found = pinned(installation(...args));
+      await pin(found);
+      return installConf(found);
+    };
     await again("--primary", "20-net.conf");
     await again("--log-level", "debug");
     expect(own().clusterNetwork).toBe("/etc/cni/net.d/20-net.conf");
@@ -263,6 +267,19 @@ describe("a conf to copy", () => {
     await copied(whole);
     expect(fs.readFileSync(join(root, DIR, "00-plexus.conflist"), "utf8")).toBe(whole);
     expect(names()).toEqual(["00-plexus.conflist", "mine"]);
+  });
+
+  test.each([
+    ["--attach", "parallel"],
+    ["--name", "n"],
+    ["--namespace-isolation"],
+    ["--primary", "10-flannel.conflist"],
+    ["--source-dir", "/etc/cni/primary.d"],
+  ])("is not to have %s, which only a conf made here has", (...args) => {
+    expect(() => installation("--conf-file", "/mine", ...args)).toThrow(
+      `--conf-file and ${args[0]}: that conf is`,
+    );
+    expect(() => installation("--conf-file", "/mine", "--plugin-dir", "/p", "--one-shot")).not.toThrow();
   });
 
   test.each([

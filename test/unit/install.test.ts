@@ -235,9 +235,25 @@ test.each([
   ["00-aaa.conf", { type: "bridge" }, "the runtime takes the first conf by name"],
 ])("install does not take over from %s, and says why", (name, content, why) => {
   primary(name, { cniVersion: "1.0.0", name: "x", ...content });
-  const { status, stderr } = plexus("install");
+  const before = files();
+  const { status, stderr } = plexus("install", "--primary", name);
   expect([status, stderr]).toEqual([1, expect.stringContaining(why)]);
-  expect(fs.existsSync(join(root, CONF))).toBe(false);
+  expect(files()).toEqual(before); // nor does it leave binaries, or take the wrong network the next time
+});
+
+test("install on a full disk says which file it could not write, and what to do", () => {
+  primary("10-flannel.conflist", FLANNEL);
+  const bin = join(root, "opt/cni/bin");
+  fs.mkdirSync(bin, { recursive: true });
+  const full = `mount -t tmpfs -o size=1m none ${bin} && exec "$0" "$@"`;
+  const command = ["--mount", "sh", "-c", full, binary, "install", "--root", root];
+  const { status, stderr } = spawnSync("unshare", command, { env: process.env, encoding: "utf8" });
+  expect([status, stderr]).toEqual([
+    1,
+    expect.stringMatching(
+      /cannot write \S+\/bin\/plexus: ENOSPC: .*; its disk is full: make room, and call this again/,
+    ),
+  ]);
 });
 
 test("install says so if there is no conf of a default network yet", () => {
@@ -336,6 +352,40 @@ test("another network is the default one at no moment while the first conf is ta
     expect([...seen]).toEqual(["/etc/cni/net.d/10-flannel.conflist"]);
     fs.unlinkSync(path);
     await until("one that stays away is replaced", () => conf().clusterNetwork.endsWith("20-late.conf"));
+  } finally {
+    child.kill("SIGKILL");
+  }
+});
+
+test("with --source-dir the runtime never has the default network's conf to start a pod by, not even while the node boots", async () => {
+  const args = ["install", "--watch", "--source-dir", "/etc/cni/source.d", "--root", root];
+  const dir = join(root, "etc/cni/net.d");
+  const source = join(root, "etc/cni/source.d/10-flannel.conflist");
+  fs.mkdirSync(join(source, ".."), { recursive: true });
+  const seen = new Set<string>();
+  const look = () => {
+    for (const name of fs.readdirSync(dir)) if (/\.(conf|conflist|json)$/.test(name)) seen.add(name);
+  };
+  const during = async (work: () => Promise<unknown>) => {
+    const timer = setInterval(look, 1);
+    await work().finally(() => clearInterval(timer));
+    look();
+  };
+  const boot = () => spawn(binary, args, { env: {}, stdio: "ignore" });
+  let child = boot();
+  try {
+    fs.writeFileSync(source, JSON.stringify(FLANNEL));
+    await during(() => until("the conf is there", () => fs.existsSync(join(root, CONF))));
+    // The node goes down. Before its installer runs again, the runtime has Plexus's conf, with the default network in it.
+    child.kill("SIGKILL");
+    expect(conf().clusterNetwork).toBe("/etc/cni/source.d/10-flannel.conflist");
+    // What makes the default network writes its conf late: until then there is none, rather than another one.
+    fs.unlinkSync(source);
+    child = boot();
+    await during(() => until("there is no network", () => !fs.existsSync(join(root, CONF))));
+    fs.writeFileSync(source, JSON.stringify(FLANNEL));
+    await during(() => until("the conf is there again", () => fs.existsSync(join(root, CONF))));
+    expect([...seen]).toEqual(["00-plexus.conflist"]);
   } finally {
     child.kill("SIGKILL");
   }

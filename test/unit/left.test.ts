@@ -4,7 +4,8 @@ import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { FrameReader, FromShim, frame, ToShim } from "../../launcher/host/frames.ts";
+import { Earlier } from "../../launcher/host/earlier.ts";
+import { encode, FrameReader, FromShim, frame, ToShim } from "../../launcher/host/frames.ts";
 import { LeftToNode } from "../../launcher/host/host.ts";
 import { Shim } from "../../launcher/host/remote.ts";
 
@@ -13,6 +14,8 @@ let shim: Shim;
 let end: () => void;
 /** What the shim was asked for: the type and the path. */
 let asked: string[];
+/** What shims before it have told. */
+let earlier: Earlier;
 
 const TYPES = new Map(Object.entries(ToShim).map(([name, type]) => [type as number, name]));
 const OWN_MARK = "/state/sriov/.plexus-1-2-3.0000:3b:02.0.tmp";
@@ -20,10 +23,11 @@ const OWN_MARK = "/state/sriov/.plexus-1-2-3.0000:3b:02.0.tmp";
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), "plexus-left-"));
   asked = [];
+  earlier = new Earlier();
   const path = join(dir, "s");
   const listening = Promise.withResolvers<void>();
   const connected = Promise.withResolvers<Shim>();
-  const server = createServer((socket) => connected.resolve(new Shim(socket, () => undefined)));
+  const server = createServer((socket) => connected.resolve(new Shim(socket, () => undefined, earlier)));
   server.listen(path, listening.resolve);
   await listening.promise;
   const fake = connect(path);
@@ -35,7 +39,7 @@ beforeEach(async () => {
       fake.write(
         on === "/refused"
           ? frame(FromShim.refused, id, "it may not")
-          : frame(FromShim.done, id, 0, Buffer.alloc(0)),
+          : frame(FromShim.done, id, 0, type === ToShim.find ? encode("") : Buffer.alloc(0)),
       );
     }
   });
@@ -82,4 +86,35 @@ test("its log is written on", async () => {
   await expect(shim.host.read("/refused")).rejects.toBeInstanceOf(LeftToNode);
   await shim.host.append("/log", "line\n");
   expect(asked.at(-1)).toBe("append /log");
+});
+
+test("plugins of earlier calls are asked for ahead, once, and only of these directories", async () => {
+  for (const name of ["bridge", "macvlan"]) earlier.found(name, ["/a", "/b"]);
+  earlier.found("ptp", ["/a"]);
+  shim.host.prepare(["/a", "/b"]);
+  await shim.host.read("/conf");
+  expect(asked).toEqual(["find bridge", "find macvlan", "read /conf"]);
+  await shim.host.find("macvlan", ["/a", "/b"]);
+  expect(asked).toHaveLength(3);
+});
+
+test("a plugin that an earlier call wanted, and that this shim refuses, leaves only a call that wants it too", async () => {
+  earlier.found("/refused", ["/a"]);
+  shim.host.prepare(["/a"]);
+  await shim.host.read("/conf");
+  expect([shim.refusal, earlier.plugins(["/a"])]).toEqual([undefined, []]);
+  await expect(shim.host.find("/refused", ["/a"])).rejects.toBeInstanceOf(LeftToNode);
+  expect(shim.refusal).toBe("the shim refused it: it may not");
+});
+
+test("what is kept of earlier calls has a bound", () => {
+  for (let index = 0; index < 100; index++) earlier.found(`plugin-${index}`, ["/a"]);
+  for (let index = 0; index < 100; index++) earlier.found("bridge", [`/dir-${index}`]);
+  expect([earlier.plugins(["/a"]), earlier.plugins(["/dir-0"]), earlier.plugins(["/dir-99"])]).toEqual([
+    [],
+    [],
+    ["bridge"],
+  ]);
+  for (let index = 0; index < 100; index++) earlier.found(`plugin-${index}`, ["/a"]);
+  expect(earlier.plugins(["/a"])).toHaveLength(8);
 });

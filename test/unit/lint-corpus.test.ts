@@ -2,7 +2,7 @@
 // is found; read the difference before you keep it.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { lintSources } from "../../launcher/cli/lint.ts";
+import { lintSources } from "../../launcher/cli/findings.ts";
 import { loadLint } from "../support/core.ts";
 
 const dir = new URL("../fixtures/lint/broken/", import.meta.url);

@@ -1,7 +1,7 @@
 // Where findings stand, and how they are printed.
 import { describe, expect, test } from "vitest";
+import { lintSources } from "../../launcher/cli/findings.ts";
 import { FORMATS } from "../../launcher/cli/formats.ts";
-import { lintSources } from "../../launcher/cli/lint.ts";
 import { lintResult } from "../../launcher/core/documents.ts";
 import { loadLint } from "../support/core.ts";
 

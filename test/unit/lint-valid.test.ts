@@ -2,7 +2,7 @@
 // whereabouts's, the reference plugins', KubeVirt's, OVN-Kubernetes's and the NVIDIA network operator's.
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { lintSources } from "../../launcher/cli/lint.ts";
+import { lintSources } from "../../launcher/cli/findings.ts";
 import { loadLint } from "../support/core.ts";
 
 const dir = new URL("../fixtures/lint/valid/", import.meta.url);

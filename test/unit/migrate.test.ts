@@ -101,6 +101,29 @@ test.each(RELEASES)("%s: becomes Plexus's by one file that comes first, and Mult
   expect(fs.existsSync(inRoot(`${CONF_DIR}/plexus.d/multus`))).toBe(false);
 });
 
+test("called again, it says once more until when the kubeconfig is of use", () => {
+  multus("thin 4.2" as Release);
+  const first = plexus("migrate").stdout;
+  const again = plexus("migrate").stdout;
+  for (const said of [first, again]) expect(said).toContain("of use as long as Multus's pod is on this node");
+  expect(again).toContain("Nothing was to be done");
+});
+
+test.each([
+  ["half written", '{"cniVersion": "0.3.1", "type": "multus", ', "Expected"],
+  ["with a byte order mark", '\uFEFF{"cniVersion":"0.3.1","name":"m","type":"multus"}', "a byte order mark"],
+])(
+  "a conf %s is not a node without Multus: it says which file cannot be used, and why",
+  (_what, content, why) => {
+    write(`${CONF_DIR}/00-multus.conf`, content);
+    const { status, stderr } = plexus("migrate");
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(new RegExp(`/etc/cni/net.d/00-multus.conf cannot: .*${why}.*; mend it`)),
+    ]);
+  },
+);
+
 test("--dry-run shows the same, and writes nothing, in both directions", () => {
   multus("thin 4.2");
   const files = () => fs.readdirSync(root, { recursive: true }).sort();
@@ -251,8 +274,8 @@ test.each([
 ])(
   "a node with Plexus's binaries stays what it was installed for, %s, unless another way is asked for",
   (mode, type, lines) => {
-    multus("thin 4.3");
     plexus("install", mode, "--socket", "/run/own/p.sock"); // as the DaemonSet does that waits for the migration
+    multus("thin 4.3");
     const ways = () => text("/opt/cni/bin/plexus-shim.conf").match(/^(socket|resident) .*$/gm) ?? [];
     expect(ways()).toEqual(lines);
     expect(plexus("migrate")).toMatchObject({ status: 0, stderr: "" });

@@ -1,5 +1,5 @@
 // Lines of a process's log, and how they go out.
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +8,7 @@ import { fileOutput, type Line, type Output } from "../../launcher/log/outputs.t
 import { ProcessLog } from "../../launcher/log/process.ts";
 import { asJson, asText, type Details } from "../../launcher/log/record.ts";
 import { traceOf } from "../../launcher/log/trace.ts";
+import { binary } from "../support/binary.ts";
 
 const time = new Date("2026-01-02T03:04:05.678Z");
 const entry = (details: Details, message = "ADD answered") => ({
@@ -126,6 +127,30 @@ describe("a process's log", () => {
     log.write("info", "two");
     await log.flush();
     expect(log.dropped).toBeGreaterThanOrEqual(2);
+  });
+
+  test("to a file that cannot be written is on stderr, or in the journal, and says so once", async () => {
+    const instead = new HeldOutput();
+    const output = fileOutput("/proc/none/log");
+    const log = new ProcessLog({ level: "info", format: "text", output, instead });
+    for (const word of ["one", "two"]) {
+      log.write("info", word);
+      await log.flush();
+    }
+    expect(instead.taken).toEqual([
+      expect.stringMatching(/the log cannot be written.*: ENOENT.*\/proc\/none\/log.*; see --log-file$/),
+      expect.stringContaining("one"),
+      expect.stringContaining("two"),
+    ]);
+    expect(log.dropped).toBe(0);
+  });
+
+  test("of a resident process is on stderr, if its file cannot be written", () => {
+    const dir = fs.mkdtempSync(join(tmpdir(), "plexus-log-"));
+    const args = ["resident", "--idle", "0.1", "--socket", join(dir, "s"), "--log-file", "/proc/none/log"];
+    const { status, stderr } = spawnSync(binary, args, { env: {}, encoding: "utf8" });
+    expect([status, stderr]).toEqual([0, expect.stringContaining("the log cannot be written")]);
+    fs.rmSync(dir, { recursive: true });
   });
 });
 

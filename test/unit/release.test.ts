@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
+import { ensureActionlint } from "../../scripts/provide/actionlint.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const read = (name: string) => fs.readFileSync(join(root, name), "utf8");
@@ -28,8 +29,25 @@ test("the release workflow is of steps that there are, and names no registry: a 
   const called = steps.flatMap(({ run = "" }: { run?: string }) =>
     [...run.matchAll(/npm run (\w+)/g)].map(([, name]) => name),
   );
-  expect(called).toEqual(["check", "image", "release"]);
+  expect(called).toEqual(["image", "release"]);
   for (const name of called) expect(Object.keys(scripts)).toContain(name);
   expect(Object.keys(permissions).sort()).toEqual(["attestations", "contents", "id-token"]);
   expect(text).not.toMatch(/ghcr\.io|docker\.io|quay\.io/);
+});
+
+test("nothing is released before all of CI has passed", () => {
+  const { test: tested, release } = parse(read(".github/workflows/release.yml")).jobs;
+  expect(tested.steps.at(-1)).toEqual({ run: ".ci/run" });
+  expect(release.needs).toBe("test");
+  expect(read(".ci/run")).toMatch(/^npm run check\n(.*\n)*npm test /m);
+});
+
+test("GitHub takes the workflows, as actionlint says", async () => {
+  const lint = ensureActionlint();
+  const dir = ".github/workflows";
+  for (const name of fs.readdirSync(join(root, dir))) {
+    const text = read(join(dir, name));
+    expect(await lint(text, name)).toEqual([]);
+    expect(await lint(text.replace("github.token", "github.tokn"), name)).not.toEqual([]);
+  }
 });

@@ -13,6 +13,8 @@ export interface ApiReply {
   status: number;
   // biome-ignore lint/suspicious/noExplicitAny: whatever object the server answers with
   body: any;
+  /** The server's clock, by its Date header, exact to a second; undefined if it has not said it. */
+  dateMs?: number | undefined;
 }
 
 export class Api {
@@ -32,6 +34,7 @@ export class Api {
     return {
       status: answer.status,
       body: answer.contentType.includes("json") ? JSON.parse(text) : { message: text },
+      dateMs: Date.parse(answer.date ?? "") || undefined,
     };
   }
 }

@@ -3,12 +3,12 @@ import { scattered } from "../../cluster/retry.ts";
 import { command } from "../command.ts";
 import { podApi } from "./api.ts";
 import { installBinaries } from "./binaries.ts";
-import { hasVanished, installConf, kubeconfigInUse, takenByCilium } from "./conf.ts";
+import { hasVanished, installConf, kubeconfigInUse, requireInstallable, takenByCilium } from "./conf.ts";
 import { DaemonSet } from "./daemonset.ts";
 import { type Installation, installationOf, OWN_DIR, onNode } from "./installation.ts";
 import { installKubeconfig } from "./kubeconfig.ts";
 import { INSTALL, UNINSTALL, withPlaces } from "./options.ts";
-import { pinned } from "./pin.ts";
+import { pin, pinned } from "./pin.ts";
 import { exists } from "./place.ts";
 import { checkRights, isTaken } from "./rights.ts";
 import { Turn } from "./turn.ts";
@@ -52,12 +52,13 @@ export const uninstall = command({
 });
 
 async function runInstall(installation: Installation): Promise<undefined> {
+  if (installation.options.ready) return sayWhetherReady(installation);
   const ended = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => ended.abort());
   const turn = await Turn.take(installation, nameOf(installation), waitOrFail(installation), ended.signal);
   if (turn === undefined) return;
   try {
-    await new Installer(await pinned(installation), turn, ended.signal).run();
+    await new Installer(pinned(installation), turn, ended.signal).run();
   } finally {
     turn.end();
   }
@@ -72,6 +73,12 @@ async function runUninstall(installation: Installation): Promise<undefined> {
     turn?.end();
   }
   for (const line of await removeInstalled(installation)) console.log(line);
+}
+
+/** For the kubelet, whose event has what is said here. */
+async function sayWhetherReady(installation: Installation): Promise<undefined> {
+  const { isReady, says } = await Turn.progressOf(installation);
+  if (!isReady) throw new Error(`not ready: ${says}`);
 }
 
 /** What others are told who want to install, too. */
@@ -110,6 +117,8 @@ class Installer {
 
   async run(): Promise<void> {
     const { options, confDir, sourceDir } = this.installation;
+    if (!options.watch) requireInstallable(this.installation); // before anything is written
+    await pin(this.installation);
     this.say("binaries", await installBinaries(this.installation));
     if (!options.watch) {
       const isWell = await this.step();
@@ -141,6 +150,7 @@ class Installer {
     if (this.isWaiting()) return false;
     const { says, isThere } = await installConf(installation);
     this.say("conf", says);
+    this.turn.note({ isReady: isThere, says });
     const cilium = takenByCilium(installation);
     if (cilium !== undefined) this.say("cilium", cilium);
     return isWell && isThere;
@@ -222,6 +232,7 @@ class Installer {
       return isWell;
     } catch (error) {
       this.complain((error as Error).message); // a full disk passes
+      this.turn.note({ isReady: false, says: (error as Error).message });
       return false;
     }
   }

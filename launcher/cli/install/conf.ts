@@ -47,6 +47,20 @@ export async function installConf(installation: Installation): Promise<Outcome> 
   return { isThere: true, says: `${isWritten ? "wrote" : "kept"} ${path}: ${network}` };
 }
 
+/** Throws what `installConf` would throw, and writes nothing. */
+export function requireInstallable(installation: Installation): void {
+  const file = installation.options["conf-file"];
+  if (file !== undefined) {
+    requireCopyable(installation, file);
+    return;
+  }
+  if (migratedConf(onNode(installation, installation.confDir)) !== undefined) return;
+  const primary = findPrimary(installation);
+  if (primary === undefined || "why" in primary) return; // that may change
+  requireTakeover(installation, primary);
+  readBefore(installation);
+}
+
 /** What `plexus migrate` has made of Multus's conf stays, but for what is asked for here. */
 async function keepMigrated(installation: Installation, { path, conf }: MigratedConf): Promise<Outcome> {
   const { mode, kubeconfig } = installation;
@@ -77,6 +91,15 @@ function setAside(installation: Installation, where: string): Outcome {
 }
 
 async function copyConf(installation: Installation, file: string): Promise<Outcome> {
+  const { content, name } = requireCopyable(installation, file);
+  const path = onNode(installation, installation.confDir, name);
+  const isWritten = await place(path, content, 0o600);
+  for (const other of [name === CONF ? PLAIN_CONF : CONF, ASIDE]) remove(installation, other);
+  return { isThere: true, says: `${isWritten ? "wrote" : "kept"} ${path}: it is ${file}` };
+}
+
+/** Reads a conf that is to be copied. Throws if it cannot be used, or the runtime would take another one. */
+function requireCopyable(installation: Installation, file: string): { content: string; name: string } {
   const content = fs.readFileSync(file, "utf8");
   let types: string[];
   try {
@@ -89,10 +112,7 @@ async function copyConf(installation: Installation, file: string): Promise<Outco
     throw new Error(`cannot copy ${file}: no plugin of it is ${OWN_TYPES.join(" or ")}; set its \`type\``);
   const name = isList ? CONF : PLAIN_CONF;
   requireFirst(installation, name);
-  const path = onNode(installation, installation.confDir, name);
-  const isWritten = await place(path, content, 0o600);
-  for (const other of [isList ? PLAIN_CONF : CONF, ASIDE]) remove(installation, other);
-  return { isThere: true, says: `${isWritten ? "wrote" : "kept"} ${path}: it is ${file}` };
+  return { content, name };
 }
 
 const OWN_TYPES = ["plexus-shim", "plexus"];

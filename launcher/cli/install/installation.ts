@@ -36,13 +36,32 @@ export const OWN_DIR = "plexus.d";
 
 const MODES: readonly Mode[] = ["on-demand", "resident", "one-shot"];
 
-/** @throws Error if two ways to run it are asked for */
+/** What these say is in the conf that is made here, and nowhere else. */
+const OF_CONF = [
+  "primary",
+  "source-dir",
+  "name",
+  "cni-version",
+  "namespace-isolation",
+  "global-namespaces",
+  "readiness-file",
+  "attach",
+  "delegate-timeout",
+  "log-level",
+  "kubelet-root",
+] as const;
+
+/** @throws Error if two ways to run it are asked for, or what a conf that is copied would not have */
 export function installationOf(options: Options, env: NodeJS.ProcessEnv): Installation {
   const confDir = options["conf-dir"];
   const isInPod = env.KUBERNETES_SERVICE_HOST !== undefined;
   const fallback = isInPod ? `${confDir}/${OWN_DIR}/plexus.kubeconfig` : "";
   const [mode = "on-demand", ...others] = MODES.filter((name) => options[name]);
   if (others.length > 0) throw usage(`--${mode} and --${others[0]}: there is one way to run it`);
+  if (options["conf-file"] !== undefined) {
+    const vain = OF_CONF.find((name) => options[name] !== undefined && options[name] !== false);
+    if (vain) throw usage(`--conf-file and --${vain}: that conf is copied as it is; set it in there`);
+  }
   return {
     options,
     binDir: options["bin-dir"],

@@ -61,16 +61,25 @@ interface Written {
 }
 
 async function write(path: string, { server, authority, token }: Written): Promise<boolean> {
+  await makeDirectories(machineDisk, dirname(path), 0o700);
+  return place(path, kubeconfigOf(server, authority, { token }), 0o600);
+}
+
+/**
+ * Makes a kubeconfig of one cluster and one user.
+ *
+ * @param authority PEM in base64; without it, the machine's own authorities are taken
+ */
+export function kubeconfigOf(server: string, authority: string | undefined, user: object): string {
   const config = {
     apiVersion: "v1",
     kind: "Config",
     "current-context": "plexus",
     contexts: [{ name: "plexus", context: { cluster: "local", user: "plexus" } }],
     clusters: [{ name: "local", cluster: { server, "certificate-authority-data": authority } }],
-    users: [{ name: "plexus", user: { token } }],
+    users: [{ name: "plexus", user }],
   };
-  await makeDirectories(machineDisk, dirname(path), 0o700);
-  return place(path, `${JSON.stringify(config, null, 2)}\n`, 0o600);
+  return `${JSON.stringify(config, null, 2)}\n`;
 }
 
 /** Reads a kubeconfig that `write` has written; undefined if another one is there. */

@@ -28,6 +28,9 @@ export const INSTALL = {
   watch: {
     help: "keep conf and kubeconfig in step with the default network's conf, the service account and the server",
   },
+  ready: {
+    help: "only asks the installer that runs in this container (--watch) whether the conf is there: it is if the exit code is 0",
+  },
   "bin-dir": {
     ...path,
     value: "DIR",

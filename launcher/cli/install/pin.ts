@@ -6,19 +6,25 @@ import { objectIn, place, readText } from "./place.ts";
 export const PIN = `${OWN_DIR}/primary.json`;
 
 /** Makes an installation that has what was asked for the last time, as far as nothing else is asked for now. */
-export async function pinned(installation: Installation): Promise<Installation> {
+export function pinned(installation: Installation): Installation {
   const path = onNode(installation, installation.confDir, PIN);
   const before = objectIn(readText(path) ?? "{}") ?? {};
   const { options } = installation;
   const primary = options.primary ?? textOf(before.primary);
   const sourceDir = options["source-dir"] ?? textOf(before.sourceDir);
-  if (options.primary !== undefined || options["source-dir"] !== undefined)
-    await place(path, `${JSON.stringify({ primary, sourceDir })}\n`, 0o600);
   return {
     ...installation,
     options: { ...options, primary, "source-dir": sourceDir },
     sourceDir: sourceDir ?? installation.confDir,
   };
+}
+
+/** Keeps what an installation has for the next one. */
+export async function pin(installation: Installation): Promise<void> {
+  const { primary, "source-dir": sourceDir } = installation.options;
+  if (primary === undefined && sourceDir === undefined) return;
+  const path = onNode(installation, installation.confDir, PIN);
+  await place(path, `${JSON.stringify({ primary, sourceDir })}\n`, 0o600);
 }
 
 function textOf(value: unknown): string | undefined {

@@ -61,8 +61,22 @@ async function replace(path: string, mode: number, write: (part: string) => void
     await machineDisk.syncDirectory(dirname(path));
   } catch (error) {
     fs.rmSync(part, { force: true });
-    throw error;
+    throw unwritten(path, error as NodeJS.ErrnoException);
   }
+}
+
+const FULL = "its disk is full: make room, and call this again";
+const REMEDIES: Record<string, string> = {
+  ENOSPC: FULL,
+  EDQUOT: FULL,
+  EROFS: "its file system is read only: mount it so that it can be written to, or name another directory",
+  EACCES: "call this as root",
+  EPERM: "call this as root; see whether the file is immutable (lsattr)",
+};
+
+function unwritten(path: string, { code = "", message }: NodeJS.ErrnoException): Error {
+  const remedy = REMEDIES[code] ?? "see what is there";
+  return new Error(`cannot write ${path}: ${message}; ${remedy}`);
 }
 
 const PIECE = 1 << 20;

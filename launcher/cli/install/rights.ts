@@ -5,7 +5,7 @@ import { Fault } from "../../fault.ts";
 import { Api } from "./api.ts";
 import { type Installation, onNode } from "./installation.ts";
 
-interface Right {
+export interface Right {
   verb: string;
   group?: string;
   resource: string;
@@ -13,8 +13,8 @@ interface Right {
   without: string;
 }
 
-const NADS = { group: "k8s.cni.cncf.io", resource: "network-attachment-definitions" } as const;
-const RIGHTS: readonly Right[] = [
+export const NADS = { group: "k8s.cni.cncf.io", resource: "network-attachment-definitions" } as const;
+export const RIGHTS: readonly Right[] = [
   { verb: "get", resource: "pods", without: "no pod gets a network" },
   { verb: "get", ...NADS, without: "pods that ask for networks fail" },
   {
@@ -27,7 +27,7 @@ const RIGHTS: readonly Right[] = [
 ];
 
 /** Without these it does more slowly what it does. */
-const FOLLOWING: readonly Right[] = ["list", "watch"].flatMap((verb) =>
+export const FOLLOWING: readonly Right[] = ["list", "watch"].flatMap((verb) =>
   [{ resource: "pods" }, NADS].map((of) => ({ verb, ...of, without: "" })),
 );
 
@@ -84,7 +84,7 @@ async function missing(api: Api, path: string): Promise<string[]> {
   return lines;
 }
 
-function review(api: Api, { verb, group, resource, subresource }: Right) {
+export function review(api: Api, { verb, group, resource, subresource }: Right) {
   return api.ask("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", {
     apiVersion: "authorization.k8s.io/v1",
     kind: "SelfSubjectAccessReview",
@@ -92,6 +92,6 @@ function review(api: Api, { verb, group, resource, subresource }: Right) {
   });
 }
 
-function worded({ verb, resource, subresource }: Right): string {
+export function worded({ verb, resource, subresource }: Right): string {
   return `${verb} ${resource}${subresource ? `/${subresource}` : ""}`;
 }

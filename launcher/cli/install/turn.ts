@@ -1,6 +1,6 @@
 // One installer at a time keeps a conf directory: two that are told different things would rewrite the conf for ever.
 //
-// Who has the turn listens on a socket in that directory, and tells whoever connects what it is. The kernel ends the
+// Who has the turn listens on a socket in that directory, and tells whoever connects what it is, and how far. The kernel ends the
 // connections when it dies; the next one then takes its place, by a name that only one can make.
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
@@ -20,13 +20,24 @@ const TRY_AGAIN_MS = 100;
 /** One that was stopped has the turn all the same. */
 const ANSWER_MS = 5_000;
 
+/** How far an installer is. */
+export interface Progress {
+  /** Is there a conf of Plexus? */
+  isReady: boolean;
+  /** What was done last, or what is in the way. */
+  says: string;
+}
+
 export class Turn {
   private readonly server: net.Server;
   private readonly path: string;
   private readonly inode: bigint;
+  /** What is told to those who ask. */
+  private readonly progress: Progress;
 
-  private constructor(server: net.Server, path: string) {
+  private constructor(server: net.Server, progress: Progress, path: string) {
     this.server = server;
+    this.progress = progress;
     this.path = path;
     this.inode = inodeOf(path) ?? 0n;
   }
@@ -52,12 +63,34 @@ export class Turn {
       const server = await listen(directory, who);
       const waited = await waitForTurn(directory, server.name, onTaken, signal);
       fs.unlinkSync(join(dir, server.name));
-      if (waited) return new Turn(server.server, join(dir, NAME));
+      if (waited) return new Turn(server.server, server.progress, join(dir, NAME));
       server.server.close();
       return undefined;
     } finally {
       fs.closeSync(directory);
     }
+  }
+
+  /** Asks the installer that has the turn; if it is not one of this container, it is none that counts. */
+  static async progressOf(installation: Installation): Promise<Progress> {
+    const dir = onNode(installation, installation.confDir, OWN_DIR);
+    const nobody = { isReady: false, says: `no installer of this container keeps ${installation.confDir}` };
+    if (!fs.existsSync(dir)) return nobody;
+    const directory = fs.openSync(dir, "r");
+    try {
+      const holder = await connect(within(directory, NAME));
+      if (typeof holder === "string") return nobody;
+      holder.socket.destroy();
+      const { where, ...progress } = JSON.parse(holder.progress || "{}") as Progress & { where?: string };
+      return where === processNamespace() ? progress : nobody;
+    } finally {
+      fs.closeSync(directory);
+    }
+  }
+
+  /** Notes how far the installer is. */
+  note(progress: Partial<Progress>): void {
+    Object.assign(this.progress, progress);
   }
 
   /** Is it still this installer's? Somebody may have removed the socket. */
@@ -76,15 +109,21 @@ const within = (directory: number, name: string) => `/proc/self/fd/${directory}/
 
 async function listen(directory: number, who: string) {
   const name = `.${NAME}.${randomBytes(4).toString("hex")}`;
+  const progress: Progress = { isReady: false, says: "it has just begun" };
   const server = net.createServer((socket) => {
     socket.on("error", () => undefined); // it has gone
-    socket.unref().write(`${who}\n`);
+    socket.unref().write(`${who}\n${JSON.stringify({ where: processNamespace(), ...progress })}\n`);
   });
   server.listen(within(directory, name));
   await once(server, "listening");
   fs.chmodSync(within(directory, name), 0o600);
   server.unref();
-  return { server, name };
+  return { server, progress, name };
+}
+
+/** Each container has one of its own. */
+function processNamespace(): string {
+  return fs.readlinkSync("/proc/self/ns/pid");
 }
 
 /** Returns whether this installer has the turn; else the signal has ended the wait. */
@@ -140,19 +179,27 @@ async function removeDead(directory: number): Promise<void> {
   }
 }
 
+/** Who has the turn, with the lines that it says. */
+interface Holder {
+  socket: net.Socket;
+  who: string;
+  progress: string;
+}
+
 /** Connects to who has the turn: `nobody` if the kernel refuses, `unknown` if it cannot be said now. */
-async function connect(path: string): Promise<{ socket: net.Socket; who: string } | "nobody" | "unknown"> {
+async function connect(path: string): Promise<Holder | "nobody" | "unknown"> {
   const socket = net.connect(path);
   let isRefused = false;
   socket.on("error", ({ code }: NodeJS.ErrnoException) => {
     isRefused = code === "ECONNREFUSED"; // `close` follows
   });
-  const who = await new Promise<string | undefined>((resolve) => {
-    socket.setEncoding("utf8").once("data", (text) => resolve(`${text}`.trim()));
+  const said = await new Promise<string | undefined>((resolve) => {
+    socket.setEncoding("utf8").once("data", (text) => resolve(`${text}`));
     socket.once("close", () => resolve(undefined));
     setTimeout(() => resolve("an installer that does not answer"), ANSWER_MS).unref();
   });
-  if (who !== undefined) return { socket, who };
+  const [who = "", progress = ""] = said?.split("\n") ?? [];
+  if (said !== undefined) return { socket, who, progress };
   return isRefused ? "nobody" : "unknown";
 }
 

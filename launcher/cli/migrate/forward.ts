@@ -9,9 +9,9 @@ import type { Installation } from "../install/installation.ts";
 import { parseExactly, place } from "../install/place.ts";
 import { convert } from "./convert.ts";
 import { difference } from "./diff.ts";
-import { type Credentials, chooseKubeconfig } from "./kubeconfig.ts";
+import { type Credentials, chooseKubeconfig, dependenceOf } from "./kubeconfig.ts";
 import { KEPT_DIR, MIGRATED_CONF } from "./migrated.ts";
-import { type Conf, confsIn, daemonConfsOfPods, type Found, isMultus, isThick } from "./multus.ts";
+import { brokenIn, type Conf, confsIn, daemonConfsOfPods, type Found, isMultus, isThick } from "./multus.ts";
 import type { Migration } from "./options.ts";
 import { tryConf } from "./trial.ts";
 
@@ -49,14 +49,22 @@ export async function migrateForward(migration: Migration): Promise<void> {
   sayNext(confDir, credentials.depends);
 }
 
-function withoutMultus({ confDir }: Migration, found: Found[]): void {
-  if (found.some(({ name }) => name === MIGRATED_CONF)) {
+function withoutMultus({ confDir, root }: Migration, found: Found[]): void {
+  const dir = join(root, confDir);
+  const migrated = found.find(({ name }) => name === MIGRATED_CONF);
+  if (migrated !== undefined) {
     console.log(
       `This node has been migrated: its conf is ${confDir}/${MIGRATED_CONF}. Nothing was to be done.`,
     );
-    sayNext(confDir, undefined);
+    sayNext(confDir, dependenceOf(migrated, confsIn(join(dir, KEPT_DIR)), root));
     return;
   }
+  const [broken] = brokenIn(dir);
+  if (broken !== undefined)
+    throw new Error(
+      `there is no conf of Multus in ${confDir} that can be used, and ${confDir}/${broken.name} cannot: ${broken.why}; mend it, ` +
+        "or remove it",
+    );
   throw new Error(
     `there is no conf of Multus in ${confDir}; name the runtime's directory with --conf-dir, or call \`plexus install\` on a ` +
       "node without Multus",

@@ -2,6 +2,8 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { readKubeconfig } from "../../cluster/kubeconfig.ts";
+import { kubeconfigOf } from "../install/kubeconfig.ts";
+import { readText } from "../install/place.ts";
 import { onNode } from "./convert.ts";
 import { type Conf, type Found, isThick } from "./multus.ts";
 
@@ -19,6 +21,9 @@ const ownKubeconfig = (confDir: string) => `${confDir}/plexus.d/plexus.kubeconfi
 
 /** The file by which Multus's daemon keeps the certificate of its node: certificate and key in one. */
 const CERTIFICATE = "multus-client-current.pem";
+
+const WHILE_POD = "as long as Multus's pod is on this node";
+const whileRenewed = (certificate: string) => `as long as Multus's daemon renews ${certificate}`;
 
 /**
  * Chooses a kubeconfig: the one that is asked for, the one that Plexus's installer has written, the one in Multus's conf, one for
@@ -40,7 +45,7 @@ export async function chooseKubeconfig(
   const named = { ...plugin, ...daemon }.kubeconfig;
   if (typeof named === "string" && named !== "") {
     const path = onNode(named, root);
-    if (exists(path)) return { path, depends: "as long as Multus's pod is on this node" };
+    if (exists(path)) return { path, depends: WHILE_POD };
     throw new Error(`the kubeconfig ${path} of Multus does not exist; ${remedy(own)}`);
   }
   const certificate = await ofCertificate(daemon, root);
@@ -66,21 +71,24 @@ async function ofCertificate(daemon: Conf | undefined, root: string) {
   const certificate = join(onNode(certDir, root), CERTIFICATE);
   if (!fs.existsSync(join(root, certificate))) return undefined;
   const { server, ca } = await readKubeconfig(join(root, onNode(bootstrapKubeconfig, root)), () => undefined);
-  const cluster = {
-    server: server.href.replace(/\/$/, ""),
-    ...(ca ? { "certificate-authority-data": ca.toString("base64") } : {}),
-  };
   const user = { "client-certificate": certificate, "client-key": certificate };
-  const kubeconfig = {
-    apiVersion: "v1",
-    kind: "Config",
-    "current-context": "plexus",
-    contexts: [{ name: "plexus", context: { cluster: "local", user: "plexus" } }],
-    clusters: [{ name: "local", cluster }],
-    users: [{ name: "plexus", user }],
-  };
   return {
-    text: `${JSON.stringify(kubeconfig, null, 2)}\n`,
-    depends: `as long as Multus's daemon renews ${certificate}`,
+    text: kubeconfigOf(server.href.replace(/\/$/, ""), ca?.toString("base64"), user),
+    depends: whileRenewed(certificate),
   };
+}
+
+/** Until when the kubeconfig of a node that has been migrated is of use, if that depends on Multus, whose confs are kept. */
+export function dependenceOf({ conf }: Found, kept: Found[], root: string): string | undefined {
+  const { kubeconfig } = conf;
+  if (typeof kubeconfig !== "string" || kubeconfig === "") return undefined;
+  const ofMultus = kept.flatMap((one) => [
+    one.conf,
+    ...(Array.isArray(one.conf.plugins) ? one.conf.plugins : []),
+  ]);
+  if (ofMultus.some((one: Conf) => one.kubeconfig && onNode(`${one.kubeconfig}`, root) === kubeconfig))
+    return WHILE_POD;
+  const text = readText(join(root, kubeconfig)) ?? "";
+  const [, certificate] = new RegExp(`"client-certificate": "(.*/${CERTIFICATE})"`).exec(text) ?? [];
+  return certificate && whileRenewed(certificate);
 }

@@ -25,15 +25,32 @@ export function confsIn(dir: string): Found[] {
 }
 
 export function foundAt(dir: string, name: string): Found | undefined {
+  const found = readAt(dir, name);
+  return typeof found === "string" ? undefined : found;
+}
+
+/** The confs that no runtime can take, each with why. */
+export function brokenIn(dir: string): { name: string; why: string }[] {
+  return confNames(dir).flatMap((name) => {
+    const why = readAt(dir, name);
+    return typeof why === "string" ? [{ name, why }] : [];
+  });
+}
+
+/** Reads a conf, or says why it cannot be used. */
+function readAt(dir: string, name: string): Found | string {
   try {
-    if (!fs.statSync(join(dir, name)).isFile()) return undefined; // a pipe would be waited for
+    if (!fs.statSync(join(dir, name)).isFile()) return "it is not a file"; // a pipe would be waited for
     const text = fs.readFileSync(join(dir, name), "utf8");
+    if (text.startsWith("\uFEFF")) return "it begins with a byte order mark";
     const conf = parseExactly(text) as Conf;
     const plugins = Array.isArray(conf.plugins) ? (conf.plugins as Conf[]) : [conf];
     const types = plugins.map(({ type }) => type);
-    return types.every((type) => typeof type === "string") ? { name, text, conf, types } : undefined;
-  } catch {
-    return undefined;
+    return types.every((type) => typeof type === "string")
+      ? { name, text, conf, types }
+      : "a plugin of it has no `type`";
+  } catch (error) {
+    return (error as Error).message;
   }
 }
 

@@ -1,0 +1,104 @@
+// The confs: which one the runtime takes, what is wrong with them, and whether Plexus's would do.
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { Core } from "../../core/index.ts";
+import { wasm } from "../../core/wasm.ts";
+import { Fault } from "../../fault.ts";
+import { lazy } from "../../lazy.ts";
+import { confNames } from "../install/primary.ts";
+import { tryConf } from "../migrate/trial.ts";
+import { fail, type Line, ok, warn } from "./line.ts";
+import type { Node } from "./node.ts";
+
+/** Each plugin may take so long for STATUS. */
+const STATUS_LIMIT_SECONDS = 3;
+
+export function orderOfConfs({ confDir, names, own }: Node): Line[] {
+  const of = "confs";
+  if (!fs.existsSync(confDir))
+    return [
+      fail(
+        of,
+        `the runtime's directory ${confDir} is not there`,
+        "plexus install, or name the directory with --conf-dir",
+      ),
+    ];
+  const [first] = names;
+  if (first === undefined)
+    return [
+      fail(
+        of,
+        `the runtime has no conf in ${confDir}: the node stays NotReady`,
+        "install the default network, then: plexus install",
+      ),
+    ];
+  const path = join(confDir, first);
+  if (own === undefined) {
+    const isMultus = names.some((name) => /multus/.test(name));
+    return [
+      ...tornConfs(confDir, names),
+      fail(
+        of,
+        `the runtime takes ${path}, and no conf here is Plexus's: pods get the default network alone`,
+        isMultus ? "plexus migrate" : "plexus install",
+      ),
+    ];
+  }
+  if (own.path !== path)
+    return [
+      ...tornConfs(confDir, names),
+      fail(
+        of,
+        `the runtime takes ${path}, which sorts before ${own.path}: pods get no networks by Plexus`,
+        `mv ${path} ${join(confDir, `50-${first}`)}`,
+      ),
+    ];
+  return [...tornConfs(confDir, names), ok(of, `the runtime takes ${own.path}, which is Plexus's`)];
+}
+
+function tornConfs(confDir: string, names: readonly string[], of = "confs"): Line[] {
+  return names.flatMap((name) => {
+    const path = join(confDir, name);
+    try {
+      if (!fs.statSync(path).isFile()) return [fail(of, `${path} is not a file`, `rm ${path}`)];
+      JSON.parse(fs.readFileSync(path, "utf8"));
+      return [];
+    } catch (error) {
+      return [
+        fail(of, `${path} cannot be read: ${(error as Error).message}`, `plexus lint ${path}; write it anew`),
+      ];
+    }
+  });
+}
+
+/** What lint says, and what of an ADD and of STATUS can be tried without a container. */
+export async function ownConf({ own, binDir }: Node): Promise<Line[]> {
+  if (own === undefined) return [];
+  const of = "conf";
+  const { path, settings, text, why } = own;
+  if (settings === undefined) return [fail(of, `${path}: ${why}`, `plexus lint ${path}`)];
+  const lines = [
+    ...lintedConf(path),
+    ...tornConfs(settings.confDir, confNames(settings.confDir), "networks"),
+  ];
+  try {
+    const limited = {
+      ...(JSON.parse(text) as object),
+      delegateTimeoutSeconds: STATUS_LIMIT_SECONDS,
+      kubeconfig: undefined,
+    };
+    const networks = await tryConf(JSON.stringify(limited), binDir);
+    return [...lines, ok(of, `STATUS is answered, and every container gets ${networks.join(", ")}`)];
+  } catch (error) {
+    const { code, message } = Fault.of(error);
+    return [...lines, fail(of, `code ${code}: ${message}`, `correct it in ${path}, or on the node`)];
+  }
+}
+
+function lintedConf(path: string): Line[] {
+  const sources = [{ name: path, text: fs.readFileSync(path, "utf8") }];
+  const { located } = lazy("lint").lintSources(new Core(wasm("lint.wasm")), sources, "default");
+  return located.map(({ line, column, found, remedy }) =>
+    warn("conf", `${path}:${line}:${column}: ${found}`, remedy),
+  );
+}

@@ -1,0 +1,56 @@
+// Programs that doctor executes: none may keep it waiting.
+import { spawn } from "node:child_process";
+
+export interface Ran {
+  /** Undefined if it was ended, or could not be executed. */
+  exitCode: number | undefined;
+  stdout: string;
+  /** Why it could not be executed, or was ended. */
+  why: string;
+}
+
+const LIMIT_MS = 4_000;
+const MOST_BYTES = 4 << 20;
+
+/** Runs a program, and ends it if it takes too long. Never rejects. */
+export function run(
+  path: string,
+  args: readonly string[],
+  { env = {} as Record<string, string>, stdin = "" } = {},
+): Promise<Ran> {
+  return new Promise((resolve) => {
+    let stdout = "";
+    let why = "";
+    const child = spawn(path, args, { env, stdio: ["pipe", "pipe", "ignore"], detached: true });
+    const end = (reason: string) => {
+      why ||= reason;
+      try {
+        if (child.pid) process.kill(-child.pid, "SIGKILL"); // with what it has started
+      } catch {
+        // it has ended
+      }
+    };
+    const limit = setTimeout(() => {
+      end(`it did not end within ${LIMIT_MS / 1000} s`);
+      done(undefined);
+    }, LIMIT_MS);
+    const done = (exitCode: number | undefined) => {
+      clearTimeout(limit);
+      resolve({ exitCode, stdout, why });
+    };
+    child.stdout.on("data", (piece: Buffer) => {
+      if (stdout.length < MOST_BYTES) stdout += piece;
+      else end("it prints too much");
+    });
+    child.stdin.on("error", () => undefined); // it may end before it has read all
+    child.stdin.end(stdin);
+    child.on("error", (error) => {
+      why = error.message;
+      done(undefined);
+    });
+    child.on("exit", (code, signal) => {
+      if (signal !== null) why ||= `it was ended by ${signal}`;
+      setImmediate(() => done(code ?? undefined));
+    });
+  });
+}

@@ -1,0 +1,45 @@
+// What the binary needs of a node, as README promises it.
+import { execFileSync } from "node:child_process";
+import * as fs from "node:fs";
+import { expect, test } from "vitest";
+import { ensurePackages } from "../../scripts/provide/debian.ts";
+import { binary } from "../support/binary.ts";
+
+const read = (...options: string[]) => {
+  ensurePackages(["binutils"]);
+  return execFileSync("readelf", ["--wide", ...options, binary], { encoding: "utf8", maxBuffer: 1 << 28 });
+};
+
+test("it runs where there is glibc 2.28: no symbol of a later one is needed", () => {
+  const needed = [...read("--version-info").matchAll(/Name: GLIBC_([\d.]+)/g)].map(
+    ([, version = ""]) => version,
+  );
+  expect(needed.length).toBeGreaterThan(5);
+  const isLater = (version: string) => {
+    const [major = 0, minor = 0] = version.split(".").map(Number);
+    return major > 2 || minor > 28;
+  };
+  expect(needed.filter(isLater)).toEqual([]);
+});
+
+test("of libraries it needs glibc's and libstdc++ with what comes with it", () => {
+  const libraries = [...read("--dynamic").matchAll(/\(NEEDED\).*\[(.*?)\.so/g)].map(([, name]) => name);
+  const known = [
+    "libc",
+    "libdl",
+    "libm",
+    "libpthread",
+    "ld-linux-x86-64",
+    "ld-linux-aarch64",
+    "libstdc++",
+    "libgcc_s",
+  ];
+  expect(libraries.filter((name = "") => !known.includes(name))).toEqual([]);
+});
+
+test("README says how large binary and shim are", () => {
+  const readme = fs.readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+  const sizeOf = (path: string, unit: number) => Math.round(fs.statSync(path).size / unit);
+  expect(readme).toContain(`self-contained binary (${sizeOf(binary, 1e6)} MB;`);
+  expect(readme).toContain(`static shim of ${sizeOf(`${binary}-shim`, 1e3)} KB`);
+});

@@ -1,0 +1,135 @@
+// `plexus explain` with files, as the binary answers.
+import { spawnSync } from "node:child_process";
+import * as fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { hintFor } from "../../launcher/cli/explain/hints.ts";
+import { dotOf } from "../../launcher/explain/dot.ts";
+import { binary } from "../support/binary.ts";
+
+let dir: string;
+beforeAll(() => {
+  dir = fs.mkdtempSync(join(tmpdir(), "plexus-explain-"));
+});
+afterAll(() => fs.rmSync(dir, { recursive: true }));
+
+function file(name: string, text: string): string {
+  fs.writeFileSync(join(dir, name), text);
+  return name;
+}
+
+function explain(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(binary, ["explain", ...args], {
+    cwd: dir,
+    env: {},
+    encoding: "utf8",
+  });
+  return { status, stdout, stderr };
+}
+
+const pod = (networks: string, name = "web") =>
+  `apiVersion: v1\nkind: Pod\nmetadata:\n  name: ${name}\n  annotations:\n    k8s.v1.cni.cncf.io/networks: '${networks}'\n`;
+const NAD = `---
+apiVersion: k8s.cni.cncf.io/v1
+kind: NetworkAttachmentDefinition
+metadata: { name: second }
+spec:
+  config: '{"cniVersion":"1.0.0","type":"macvlan","master":"eth1","capabilities":{"ips":true},"ipam":{"type":"static"}}'
+`;
+const CONF = JSON.stringify({
+  cniVersion: "1.1.0",
+  name: "node",
+  plugins: [{ type: "plexus-shim", clusterNetwork: "/etc/cni/net.d/10-flannel.conflist" }],
+});
+const FLANNEL = JSON.stringify({
+  name: "cbr0",
+  cniVersion: "0.3.1",
+  plugins: [{ type: "flannel" }, { type: "portmap" }],
+});
+
+test("the networks are listed in their order, with what each interface will have", () => {
+  const name = file("pod.yaml", pod('[{"name":"second","ips":["10.1.0.7/24"]}]') + NAD);
+  const files = ["--conf", file("00-plexus.conflist", CONF), file("10-flannel.conflist", FLANNEL), name];
+  const { status, stdout, stderr } = explain(...files);
+  expect([status, stderr]).toEqual([0, ""]);
+  expect(stdout).toMatch(/^pod default\/web: 2 networks, attached in this order\n/);
+  expect(stdout).toMatch(/\neth0 +cbr0 \(default\) +flannel, portmap +<address of the node's subnet>/);
+  expect(stdout).toMatch(/\nnet1 +default\/second +macvlan +10\.1\.0\.7\/24/);
+  expect(stdout).toContain('network-status will be:\n[{"name":"cbr0"');
+  expect(stdout).not.toContain("Warnings");
+});
+
+test("what each plugin is given is shown if it is asked for", () => {
+  const { stdout } = explain(
+    "--stdin",
+    file("pod.yaml", pod('[{"name":"second","ips":["10.1.0.7/24"]}]') + NAD),
+  );
+  expect(stdout).toMatch(
+    /net1, network default\/second: macvlan is given\nCNI_ARGS=.*K8S_POD_NAME=web;.*\n\{"cniVersion"/,
+  );
+  expect(stdout).toContain('"runtimeConfig":{"ips":["10.1.0.7/24"]}');
+});
+
+test("a mistake in the annotation is a warning with its place and what to write", () => {
+  const { status, stdout } = explain(file("pod.yaml", pod('[{"name":"second","ip":"10.1.0.7/24"}]') + NAD));
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/ {2}pod\.yaml:6:\d+: error: `ip` is not a key .* write `ips` \[unknown-key\]/);
+});
+
+test("an ADD that will fail says why, and the exit code is 1", () => {
+  const { status, stdout } = explain(file("pod.yaml", pod("other") + NAD));
+  expect(status).toBe(1);
+  expect(stdout).toMatch(
+    /^pod default\/web: nothing will be attached\nAn ADD fails, code 7: .*default\/other/,
+  );
+});
+
+test("programs get JSON, DOT and SVG", () => {
+  const name = file("pod.yaml", pod("second") + NAD);
+  const { attachments, findings, networkStatus } = JSON.parse(explain("--json", name).stdout);
+  expect([attachments[1].network, findings, JSON.parse(networkStatus)[1].interface]).toEqual([
+    "default/second",
+    [],
+    "net1",
+  ]);
+  expect(explain("--dot", name).stdout).toMatch(
+    /^digraph plexus \{[\s\S]*pod -> network1 \[label="net1[\s\S]*\}\n$/,
+  );
+  expect(explain("--svg", name).stdout).toMatch(/^<svg xmlns=[\s\S]*default\/second[\s\S]*<\/svg>\n$/);
+});
+
+test("what cannot be explained is refused, and says what to do", () => {
+  expect(explain()).toMatchObject({ status: 2, stderr: expect.stringContaining("FILE") });
+  const two = file("two.yaml", `${pod("a", "one")}---\n${pod("a", "two")}`);
+  expect(explain(two).stderr).toContain("--pod: default/one, default/two");
+  expect(explain("--pod", "two", two).stdout).toContain("pod default/two");
+  expect(explain("--pod", "three", two).stderr).toContain("no such pod");
+  expect(explain("--conf", file("x.conf", FLANNEL), two).stderr).toContain("it is not a conf of Plexus");
+  expect(explain(file("bad.yaml", "a: [\n")).stderr).toMatch(/bad\.yaml: it is not valid YAML/);
+  expect(explain("absent/pod", "--conf-dir", dir, "--conf", "no").stderr).toContain("there is no such file");
+});
+
+test("text from outside is text in a graph", () => {
+  const row = {
+    lines: [],
+    isDefault: false,
+    plugins: ['b"'],
+    underlay: ["\u001b"],
+    ifname: "net1",
+    network: "a\\n",
+  };
+  expect(dotOf({ kind: "pod", name: 'x"];', rows: [row] })).toContain('label="a\\\\n\\nb\\"\\n\ufffd"');
+});
+
+test.each([
+  [
+    "failed to allocate for range 0: no IP addresses available in range set: 10.1.0.1-10.1.0.6",
+    /plexus doctor/,
+  ],
+  ['failed to lookup master "ens9": Link not found', /`master`/],
+  ["write /var/lib/cni/x: no space left on device", /df -i/],
+  ["open /run/flannel/subnet.env: no such file or directory", /flanneld/],
+])("an error of others gets a remedy: %s", (message, remedy) => {
+  expect(hintFor(message)).toMatch(remedy);
+});
