@@ -28,7 +28,7 @@ export async function leftovers(node: Node): Promise<Line[]> {
   });
   const living = await containers();
   return [
-    ...attachments(listed, living),
+    ...attachments(cniDir, listed, living),
     ...reservations(node, listed, living),
     ...(await unfinished(cniDir)),
     ok(
@@ -53,7 +53,11 @@ async function containers(): Promise<Set<string> | undefined> {
   return undefined;
 }
 
-function attachments(listed: readonly ListedAttachment[], living: Set<string> | undefined): Line[] {
+function attachments(
+  cniDir: string,
+  listed: readonly ListedAttachment[],
+  living: Set<string> | undefined,
+): Line[] {
   const of = "state";
   const lines = listed.flatMap(({ containerId, ifname, network, netns, state, tries, why }): Line[] => {
     const what = `container ${containerId.slice(0, 13)}, ${ifname || "?"} of network ${network || "?"}`;
@@ -76,7 +80,7 @@ function attachments(listed: readonly ListedAttachment[], living: Set<string> | 
     if (state === "unreadable")
       return [warn(of, `${what}: ${why}`, `plexus forget ${containerId}, if the container is gone`)];
     const isGone = living ? !living.has(containerId) && !isThere(netns) : netns !== "" && !isThere(netns);
-    if (!isGone) return [];
+    if (!isGone || (state === "attaching" && isYoung(join(cniDir, containerId)))) return [];
     return [
       warn(
         of,
@@ -86,6 +90,12 @@ function attachments(listed: readonly ListedAttachment[], living: Set<string> | 
     ];
   });
   return shortened(lines, "attachments", "plexus attachments");
+}
+
+/** The runtime may be adding the container just now. */
+function isYoung(scratch: string): boolean {
+  const status = fs.statSync(scratch, { throwIfNoEntry: false });
+  return status !== undefined && Date.now() - status.mtimeMs < YOUNG_MS;
 }
 
 function isThere(netns: string): boolean {
@@ -195,7 +205,7 @@ async function unfinished(cniDir: string): Promise<Line[]> {
   ];
 }
 
-function shortened(lines: Line[], what: string, all: string): Line[] {
+export function shortened(lines: Line[], what: string, all: string): Line[] {
   if (lines.length <= MOST_LINES) return lines;
   const more = warn(what, `and ${lines.length - MOST_LINES} more`, all);
   return [...lines.slice(0, MOST_LINES), more];
