@@ -26,7 +26,7 @@ export function dotOf({ kind, name, rows, failure }: Picture): string {
 }
 
 /** Writes a string: its lines stay lines, and nothing else is an escape. */
-function quoted(text: string): string {
+export function quoted(text: string): string {
   const lines = text
     .toWellFormed()
     .split("\n")
