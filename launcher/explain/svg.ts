@@ -20,11 +20,15 @@ export function cut(whole: string, room: number, letter: number): string {
 }
 
 /** Characters that XML cannot have, and those that turn the direction of writing, become visible. */
-export function escaped(raw: string): string {
+export function drawable(raw: string): string {
   return raw
     .toWellFormed()
-    .replace(/[\p{Cc}\ufffe\uffff\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu, "\ufffd")
-    .replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+    .replace(/[\p{Cc}\ufffe\uffff\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu, "\ufffd");
+}
+
+/** Returns a text as it can be in an element, or in an attribute. */
+export function escaped(raw: string): string {
+  return drawable(raw).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
 /** Colours of wires, by their order: the default network's first. */

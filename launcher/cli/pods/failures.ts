@@ -47,7 +47,7 @@ export class Failures {
       time: timeOf(event),
       count: series?.count ?? count ?? 1,
       reason,
-      message: message.toWellFormed().slice(0, LONGEST_MESSAGE),
+      message: message.slice(0, LONGEST_MESSAGE).toWellFormed(),
       hint: isPlexus ? undefined : hintFor(message),
     };
     const before = this.byPod.get(uid) ?? [];

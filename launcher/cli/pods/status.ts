@@ -113,7 +113,7 @@ function deviceOf(info: Record<string, Json>): Device | undefined {
   const own = objectOf(info[type]);
   const texts = Object.entries(own)
     .slice(0, MOST_ADDRESSES)
-    .map(([key, value]): [string, string] => [key.slice(0, LONGEST_TEXT), textOf(value)])
+    .map(([key, value]): [string, string] => [textOf(key), textOf(value)])
     .filter(([, value]) => value !== "");
   const known = new Map(texts);
   const key = ADDRESSES.find((one) => known.has(one)) ?? "";
