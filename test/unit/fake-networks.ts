@@ -55,7 +55,7 @@ export const secondary = (name: string, index: number, address: string, last: nu
   dns: {},
 });
 
-export const function_ = (name: string, index: number, vf: string, last: number) => ({
+const function_ = (name: string, index: number, vf: string, last: number) => ({
   ...secondary(name, index, `192.168.${index}.${last}`, last),
   mtu: 9000,
   "device-info": {
