@@ -102,6 +102,7 @@ async function attach(call: Call, networks: Network[], { noted, scratch }: Left,
   const attached = new Map<Delegate, Attachment>();
   const refused = new Set<string>();
   const written: Promise<void>[] = [];
+  let published: Promise<void> | undefined;
   const begin = async (delegate: Delegate) => {
     begun.add(delegate);
     const attachment = await attachOne(call, delegate).catch(async (error: unknown) => {
@@ -120,8 +121,7 @@ async function attach(call: Call, networks: Network[], { noted, scratch }: Left,
     const { answer = "", networkStatus, routes, unmet } = core.status({ attachments: added });
     await changeRoutes(call, routes);
     // Nothing takes longer than the API server, so it is asked first, and the disk works meanwhile.
-    const published =
-      pod && networkStatus !== "[]" ? awaitedLater(publish(call, pod, networkStatus)) : undefined;
+    if (pod && networkStatus !== "[]") published = awaitedLater(publish(call, pod, networkStatus));
     await Promise.all(written);
     const attachments = await rememberRoutes(call, added, routes);
     for (const { delegate, result } of attachments) {
@@ -138,6 +138,7 @@ async function attach(call: Call, networks: Network[], { noted, scratch }: Left,
       undone.map((delegate) => ({ ...delegate, result: attached.get(delegate)?.result })),
       { isKnown: true, refused },
     );
+    await published?.catch(() => undefined); // else it might come behind that of the next ADD
     throw error;
   }
 }

@@ -72,9 +72,13 @@ function makeFile(path: string): void {
   }
 }
 
-/** PIDs mean something in their namespace only. */
-function pidNamespace(): string {
-  return /\d+/.exec(fs.readlinkSync("/proc/self/ns/pid"))?.[0] ?? "0";
+/** PIDs mean something in their namespace only. Returns that of a process; "0" if it is not known. */
+function pidNamespace(pid = "self"): string {
+  try {
+    return /\d+/.exec(fs.readlinkSync(`/proc/${pid}/ns/pid`))?.[0] ?? "0";
+  } catch {
+    return "0"; // it is gone
+  }
 }
 
 /** The executions of processes of this namespace that are gone. */
@@ -89,10 +93,14 @@ async function namesLeft(): Promise<string[]> {
   return left;
 }
 
-/** The processes that have the name of one of these executions, and the container that each is for. */
+/**
+ * The processes that have the name of one of these executions, and the container that each is for. What runs in a container has
+ * whatever environment it likes, and can make whoever reads that wait: it is in a PID namespace of its own.
+ */
 function processesOf(names: readonly string[]): { pid: number; containerId: string | undefined }[] {
+  const own = pidNamespace();
   return fs.readdirSync("/proc").flatMap((pid) => {
-    const text = /^\d/.test(pid) ? environmentOf(pid) : "";
+    const text = /^\d/.test(pid) && pidNamespace(pid) === own ? environmentOf(pid) : "";
     if (!text.includes(`${EXECUTION_VARIABLE}=`)) return [];
     const variables = text.split("\0");
     const variable = (name: string) =>

@@ -22,10 +22,12 @@
 /** Of a process's environment. */
 #define MAX_ENVIRONMENT (8u << 20)
 
-/** PIDs mean something in their namespace only. Returns 0 if it is not known. */
-static unsigned long pid_namespace(void) {
+/** PIDs mean something in their namespace only. Returns that of a process, "self" or a PID; 0 if it is not known. */
+static unsigned long pid_namespace(const char *pid) {
+  char path[64];
   struct stat status;
-  return stat("/proc/self/ns/pid", &status) < 0 ? 0 : (unsigned long)status.st_ino;
+  snprintf(path, sizeof path, "/proc/%.20s/ns/pid", pid);
+  return stat(path, &status) < 0 ? 0 : (unsigned long)status.st_ino;
 }
 
 static void path_of(const char *name, char path[sizeof EXECUTIONS_DIR + 1 + MAX_NAME]) {
@@ -45,7 +47,7 @@ char *execution_begin(void) {
   char name[MAX_NAME];
   char path[sizeof EXECUTIONS_DIR + 1 + MAX_NAME];
   int error = own_start(&start);
-  snprintf(name, sizeof name, NAME, pid_namespace(), (long)getpid(), start, ++count);
+  snprintf(name, sizeof name, NAME, pid_namespace("self"), (long)getpid(), start, ++count);
   path_of(name, path);
   if (error == 0) error = make_file(path);
   if (error == ENOENT) {
@@ -74,7 +76,7 @@ static bool is_left(const char *name) {
   unsigned number = *end == '-' ? (unsigned)strtoul(end + 1, &end, 10) : 0;
   char same[MAX_NAME];
   snprintf(same, sizeof same, NAME, namespace, pid, start, number);
-  return strcmp(name, same) == 0 && namespace == pid_namespace() && process_is_gone(pid, start);
+  return strcmp(name, same) == 0 && namespace == pid_namespace("self") && process_is_gone(pid, start);
 }
 
 /** Lists the executions of processes that are gone, for `free_list`; NULL if there are none. */
@@ -110,8 +112,12 @@ static bool is_among(const char *name, char *const *names) {
   return false;
 }
 
-/** Kills a process that has the name of one of these executions. Returns whether it is one, and `container`'s. */
+/**
+ * Kills a process that has the name of one of these executions. Returns whether it is one, and `container`'s. What runs in a
+ * container has whatever environment it likes, and can make whoever reads that wait: it is in a PID namespace of its own.
+ */
 static bool end_process(const char *pid, char *const *names, const char *container, bool *is_any) {
+  if (pid_namespace(pid) != pid_namespace("self")) return false;
   char path[64];
   snprintf(path, sizeof path, "/proc/%.20s/environ", pid);
   int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -1,4 +1,5 @@
 // A call that is killed with SIGKILL while a plugin works: what the plugin has started does not go on beside the next call.
+import { spawn } from "node:child_process";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -78,6 +79,26 @@ test("a call for another container ends them too, and waits for nothing", async 
   await until("they have ended", () => outliving().length === 0);
   for (const one of [other, container])
     expect(await lab.run("DEL", conf(), { container: one })).toMatchObject(OK);
+});
+
+test("a container's process keeps no DEL waiting, and is not killed, whatever its environment is", async () => {
+  await killedAdd();
+  const [pid] = outliving();
+  const environment = fs.readFileSync(`/proc/${pid}/environ`, "latin1").split("\0");
+  const same = environment.filter((one) => /^(PLEXUS_EXECUTION|CNI_CONTAINERID)=/.test(one));
+  expect(same).toHaveLength(2);
+  const begun = join(lab.dir, "contained");
+  const script = 'touch "$0"; exec sleep 3600';
+  const inside = ["unshare", "--pid", "--fork", "--kill-child", "env", ...same, "sh", "-c", script, begun];
+  const tenant = spawn(inside[0] ?? "", inside.slice(1), { stdio: "ignore" });
+  try {
+    await until("the container's process runs", () => fs.existsSync(begun));
+    expect(await lab.run("DEL", conf(), { container })).toMatchObject(OK);
+    expect(outliving()).toEqual([]);
+    expect([tenant.exitCode, tenant.signalCode]).toEqual([null, null]);
+  } finally {
+    tenant.kill("SIGKILL");
+  }
 });
 
 test("a process that a plugin has left on purpose stays, whatever is killed later", async () => {

@@ -20,10 +20,8 @@ export async function resident(node: Node): Promise<Line[]> {
   if (status === undefined) return [absent(mode, socket)];
   if (!status.isSocket())
     return [fail(of, `${socket} is not a socket: each call is done by plexus`, `rm ${socket}`)];
-  const lines = [
-    ...openToOthers(socket, status),
-    ...openToOthers(dirname(socket), fs.lstatSync(dirname(socket))),
-  ];
+  // The directory first: whoever may write there may put a link in the socket's place while it is mended.
+  const lines = [dirname(socket), socket].flatMap((path) => openToOthers(path, fs.lstatSync(path)));
   const why = await answers(socket);
   if (why !== "") return [...lines, silent(mode, socket, status, why)];
   return [...lines, ...(await behind(node))];
@@ -41,11 +39,16 @@ function absent(mode: string, socket: string): Line {
 
 function openToOthers(path: string, status: fs.Stats): Line[] {
   const of = "socket";
-  const { mode, uid } = status;
+  const { mode, uid, ino } = status;
   if (uid !== 0) return [fail(of, `${path} is not root's: the shim does not use it`, `chown root ${path}`)];
   if ((mode & 0o022) === 0) return [];
   const isShared = status.isDirectory() && (mode & 0o1000) !== 0; // as /tmp: others need it as it is
-  const fix = isShared ? undefined : () => chmod(path, mode & 0o7755);
+  const mend = () => {
+    const now = fs.lstatSync(path);
+    if (now.ino !== ino || now.isSymbolicLink()) throw new Error(`${path} is another one by now`);
+    return chmod(path, mode & 0o7755);
+  };
+  const fix = isShared ? undefined : mend;
   const remedy = isShared
     ? "give the socket a directory of its own: plexus install --socket PATH"
     : `chmod go-w ${path}`;

@@ -1,0 +1,64 @@
+// `plexus doctor` on a node where tenants' processes run: it is root there.
+import { type ChildProcess, spawn } from "node:child_process";
+import * as fs from "node:fs";
+import { createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { Node } from "../../launcher/cli/doctor/node.ts";
+import { resident } from "../../launcher/cli/doctor/process.ts";
+import { run } from "../../launcher/cli/doctor/run.ts";
+
+vi.mock("../../launcher/cli/doctor/run.ts", { spy: true });
+
+let dir: string;
+let socket: string;
+let server: Server;
+let tenant: ChildProcess | undefined;
+beforeEach(async () => {
+  dir = fs.mkdtempSync(join(tmpdir(), "plexus-doctor-"));
+  socket = join(dir, "plexus.sock");
+  server = createServer((connection) => connection.destroy());
+  await new Promise<void>((resolve) => server.listen(socket, resolve));
+  fs.chmodSync(socket, 0o600);
+});
+afterEach(() => {
+  tenant?.kill("SIGKILL");
+  server.close();
+  fs.rmSync(dir, { recursive: true });
+});
+
+const node = (): Node => ({
+  confDir: dir,
+  binDir: dir,
+  cniDir: dir,
+  kubeconfig: "",
+  names: [],
+  own: { path: join(dir, "00-plexus.conflist"), text: "{}", settings: undefined, why: "" },
+  mode: "resident",
+  socket,
+  shimConf: "",
+});
+
+test("doctor executes no program of a process that only calls itself plexus daemon", async () => {
+  tenant = spawn(process.execPath, ["-e", "setTimeout(() => {}, 60000)", "daemon"], { argv0: "plexus" });
+  await new Promise((resolve) => tenant?.once("spawn", resolve));
+  const lines = await resident(node());
+  expect(lines).not.toEqual([]);
+  expect(vi.mocked(run).mock.calls.filter(([path]) => path.startsWith("/proc/"))).toEqual([]);
+});
+
+test("doctor --fix makes no link's target writable, or readable, that has taken the socket's place", async () => {
+  fs.chmodSync(dir, 0o777);
+  fs.chmodSync(socket, 0o777);
+  const lines = await resident(node());
+  const fixes = lines.flatMap(({ fix }) => (fix ? [fix] : []));
+  expect(fixes).toHaveLength(2);
+  const secret = join(dir, "secret");
+  fs.writeFileSync(secret, "", { mode: 0o600 });
+  fs.rmSync(socket);
+  fs.symlinkSync(secret, socket);
+  expect(fixes[0]?.()).toBe(`chmod 0755 ${dir}`);
+  expect(() => fixes[1]?.()).toThrow("is another one by now");
+  expect(fs.statSync(secret).mode & 0o777).toBe(0o600);
+});
