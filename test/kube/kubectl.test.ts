@@ -41,7 +41,7 @@ afterAll(async () => {
 /** Runs kubectl with a kubeconfig, or several. */
 function kubectl(args: string[], kubeconfig = api.kubeconfig("admin")) {
   const env = { PATH: path, HOME: api.dir, KUBECONFIG: kubeconfig };
-  const { status, stdout, stderr } = spawnSync("kubectl", args, { env, encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync(join(path, "kubectl"), args, { env, encoding: "utf8" });
   return { status, stdout, stderr };
 }
 
@@ -86,7 +86,7 @@ it("is wide, of a network, of a node, of labels, as it is asked", () => {
   expect(names("-l", "app=web")).toEqual([]);
   const wide = kubectl(["plexus", "-n", site.namespace, "-o", "wide"]).stdout;
   expect(wide).toMatch(/^POD .* NODE +GATEWAYS +MTU +DEFAULT +MORE\n/);
-  expect(wide).toMatch(/ eth0 +podnet .* node +10\.222\.0\.1 /);
+  expect(wide).toMatch(/ eth0 +podnet .* node +- +- +yes +-\n/);
 });
 
 it("draws the same: a map as SVG, and as a page", () => {
