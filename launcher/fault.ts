@@ -40,6 +40,11 @@ export class Fault extends Error {
     return new Fault(this.code, `${what}: ${this.message}`, this.reason, this.cause);
   }
 
+  /** The same fault, with more to be said behind it. */
+  followedBy(what: string): Fault {
+    return new Fault(this.code, `${this.message}${what}`, this.reason, this.cause);
+  }
+
   /** The faults of several actions as one, with the code of the first; undefined if there are none. */
   static all(faults: readonly Fault[]): Fault | undefined {
     const [first, ...rest] = faults;

@@ -30,7 +30,7 @@ export async function runPlugin(env: NodeJS.ProcessEnv): Promise<Answer> {
     }
     const core = new Core(wasm());
     const stdin = readStdin();
-    const ports = { core, clock: systemClock, builtIns: BUILT_INS, host, stderr, cluster };
+    const ports = { core, clock: systemClock, builtIns: BUILT_INS, host, stderr, cluster, linter };
     return await carryOut(ports, env, stdin);
   } catch (error) {
     return failed(error, undefined);
@@ -82,6 +82,8 @@ export async function runSriovPlugin(env: NodeJS.ProcessEnv): Promise<Answer> {
 }
 
 const host = ({ attach }: Settings) => (attach === "parallel" ? parallelHost : localHost);
+
+const linter = () => new Core(wasm("lint.wasm"));
 
 const stderr = (line: string) => void writeSync(2, line);
 

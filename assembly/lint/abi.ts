@@ -4,6 +4,7 @@
 
 import { diagnosedDescribe, diagnosedNetconf, diagnosedPlan, diagnosedSelection } from "../diagnosed";
 import { run } from "../run";
+import { causes as findCauses } from "./causes";
 import { lint as lintDocuments } from "./lint";
 
 export {
@@ -19,6 +20,10 @@ export {
   reset,
   status,
 } from "../abi";
+
+export function causes(ptr: usize, len: u32): usize {
+  return run(ptr, len, findCauses);
+}
 
 export function lint(ptr: usize, len: u32): usize {
   return run(ptr, len, lintDocuments);

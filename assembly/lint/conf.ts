@@ -6,7 +6,7 @@ import { ascii, Span } from "../text/span";
 import { say } from "../text/writer";
 import { isFull, onKey, onValue, Severity } from "./findings";
 import { lintIpam } from "./ipam";
-import { checkPluginName } from "./known";
+import { checkPluginName, lookInContainer } from "./known";
 import { checkMembers, checkType, has, missing, Reader, typeAt } from "./members";
 import { Subnet } from "./subnets";
 import { isNear, tokenOf } from "./suggest";
@@ -177,6 +177,7 @@ function lintPlugin(plugin: Value, site: Site, facts: Facts): void {
     return;
   }
   checkPluginName(type, name);
+  lookInContainer(isTrue(plugin.present("linkInContainer")));
   const keys = pluginKeys(name);
   if (keys.length === 0) checkShared(plugin);
   else checkMembers(plugin, keys, SHARED, say("the conf of `").span(name).text("`").take(), Reader.Plugin);
@@ -217,7 +218,9 @@ function lintOwn(plugin: Value, name: Span, site: Site): void {
     lintSriov(plugin, site);
   } else if (name.is("host-device")) {
     const isGiven =
-      site === Site.DefinitionWithDevice || isTrue(memberOf(plugin.present("capabilities"), "deviceID"));
+      site === Site.DefinitionWithDevice ||
+      isTrue(memberOf(plugin.present("capabilities"), "deviceID")) ||
+      memberOf(plugin.present("runtimeConfig"), "deviceID") !== null;
     const hasOne =
       has(plugin, ascii("device")) || has(plugin, ascii("hwaddr")) || has(plugin, ascii("kernelpath"));
     if (isGiven || hasOne || has(plugin, ascii("pciBusID")) || has(plugin, ascii("deviceID"))) return;

@@ -2,11 +2,12 @@
 import { pointerTo } from "../json/pointer";
 import { Value } from "../json/value";
 import { Char } from "../text/char";
-import { Span } from "../text/span";
+import { ascii, Span } from "../text/span";
 import { Writer } from "../text/writer";
 import { offsetOf, Text, textAt } from "./texts";
 
 const MAX_FINDINGS = 100;
+const MAX_CAUSES = 3;
 
 export const enum Severity {
   /** It will fail, or be refused. */
@@ -50,6 +51,29 @@ export function forgetFindings(): void {
 /** Tells whether there are as many findings as are given: whoever looks for more can stop. */
 export function isFull(): bool {
   return isMore;
+}
+
+/**
+ * Keeps what may be why a plugin failed: what the node does not have, then other errors, three at most.
+ *
+ * @param lacksPlugin whether the plugin says that there is none of a name: one that is nearly a known one counts then
+ */
+export function keepCauses(lacksPlugin: bool): void {
+  const kept: Finding[] = [];
+  for (let i = 0; i < findings.length && kept.length < MAX_CAUSES; i++) {
+    if (isAboutNode(findings[i], lacksPlugin)) kept.push(findings[i]);
+  }
+  for (let i = 0; i < findings.length && kept.length < MAX_CAUSES; i++) {
+    const one = findings[i];
+    if (one.severity === Severity.Error && !isAboutNode(one, lacksPlugin)) kept.push(one);
+  }
+  findings = kept;
+}
+
+function isAboutNode(one: Finding, lacksPlugin: bool): bool {
+  const rule = ascii(one.rule);
+  if (rule.is("unknown-plugin")) return lacksPlugin || one.severity === Severity.Error;
+  return rule.is("unknown-interface") || rule.is("unknown-device") || rule.is("range-full");
 }
 
 /** Notes what stands from `at` to before `end`. */

@@ -17,7 +17,7 @@ import { lintPlexus } from "./plexus";
 import { forgetSearches } from "./suggest";
 import { documentOf, forgetTexts, Text } from "./texts";
 
-const SHAPE = "documents plugins? networks? interfaces?";
+const SHAPE = "documents plugins? networks? interfaces? devices?";
 const DOCUMENT_SHAPE = "text kind? namespace?";
 
 /** A document of the input. */
@@ -33,11 +33,12 @@ class Document {
 /**
  * Says what is wrong with some documents: `lint`.
  *
- * In: `{documents: [{text, kind?, namespace?}], plugins?, networks?, interfaces?}`. `text` is JSON: a conf, a conflist, Plexus's
+ * In: `{documents: [{text, kind?, namespace?}], plugins?, networks?, interfaces?, devices?}`. `text` is JSON: a conf, a conflist, Plexus's
  * conf, a NetworkAttachmentDefinition, a pod, an object with a pod's template, or a `List` of those; other objects are
  * left alone. `kind` is `annotation` if it is the value of a networks annotation. `namespace` is that of an object that
  * names none (`default`). What the host knows: `plugins`, the executables of the node; `networks`, the
- * NetworkAttachmentDefinitions, as `namespace/name`; `interfaces`, those of the node.
+ * NetworkAttachmentDefinitions, as `namespace/name`; `interfaces`, those of the node; `devices`, the PCI addresses of the
+ * node's.
  * Out: `{findings: [{rule, severity, document, path, within?, offset, length, line, column, found, remedy}], more}`:
  * `severity` is `error`, `warning` or `note`; `document` its number; `path` the JSON pointer (RFC 6901) in the document, and
  * `within` the one in the JSON that is a string there; `offset` and `length` are bytes of the document's text, `line` and
@@ -52,6 +53,7 @@ export function lint(input: Value): Writer | null {
   const fields = new Fields(input, ascii("the input"), Code.InvalidNetworkConfig);
   if (!fields.areTexts("plugins") || !fields.areTexts("networks") || !fields.areTexts("interfaces"))
     return null;
+  if (!fields.areTexts("devices")) return null;
   learn(input);
   learnNetworks(input.present("networks"));
   const documents = readDocuments(input.present("documents"));
@@ -124,7 +126,7 @@ function lintRest(document: Document, root: Value | null): void {
     leadsBack(type) ||
     (type.len === 0 && (root.present("delegates") !== null || root.present("clusterNetwork") !== null));
   if (isPlexus) lintPlexus(root);
-  else if (root.count > 0) {
+  else if (root.count > 0 && !isOtherJson(root)) {
     lintConf(root, Site.File);
     const plugins = root.present("plugins"); // as `plexus install` writes it
     if (plugins === null || !plugins.isArray()) return;
@@ -132,4 +134,21 @@ function lintRest(document: Document, root: Value | null): void {
       if (one.isObject() && leadsBack(textOf(one, "type"))) lintPlexus(one, true);
     }
   }
+}
+
+/**
+ * Tells whether JSON is none of the documents that are checked: a plugin's answer to ADD or VERSION, its error, or the conf of
+ * Multus's daemon. Source: CNI spec 1.1.0, section 5; multus-cni docs/thick-plugin.md.
+ */
+function isOtherJson(root: Value): bool {
+  if (root.get("type") !== null || root.get("plugins") !== null) return false;
+  if (root.present("socketDir") !== null || root.present("chrootDir") !== null) return true;
+  if (root.present("multusConfigFile") !== null || root.present("supportedVersions") !== null) return true;
+  if (root.present("code") !== null && root.present("msg") !== null) return true;
+  return root.present("cniVersion") !== null && (isList(root, "interfaces") || isList(root, "ips"));
+}
+
+function isList(root: Value, name: string): bool {
+  const value = root.present(name);
+  return value !== null && value.isArray();
 }

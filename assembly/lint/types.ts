@@ -6,7 +6,7 @@ import { Char, codeAt, isDigit } from "../text/char";
 import { ascii, Span } from "../text/span";
 import { say, Writer } from "../text/writer";
 import { isFull, onKey, onValue, Severity } from "./findings";
-import { checkHostInterface } from "./known";
+import { checkDevice, checkHostInterface } from "./known";
 import { endOfToken, isSameInCase, meant, tokenOf } from "./suggest";
 import { CAPABILITIES } from "./tables";
 
@@ -187,6 +187,7 @@ function checkText(value: Value, name: Span, type: i32): void {
       return;
     case 0x44: // D
       if (!isDeviceId(text)) bad(value, "bad-name", name, text, DEVICE_RULE);
+      else checkDevice(value, name, text);
   }
 }
 

@@ -7,13 +7,14 @@
 // fails, all that were begun are undone in reverse, the failed one too, as it may have done half of its work. The scratch
 // file stays for the runtime's DEL. A retried ADD starts by undoing what it finds under the same container and interface name.
 import type { Pod } from "../cluster/cluster.ts";
-import type { Delegate, Network } from "../core/index.ts";
+import type { Delegate, Network, Unmet } from "../core/index.ts";
 import { offerDeviceInfo, readDeviceInfo } from "../device/deviceinfo.ts";
 import { Code, Fault } from "../fault.ts";
 import { type Attachment, type Call, subjectOf } from "./call.ts";
 import { checkCapabilities } from "./capabilities.ts";
+import { withCauses } from "./causes.ts";
 import { undo } from "./del.ts";
-import { recordAttached, recordFailed } from "./events.ts";
+import { recordAttached, recordFailed, type Warning } from "./events.ts";
 import { addDelegate, inOrder, requirePlugins } from "./execute.ts";
 import { confNetworks, podNetworks } from "./networks.ts";
 import { clearOwnOrphans } from "./orphans.ts";
@@ -103,10 +104,11 @@ async function attach(call: Call, networks: Network[], { noted, scratch }: Left,
   const written: Promise<void>[] = [];
   const begin = async (delegate: Delegate) => {
     begun.add(delegate);
-    const attachment = await attachOne(call, delegate).catch((error: unknown) => {
+    const attachment = await attachOne(call, delegate).catch(async (error: unknown) => {
       const fault = Fault.of(error);
       if (fault.cause !== ("no answer" satisfies Trouble)) refused.add(delegate.cacheFile);
-      throw fault.during(`network ${delegate.name} on ${delegate.ifname}`);
+      const explained = await withCauses(call, delegate, fault);
+      throw explained.during(`network ${delegate.name} on ${delegate.ifname}`);
     });
     attached.set(delegate, attachment);
     // The disk works while the next delegate does; the reply waits for both.
@@ -115,7 +117,7 @@ async function attach(call: Call, networks: Network[], { noted, scratch }: Left,
   try {
     await inOrder(plan.delegates, settings.attach, begin);
     const added = plan.delegates.flatMap((delegate) => attached.get(delegate) ?? []);
-    const { answer = "", networkStatus, routes } = core.status({ attachments: added });
+    const { answer = "", networkStatus, routes, unmet } = core.status({ attachments: added });
     await changeRoutes(call, routes);
     // Nothing takes longer than the API server, so it is asked first, and the disk works meanwhile.
     const published =
@@ -127,7 +129,7 @@ async function attach(call: Call, networks: Network[], { noted, scratch }: Left,
     }
     await state.settleCaches(added.map(({ delegate }) => delegate.cacheFile));
     await published;
-    return { answer, attachments, warnings };
+    return { answer, attachments, warnings: [...warnings, ...warningsOf(call, added, unmet)] };
   } catch (error) {
     await Promise.allSettled(written);
     const undone = plan.delegates.filter((delegate) => begun.has(delegate));
@@ -165,6 +167,17 @@ async function attachOne(call: Call, delegate: Delegate): Promise<Attachment> {
   const result = await addDelegate(call, delegate);
   const deviceInfo = await readDeviceInfo(delegate, call);
   return { delegate, result, ...(deviceInfo === undefined ? {} : { deviceInfo }) };
+}
+
+/** What was asked for and not given, but for what no plugin claims the capability: `capabilityCheck` is about that. */
+function warningsOf({ log, runtime }: Call, attachments: Attachment[], unmet: Unmet[]): Warning[] {
+  return unmet.flatMap(({ attachment, rule, capability, message: why }) => {
+    const unclaimed = attachments[attachment]?.delegate.unclaimed ?? [];
+    if (capability && unclaimed.includes(capability)) return [];
+    const message = `${why} [${rule}]`;
+    log.write("error", `ADD ${subjectOf(runtime)}: ${message}`);
+    return { reason: "RequestNotMet", message };
+  });
 }
 
 /** If the pod was deleted meanwhile, its sandbox is about to be deleted too. */

@@ -53,6 +53,8 @@ export interface Call {
   outbox: Outbox | undefined;
   /** Absent if nobody wants to know. */
   witness: Witness | undefined;
+  /** Loads what explains failures: lint.wasm. Absent if nobody reads them. */
+  linter: (() => Pick<Core, "causes">) | undefined;
 }
 
 /** One delegate that was added, with its last plugin's result and the device-info of its device, as JSON. */

@@ -3,6 +3,7 @@
 import type { Delegate } from "../core/index.ts";
 import { Code, Fault } from "../fault.ts";
 import { type Call, subjectOf } from "./call.ts";
+import type { Warning } from "./events.ts";
 
 /**
  * Finds the requests that no plugin claims the capability for. Throws a Fault if the conf has it so (`capabilityCheck`).
@@ -12,14 +13,15 @@ import { type Call, subjectOf } from "./call.ts";
 export function checkCapabilities(
   { log, runtime, settings }: Call,
   delegates: readonly Delegate[],
-): string[] {
+): Warning[] {
   if (settings.capabilityCheck === "off") return [];
   const warnings = delegates.flatMap(({ name, ifname, unclaimed = [] }) => {
     if (unclaimed.length === 0) return [];
     const line = unclaimed.map((capability) => `"${capability}": true`).join(", ");
+    const asked = unclaimed.map((capability) => `\`${capability}\``).join(", ");
     return (
-      `network ${name} on ${ifname}: the pod's request for ${unclaimed.join(", ")} reaches no plugin, as none claims that ` +
-      `capability; add "capabilities": { ${line} } to the plugin of the network's conf that supports it`
+      `network ${name} on ${ifname}: ${asked} is asked for, and its plugins do not claim the capability; ` +
+      `add "capabilities": {${line}} to the plugin in the network's conf that supports it [missing-capability]`
     );
   });
   const [first] = warnings;
@@ -27,5 +29,5 @@ export function checkCapabilities(
     throw new Fault(Code.invalidNetworkConfig, first);
   }
   for (const warning of warnings) log.write("error", `ADD ${subjectOf(runtime)}: ${warning}`);
-  return warnings;
+  return warnings.map((message) => ({ reason: "CapabilityNotClaimed", message }));
 }

@@ -9,6 +9,12 @@ const encoder = new TextEncoder();
 /** How long a call in a process of its own may wait until all its events are taken. */
 const LIMIT_MS = 5_000;
 
+/** How a pod was attached, but not as it asked. */
+export interface Warning {
+  reason: "CapabilityNotClaimed" | "RequestNotMet";
+  message: string;
+}
+
 /**
  * Records the pod's attachments, each interface in Multus's words: its name, its addresses, its network. In one event, as far as
  * they fit: an event for each would cost a node that starts 100 pods hundreds of requests. Then an event for each warning:
@@ -18,7 +24,7 @@ export async function recordAttached(
   call: Call,
   pod: Pod,
   attachments: Attachment[],
-  warnings: string[],
+  warnings: Warning[],
 ): Promise<void> {
   const events: PodEvent[] = [];
   const parts = attachments.flatMap(({ delegate, result }) => {
@@ -33,7 +39,7 @@ export async function recordAttached(
     }
     events.push({ type: "Normal", reason: "AddedInterface", message });
   }
-  for (const message of warnings) events.push({ type: "Warning", reason: "CapabilityNotClaimed", message });
+  for (const warning of warnings) events.push({ type: "Warning", ...warning });
   await record(call, pod, events);
 }
 

@@ -6,6 +6,7 @@ import type { Delegate, Invocation } from "../core/index.ts";
 import { Code, Fault } from "../fault.ts";
 import { type Execution, META_PLUGINS } from "../host/host.ts";
 import type { Call } from "./call.ts";
+import { withCauses } from "./causes.ts";
 import type { Trouble } from "./undeletable.ts";
 
 /**
@@ -89,7 +90,7 @@ export async function requirePlugins(
   for (const delegate of delegates) {
     for (const name of delegate.plugins) {
       if (builtIn(call, name) || (await find(call, name)) !== undefined) continue;
-      throw notFound(call, delegate, name, code);
+      throw await withCauses(call, delegate, notFound(call, delegate, name, code));
     }
   }
 }

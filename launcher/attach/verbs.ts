@@ -35,6 +35,7 @@ export interface Ports {
   recently?: Call["recently"];
   outbox?: Outbox;
   witness?: Witness;
+  linter?: Call["linter"];
 }
 
 export interface Answer {
@@ -150,6 +151,7 @@ function openCall(ports: Ports, { settings, parameters, env, host, log }: Opened
     recently: ports.recently ?? ((_question, ask) => ask()),
     outbox: ports.outbox,
     witness: ports.witness,
+    linter: ports.linter,
     settings,
     host,
     cluster: ports.cluster(settings, env, log),

@@ -18,7 +18,7 @@ export function lintSources(
   core: Core,
   sources: readonly Source[],
   namespace: string,
-  known: Pick<LintInput, "plugins" | "interfaces" | "networks"> = {},
+  known: Omit<LintInput, "documents"> = {},
 ): { located: Located[]; more: boolean } {
   const documents: { source: Source; manifest: Manifest }[] = [];
   const located: Located[] = [];

@@ -1,5 +1,5 @@
 // `plexus lint`. A bundle of its own: nothing of it is loaded by any other command.
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { Core, type LintInput } from "../core/index.ts";
 import { wasm } from "../core/wasm.ts";
 import type { Given } from "./command.ts";
@@ -9,6 +9,8 @@ import type { LINT } from "./linting.ts";
 
 /** For explain and doctor. */
 export { lintSources };
+
+const DEVICES = "/sys/bus/pci/devices";
 
 /** Returns the exit code: 1 if there are errors. Throws if a file cannot be read. */
 export async function lint({ values, args, version }: Given<typeof LINT>): Promise<number> {
@@ -23,6 +25,7 @@ export async function lint({ values, args, version }: Given<typeof LINT>): Promi
 }
 
 /** What this machine has, if it is the node. */
-function knownHere(binDir: string): Pick<LintInput, "plugins" | "interfaces"> {
-  return { plugins: readdirSync(binDir), interfaces: readdirSync("/sys/class/net") };
+function knownHere(binDir: string): Omit<LintInput, "documents"> {
+  const devices = existsSync(DEVICES) ? { devices: readdirSync(DEVICES) } : {};
+  return { plugins: readdirSync(binDir), interfaces: readdirSync("/sys/class/net"), ...devices };
 }

@@ -135,10 +135,20 @@ const routeChange = z.strictObject({
   result: z.string(),
 });
 
+/** A request that was not met: see assembly/status/unmet.ts. */
+const unmet = z.strictObject({
+  /** The index of the attachment. */
+  attachment: z.number(),
+  rule: z.enum(["address-not-given", "mac-not-given", "interface-not-given", "device-not-given"]),
+  capability: z.optional(z.enum(["ips", "mac"])),
+  message: z.string(),
+});
+
 export const status = z.strictObject({
   answer: z.optional(z.string()),
   networkStatus: z.string(),
   routes: z.array(routeChange),
+  unmet: z.array(unmet),
 });
 
 /** Where something is in a text. */
@@ -179,9 +189,14 @@ export const fault = z.looseObject({
   ...z.partial(z.object(place)).shape,
 });
 
+/** What may be why a plugin failed: see assembly/lint/causes.ts. */
+export const causesResult = z.strictObject({ causes: z.array(diagnostic) });
+
 export const lintResult = z.strictObject({ findings: z.array(finding), more: z.boolean() });
 
 export type Finding = z.infer<typeof finding>;
+export type Cause = z.infer<typeof diagnostic>;
+export type Unmet = z.infer<typeof unmet>;
 export type LintResult = z.infer<typeof lintResult>;
 export type Selection = z.infer<typeof selection>;
 export type Settings = z.infer<typeof settings>;

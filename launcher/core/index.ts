@@ -1,6 +1,7 @@
 // The one place that knows the core's ABI: documents in, documents out.
 import { Code, Fault } from "../fault.ts";
 import type {
+  Cause,
   ConfDocument,
   Delegate,
   Environment,
@@ -13,7 +14,7 @@ import type {
   Status,
 } from "./documents.ts";
 
-export type { Delegate, Invocation, RouteChange, Selection, Settings } from "./documents.ts";
+export type { Delegate, Invocation, RouteChange, Selection, Settings, Unmet } from "./documents.ts";
 
 type Exports = Record<string, unknown> & {
   memory: { buffer: ArrayBuffer };
@@ -60,6 +61,8 @@ export interface LintInput {
   networks?: string[];
   /** The interfaces of the node. */
   interfaces?: string[];
+  /** The PCI addresses of the node's devices. */
+  devices?: string[];
 }
 
 /** Who takes part in the runtime's port mappings: see `plan` in assembly/plan/plan.ts. */
@@ -231,6 +234,13 @@ export class Core {
   /** Says what is wrong with some documents: an operation of lint.wasm. See assembly/lint/lint.ts. */
   lint(input: LintInput): LintResult {
     return this.call("lint", input);
+  }
+
+  /** Says what in a conf may be why its plugin failed: an operation of lint.wasm. See assembly/lint/causes.ts. */
+  causes(
+    input: { conf: string; message: string } & Pick<LintInput, "plugins" | "interfaces" | "devices">,
+  ): Cause[] {
+    return this.call<{ causes: Cause[] }>("causes", input).causes;
   }
 
   /** Runs an operation on a document. JSON leaves out undefined members, so a caller need not. */

@@ -107,8 +107,8 @@ function requested({ env }: Executed, { runtimeConfig, args }: PluginConf): stri
 function firstAddress(subnet: string): string {
   const [address = "", length = ""] = subnet.split("/");
   const bits = bitsOf(address);
-  if (bits === undefined) return address;
   const wide = address.includes(":") ? 128n : 32n;
+  if (bits === undefined || !/^\d{1,3}$/.test(length) || BigInt(length) > wide) return address;
   const host = wide - BigInt(length);
   return textOf((((bits >> host) << host) + 1n) as bigint, wide);
 }

@@ -8,7 +8,7 @@ import { add } from "../attach/add.ts";
 import type { Call } from "../attach/call.ts";
 import type { Cluster, PodEvent } from "../cluster/cluster.ts";
 import type { Core, Delegate, Runtime, Settings } from "../core/index.ts";
-import { Fault } from "../fault.ts";
+import { Code, Fault } from "../fault.ts";
 import { State } from "../state/state.ts";
 import type { Given, GivenPod } from "./given.ts";
 import { type Executed, imaginedHost, type NodeFiles } from "./node.ts";
@@ -93,6 +93,7 @@ export async function explain(core: Core, given: Given): Promise<Explanation> {
       runtime,
       env: { CNI_COMMAND: "ADD", CNI_IFNAME: runtime.ifname },
       pluginDirs: [settings.binDir],
+      linter: undefined,
     });
   } catch (thrown) {
     const { code, message } = Fault.of(thrown);
@@ -135,9 +136,10 @@ class Seen {
   }
 
   attachments(unknowns: Unknowns): ExplainedAttachment[] {
-    return this.delegates.map((delegate) => {
+    return this.delegates.flatMap((delegate) => {
       const { ifname, resourceName, deviceID, gateways = [], unclaimed = [] } = delegate;
       const executed = this.executed.filter(({ env }) => env.CNI_IFNAME === ifname);
+      if (executed.length === 0) return []; // the ADD has failed before
       const plugins = executed.map(({ plugin, stdin, env }) => ({
         type: plugin,
         stdin: unknowns.revealJson(stdin),
@@ -172,10 +174,15 @@ function inContainer(result: string | undefined, ifname: string, unknowns: Unkno
   };
 }
 
-/** A result in the version that a plugin is asked for. */
+/** A result in the version that a plugin is asked for. Throws if there can be none: the plugin would refuse its conf. */
 function inVersion(core: Core, { stdin }: Executed, result: string): string {
   const { cniVersion } = JSON.parse(stdin) as { cniVersion?: string };
-  return core.convert({ result, cniVersion: cniVersion ?? "0.1.0" });
+  try {
+    return core.convert({ result, cniVersion: cniVersion ?? "0.1.0" });
+  } catch (error) {
+    const why = Fault.of(error).message.replace("the result: ", "");
+    throw new Fault(Code.invalidNetworkConfig, `it will refuse its conf: ${why}`);
+  }
 }
 
 function runtimeOf({ pod, runtime }: Given, unknowns: Unknowns, { name }: Settings): Runtime {

@@ -38,7 +38,7 @@ interface Imagined {
   files: NodeFiles;
   /** Has the node a plugin of this name? */
   hasPlugin(name: string): boolean;
-  /** Returns what a plugin prints when it adds a container. */
+  /** Returns what a plugin prints when it adds a container. Throws a Fault with the plugin's own error. */
   answer(executed: Executed): string;
 }
 
@@ -55,7 +55,12 @@ export function imaginedHost({ files, hasPlugin, answer }: Imagined): Host {
     async execute(path, { env, stdin }): Promise<Execution> {
       if (env.CNI_COMMAND !== "ADD") return { exitCode: 0, stdout: "", stderr: "" }; // it is undone
       const plugin = path.slice(path.lastIndexOf("/") + 1);
-      return { exitCode: 0, stdout: answer({ plugin, env, stdin }), stderr: "" };
+      try {
+        return { exitCode: 0, stdout: answer({ plugin, env, stdin }), stderr: "" };
+      } catch (error) {
+        const { code, message } = Fault.of(error);
+        return { exitCode: 1, stdout: JSON.stringify({ code, msg: message }), stderr: "" };
+      }
     },
     configure: nothing,
     showLink: unasked("a link"),

@@ -9,7 +9,8 @@ import type { Unknowns } from "./unknowns.ts";
 export function expectedResult(executed: Executed, unknowns: Unknowns): string {
   const conf = JSON.parse(executed.stdin) as PluginConf;
   const { prevResult } = conf;
-  if (prevResult?.interfaces?.length || prevResult?.ips?.length) return changed(conf, prevResult);
+  if (isFilled(prevResult?.interfaces) || isFilled(prevResult?.ips))
+    return changed(conf, prevResult as Result);
   if (executed.plugin === "passthru") return JSON.stringify({ cniVersion: "1.0.0" });
   return made(executed, conf, unknowns);
 }
@@ -18,7 +19,7 @@ export function expectedResult(executed: Executed, unknowns: Unknowns): string {
 function changed({ type, mac, mtu, runtimeConfig, args }: PluginConf, before: Result): string {
   if (type !== "tuning") return JSON.stringify(before);
   const asked = [runtimeConfig?.mac, args?.cni?.mac, mac].find(isText);
-  const interfaces = before.interfaces?.map((one) =>
+  const interfaces = (isFilled(before.interfaces) ? before.interfaces : undefined)?.map((one) =>
     one.sandbox
       ? { ...one, ...(asked ? { mac: asked } : {}), ...(typeof mtu === "number" ? { mtu } : {}) }
       : one,
@@ -63,4 +64,8 @@ function besideIt(plugin: string, conf: PluginConf, unknowns: Unknowns): Interfa
 /** The MAC that a plugin is asked for: by capability, by `cni-args`, by CNI_ARGS, by its conf. */
 function macOf({ env }: Executed, { runtimeConfig, args, mac }: PluginConf): string | undefined {
   return [runtimeConfig?.mac, args?.cni?.mac, cniArg(env, "MAC"), mac].find(isText);
+}
+
+function isFilled(list: unknown): boolean {
+  return Array.isArray(list) && list.length > 0;
 }

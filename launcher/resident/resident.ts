@@ -112,7 +112,12 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
 }
 
 function portsTo(cluster: Ports["cluster"]) {
-  return { core: new Core(wasm(), collectGarbage), clock: systemClock, builtIns: BUILT_INS, cluster };
+  let loaded: Core | undefined;
+  const linter = () => {
+    loaded ??= new Core(wasm("lint.wasm"), collectGarbage);
+    return loaded;
+  };
+  return { core: new Core(wasm(), collectGarbage), clock: systemClock, builtIns: BUILT_INS, cluster, linter };
 }
 
 /**

@@ -45,7 +45,7 @@ export interface ServerOptions {
   version: string;
   /** Does the socket listen already, as this process's descriptor? The shim has made it: launcher/shim/start.c. */
   isInherited?: boolean;
-  ports: Pick<Ports, "core" | "clock" | "builtIns" | "cluster">;
+  ports: Pick<Ports, "core" | "clock" | "builtIns" | "cluster" | "linter">;
   observer: Observer;
 }
 

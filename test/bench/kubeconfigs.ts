@@ -1,6 +1,7 @@
 // Kubeconfigs of Plexus's service account, in the forms that installers and people write them in.
 import { readFileSync, writeFileSync } from "node:fs";
 import type { ApiServer } from "../support/apiserver.ts";
+import { kubeconfigOfGenerator, kubeconfigOfInstaller } from "../support/multus-kubeconfig.ts";
 
 /** The first two are as Multus's programs write them. */
 export type KubeconfigForm = "token" | "certificate" | "json" | "yaml";
@@ -23,57 +24,9 @@ export async function writeKubeconfigs(api: ApiServer, dir: string): Promise<Rec
     users: [{ name: "bench", user: { token } }],
   };
   return {
-    token: write("token", installedWithToken(api.url, authority, token)),
-    certificate: write("certificate", installedWithCertificate(api.url, authority, cert, key)),
+    token: write("token", kubeconfigOfInstaller(api.url, authority, token)),
+    certificate: write("certificate", kubeconfigOfGenerator(api.url, authority, cert, key)),
     json: write("json", JSON.stringify(json)),
     yaml: api.kubeconfig("plexus", { token }),
   };
-}
-
-/** Source: multus-cni v4, cmd/thin_entrypoint/main.go. */
-function installedWithToken(server: string, authority: string, token: string): string {
-  return `# Kubeconfig file for Multus CNI plugin.
-apiVersion: v1
-kind: Config
-clusters:
-- name: local
-  cluster:
-    server: ${server}
-    certificate-authority-data: ${authority}
-users:
-- name: multus
-  user:
-    token: "${token}"
-contexts:
-- name: multus-context
-  context:
-    cluster: local
-    user: multus
-current-context: multus-context
-`;
-}
-
-/** Source: multus-cni v4, cmd/kubeconfig_generator/main.go. */
-function installedWithCertificate(server: string, authority: string, cert: string, key: string): string {
-  return `apiVersion: v1
-clusters:
-  - cluster:
-      certificate-authority-data: ${authority}
-      server: ${server}
-    name: default-cluster
-contexts:
-  - context:
-      cluster: default-cluster
-      namespace: default
-      user: default-auth
-    name: default-context
-current-context: default-context
-kind: Config
-preferences: {}
-users:
-  - name: default-auth
-    user:
-      client-certificate: ${cert}
-      client-key: ${key}
-`;
 }

@@ -204,8 +204,26 @@ const lintInputs = [
   },
 ];
 
+const causesInputs = [
+  {
+    conf: JSON.stringify({
+      ...conf,
+      type: "macvlan",
+      master: "ens9",
+      ipam: { type: "host-local", dataDir: "/d" },
+    }),
+    message: "no IP addresses available in range set",
+    interfaces: ["lo", "eth0"],
+    devices: ["0000:03:00.1"],
+  },
+  { conf: JSON.stringify(conflist), message: 'failed to find plugin "y"', plugins: ["x"] },
+];
+
 /** The same for lint.wasm. */
-export const lintSeeds: Record<string, string[]> = { lint: lintInputs.map((one) => JSON.stringify(one)) };
+export const lintSeeds: Record<string, string[]> = {
+  lint: lintInputs.map((one) => JSON.stringify(one)),
+  causes: causesInputs.map((one) => JSON.stringify(one)),
+};
 
 /** Operation -> documents, as text. Every operation of the core is here. */
 export const seeds: Record<string, string[]> = Object.fromEntries(

@@ -16,7 +16,8 @@ beforeEach(async () => {
 afterEach(() => site.close());
 
 const request = [{ name: "a", ips: ["10.222.1.77/24"], mac: "c2:b0:57:49:47:f1" }];
-const told = /network \S+\/a on net1: .*request for ips, mac .*"capabilities": { "ips": true, "mac": true }/;
+const told =
+  /network \S+\/a on net1: `ips`, `mac` is asked for, .*"capabilities": {"ips": true, "mac": true}.* \[missing-capability]/;
 
 it("by default the pod is attached, and warned of in an event that has the line to add", async () => {
   const pod = await site.pod(request);

@@ -208,7 +208,7 @@ async function equipMultus(node: Node, api: ApiServer): Promise<void> {
   await api.apply(RIGHTS);
   const podnet = bridge("podnet", 0, { routes: [{ dst: "0.0.0.0/0" }] });
   writeMultus({
-    release: "thin 4.2",
+    release: "thin 4.3",
     root: node.machine.path("/"),
     confDir: "/etc/cni/net.d",
     kubeletDir: "/var/lib/kubelet",

@@ -5,6 +5,7 @@ import * as fs from "node:fs";
 import { dirname, join } from "node:path";
 import type { ApiServer } from "./apiserver.ts";
 import type { Conf } from "./lab.ts";
+import { kubeconfigOfInstaller } from "./multus-kubeconfig.ts";
 import { until } from "./until.ts";
 
 export type Release = "thin 3.9" | "thin 4.1" | "thin 4.2" | "thin 4.3" | "thick 4.0" | "thick 4.3";
@@ -92,25 +93,7 @@ export async function serverOf(api: ApiServer, url: string): Promise<MultusNode[
 function kubeconfig({ release, server }: MultusNode): string {
   const { host, port, ca, token } = server;
   const place = release === "thin 4.3" ? `${host}:${port}` : `[${host}]:${port}`;
-  return `# Kubeconfig file for Multus CNI plugin.
-apiVersion: v1
-kind: Config
-clusters:
-- name: local
-  cluster:
-    server: https://${place}
-    certificate-authority-data: ${Buffer.from(ca).toString("base64")}
-users:
-- name: multus
-  user:
-    token: "${token}"
-contexts:
-- name: multus-context
-  context:
-    cluster: local
-    user: multus
-current-context: multus-context
-`;
+  return kubeconfigOfInstaller(`https://${place}`, Buffer.from(ca).toString("base64"), token);
 }
 
 /** As a shell has it: `echo $CONF` makes one line of it. */

@@ -1,6 +1,5 @@
 // What the binary needs of a node, as README promises it.
 import { execFileSync } from "node:child_process";
-import * as fs from "node:fs";
 import { expect, test } from "vitest";
 import { ensurePackages } from "../../scripts/provide/debian.ts";
 import { binary } from "../support/binary.ts";
@@ -35,11 +34,4 @@ test("of libraries it needs glibc's and libstdc++ with what comes with it", () =
     "libgcc_s",
   ];
   expect(libraries.filter((name = "") => !known.includes(name))).toEqual([]);
-});
-
-test("README says how large binary and shim are", () => {
-  const readme = fs.readFileSync(new URL("../../README.md", import.meta.url), "utf8");
-  const sizeOf = (path: string, unit: number) => Math.round(fs.statSync(path).size / unit);
-  expect(readme).toContain(`self-contained binary (${sizeOf(binary, 1e6)} MB;`);
-  expect(readme).toContain(`static shim of ${sizeOf(`${binary}-shim`, 1e3)} KB`);
 });

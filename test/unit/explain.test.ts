@@ -247,7 +247,7 @@ describe("what a pod asks for and gets", () => {
     const { warnings, attachments } = await explained([CONF, CALICO, nad("a", macvlan({})), asked]);
     expect(attachments[1]?.unclaimed).toEqual(["mac"]);
     expect(warnings).toEqual([
-      expect.stringMatching(/^network default\/a on net1: the pod's request for mac reaches/),
+      expect.stringMatching(/^network default\/a on net1: `mac` is asked for, .*\[missing-capability]$/),
     ]);
   });
 });
@@ -295,6 +295,17 @@ describe("what cannot be done is said as ADD says it", () => {
       const { error } = await explain(core, { conf, files, nad: nadsOf([]) });
       expect(error?.message).toContain(why);
     }
+  });
+
+  test("a conf of which no result can come: its plugin will refuse it", async () => {
+    const bad = macvlan({ type: "host-local", subnet: "10.1.0.0/16", routes: [{ dst: "default" }] });
+    const { error } = await explained([CONF, CALICO, nad("a", bad), pod("a")]);
+    expect(error).toEqual({
+      code: 7,
+      message: expect.stringMatching(
+        /network default\/a on net1: .*it will refuse its conf: each of `routes` needs `dst`/,
+      ),
+    });
   });
 
   test("a plugin that the node does not have", async () => {

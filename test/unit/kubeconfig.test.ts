@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { parse } from "yaml";
 import { readInstalled } from "../../launcher/cluster/installed.ts";
 import { readKubeconfig } from "../../launcher/cluster/kubeconfig.ts";
+import { kubeconfigOfGenerator, kubeconfigOfInstaller } from "../support/multus-kubeconfig.ts";
 import { base64, CERT, KEY, kubeconfig, readNew } from "./fake-kubeconfig.ts";
 import { faultOf } from "./fake-pod.ts";
 
@@ -22,46 +23,11 @@ afterEach(() => rmSync(dir, { recursive: true }));
 const read = (content: string | object) => readNew(path, content, (warning) => warnings.push(warning));
 
 describe("what Multus's own programs write", () => {
-  const installer = `# Kubeconfig file for Multus CNI plugin.
-apiVersion: v1
-kind: Config
-clusters:
-- name: local
-  cluster:
-    server: https://[fd00::1]:443
-    certificate-authority-data: ${base64(CERT)}
-users:
-- name: multus
-  user:
-    token: "eyJ.a_b-c.d"
-contexts:
-- name: multus-context
-  context:
-    cluster: local
-    user: multus
-current-context: multus-context
-`;
-  const generator = (certificates: string) => `apiVersion: v1
-clusters:
-  - cluster:
-      certificate-authority-data: ${base64(CERT)}
-      server: https://10.96.0.1:443
-    name: default-cluster
-contexts:
-  - context:
-      cluster: default-cluster
-      namespace: default
-      user: default-auth
-    name: default-context
-current-context: default-context
-kind: Config
-preferences: {}
-users:
-  - name: default-auth
-    user:
-      client-certificate: ${certificates}/multus-client-current.pem
-      client-key: ${certificates}/multus-client-current.pem
-`;
+  const installer = kubeconfigOfInstaller("https://[fd00::1]:443", base64(CERT), "eyJ.a_b-c.d");
+  const generator = (dir: string) => {
+    const file = `${dir}/multus-client-current.pem`;
+    return kubeconfigOfGenerator("https://10.96.0.1:443", base64(CERT), file, file);
+  };
 
   test("is recognised without a YAML parser, and means what one says", () => {
     for (const text of [installer, generator("/etc/cni/net.d/multus.d/certs")]) {

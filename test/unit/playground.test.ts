@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { sortDocuments } from "../../launcher/explain/documents.ts";
 import { analyse, type Input } from "../../playground/analysis.ts";
 import { readExample } from "../../playground/examples.ts";
 import { indented } from "../../playground/json.ts";
@@ -70,6 +71,46 @@ describe("the examples", () => {
     expect(Object.values(texts)).not.toContain("");
     expect(marks.length > 0).toBe(file === "mistakes.txt");
     expect(explanation?.warnings).toEqual([]);
+  });
+});
+
+describe("whatever lint's own tests have, broken or not", () => {
+  const dir = new URL("../fixtures/lint/", import.meta.url);
+  const files = readdirSync(dir, { recursive: true, encoding: "utf8" }).filter((file) =>
+    file.endsWith(".txt"),
+  );
+  const texts = files.flatMap((file) =>
+    readFileSync(new URL(file, dir), "utf8")
+      .split(/^=== .*\n/m)
+      .slice(1)
+      .map((part) => part.split("---->\n")[0] ?? ""),
+  );
+
+  test("is explained: it is attached, or ADD says what is wrong with it; nobody wonders at an answer of our own", async () => {
+    expect(texts.length).toBeGreaterThan(250);
+    const odd: unknown[] = [];
+    for (const text of texts) {
+      const networks = /^[[{]/.test(text)
+        ? JSON.stringify({
+            kind: "NetworkAttachmentDefinition",
+            metadata: { name: "a" },
+            spec: { config: text },
+          })
+        : text;
+      const names = sortDocuments(partsOf(networks).flatMap(documentsOf)).nads;
+      for (const { namespace, name } of names.slice(0, 3)) {
+        const annotations = {
+          "k8s.v1.cni.cncf.io/networks": JSON.stringify([{ namespace, name, ips: ["10.0.0.7/24"] }]),
+        };
+        const pod = JSON.stringify({ kind: "Pod", metadata: { name: "p", annotations } });
+        const { explanation } = await analyse(cores, input({ networks, pod }));
+        const { error, attachments = [] } = explanation ?? {};
+        if (error === undefined && attachments.length === 2) continue;
+        if (error === undefined || error.code === 999 || /the result:/.test(error.message))
+          odd.push([text, error]);
+      }
+    }
+    expect(odd).toEqual([]);
   });
 });
 

@@ -15,21 +15,30 @@ beforeEach(() => {
 });
 afterEach(() => fs.rmSync(dir, { recursive: true }));
 
+/** A process of the binary: what it says on stderr, and its exit code once it has ended. */
+function started(args: string[], descriptors: number[] = []) {
+  const child = spawn(binary, args, { env: {}, stdio: ["ignore", "ignore", "pipe", ...descriptors] });
+  const own = { child, said: "", code: undefined as number | null | undefined };
+  child.stderr?.on("data", (chunk) => {
+    own.said += chunk;
+  });
+  child.once("exit", (code) => {
+    own.code = code;
+  });
+  return own;
+}
+
 test("a resident process that nobody calls ends after --idle seconds, and takes its socket away", async () => {
   const socket = join(dir, "plexus.sock");
-  const child = spawn(binary, ["resident", "--socket", socket, "--idle", "2"], { env: {}, stdio: "ignore" });
-  const ended = { code: undefined as number | null | undefined };
-  child.once("exit", (code) => {
-    ended.code = code;
-  });
+  const own = started(["resident", "--socket", socket, "--idle", "2"]);
   try {
     await until("it listens", () => fs.existsSync(socket));
-    expect(ended.code).toBeUndefined();
-    await until("it has ended", () => ended.code !== undefined, 20);
-    expect(ended.code).toBe(0);
+    expect(own.code).toBeUndefined();
+    await until("it has ended", () => own.code !== undefined, 20);
+    expect(own.code).toBe(0);
     expect(fs.readdirSync(dir)).toEqual([]);
   } finally {
-    child.kill("SIGKILL");
+    own.child.kill("SIGKILL");
   }
 });
 
@@ -57,28 +66,18 @@ async function callAt(socket: string): Promise<number[]> {
 
 test("a process that has lost its socket leaves its calls to plexus when it is asked to end", async () => {
   const socket = join(dir, "plexus.sock");
-  const child = spawn(binary, ["resident", "--socket", socket], {
-    env: {},
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  let [said, code] = ["", undefined as number | null | undefined];
-  child.stderr.on("data", (chunk) => {
-    said += chunk;
-  });
-  child.once("exit", (status) => {
-    code = status;
-  });
+  const own = started(["resident", "--socket", socket]);
   try {
     await until("it listens", () => fs.existsSync(socket));
     const types = await callAt(socket);
     fs.unlinkSync(socket);
-    await until("it has noticed", () => said.includes("another process has the socket"), 20);
-    child.kill("SIGTERM");
+    await until("it has noticed", () => own.said.includes("another process has the socket"), 20);
+    own.child.kill("SIGTERM");
     await until("the call is left to plexus", () => types.includes(ToShim.fallBack), 60);
-    await until("it has ended", () => code !== undefined);
-    expect(code).toBe(0);
+    await until("it has ended", () => own.code !== undefined);
+    expect(own.code).toBe(0);
   } finally {
-    child.kill("SIGKILL");
+    own.child.kill("SIGKILL");
   }
 });
 
@@ -92,20 +91,12 @@ test("a process whose socket was replaced before it served ends, and leaves the 
   fs.renameSync(`${socket}.other`, socket);
   const { fd } = (made as unknown as { _handle: { fd: number } })._handle;
   const note = fs.openSync(lock, "r+");
-  const stdio = ["ignore", "ignore", "ignore", fd, note] as const;
-  const child = spawn(binary, ["resident", "--socket", socket, "--started-by-shim"], {
-    env: {},
-    stdio: [...stdio],
-  });
-  let code: number | null | undefined;
-  child.once("exit", (status) => {
-    code = status;
-  });
+  const own = started(["resident", "--socket", socket, "--started-by-shim"], [fd, note]);
   try {
-    await until("it has ended", () => code !== undefined, 20);
-    expect([code, fs.existsSync(socket)]).toEqual([0, true]);
+    await until("it has ended", () => own.code !== undefined, 20);
+    expect([own.code, fs.existsSync(socket)]).toEqual([0, true]);
   } finally {
-    child.kill("SIGKILL");
+    own.child.kill("SIGKILL");
     fs.closeSync(note);
     for (const server of [made, other]) server.close();
   }
@@ -121,20 +112,16 @@ test("a daemon whose socket is gone says so and ends with 1, so that the kubelet
   };
   fs.writeFileSync(kubeconfig, JSON.stringify(config), { mode: 0o600 });
   const args = ["daemon", "--node-name", "n", "--kubeconfig", kubeconfig, "--socket", socket];
-  const child = spawn(binary, args, { env: {}, stdio: ["ignore", "ignore", "pipe"] });
-  let [said, code] = ["", undefined as number | null | undefined];
-  child.stderr.on("data", (chunk) => {
-    said += chunk;
-  });
-  child.once("exit", (status) => {
-    code = status;
-  });
+  const own = started(args);
   try {
     await until("it listens", () => fs.existsSync(socket));
     fs.unlinkSync(socket);
-    await until("it has ended", () => code !== undefined, 20);
-    expect([code, said]).toEqual([1, expect.stringContaining(`somebody has replaced or removed ${socket}`)]);
+    await until("it has ended", () => own.code !== undefined, 20);
+    expect([own.code, own.said]).toEqual([
+      1,
+      expect.stringContaining(`somebody has replaced or removed ${socket}`),
+    ]);
   } finally {
-    child.kill("SIGKILL");
+    own.child.kill("SIGKILL");
   }
 });

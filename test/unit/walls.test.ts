@@ -34,6 +34,8 @@ const BROKEN: [file: string, text: string, rule: string][] = [
   ["launcher/attach/status.ts", 'import "../explain/node.ts";', RESTRICTED],
   ["launcher/explain/explain.ts", 'import "../cli/lint.ts";', RESTRICTED],
   ["launcher/explain/result.ts", 'import "node:path";', RESTRICTED],
+  ["playground/analysis.ts", 'import "../launcher/cli/lint.ts";', RESTRICTED],
+  ["playground/page.ts", 'import "../launcher/attach/add.ts";', RESTRICTED],
   ["launcher/resident/server.ts", 'import "../cli/cli.ts";', RESTRICTED],
   ["launcher/cli/cli.ts", 'import "../main.ts";', RESTRICTED],
   ["launcher/webhook/judge.ts", 'import "../cli/lint.ts";', RESTRICTED],
@@ -64,7 +66,7 @@ let copy = "";
 
 beforeAll(() => {
   copy = fs.mkdtempSync(join(tmpdir(), "plexus-walls-"));
-  for (const name of ["launcher", "assembly", "biome.json"]) {
+  for (const name of ["launcher", "assembly", "playground", "biome.json"]) {
     fs.cpSync(join(root, name), join(copy, name), { recursive: true });
   }
   fs.symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));

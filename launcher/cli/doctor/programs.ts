@@ -196,7 +196,7 @@ function shimOf(path: string, build: Build): Line[] {
 }
 
 /** Asks an executable of Plexus for its build; undefined if it is none. */
-export async function buildOf(path: string): Promise<Build | undefined> {
+async function buildOf(path: string): Promise<Build | undefined> {
   const { stdout } = await run(path, ["version", "--json"]);
   const build = objectIn(stdout, JSON.parse);
   return typeof build?.commit === "string" ? (build as unknown as Build) : undefined;

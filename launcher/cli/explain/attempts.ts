@@ -4,6 +4,7 @@
 import { execFile } from "node:child_process";
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { listAttachments } from "../../attach/inventory.ts";
+import { readKubeconfig } from "../../cluster/kubeconfig.ts";
 import { Core } from "../../core/index.ts";
 import { wasm } from "../../core/wasm.ts";
 import type { GivenPod } from "../../explain/given.ts";
@@ -11,7 +12,7 @@ import { Fault } from "../../fault.ts";
 import { localHost } from "../../host/local.ts";
 import { STATE_DIR } from "../../paths.ts";
 import { State } from "../../state/state.ts";
-import type { Api } from "../install/api.ts";
+import { Api } from "../install/api.ts";
 import { hintFor } from "./hints.ts";
 
 /** Something that was said of the pod. */
@@ -76,15 +77,17 @@ interface KubernetesEvent {
 /** Reasons of events that are about networks: the kubelet's, Plexus's and Multus's. */
 const ABOUT_NETWORKS = /Sandbox|Network|Interface|Capability|Unreadable|Refused|Plexus/i;
 
-async function eventsOf(api: Api, { namespace, name, uid }: GivenPod): Promise<Attempt[]> {
+/** Plexus's own account has no right to read events: an administrator's kubeconfig, if there is one here, has. */
+async function eventsOf(api: Api, pod: GivenPod): Promise<Attempt[]> {
+  const { namespace, name, uid } = pod;
   const selector = encodeURIComponent(`involvedObject.name=${name},involvedObject.uid=${uid}`);
-  const { status, body } = await api.ask(
-    "GET",
-    `/api/v1/namespaces/${namespace}/events?fieldSelector=${selector}&limit=200`,
-  );
+  const path = `/api/v1/namespaces/${namespace}/events?fieldSelector=${selector}&limit=200`;
+  const first = await api.ask("GET", path);
+  const { status, body } = first.status === 403 ? ((await asAdministrator(path)) ?? first) : first;
   if (status !== 200)
     throw new Error(
-      `they may not be read with this kubeconfig (status ${status}); kubectl describe pod ${name} --namespace ${namespace}`,
+      `they may not be read with this kubeconfig (status ${status}); give --kubeconfig, or see kubectl describe pod ${name} ` +
+        `--namespace ${namespace}`,
     );
   const items = (body?.items ?? []) as KubernetesEvent[];
   return items
@@ -100,6 +103,26 @@ async function eventsOf(api: Api, { namespace, name, uid }: GivenPod): Promise<A
     }));
 }
 
+/** Where kubectl, kubeadm and k3s keep an administrator's kubeconfig. */
+async function asAdministrator(path: string) {
+  const { KUBECONFIG, HOME = "/root" } = process.env;
+  const places = [
+    KUBECONFIG,
+    `${HOME}/.kube/config`,
+    "/etc/kubernetes/admin.conf",
+    "/etc/rancher/k3s/k3s.yaml",
+  ];
+  for (const place of places) {
+    if (!place || !(await localHost.exists(place))) continue;
+    const admin = await Api.by(() => readKubeconfig(place, () => undefined), process.env).catch(
+      () => undefined,
+    );
+    const reply = await admin?.ask("GET", path).catch(() => undefined); // it may be another cluster's
+    if (reply?.status === 200) return reply;
+  }
+  return undefined;
+}
+
 function timeOf({ series, lastTimestamp, eventTime, firstTimestamp, metadata }: KubernetesEvent): string {
   return (
     series?.lastObservedTime ??
@@ -111,11 +134,15 @@ function timeOf({ series, lastTimestamp, eventTime, firstTimestamp, metadata }: 
   );
 }
 
-/** The process log, where systemd has it. */
+/** The logs of Plexus's process, and of who is answered with its errors, where systemd has them. */
 async function journalOf(pod: GivenPod): Promise<Attempt[]> {
   const journalctl = await localHost.find("journalctl", ["/usr/bin", "/bin", "/usr/local/bin"]);
   if (journalctl === undefined) return [];
-  const args = ["--identifier=plexus", "--lines", JOURNAL_LINES, "--output=cat", "--no-pager", "--quiet"];
+  const units = ["kubelet", "containerd", "crio", "k3s", "rke2-agent"].map(
+    (unit) => `_SYSTEMD_UNIT=${unit}.service`,
+  );
+  const args = ["--lines", JOURNAL_LINES, "--output=cat", "--no-pager", "--quiet"];
+  args.push("SYSLOG_IDENTIFIER=plexus", "+", ...units);
   const text = await new Promise<string>((resolve) => {
     const options = { timeout: JOURNAL_LIMIT_MS, killSignal: "SIGKILL", maxBuffer: 16 << 20 } as const;
     execFile(journalctl, args, options, (_error, stdout) => resolve(stdout));
