@@ -55,7 +55,7 @@ export const secondary = (name: string, index: number, address: string, last: nu
   dns: {},
 });
 
-const function_ = (name: string, index: number, vf: string, last: number) => ({
+const withFunction = (name: string, index: number, vf: string, last: number) => ({
   ...secondary(name, index, `192.168.${index}.${last}`, last),
   mtu: 9000,
   "device-info": {
@@ -72,7 +72,7 @@ export const FEW = [
     status: [
       eth0(5),
       secondary("default/storage", 1, "10.10.0.5", 5),
-      function_("default/fast", 2, "0000:3b:02.1", 5),
+      withFunction("default/fast", 2, "0000:3b:02.1", 5),
     ],
   }),
   fakePod({ name: "web-6d5f", status: [eth0(6), secondary("default/storage", 1, "10.10.0.6", 6)] }),
@@ -102,7 +102,7 @@ export const MANY = Array.from({ length: 40 }, (_, index) =>
     status: [
       eth0(index + 2),
       ...(index % 2 === 0 ? [secondary("shop/storage", 1, `10.10.0.${index + 2}`, index)] : []),
-      ...(index % 3 === 0 ? [function_("shop/fast", 2, `0000:3b:02.${index % 8}`, index)] : []),
+      ...(index % 3 === 0 ? [withFunction("shop/fast", 2, `0000:3b:02.${index % 8}`, index)] : []),
       ...(index % 4 === 1 ? [secondary("billing/audit", 3, `10.20.0.${index + 2}`, index)] : []),
       ...(index % 5 === 2 ? [secondary("shop/telemetry", 4, `fd00:10::${hex(index)}`, index)] : []),
       ...(index % 7 === 3 ? [secondary("default/management", 5, `172.16.4.${index + 2}`, index)] : []),

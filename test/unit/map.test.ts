@@ -8,7 +8,7 @@ import { mapOf } from "../../launcher/cli/pods/map.ts";
 import { pageOf } from "../../launcher/cli/pods/page.ts";
 import { networksOf, type PodNetworks } from "../../launcher/cli/pods/status.ts";
 import { JsonObject } from "../../launcher/cluster/json.ts";
-import { FEW, FEW_EVENTS, fakePod, HOSTILE, MANY } from "./fake-networks.ts";
+import { eth0, FEW, FEW_EVENTS, fakePod, HOSTILE, MANY } from "./fake-networks.ts";
 import { tagsOf } from "./tags.ts";
 
 const IMAGE = fileURLToPath(new URL("../../docs/images/map.svg", import.meta.url));
@@ -74,6 +74,20 @@ test("a map of forty pods has two sides, and no two wires on one line", () => {
   expect(wires).toHaveLength(98);
   expect(new Set(wires.map(([from]) => from)).size).toBe(2);
   expect(new Set(wires.map(([, y]) => y)).size).toBe(wires.length);
+});
+
+test("many nodes with a pod each are on both sides", () => {
+  const pods = Array.from({ length: 20 }, (_, index) =>
+    fakePod({ name: `p${index}`, node: `node-${index}`, status: [eth0(index)] }),
+  );
+  const svg = draw(pods);
+  const wires = [...svg.matchAll(/pm-wire" d="M(\d+) (\d+)H/g)].map(([, from, y]) => [
+    Number(from),
+    Number(y),
+  ]);
+  const sides = Object.groupBy(wires, ([from]) => `${from}`);
+  expect(Object.values(sides).map((one) => one?.length)).toEqual([10, 10]);
+  expect(new Set(wires.map(([, y]) => y)).size).toBe(20);
 });
 
 test("pods of a node are grouped by their namespaces, and named with them", () => {

@@ -39,13 +39,8 @@ interface Plan {
 /** Returns an SVG document. */
 export function drawMap(map: NetworkMap): string {
   const plan = planOf(map);
-  let y = plan.top;
-  const groups = map.groups.map(({ kind, name, pods }) => {
-    const drawn = groupAt(plan, map, { kind, name, pods }, y);
-    y = drawn.bottom;
-    return drawn.svg;
-  });
-  if (map.groups.length === 0) y += GROUP;
+  const { svg: groups, bottom } = groupsAt(plan, map);
+  const y = map.groups.length === 0 ? bottom + GROUP : bottom;
   const railEnd = y + 4;
   const height = railEnd + MARGIN + map.notes.length * 20;
   const { width } = plan;
@@ -102,6 +97,23 @@ function railAt(
   ].join("");
 }
 
+/** Above so many, a group is on one side as a whole: many nodes with a pod or two each. */
+const WHOLE_GROUPS = 4;
+
+function groupsAt(plan: Plan, map: NetworkMap): { svg: string[]; bottom: number } {
+  // Half a step apart: a wire from the right is never on the line of one from the left.
+  const ends: Record<Side, number> = { left: plan.top, right: plan.top };
+  const areWhole = map.groups.length > WHOLE_GROUPS;
+  const svg = map.groups.map((group) => {
+    const side = plan.sides.reduce((one, other) => (ends[other] < ends[one] ? other : one));
+    const sides = areWhole ? [side] : plan.sides;
+    const drawn = groupAt({ ...plan, sides }, map, group, ends[side]);
+    for (const one of sides) ends[one] = drawn.bottom;
+    return drawn.svg;
+  });
+  return { svg, bottom: Math.max(...plan.sides.map((side) => ends[side])) };
+}
+
 function groupAt(
   plan: Plan,
   map: NetworkMap,
@@ -109,7 +121,6 @@ function groupAt(
   y: number,
 ): { svg: string; bottom: number } {
   const from = y + GROUP;
-  // Half a step apart: a wire from the right is never on the line of one from the left.
   const ends: Record<Side, number> = { left: from, right: from + STEP / 2 };
   const cards = pods.map((pod) => {
     const side = plan.sides.reduce((one, other) => (ends[other] < ends[one] ? other : one));
@@ -119,7 +130,7 @@ function groupAt(
   });
   const lowest = Math.max(...plan.sides.map((side) => ends[side]));
   const svg = [
-    `<g><text class="pm-group" x="${MARGIN}" y="${y + 26}">${escaped(kind)} <tspan class="pm-group-name">${escaped(cut(name, CARD - 90, 8))}</tspan></text>`,
+    `<g><text class="pm-group" x="${plan.xOf[plan.sides[0] ?? "left"]}" y="${y + 26}">${escaped(kind)} <tspan class="pm-group-name">${escaped(cut(name, CARD - 90, 8))}</tspan></text>`,
     ...cards,
     "</g>",
   ].join("");

@@ -66,7 +66,7 @@ export function mapOf(
     const drawn = podOf(pod, rails, failed.get(pod.uid), by === "node" && kind !== "namespace");
     groups.set(group, [...(groups.get(group) ?? []), drawn]);
   }
-  const sorted = [...groups].sort(([one], [other]) => (one < other ? -1 : 1));
+  const sorted = [...groups].sort(([one], [other]) => one.localeCompare(other, "en", { numeric: true }));
   const drawn = sorted.flatMap(([, members]) => members.flatMap(({ ports }) => ports));
   const [interfaces, shown] = [countOf(all), drawn.filter(({ isAttached }) => isAttached).length];
   return {

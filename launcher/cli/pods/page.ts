@@ -59,7 +59,7 @@ function table(caption: string, heading: readonly string[], rows: readonly strin
 }
 
 const STYLE = [
-  `:root{${LIGHT};color-scheme:light dark}@media (prefers-color-scheme:dark){:root{${DARK}}}@media print{:root{${LIGHT}}}`,
+  `:root{${LIGHT};color-scheme:light dark}@media (prefers-color-scheme:dark){:root{${DARK}}}@media print{:root{${LIGHT};color-scheme:light}}`,
   'body{margin:0;background:var(--pp-pod);color:var(--pp-ink);font:14px/1.45 Inter,"Segoe UI",system-ui,sans-serif}',
   "main{max-width:1240px;margin:0 auto;padding:24px}h1{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}",
   ".map,.rows{overflow-x:auto;border:1px solid var(--pp-line);border-radius:16px;background:var(--pp-ground);margin-bottom:24px}",
