@@ -79,7 +79,7 @@ function portsTo(cniDir: string) {
 }
 
 /** Makes a table: those of a pod are below one another, those of which no file says a pod come last. */
-export function tableOf(listed: ListedAttachment[], isWide: boolean): string {
+function tableOf(listed: ListedAttachment[], isWide: boolean): string {
   if (listed.length === 0) return "there is no attachment";
   const sorted = [...listed].sort((one, other) => order(one.pod, other.pod));
   const rows = sorted.map(({ state, tries, why, ...one }) => [

@@ -1,4 +1,5 @@
 // The commands that an operator calls.
+import type { Program } from "./command.ts";
 import { KUBECTL, PLEXUS } from "./commands.ts";
 import { runProgram } from "./parser.ts";
 
@@ -9,5 +10,12 @@ import { runProgram } from "./parser.ts";
  */
 export function runCommand(name: string, args: string[], version: string): Promise<number> {
   const program = /(^|\/)kubectl-plexus$/.test(name) ? KUBECTL : PLEXUS;
-  return runProgram(program, args[0] === "--version" ? ["version", ...args.slice(1)] : args, version);
+  return runProgram(program, wordsOf(program, args), version);
+}
+
+function wordsOf({ otherwise }: Program, args: string[]): string[] {
+  const [first = "-", ...rest] = args;
+  if (first === "--version") return ["version", ...rest];
+  const isNamed = !first.startsWith("-") || first === "-h" || first === "--help";
+  return isNamed || otherwise === undefined ? args : [otherwise, ...args];
 }

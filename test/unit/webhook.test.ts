@@ -1,10 +1,13 @@
 // What the webhook says of an object: refused, warned of, changed, or let through.
 import { readdirSync, readFileSync } from "node:fs";
+import type { IncomingMessage } from "node:http";
+import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
 import { parseAllDocuments } from "yaml";
 import type { NetworkAttachmentDefinition } from "../../launcher/cluster/cluster.ts";
 import { Code, Fault } from "../../launcher/fault.ts";
 import { counting, needsAnother, signer, timesOf } from "../../launcher/webhook/authorities.ts";
+import { Bodies } from "../../launcher/webhook/bodies.ts";
 import { inject } from "../../launcher/webhook/inject.ts";
 import { type Judging, judge } from "../../launcher/webhook/judge.ts";
 import type { Networks } from "../../launcher/webhook/networks.ts";
@@ -477,4 +480,31 @@ describe("authorities of our own", () => {
       expect(all[0]?.from).toBeGreaterThan(3 * life);
     },
   );
+});
+
+describe("bodies of requests", () => {
+  const sending = (size: number) => {
+    const body = Object.assign(new PassThrough(), { headers: {} });
+    body.write(Buffer.alloc(size));
+    return body;
+  };
+
+  it("that are not complete take 16 MiB together: the one that began first gives way", async () => {
+    const bodies = new Bodies();
+    const all = Array.from({ length: 6 }, () => sending(3 << 20));
+    const read = all.map((one) => bodies.read(one as unknown as IncomingMessage));
+    expect(await read[0]).toBe(503);
+    for (const one of all.slice(1)) one.end("x");
+    for (const one of read.slice(1)) expect(await one).toHaveLength((3 << 20) + 1);
+  });
+
+  it("are not taken if one is too large, or breaks off", async () => {
+    const bodies = new Bodies();
+    const large = sending(4 << 20);
+    expect(await bodies.read(large as unknown as IncomingMessage)).toBe(413);
+    const broken = sending(10);
+    const read = bodies.read(broken as unknown as IncomingMessage);
+    broken.destroy();
+    expect(await read).toBe(400);
+  });
 });

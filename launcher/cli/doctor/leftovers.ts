@@ -9,7 +9,7 @@ import { localHost } from "../../host/local.ts";
 import { State } from "../../state/state.ts";
 import { readText } from "../install/place.ts";
 import { confNames } from "../install/primary.ts";
-import { fail, type Line, ok, warn } from "./line.ts";
+import { fail, type Line, ok, shortened, warn } from "./line.ts";
 import type { Node } from "./node.ts";
 import { run } from "./run.ts";
 
@@ -17,7 +17,6 @@ import { run } from "./run.ts";
 const RESERVATIONS = "/var/lib/cni/networks";
 /** A reservation younger than that may be of a container whose ADD goes on: runtimes list a sandbox when it has networks. */
 const YOUNG_MS = 600_000;
-const MOST_LINES = 10;
 
 export async function leftovers(node: Node): Promise<Line[]> {
   const { cniDir } = node;
@@ -203,10 +202,4 @@ async function unfinished(cniDir: string): Promise<Line[]> {
       clear,
     ),
   ];
-}
-
-export function shortened(lines: Line[], what: string, all: string): Line[] {
-  if (lines.length <= MOST_LINES) return lines;
-  const more = warn(what, `and ${lines.length - MOST_LINES} more`, all);
-  return [...lines.slice(0, MOST_LINES), more];
 }
