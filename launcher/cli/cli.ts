@@ -8,9 +8,13 @@ import { runProgram } from "./parser.ts";
  *
  * @param name the binary's own, as it was executed
  */
-export function runCommand(name: string, args: string[], version: string): Promise<number> {
+export async function runCommand(name: string, args: string[], version: string): Promise<number> {
   const program = /(^|\/)kubectl-plexus$/.test(name) ? KUBECTL : PLEXUS;
-  return runProgram(program, wordsOf(program, args), version);
+  process.stdout.on("error", () => undefined); // nobody is listening any more, as behind `| head`
+  const exitCode = await runProgram(program, wordsOf(program, args), version);
+  // A pipe may take a long text bit by bit, and the process ends with the answer.
+  await new Promise((resolve) => process.stdout.write("", resolve));
+  return exitCode;
 }
 
 function wordsOf({ otherwise }: Program, args: string[]): string[] {

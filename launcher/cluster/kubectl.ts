@@ -43,7 +43,7 @@ export async function chooseConnection(
   if (read.length === 0) {
     if (named.length === 0 && context === undefined) return undefined;
     throw unusable(
-      `KUBECONFIG names no file that exists: ${paths.join(", ")}; correct it, or use --kubeconfig`,
+      `there is no kubeconfig: ${paths.join(", ")} does not exist; correct KUBECONFIG, or use --kubeconfig`,
     );
   }
   const isOneOwn = read.length === 1 && context === undefined;

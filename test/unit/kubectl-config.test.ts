@@ -81,7 +81,9 @@ test("without KUBECONFIG it is ~/.kube/config; --kubeconfig comes before both, a
   await expect(of({ kubeconfig: "/does/not/exist" })).rejects.toThrow(
     /^kubeconfig \/does\/not\/exist cannot be read: ENOENT/,
   );
-  await expect(of({}, { KUBECONFIG: "/does/not/exist" })).rejects.toThrow(/names no file that exists/);
+  await expect(of({}, { KUBECONFIG: "/does/not/exist" })).rejects.toThrow(
+    /^there is no kubeconfig: \/does\/not\/exist does not exist/,
+  );
   expect(await chooseConnection(NOTHING, { HOME: "/does/not/exist" })).toBeUndefined();
 });
 
