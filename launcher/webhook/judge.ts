@@ -122,7 +122,10 @@ async function knownOf({ core, networks }: Judging, subject: Subject, namespace:
     const there = found.filter((nad) => nad !== undefined);
     const documents = there.map((nad) => ({ text: textOf(nad), namespace: nad.namespace }));
     if (documents.reduce((sum, { text }) => sum + text.length, 0) > LONGEST) return undefined;
-    return there.length === chosen.size ? { documents } : { documents, networks: networks.titles() };
+    if (there.length === chosen.size) return { documents };
+    // What other namespaces have is not suggested to whoever may not list it.
+    const own = networks.titles().filter((title) => title.startsWith(`${namespace}/`));
+    return { documents, networks: own };
   } catch {
     return undefined; // the API server does not say in time
   }
