@@ -149,6 +149,15 @@ describe("the error of a plugin names what in its conf may be why", () => {
     const host = { list: () => Promise.reject(new Error("no")) };
     const asked = { host, log, linter: () => linter } as unknown as Call;
     expect(await withCauses(asked, delegate, fault)).toBe(fault);
+    const failing = () => {
+      throw new Error("lint.wasm cannot be read");
+    };
+    const lists = { list: async () => ["eth0"] };
+    const broken = [failing, () => ({ causes: failing })] as unknown as Call["linter"][];
+    for (const one of broken)
+      expect(
+        await withCauses({ ...asked, host: lists, linter: one } as unknown as Call, delegate, fault),
+      ).toBe(fault);
     const empty = { ...asked, host: { list: async () => [] } } as unknown as Call;
     expect(await withCauses(empty, delegate, fault)).toBe(fault);
     const known = { ...asked, host: { list: async () => ["eth0"] } } as unknown as Call;
