@@ -25,7 +25,7 @@ const withoutModule: Omit<Shape, "module">[] = [
     name: "networks x names that are not there",
     operation: "lint",
     of: (n) => ({
-      documents: list(20, () => podWith(list(100, (i) => `network-${i}x`).join(","))),
+      documents: list(Math.min(n / 8000, 20), () => podWith(list(100, (i) => `network-${i}x`).join(","))),
       networks: list(n / 25, (i) => `default/network-${i}`),
     }),
   },
