@@ -22,14 +22,6 @@ const withoutModule: Omit<Shape, "module">[] = [
     }),
   },
   {
-    name: "networks x names that are not there",
-    operation: "lint",
-    of: (n) => ({
-      documents: list(20, () => podWith(list(100, (i) => `network-${i}x`).join(","))),
-      networks: list(n / 25, (i) => `default/network-${i}`),
-    }),
-  },
-  {
     name: "networks x pods",
     operation: "lint",
     of: (n) => ({
