@@ -104,7 +104,7 @@ function begin(input: Value, operation: (input: Value) => Writer | null): Writer
   forgetTexts();
   forgetSearches();
   forgetKnown();
-  learnNetworks(null);
+  learnNetworks(null, null);
   sortNetworks();
   pointers = [];
   return out;

@@ -13,6 +13,7 @@ interface Bundles {
   lint: typeof import("./cli/lint.ts");
   doctor: typeof import("./cli/doctor/command.ts");
   explain: typeof import("./cli/explain/command.ts");
+  pods: typeof import("./cli/pods/command.ts");
   authprovider: typeof import("./cluster/authprovider.lazy.ts");
   exec: typeof import("./cluster/exec.lazy.ts");
   socks: typeof import("./cluster/socks.lazy.ts");

@@ -42,7 +42,7 @@ export function causes(input: Value): Writer | null {
   forgetTexts();
   forgetSearches();
   learn(input);
-  learnNetworks(null);
+  learnNetworks(null, null);
   sortNetworks();
   const root = parseText(documentOf(conf, 0));
   if (root !== null) {

@@ -41,11 +41,18 @@ class Finding {
 
 let findings: Finding[] = [];
 let isMore = false;
+let isSilent = false;
 
 /** Begins anew. */
 export function forgetFindings(): void {
   findings = [];
   isMore = false;
+  isSilent = false;
+}
+
+/** Says whether nothing is noted from now on: of a document that is only learnt from. */
+export function silence(is: bool): void {
+  isSilent = is;
 }
 
 /** Tells whether there are as many findings as are given: whoever looks for more can stop. */
@@ -85,6 +92,7 @@ export function report(
   found: Writer,
   remedy: Writer,
 ): void {
+  if (isSilent) return;
   if (findings.length === MAX_FINDINGS) {
     isMore = true;
     return;

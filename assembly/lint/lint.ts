@@ -9,7 +9,7 @@ import { say, Writer } from "../text/writer";
 import { lintAnnotation } from "./annotation";
 import { parseText } from "./broken";
 import { leadsBack, lintConf, Site } from "./conf";
-import { forgetFindings, isFull, writeFindings } from "./findings";
+import { forgetFindings, isFull, silence, writeFindings } from "./findings";
 import { learn } from "./known";
 import { learnNetworks, sortNetworks } from "./networks";
 import { isDefinition, itemsOf, lintDefinition, lintPod } from "./objects";
@@ -17,7 +17,7 @@ import { lintPlexus } from "./plexus";
 import { forgetSearches } from "./suggest";
 import { documentOf, forgetTexts, Text } from "./texts";
 
-const SHAPE = "documents plugins? networks? interfaces? devices?";
+const SHAPE = "documents plugins? networks? namespaces? interfaces? devices?";
 const DOCUMENT_SHAPE = "text kind? namespace?";
 
 /** A document of the input. */
@@ -27,17 +27,20 @@ class Document {
     readonly root: Value | null,
     readonly namespace: Span,
     readonly isAnnotation: bool,
+    /** It is learnt from, and nothing is said of it. */
+    readonly isGiven: bool,
   ) {}
 }
 
 /**
  * Says what is wrong with some documents: `lint`.
  *
- * In: `{documents: [{text, kind?, namespace?}], plugins?, networks?, interfaces?, devices?}`. `text` is JSON: a conf, a conflist, Plexus's
+ * In: `{documents: [{text, kind?, namespace?}], plugins?, networks?, namespaces?, interfaces?, devices?}`. `text` is JSON: a conf, a conflist, Plexus's
  * conf, a NetworkAttachmentDefinition, a pod, an object with a pod's template, or a `List` of those; other objects are
- * left alone. `kind` is `annotation` if it is the value of a networks annotation. `namespace` is that of an object that
+ * left alone. `kind` is `annotation` if it is the value of a networks annotation, and `given` if it is a NetworkAttachmentDefinition
+ * that there is: pods are checked against it, and nothing is said of it. `namespace` is that of an object that
  * names none (`default`). What the host knows: `plugins`, the executables of the node; `networks`, the
- * NetworkAttachmentDefinitions, as `namespace/name`; `interfaces`, those of the node; `devices`, the PCI addresses of the
+ * NetworkAttachmentDefinitions, as `namespace/name`; `namespaces`, those that `networks` has all of, if not of all; `interfaces`, those of the node; `devices`, the PCI addresses of the
  * node's.
  * Out: `{findings: [{rule, severity, document, path, within?, offset, length, line, column, found, remedy}], more}`:
  * `severity` is `error`, `warning` or `note`; `document` its number; `path` the JSON pointer (RFC 6901) in the document, and
@@ -53,14 +56,20 @@ export function lint(input: Value): Writer | null {
   const fields = new Fields(input, ascii("the input"), Code.InvalidNetworkConfig);
   if (!fields.areTexts("plugins") || !fields.areTexts("networks") || !fields.areTexts("interfaces"))
     return null;
-  if (!fields.areTexts("devices")) return null;
+  if (!fields.areTexts("devices") || !fields.areTexts("namespaces")) return null;
   learn(input);
-  learnNetworks(input.present("networks"));
+  learnNetworks(input.present("networks"), input.present("namespaces"));
   const documents = readDocuments(input.present("documents"));
   if (documents === null) return null;
-  for (let i = 0; i < documents.length && !isFull(); i++) lintNetworks(documents[i], documents[i].root);
+  for (let i = 0; i < documents.length && !isFull(); i++) {
+    silence(documents[i].isGiven);
+    lintNetworks(documents[i], documents[i].root);
+  }
+  silence(false);
   sortNetworks();
-  for (let i = 0; i < documents.length && !isFull(); i++) lintRest(documents[i], documents[i].root);
+  for (let i = 0; i < documents.length && !isFull(); i++) {
+    if (!documents[i].isGiven) lintRest(documents[i], documents[i].root);
+  }
   const out = new Writer().open().key("findings");
   writeFindings(out, null);
   return out.key("more").bool(isFull()).close();
@@ -86,9 +95,17 @@ function readDocument(one: Value, number: i32): Document | null {
   if (!hasShape(one, "a document", DOCUMENT_SHAPE, Code.InvalidNetworkConfig)) return null;
   const fields = new Fields(one, ascii("a document"), Code.InvalidNetworkConfig);
   const text = fields.text("text", ascii(""));
-  const kind = fields.choice("kind", "auto", "annotation");
+  const kind = fields.text("kind", ascii("auto"));
   const namespace = fields.text("namespace", ascii("default"));
   if (text === null || kind === null || namespace === null) return null;
+  const isAnnotation = kind.is("annotation");
+  const isGiven = kind.is("given");
+  if (!isAnnotation && !isGiven && !kind.is("auto")) {
+    return fail<Document>(
+      Code.InvalidNetworkConfig,
+      say('a document: `kind` must be "auto", "annotation" or "given"'),
+    );
+  }
   if (!isLabel(namespace)) {
     return fail<Document>(
       Code.InvalidNetworkConfig,
@@ -96,8 +113,10 @@ function readDocument(one: Value, number: i32): Document | null {
     );
   }
   const place = documentOf(text, number);
-  const isAnnotation = kind.is("annotation");
-  return new Document(place, isAnnotation ? null : parseText(place), namespace, isAnnotation);
+  silence(isGiven);
+  const root: Value | null = isAnnotation ? null : parseText(place);
+  silence(false);
+  return new Document(place, root, namespace, isAnnotation, isGiven);
 }
 
 /** Checks the networks: all of them before the first pod that may name one. */

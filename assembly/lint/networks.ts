@@ -16,14 +16,22 @@ let facts: Facts[] = [];
 let sorted: Sorted | null = null;
 /** Whether the host has said which networks there are: then there are no others. */
 let isComplete = false;
+/** The namespaces for which that holds; null if it holds for all. */
+let namespaces: Value | null = null;
 
-/** Begins with the networks that the host knows: a list of `namespace/name`, or null. */
-export function learnNetworks(list: Value | null): void {
+/**
+ * Begins with the networks that the host knows.
+ *
+ * @param list each as `namespace/name`; null if nothing is known
+ * @param among the namespaces whose networks are in the list; null if it is all of them
+ */
+export function learnNetworks(list: Value | null, among: Value | null): void {
   titles = [];
   keys = [];
   facts = [];
   sorted = null;
   isComplete = list !== null;
+  namespaces = among;
   if (list === null) return;
   for (let one = list.first; one.exists; one = one.next) {
     const title = one.text();
@@ -68,7 +76,7 @@ export function networkOf(title: Span): Facts | null {
 
 /** Notes that the network `title`, at the place, does not exist, if that can be known. */
 export function noteMissing(title: Span, at: usize, end: usize): void {
-  if (titles.length === 0 && !isComplete) return;
+  if (isComplete ? !isNamespaceKnown(title) : titles.length === 0) return;
   const found = say("there is no network ").quote(title);
   const best = nearestOf(title, titles);
   const other = best.len > 0 ? best : inOtherNamespace(title);
@@ -90,4 +98,14 @@ function inOtherNamespace(title: Span): Span {
     if (titles[i].slice(from, titles[i].len).equals(name)) return titles[i];
   }
   return ascii("");
+}
+
+function isNamespaceKnown(title: Span): bool {
+  const list = namespaces;
+  if (list === null) return true;
+  const own = title.slice(0, title.indexOf(Char.Slash));
+  for (let one = list.first; one.exists; one = one.next) {
+    if (one.text().equals(own)) return true;
+  }
+  return false;
 }

@@ -19,7 +19,7 @@ export async function withCauses(call: Call, delegate: Delegate, fault: Fault): 
 
 async function causesOf({ host, linter }: Call, delegate: Delegate, { message }: Fault) {
   if (!linter) return [];
-  const [interfaces, devices] = await Promise.all([host.list(LINKS), host.list(DEVICES)]);
+  const [interfaces, devices] = await Promise.all([host.links?.() ?? host.list(LINKS), host.list(DEVICES)]);
   // What is not there cannot be read: then nothing is said to be missing.
   const known = { ...(interfaces.length > 0 && { interfaces }), ...(devices.length > 0 && { devices }) };
   return linter().causes({ conf: delegate.conf, message, ...known });

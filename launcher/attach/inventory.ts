@@ -15,6 +15,13 @@ export interface ListedAttachment {
   plugins: string[];
   /** The path of its network namespace; "" if no file says it. */
   netns: string;
+  /** With their prefix lengths; as its result has them. */
+  addresses: string[];
+  mac?: string;
+  /** The ID of the device that it has: a VF's PCI address. */
+  device?: string;
+  /** What says so: the paths of its files. */
+  files: string[];
   /**
    * `attaching`: its ADD has not ended, or was cut off. `failing`: its DEL has failed; the runtime's next one tries again.
    * `orphan`: GC tries to detach it. `unreadable`: a file of which nothing can be learned.
@@ -69,31 +76,43 @@ export async function forgetAttachments(
 }
 
 async function attachmentsOf({ core, state }: Ports, containerId: string): Promise<ListedAttachment[]> {
-  const { delegates, unusable } = await recovered({ core, state }, containerId);
+  const { delegates, unusable, scratch, caches } = await recovered({ core, state }, containerId);
   const listed: ListedAttachment[] = [];
   for (const delegate of delegates) {
-    const note = await state.note(delegate.cacheFile);
+    const { cacheFile } = delegate;
+    const note = await state.note(cacheFile);
     if (note?.done) continue; // an orphan is listed by its own file
     const isAttached = delegate.result !== undefined;
+    const paths = state.pathsOf(containerId, cacheFile);
+    const files = [
+      ...(scratch === undefined ? [] : [paths.scratch]),
+      ...(caches.includes(cacheFile) ? [paths.cache] : []),
+      ...(note ? [paths.note] : []),
+    ];
     listed.push({
-      ...shown(containerId, delegate),
+      ...shown(containerId, delegate, files),
       state: note ? "failing" : isAttached ? "attached" : "attaching",
       ...(note ? { tries: note.tries, why: note.why } : {}),
     });
   }
-  return [...listed, ...unusable.map(({ why }) => unreadable(containerId, why))];
+  const unreadables = unusable.map(({ why, file }) => {
+    const paths = state.pathsOf(containerId, file ?? "");
+    return unreadable(containerId, why, file === undefined ? paths.scratch : paths.cache);
+  });
+  return [...listed, ...unreadables];
 }
 
 async function listOrphans({ state }: Ports): Promise<ListedAttachment[]> {
   const listed: ListedAttachment[] = [];
   for (const { name } of await state.orphans.names()) {
+    const path = `${state.orphans.dir}/${name}`;
     const found = orphanOf((await state.orphans.read(name)) ?? "");
     if (found === undefined) {
-      listed.push(unreadable("", `${state.orphans.dir}/${name} cannot be read; remove it`));
+      listed.push(unreadable("", `${path} cannot be read; remove it`, path));
       continue;
     }
     const { containerId, delegate, netns, why } = found;
-    listed.push({ ...shown(containerId, delegate), netns, state: "orphan", why });
+    listed.push({ ...shown(containerId, delegate, [path]), netns, state: "orphan", why });
   }
   return listed;
 }
@@ -154,7 +173,13 @@ async function recovered({ core, state }: Pick<Ports, "core" | "state">, contain
   // Of the files that may be its own: those that are, and those that nobody can read.
   const owned = new Set(recovery.delegates.map(({ cacheFile }) => cacheFile));
   for (const { cache } of recovery.unusable) owned.add(texts[cache ?? -1]?.[0] ?? "");
-  return { ...recovery, scratch, caches: texts.map(([name]) => name).filter((name) => owned.has(name)) };
+  const unusable = recovery.unusable.map(({ why, cache }) => ({ why, file: texts[cache ?? -1]?.[0] }));
+  return {
+    ...recovery,
+    unusable,
+    scratch,
+    caches: texts.map(([name]) => name).filter((name) => owned.has(name)),
+  };
 }
 
 function isOf({ name, network }: Delegate, wanted: string): boolean {
@@ -165,21 +190,41 @@ function line({ ifname, name, plugins }: Delegate): string {
   return `${ifname}: network ${name} (${plugins.join(", ")})`;
 }
 
-function shown(containerId: string, { ifname, name, plugins, netns = "", runtimeNetwork, args }: Delegate) {
+function shown(containerId: string, delegate: Delegate, files: string[]): Omit<ListedAttachment, "state"> {
+  const { ifname, name, plugins, netns = "", runtimeNetwork, deviceID, args, result } = delegate;
   const attachedBy = runtimeNetwork === undefined ? "multus" : "plexus";
-  const said = new Map(args);
-  const [namespace, pod] = [said.get("K8S_POD_NAMESPACE"), said.get("K8S_POD_NAME")];
+  const { K8S_POD_NAMESPACE: namespace, K8S_POD_NAME: pod } = Object.fromEntries(args);
+  const { addresses, mac } = madeBy(result, ifname);
   return {
-    containerId,
-    ifname,
-    ...(pod ? { pod: `${namespace}/${pod}` } : {}),
-    network: name,
-    plugins,
-    netns,
-    attachedBy,
-  } as const;
+    ...{ containerId, ifname, network: name, plugins, netns, attachedBy, addresses, files },
+    ...(namespace && pod ? { pod: `${namespace}/${pod}` } : {}),
+    ...(mac === undefined ? {} : { mac }),
+    ...(deviceID === undefined ? {} : { device: deviceID }),
+  };
 }
 
-function unreadable(containerId: string, why: string): ListedAttachment {
-  return { containerId, ifname: "", network: "", plugins: [], netns: "", state: "unreadable", why };
+interface Result {
+  ips?: { address?: unknown }[];
+  /** Until CNI 0.2.0. */
+  ip4?: { ip?: unknown };
+  ip6?: { ip?: unknown };
+  interfaces?: { name?: unknown; mac?: unknown; sandbox?: unknown }[];
+}
+
+/** Returns what a result says of the interface in the container. It is for a person: no decision is made of it. */
+function madeBy(text = "{}", ifname: string): { addresses: string[]; mac: string | undefined } {
+  const isText = (value: unknown): value is string => typeof value === "string";
+  try {
+    const { ips = [], ip4, ip6, interfaces = [] } = JSON.parse(text) as Result;
+    const own = interfaces.find(({ name, sandbox }) => name === ifname && sandbox);
+    const addresses = [...ips.map(({ address }) => address), ip4?.ip, ip6?.ip].filter(isText);
+    return { addresses, mac: isText(own?.mac) ? own.mac : undefined };
+  } catch {
+    return { addresses: [], mac: undefined }; // a plugin of another's, which nobody has checked
+  }
+}
+
+function unreadable(containerId: string, why: string, file: string): ListedAttachment {
+  const nothing = { ifname: "", network: "", plugins: [], netns: "", addresses: [] };
+  return { containerId, ...nothing, files: [file], state: "unreadable", why };
 }

@@ -4,6 +4,7 @@ import { Core } from "../core/index.ts";
 import { wasm } from "../core/wasm.ts";
 import { localHost } from "../host/local.ts";
 import { STATE_DIR } from "../paths.ts";
+import { Allocations } from "../sriov/allocation.ts";
 import { State } from "../state/state.ts";
 import { command } from "./command.ts";
 import { aligned } from "./table.ts";
@@ -18,11 +19,15 @@ export const CNI_DIR = {
 
 export const attachments = command({
   name: "attachments",
-  summary: "lists the attachments of all containers",
+  summary: "lists the attachments of all pods on this node",
   description:
-    "It lists them by their files, Multus's too: attached, attaching, failing (how often a DEL has failed, and why), or an orphan, " +
-    "which only GC tries to detach.",
-  options: { json: { help: "for programs: a list of objects" }, "cni-dir": CNI_DIR },
+    "It lists them by their files, Multus's too: addresses, VFs, and whether one is attached, attaching, failing (how often a DEL " +
+    "has failed, and why), or an orphan, which only GC tries to detach.",
+  options: {
+    json: { help: "for programs: a list of objects, whose members stay; more may come" },
+    wide: { help: "also MACs, network namespaces and the paths of the files" },
+    "cni-dir": CNI_DIR,
+  },
   run: async ({ values }) => {
     const cniDir = values["cni-dir"];
     if (!(await localHost.exists(cniDir))) {
@@ -30,11 +35,24 @@ export const attachments = command({
         `the state directory ${cniDir} does not exist; if confs have another cniDir, name it with --cni-dir`,
       );
     }
-    const listed = await listAttachments(portsTo(cniDir));
-    console.log(values.json ? JSON.stringify(listed, null, 2) : tableOf(listed));
+    const listed = await withFunctions(await listAttachments(portsTo(cniDir)), cniDir);
+    console.log(values.json ? JSON.stringify(listed, null, 2) : tableOf(listed, values.wide));
     return undefined;
   },
 });
+
+/** Adds the VFs that the plugin `sriov` has given out, and the files that say so. */
+async function withFunctions(listed: ListedAttachment[], cniDir: string): Promise<ListedAttachment[]> {
+  const allocations = new Allocations(localHost, cniDir, (message) => console.error(message));
+  const given = await allocations.all();
+  return listed.map((one) => {
+    const own = given.find(
+      ({ containerId, ifname }) => containerId === one.containerId && ifname === one.ifname,
+    );
+    if (own === undefined) return one;
+    return { ...one, device: own.address, files: [...one.files, `${allocations.dir}/${own.address}`] };
+  });
+}
 
 export const forget = command({
   name: "forget",
@@ -60,16 +78,28 @@ function portsTo(cniDir: string) {
   return { core: new Core(wasm()), host: localHost, state: new State(localHost, cniDir) };
 }
 
-function tableOf(listed: ListedAttachment[]): string {
+/** Makes a table: those of a pod are below one another, those of which no file says a pod come last. */
+function tableOf(listed: ListedAttachment[], isWide: boolean): string {
   if (listed.length === 0) return "there is no attachment";
-  const rows = listed.map(({ containerId, ifname, network, plugins, netns, state, tries, why }) => [
-    containerId || "-",
-    ifname || "-",
-    network || "-",
-    plugins.join(",") || "-",
+  const sorted = [...listed].sort((one, other) => order(one.pod, other.pod));
+  const rows = sorted.map(({ state, tries, why, ...one }) => [
+    one.pod ?? "-",
+    one.containerId || "-",
+    one.ifname || "-",
+    one.network || "-",
+    one.plugins.join(",") || "-",
+    one.addresses.join(",") || "-",
+    one.device ?? "-",
     tries === undefined ? state : `${state}, ${tries} times`,
-    netns || "-",
+    ...(isWide ? [one.mac ?? "-", one.netns || "-", one.files.join(",")] : []),
     why ?? "",
   ]);
-  return aligned([["CONTAINER", "INTERFACE", "NETWORK", "PLUGINS", "STATE", "NAMESPACE", "WHY"], ...rows]);
+  const heading = ["POD", "CONTAINER", "INTERFACE", "NETWORK", "PLUGINS", "ADDRESSES", "DEVICE", "STATE"];
+  return aligned([[...heading, ...(isWide ? ["MAC", "NAMESPACE", "FILES"] : []), "WHY"], ...rows]);
+}
+
+function order(one: string | undefined, other: string | undefined): number {
+  if (one === other) return 0;
+  if (one === undefined || other === undefined) return one === undefined ? 1 : -1;
+  return one < other ? -1 : 1;
 }

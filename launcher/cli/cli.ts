@@ -1,4 +1,5 @@
 // The commands that an operator calls.
+import type { Program } from "./command.ts";
 import { KUBECTL, PLEXUS } from "./commands.ts";
 import { runProgram } from "./parser.ts";
 
@@ -7,7 +8,18 @@ import { runProgram } from "./parser.ts";
  *
  * @param name the binary's own, as it was executed
  */
-export function runCommand(name: string, args: string[], version: string): Promise<number> {
+export async function runCommand(name: string, args: string[], version: string): Promise<number> {
   const program = /(^|\/)kubectl-plexus$/.test(name) ? KUBECTL : PLEXUS;
-  return runProgram(program, args[0] === "--version" ? ["version", ...args.slice(1)] : args, version);
+  process.stdout.on("error", () => undefined); // nobody is listening any more, as behind `| head`
+  const exitCode = await runProgram(program, wordsOf(program, args), version);
+  // A pipe may take a long text bit by bit, and the process ends with the answer.
+  await new Promise((resolve) => process.stdout.write("", resolve));
+  return exitCode;
+}
+
+function wordsOf({ otherwise }: Program, args: string[]): string[] {
+  const [first = "-", ...rest] = args;
+  if (first === "--version") return ["version", ...rest];
+  const isNamed = !first.startsWith("-") || first === "-h" || first === "--help";
+  return isNamed || otherwise === undefined ? args : [otherwise, ...args];
 }

@@ -86,6 +86,8 @@ export interface Program {
   section: 1 | 8;
   summary: string;
   description: string;
+  /** The command that is meant if none is named. Without it, that is the help. */
+  otherwise?: string;
   commands: readonly AnyCommand[];
 }
 

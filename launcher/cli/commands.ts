@@ -8,6 +8,7 @@ import { sriov } from "./functions.ts";
 import { help } from "./help.ts";
 import { install, uninstall } from "./install/command.ts";
 import { lint } from "./linting.ts";
+import { map, pods } from "./listing.ts";
 import { migrate } from "./migrate/command.ts";
 import { nad } from "./nad.ts";
 import { daemon, resident } from "./serving.ts";
@@ -28,6 +29,8 @@ export const PLEXUS: Program = {
     lint,
     nad,
     explain,
+    pods,
+    map,
     doctor,
     attachments,
     forget,
@@ -47,6 +50,9 @@ export const KUBECTL: Program = {
   executable: "kubectl-plexus",
   section: 1,
   summary: "shows the networks of a cluster's pods",
-  description: "It asks the API server that kubectl asks.",
-  commands: [lint, nad, explain, version, help],
+  description:
+    "It asks the API server that kubectl asks. It is the binary `plexus` under another name: `ln -s /opt/cni/bin/plexus " +
+    "/usr/local/bin/kubectl-plexus`, or a copy, in a directory of PATH.",
+  otherwise: "pods",
+  commands: [pods, map, lint, nad, explain, version, help],
 };

@@ -13,12 +13,18 @@ export interface Source {
   text: string;
 }
 
+/** What is known beside them. */
+export interface Known extends Omit<LintInput, "documents"> {
+  /** NetworkAttachmentDefinitions that there are, as JSON: nothing is said of them. */
+  given?: readonly string[];
+}
+
 /** Says what is wrong with some files, which may name one another's networks. */
 export function lintSources(
   core: Core,
   sources: readonly Source[],
   namespace: string,
-  known: Omit<LintInput, "documents"> = {},
+  { given = [], ...known }: Known = {},
 ): { located: Located[]; more: boolean } {
   const documents: { source: Source; manifest: Manifest }[] = [];
   const located: Located[] = [];
@@ -32,13 +38,30 @@ export function lintSources(
   }
   const { findings, more } = core.lint({
     ...known,
-    documents: documents.map(({ manifest }) => ({ text: manifest.text, namespace })),
+    // The networks of the files come after those that there are: they are what will be there.
+    documents: [
+      ...given.map((text) => ({ text, kind: "given" as const })),
+      ...documents.map(({ manifest }) => ({ text: manifest.text, namespace })),
+    ],
   });
   for (const finding of findings) {
-    const from = documents[finding.document];
+    if (known.networks && isOfDefault(finding)) continue;
+    const from = documents[finding.document - given.length];
     if (from) located.push(locate(from.source, from.manifest, finding));
   }
   return { located, more };
+}
+
+/** Whose namespace is the one that Plexus's conf names, and which may be a conf of the node. */
+const DEFAULT_NETWORK = "v1.multus-cni.io~1default-network";
+
+function isOfDefault({ rule, path }: Finding): boolean {
+  return rule === "unknown-network" && path.endsWith(DEFAULT_NETWORK);
+}
+
+/** Returns the documents of some files, as JSON. */
+export function textsIn(sources: readonly Source[]): string[] {
+  return sources.flatMap((source) => read(source)).flatMap((one) => ("why" in one ? [] : [one.text]));
 }
 
 function read({ name, text }: Source): (Manifest | Malformed)[] {

@@ -19,6 +19,11 @@ export const LINT = {
     help: "the namespace of pods and NetworkAttachmentDefinitions that have none",
   },
   node: { help: "this machine's plugins and interfaces are those that there are" },
+  cluster: { help: "the networks of the cluster are those that there are, beside those of the files" },
+  kubeconfig: {
+    value: "PATH",
+    help: "by which --cluster asks the API server, if not by KUBECONFIG or ~/.kube/config",
+  },
   "bin-dir": { value: "DIR", fallback: PLUGIN_DIR, help: "where plugins are, with --node" },
 } as const;
 
@@ -33,6 +38,10 @@ export const lint = command({
   ],
   options: LINT,
   failure: "there are errors, or it has failed",
-  examples: ["plexus lint pod.yaml networks/*.yaml", "kubectl get net-attach-def -A -o yaml | plexus lint -"],
+  examples: [
+    "plexus lint pod.yaml networks/*.yaml",
+    "kubectl get net-attach-def -A -o yaml | plexus lint -",
+    "plexus lint --cluster pod.yaml",
+  ],
   run: (given) => lazy("lint").lint(given),
 });

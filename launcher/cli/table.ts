@@ -8,10 +8,13 @@ export function aligned(given: string[][]): string {
   return rows.map((row) => line(row).trimEnd()).join("\n");
 }
 
+/** Controls, and what turns the direction of writing, or ends a line. */
+const MOVING = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
+
 /** Returns text without characters that move the cursor. */
 export function plain(text: string): string {
-  return text.replaceAll(
-    /\p{Cc}/gu,
-    (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, "0")}`,
-  );
+  return text.replaceAll(MOVING, (character) => {
+    const code = character.charCodeAt(0).toString(16);
+    return code.length > 2 ? `\\u${code.padStart(4, "0")}` : `\\x${code.padStart(2, "0")}`;
+  });
 }

@@ -10,7 +10,8 @@ import { JsonObject } from "./json.ts";
 import { Sources } from "./sources.ts";
 
 /** A kubeconfig's path, its name in messages, and the files that are read for it. */
-interface Place {
+export interface Place {
+  /** "" if it is of several files, or of another context than its own: all paths in it are then absolute. */
   path: string;
   source: string;
   files: Sources;
@@ -25,7 +26,19 @@ interface Place {
 export async function readKubeconfig(path: string, warn: (message: string) => void): Promise<Connection> {
   const files = new Sources();
   const place = { path, source: `kubeconfig ${path}`, files };
-  const { cluster, user } = currentContext(parse(readFile(place, warn), place), place);
+  const text = readFile(place, warn);
+  return connectionIn(readInstalled(text) ?? text, place);
+}
+
+/**
+ * Makes the connection of a kubeconfig's current context.
+ *
+ * @param kubeconfig its text, or what parseYaml would make of it
+ * @throws Fault as readKubeconfig
+ */
+export async function connectionIn(kubeconfig: string | object, place: Place): Promise<Connection> {
+  const { files } = place;
+  const { cluster, user } = currentContext(objectOf(kubeconfig, place), place);
   const credentials = await credentialsOf(user, cluster, place);
   const { cert, key } = credentials;
   if (!cert !== !key) {
@@ -66,11 +79,12 @@ function readFile(place: Place, warn: (message: string) => void): string {
   }
 }
 
-function parse(text: string, place: Place): JsonObject {
-  if (text.trim() === "") throw unusable(place, "is empty; write it anew");
+/** Parses a kubeconfig's text, with all scalars as text. */
+export function objectOf(text: string | object, place: Place): JsonObject {
+  if (typeof text === "string" && text.trim() === "") throw unusable(place, "is empty; write it anew");
   let parsed: unknown;
   try {
-    parsed = readInstalled(text) ?? readJson(text) ?? lazy("yaml").parseYaml(text);
+    parsed = typeof text === "string" ? (readJson(text) ?? lazy("yaml").parseYaml(text)) : text;
   } catch (error) {
     throw unusable(
       place,
@@ -184,6 +198,12 @@ async function execute(exec: JsonObject, cluster: JsonObject, place: Place): Pro
 }
 
 async function askProvider({ path, source }: Place): Promise<Credentials> {
+  if (path === "")
+    throw new Fault(
+      Code.invalidNetworkConfig,
+      `${source} has an auth-provider, which is only asked by a kubeconfig's own current context; name a file with ` +
+        "--kubeconfig that `kubectl config view --flatten --minify --raw` has written",
+    );
   try {
     const provider = lazy("authprovider");
     const { authorization, expires } = await provider.authorizationOf(path);

@@ -54,11 +54,13 @@ export interface Network {
 
 /** What `lint` looks at, and what the host knows beside it. */
 export interface LintInput {
-  documents: { text: string; kind?: "annotation"; namespace?: string }[];
+  documents: { text: string; kind?: "annotation" | "given"; namespace?: string }[];
   /** The executables of the node. */
   plugins?: string[];
   /** The NetworkAttachmentDefinitions that there are, as `namespace/name`. */
   networks?: string[];
+  /** The namespaces whose networks those are, if not of all. */
+  namespaces?: string[];
   /** The interfaces of the node. */
   interfaces?: string[];
   /** The PCI addresses of the node's devices. */

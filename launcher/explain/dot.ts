@@ -1,6 +1,7 @@
 // A picture of a pod as a graph, for Graphviz: the pod, and an edge to each network.
 // Source: graphviz.org/doc/info/lang.html.
 import type { Picture } from "./picture.ts";
+import { drawable } from "./svg.ts";
 
 /** Writes a picture in the language DOT. */
 export function dotOf({ kind, name, rows, failure }: Picture): string {
@@ -26,15 +27,9 @@ export function dotOf({ kind, name, rows, failure }: Picture): string {
 }
 
 /** Writes a string: its lines stay lines, and nothing else is an escape. */
-function quoted(text: string): string {
+export function quoted(text: string): string {
   const lines = text
-    .toWellFormed()
     .split("\n")
-    .map((line) =>
-      line
-        .replaceAll(/\p{Cc}/gu, "\ufffd")
-        .replaceAll("\\", "\\\\")
-        .replaceAll('"', '\\"'),
-    );
+    .map((line) => drawable(line).replaceAll("\\", "\\\\").replaceAll('"', '\\"'));
   return `"${lines.join("\\n")}"`;
 }

@@ -1,8 +1,6 @@
-// A picture of a pod: its interfaces, and the networks behind them. SVG as text, for a page or for a file.
-//
-// Pure: text is measured by what letters take on average, and cut where it has no room. All text that comes from outside is
-// escaped, in `escaped` alone.
+// A picture of a pod: its interfaces, and the networks behind them. SVG as text, for a page or for a file. Pure.
 import type { ExplainedAttachment, Explanation } from "./explain.ts";
+import { cut, DARK, escaped, LIGHT, text, WIRES } from "./svg.ts";
 import { underlayOf } from "./underlay.ts";
 
 /** One interface of a pod, and its network. */
@@ -68,8 +66,6 @@ const LINE = 18;
 const ROW_GAP = 14;
 /** Below this the networks stand closer, and there is no room on the wire for the plugin's name. */
 const NARROW = 560;
-/** Colours of wires, by their order: the default network's first. */
-const WIRES = 6;
 
 /**
  * Draws a picture.
@@ -215,34 +211,6 @@ function described({ kind, name, rows, failure }: Picture): string {
   const all = `${kind} ${name} ${what}${parts.length > 0 ? `: ${parts.join("; ")}` : ""}`;
   return failure ? `${all}. It fails: ${failure}` : all;
 }
-
-/** One line; where it was cut, the whole is a tooltip. */
-function text(className: string, x: number, y: number, shown: string, whole = shown): string {
-  const title = shown === whole ? "" : `<title>${escaped(whole)}</title>`;
-  return `<text class="${className}" x="${x}" y="${y}">${title}${escaped(shown)}</text>`;
-}
-
-/** @param letter the width of a letter, on average */
-function cut(whole: string, room: number, letter: number): string {
-  const letters = [...whole];
-  const most = Math.max(2, Math.floor(room / letter));
-  return letters.length <= most ? whole : `${letters.slice(0, most - 1).join("")}…`;
-}
-
-/** Characters that XML cannot have become visible. */
-function escaped(raw: string): string {
-  return raw
-    .toWellFormed()
-    .replace(/[\p{Cc}\ufffe\uffff]/gu, "\ufffd")
-    .replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
-}
-
-const LIGHT =
-  "--pp-ink:#17202e;--pp-muted:#546274;--pp-ground:#fff;--pp-pod:#f1f5fa;--pp-line:#c3cedc;--pp-bad:#b42318;--pp-warn:#8a5300;" +
-  "--pp-0:#2563c9;--pp-1:#0d7f72;--pp-2:#a3570a;--pp-3:#7c3fc4;--pp-4:#b52d64;--pp-5:#4b7a12";
-const DARK =
-  "--pp-ink:#e8edf4;--pp-muted:#9dabbd;--pp-ground:#18202b;--pp-pod:#121821;--pp-line:#3a4757;--pp-bad:#ff8a7a;--pp-warn:#f2b75c;" +
-  "--pp-0:#6ba6ff;--pp-1:#3ecdb9;--pp-2:#f0a350;--pp-3:#b994f5;--pp-4:#f285ae;--pp-5:#9ccc57";
 
 /** A page that has a switch of its own says `data-theme` on its root. */
 const STYLE = [

@@ -82,6 +82,8 @@ export interface Host {
    * @param netns the path of its network namespace; the node's own unless given
    */
   showLink(name: string, netns?: string): Promise<Link>;
+  /** The names of the links in the network namespace of this process; absent where /sys/class/net is known to show that one. */
+  links?(): Promise<string[]>;
   /**
    * Sets switches of a link in a container; those that the kernel does not have are left out.
    *

@@ -11,11 +11,21 @@ const files = filesOn(machineDisk);
 export const localHost: Host = {
   ...files,
   ...networkBy({ find: files.find, execute }),
+  // /sys may be of another network namespace.
+  links: async () => namesOf((await files.read("/proc/self/net/dev")) ?? ""),
   prepare: childProcess,
   execute,
   rotate: async (path, options) => (await import("./rotate.ts")).rotate(path, options), // it loads zlib
   grpc: (socket, method, limitMs) => lazy("grpc").callMethod(socket, method, limitMs),
 };
+
+/** Returns the names in /proc/net/dev, which has two lines of headings: proc_pid_net(5). */
+function namesOf(table: string): string[] {
+  return table
+    .split("\n")
+    .slice(2)
+    .flatMap((line) => /^\s*([^:\s]+):/.exec(line)?.[1] ?? []);
+}
 
 /** The same, with delegates that are executed beside each other. */
 export const parallelHost: Host = {

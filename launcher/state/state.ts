@@ -177,6 +177,15 @@ export class State {
     return this.host.remove(`${this.resultsDir}/${name}`);
   }
 
+  /** The paths of an attachment's files, of which some may not be there: for a person. */
+  pathsOf(containerId: string, cacheFile: string): { scratch: string; cache: string; note: string } {
+    return {
+      scratch: this.scratchPath(containerId),
+      cache: `${this.resultsDir}/${cacheFile}`,
+      note: `${this.notesDir}/${cacheFile}`,
+    };
+  }
+
   private get notesDir(): string {
     return `${this.cniDir}/failed`;
   }

@@ -4,7 +4,7 @@ import type { IncomingMessage } from "node:http";
 /** An object and the one before it, of which the API server takes 1.5 MiB each, and what is around them. */
 export const LARGEST_BODY = (3 << 20) + (64 << 10);
 /** Of all that are not complete yet. */
-const MOST_AT_ONCE = 32 << 20;
+const MOST_AT_ONCE = 16 << 20;
 
 /** Why there is no body: an HTTP status. */
 export type NoBody = 413 | 503 | 400;

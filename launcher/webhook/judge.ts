@@ -25,7 +25,7 @@ const HARMLESS = [
 /** A conf may allow more than Plexus's own 100: `maxNetworks`. */
 const MOST_NETWORKS = 1000;
 /** Networks of a pod that are looked up. */
-const MOST_LOOKED_UP = 32;
+const MOST_LOOKED_UP = 16;
 /** Characters. An object that has more to look at is let through, with a warning. An annotation has 256 KiB at most. */
 const LONGEST = 1 << 20;
 
@@ -72,7 +72,13 @@ export async function judge(
         : reasonsOfPod(judging, subject, findings, space);
   const why = refused.length > 0 ? refused.map(sentenceOf).join("; and ") : other && visible(other);
   const rest = findings.filter((one) => !refused.includes(one));
-  return { refusal: why, warnings: rest.map(sentenceOf), rules };
+  // A controller reads no warnings: who has written the template has been told.
+  return { refusal: why, warnings: isControlled(request) ? [] : rest.map(sentenceOf), rules };
+}
+
+function isControlled({ object }: AdmissionRequest): boolean {
+  const owners = object?.at("metadata").list("ownerReferences") ?? [];
+  return owners.some((owner) => owner.raw().controller === true);
 }
 
 function isBeingDeleted({ object }: AdmissionRequest): boolean {
@@ -115,6 +121,7 @@ async function knownOf({ core, networks }: Judging, subject: Subject, namespace:
     );
     const there = found.filter((nad) => nad !== undefined);
     const documents = there.map((nad) => ({ text: textOf(nad), namespace: nad.namespace }));
+    if (documents.reduce((sum, { text }) => sum + text.length, 0) > LONGEST) return undefined;
     if (there.length === chosen.size) return { documents };
     // What other namespaces have is not suggested to whoever may not list it.
     const own = networks.titles().filter((title) => title.startsWith(`${namespace}/`));

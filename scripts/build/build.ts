@@ -32,6 +32,7 @@ const lazyModules = new Map([
   ["lint", "launcher/cli/lint.ts"],
   ["doctor", "launcher/cli/doctor/command.ts"],
   ["explain", "launcher/cli/explain/command.ts"],
+  ["pods", "launcher/cli/pods/command.ts"],
   ["webhook", "launcher/webhook/webhook.ts"],
   ...fs
     .readdirSync(join(root, "launcher"), { recursive: true, encoding: "utf8" })

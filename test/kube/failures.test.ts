@@ -87,7 +87,7 @@ describe("explain names what is wrong with a pod's networks:", () => {
       "a MAC that no plugin takes",
       '[{"name":"a","mac":"02:00:00:00:00:07"}]',
       bridge("a"),
-      /request for mac reaches no plugin/,
+      /`mac` is asked for, and its plugins do not claim/,
     ],
     ["one interface name for two networks", "a@same,a@same", bridge("a"), /An ADD fails.*same/],
     ["a conf that is cut off", "a", '{"type":"bridge"', /An ADD fails.*\/a/],

@@ -43,10 +43,28 @@ test("what is attached, failing and an orphan is listed, with its plugins and wh
   expect(await lab.run("ADD", conf, { container })).toMatchObject({ exitCode: 0 });
   const { id: containerId, netns } = container;
   const attached = { containerId, netns, state: "attached", attachedBy: "plexus" };
+  const [link] = JSON.parse(await lab.inside(container, "ip", "-json", "link", "show", "dev", "eth0"));
+  const files = (name: string, ifname: string) =>
+    [containerId, `results/${name}-${containerId}-${ifname}`].map((file) => join(lab.cniDir, file));
+  const one = { addresses: ["10.222.1.2/24"], mac: link.address, files: files("one", "eth0") };
   expect(attachments()).toEqual([
-    { ...attached, ifname: "eth0", network: "one", plugins: ["bridge"] },
-    { ...attached, ifname: "net1", network: "two", plugins: ["fake-strict"] },
-    { ...attached, ifname: "net2", network: "three", plugins: ["fake-lost"] },
+    { ...attached, ...one, ifname: "eth0", network: "one", plugins: ["bridge"] },
+    {
+      ...attached,
+      addresses: [],
+      files: files("two", "net1"),
+      ifname: "net1",
+      network: "two",
+      plugins: ["fake-strict"],
+    },
+    {
+      ...attached,
+      addresses: [],
+      files: files("three", "net2"),
+      ifname: "net2",
+      network: "three",
+      plugins: ["fake-lost"],
+    },
   ]);
 
   fs.rmSync(join(lab.binDir, "fake-lost"));
@@ -62,7 +80,42 @@ test("what is attached, failing and an orphan is listed, with its plugins and wh
     expect.objectContaining({ network: "three", state: "orphan", why: expect.stringContaining("fake-lost") }),
   ]);
   const { stdout } = plexus("attachments");
-  expect(stdout).toMatch(/^CONTAINER .*\n.*two .*failing, 1 times.*\\x1b\[31m.*\n.*three .*orphan.*\n$/);
+  expect(stdout).toMatch(/^POD .*\n.*two .*failing, 1 times.*\\x1b\[31m.*\n.*three .*orphan.*\n$/);
+});
+
+test("the attachments of a pod are below one another, with their addresses; --wide has the files", async () => {
+  const of = (name: string) => ({ args: `IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=${name}` });
+  const other = await lab.container();
+  const third = await lab.container();
+  const conf = lab.conf([lab.bridge("one", 1), lab.bridge("two", 2)]);
+  for (const [where, args] of [
+    [container, of("web")],
+    [other, {}],
+    [third, of("db")],
+  ] as const)
+    expect(await lab.run("ADD", conf, { container: where, ...args })).toMatchObject({ exitCode: 0 });
+  const { id } = third;
+  expect(attachments().filter(({ containerId }) => containerId === id)).toEqual([
+    expect.objectContaining({ pod: "shop/db", ifname: "eth0", addresses: ["10.222.1.4/24"] }),
+    expect.objectContaining({ pod: "shop/db", ifname: "net1", addresses: ["10.222.2.4/24"] }),
+  ]);
+  const rows = plexus("attachments").stdout.trim().split("\n");
+  expect(rows.map((row) => row.split(/ +/)[0])).toEqual([
+    "POD",
+    ...["shop/db", "shop/db", "shop/web", "shop/web", "-", "-"],
+  ]);
+  expect(rows[2]?.split(/ +/)).toEqual([
+    "shop/db",
+    id,
+    "net1",
+    "two",
+    "bridge",
+    "10.222.2.4/24",
+    "-",
+    "attached",
+  ]);
+  const wide = plexus("attachments", "--wide").stdout;
+  for (const file of filesOf(third)) expect(wide).toContain(join(lab.cniDir, file));
 });
 
 test("an ADD that was cut off is listed as such, and so is a file that cannot be read", async () => {

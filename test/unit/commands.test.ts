@@ -37,8 +37,8 @@ test.each([
   [["--help"], "plexus", "  install "],
   [["-h"], "plexus", "  install "],
   [["help"], "plexus", "  install "],
-  [[], "kubectl-plexus", "  lint "],
-  [[], "/usr/local/bin/kubectl-plexus", "  lint "],
+  [["--help"], "kubectl-plexus", "  lint "],
+  [["-h"], "/usr/local/bin/kubectl-plexus", "  lint "],
 ])("%j of %s lists the commands on stdout", (args, argv0, shown) => {
   expect(call(args, argv0)).toEqual({ status: 0, stdout: expect.stringContaining(shown), stderr: "" });
 });

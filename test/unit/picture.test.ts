@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { drawPicture, type Picture, type PictureRow } from "../../launcher/explain/picture.ts";
 import { underlayOf } from "../../launcher/explain/underlay.ts";
+import { tagsOf } from "./tags.ts";
 
 const row = (more: Partial<PictureRow> = {}): PictureRow => ({
   ifname: "eth0",
@@ -13,23 +14,6 @@ const row = (more: Partial<PictureRow> = {}): PictureRow => ({
   ...more,
 });
 const picture = (...rows: PictureRow[]): Picture => ({ kind: "pod", name: "default/web", rows });
-
-/** The tags of a text that is XML as this project writes it; throws if it is not well-formed. */
-function tagsOf(svg: string): string[] {
-  const open: string[] = [];
-  const rest = svg.replaceAll(
-    /<(\/?)([a-z]+)((?: [\w:-]+="[^"<>&]*(?:&#\d+;[^"<>&]*)*")*)(\/?)>/g,
-    (_, end, name, _more, closed) => {
-      if (end) expect(open.pop()).toBe(name);
-      else if (!closed) open.push(name);
-      return "";
-    },
-  );
-  expect(open).toEqual([]);
-  expect(rest).not.toMatch(/[<>]/);
-  expect(rest.replaceAll(/&#\d+;/g, "")).not.toContain("&");
-  return [...svg.matchAll(/<([a-z]+)/g)].map((match) => match[1] ?? "");
-}
 
 test("each interface has its row, with its addresses, its network and its plugins", () => {
   const svg = drawPicture(picture(row(), row({ ifname: "net1", network: "default/a", isDefault: false })));

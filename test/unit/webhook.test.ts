@@ -1,9 +1,13 @@
 // What the webhook says of an object: refused, warned of, changed, or let through.
 import { readdirSync, readFileSync } from "node:fs";
+import type { IncomingMessage } from "node:http";
+import { PassThrough } from "node:stream";
 import { describe, expect, it, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import type { NetworkAttachmentDefinition } from "../../launcher/cluster/cluster.ts";
 import { Code, Fault } from "../../launcher/fault.ts";
+import { counting, needsAnother, signer, timesOf } from "../../launcher/webhook/authorities.ts";
+import { Bodies } from "../../launcher/webhook/bodies.ts";
 import { inject } from "../../launcher/webhook/inject.ts";
 import { type Judging, judge } from "../../launcher/webhook/judge.ts";
 import type { Networks } from "../../launcher/webhook/networks.ts";
@@ -144,6 +148,18 @@ describe("a pod", () => {
     expect(warnings.join()).toContain("[bad-name]");
   });
 
+  it("that a controller makes gets no warnings, which nobody would read, and is refused all the same", async () => {
+    const made = (networks: string) => {
+      const one = pod({ [NETWORKS]: networks });
+      return {
+        ...one,
+        metadata: { ...one.metadata, ownerReferences: [{ kind: "ReplicaSet", controller: true }] },
+      };
+    };
+    expect(await judged(made('[{"name":"a","ip":["10.0.0.5"]}]'))).toMatchObject({ warnings: [] });
+    expect((await judged(made("NOT A NAME"))).refusal).toContain("[bad-name]");
+  });
+
   it("that a kubelet runs from a file is not refused", async () => {
     const mirror = pod({ [NETWORKS]: "NOT A NAME", "kubernetes.io/config.mirror": "x" });
     expect((await judged(mirror)).refusal).toBeUndefined();
@@ -229,6 +245,12 @@ describe("where the cluster's networks are known", () => {
     const full = cluster({ "default/storage": { config: `{"type":"macvlan",${keys}}` } });
     const one = pod({ [NETWORKS]: '[{"name":"storage","ip":["10.0.0.5"]}]' });
     expect((await judged(one, {}, { networks: full })).warnings.join()).toContain("[unknown-key]");
+  });
+
+  it("networks that are too long to be looked at with a pod keep nobody waiting", async () => {
+    const long = cluster({ "default/storage": { config: `{"type":"bridge","x":"${"x".repeat(2 << 20)}"}` } });
+    const one = pod({ [NETWORKS]: '[{"name":"storage","mac":"02:00:00:00:00:01"}]' });
+    expect(await judged(one, {}, { networks: long })).toMatchObject({ refusal: undefined, warnings: [] });
   });
 
   it("an API server that does not answer refuses nothing", async () => {
@@ -428,4 +450,71 @@ test("a pod's user is not told which networks other namespaces have", async () =
   expect((await told("payments, storage")).join()).toContain("unknown-network");
   expect(`${await told("payments")} ${await told("secre/paymens")}`).not.toContain("secret/payments");
   expect((await told("storag")).join()).toContain("default/storage");
+});
+
+describe("authorities of our own", () => {
+  const DAY = 86_400_000;
+  const times = timesOf(365 * DAY);
+  const made = (at: number) => ({ cert: `${at}`, key: "", from: at - times.early, to: at + times.authority });
+
+  it("come anew before they end, count from when they are made, and sign when all know them", () => {
+    const first = made(0);
+    expect(needsAnother([], 0)).toBe(true);
+    expect(signer([first], 0, times)).toBe(first); // nobody has another one
+    expect(needsAnother([first], 200 * DAY)).toBe(false);
+    expect(needsAnother([first], 250 * DAY)).toBe(true);
+    const second = made(250 * DAY);
+    const both = counting([first, second], 250 * DAY);
+    expect(both).toEqual([second, first]);
+    expect(signer(both, 250 * DAY, times)).toBe(first);
+    expect(signer(both, 250 * DAY + times.settle, times)).toBe(second);
+    expect(counting(both, 366 * DAY)).toEqual([second]);
+  });
+
+  it.each([40_000, DAY, 365 * DAY, 36_500 * DAY])(
+    "of %d ms: at no moment is a certificate served that the API server cannot verify",
+    (life) => {
+      const short = timesOf(life);
+      const one = (at: number) => ({ cert: `${at}`, key: "", from: at - short.early, to: at + life });
+      let all = [one(0)];
+      let told = all; // what an API server knows that is told a little late
+      const step = Math.max(short.look, life / 1000);
+      for (let now = 0; now < 5 * life; now += step) {
+        told = all;
+        all = counting(all, now);
+        if (needsAnother(all, now)) all = counting([one(now), ...all], now);
+        const by = signer(all, now, short);
+        expect(by && told.includes(by)).toBe(true);
+        expect(by?.to).toBeGreaterThan(now + 2 * step);
+      }
+      expect(all[0]?.from).toBeGreaterThan(3 * life);
+    },
+  );
+});
+
+describe("bodies of requests", () => {
+  const sending = (size: number) => {
+    const body = Object.assign(new PassThrough(), { headers: {} });
+    body.write(Buffer.alloc(size));
+    return body;
+  };
+
+  it("that are not complete take 16 MiB together: the one that began first gives way", async () => {
+    const bodies = new Bodies();
+    const all = Array.from({ length: 6 }, () => sending(3 << 20));
+    const read = all.map((one) => bodies.read(one as unknown as IncomingMessage));
+    expect(await read[0]).toBe(503);
+    for (const one of all.slice(1)) one.end("x");
+    for (const one of read.slice(1)) expect(await one).toHaveLength((3 << 20) + 1);
+  });
+
+  it("are not taken if one is too large, or breaks off", async () => {
+    const bodies = new Bodies();
+    const large = sending(4 << 20);
+    expect(await bodies.read(large as unknown as IncomingMessage)).toBe(413);
+    const broken = sending(10);
+    const read = bodies.read(broken as unknown as IncomingMessage);
+    broken.destroy();
+    expect(await read).toBe(400);
+  });
 });

@@ -4,7 +4,7 @@ import { readKubeconfig } from "../../cluster/kubeconfig.ts";
 import { Fault } from "../../fault.ts";
 import { Api } from "../install/api.ts";
 import { FOLLOWING, NADS, RIGHTS, review, worded } from "../install/rights.ts";
-import { fail, type Line, ok, warn } from "./line.ts";
+import { fail, type Line, ok, shortened, warn } from "./line.ts";
 import type { Node } from "./node.ts";
 import { chmod, plugins, usesIn } from "./programs.ts";
 
@@ -130,5 +130,9 @@ async function networks(api: Api, node: Node): Promise<Line[]> {
   const lacking = (await plugins({ ...node, own: undefined, names: [] }, uses)).filter(
     ({ level }) => level !== "ok",
   );
-  return [answered, ...lacking.map((line): Line => ({ ...line, level: "warn" }))]; // this node need not have all
+  const lines = lacking.map((line): Line => ({ ...line, level: "warn" })); // this node need not have all
+  return [
+    answered,
+    ...shortened(lines, "plugins", "kubectl get network-attachment-definitions --all-namespaces"),
+  ];
 }

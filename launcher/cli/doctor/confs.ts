@@ -82,18 +82,27 @@ export async function ownConf({ own, binDir }: Node): Promise<Line[]> {
     ...tornConfs(settings.confDir, confNames(settings.confDir), "networks"),
   ];
   try {
-    const limited = {
-      ...(JSON.parse(text) as object),
-      delegateTimeoutSeconds: STATUS_LIMIT_SECONDS,
-      kubeconfig: undefined,
-    };
-    const networks = await tryConf(JSON.stringify(limited), binDir);
+    const networks = await tried(text, settings.kubeconfig, binDir);
     return [...lines, ok(of, `STATUS is answered, and every container gets ${networks.join(", ")}`)];
   } catch (error) {
     const { code, message } = Fault.of(error);
     return [...lines, fail(of, `code ${code}: ${message}`, `correct it in ${path}, or on the node`)];
   }
 }
+
+/** Without the API server, which is looked at by itself, unless the conf's networks are only there. */
+async function tried(text: string, kubeconfig: string, binDir: string): Promise<string[]> {
+  const conf = { ...(JSON.parse(text) as object), delegateTimeoutSeconds: STATUS_LIMIT_SECONDS };
+  try {
+    return await tryConf(JSON.stringify({ ...conf, kubeconfig: undefined }), binDir);
+  } catch (error) {
+    if (kubeconfig === "" || !IN_THE_CLUSTER.test(Fault.of(error).message)) throw error;
+    return tryConf(JSON.stringify(conf), binDir);
+  }
+}
+
+/** Source: launcher/attach/conf.ts. */
+const IN_THE_CLUSTER = /is neither a NetworkAttachmentDefinition/;
 
 function lintedConf(path: string): Line[] {
   const sources = [{ name: path, text: fs.readFileSync(path, "utf8") }];

@@ -9,7 +9,7 @@ import { localHost } from "../../host/local.ts";
 import { State } from "../../state/state.ts";
 import { readText } from "../install/place.ts";
 import { confNames } from "../install/primary.ts";
-import { fail, type Line, ok, warn } from "./line.ts";
+import { fail, type Line, ok, shortened, warn } from "./line.ts";
 import type { Node } from "./node.ts";
 import { run } from "./run.ts";
 
@@ -17,7 +17,6 @@ import { run } from "./run.ts";
 const RESERVATIONS = "/var/lib/cni/networks";
 /** A reservation younger than that may be of a container whose ADD goes on: runtimes list a sandbox when it has networks. */
 const YOUNG_MS = 600_000;
-const MOST_LINES = 10;
 
 export async function leftovers(node: Node): Promise<Line[]> {
   const { cniDir } = node;
@@ -28,7 +27,7 @@ export async function leftovers(node: Node): Promise<Line[]> {
   });
   const living = await containers();
   return [
-    ...attachments(listed, living),
+    ...attachments(cniDir, listed, living),
     ...reservations(node, listed, living),
     ...(await unfinished(cniDir)),
     ok(
@@ -53,7 +52,11 @@ async function containers(): Promise<Set<string> | undefined> {
   return undefined;
 }
 
-function attachments(listed: readonly ListedAttachment[], living: Set<string> | undefined): Line[] {
+function attachments(
+  cniDir: string,
+  listed: readonly ListedAttachment[],
+  living: Set<string> | undefined,
+): Line[] {
   const of = "state";
   const lines = listed.flatMap(({ containerId, ifname, network, netns, state, tries, why }): Line[] => {
     const what = `container ${containerId.slice(0, 13)}, ${ifname || "?"} of network ${network || "?"}`;
@@ -76,7 +79,7 @@ function attachments(listed: readonly ListedAttachment[], living: Set<string> | 
     if (state === "unreadable")
       return [warn(of, `${what}: ${why}`, `plexus forget ${containerId}, if the container is gone`)];
     const isGone = living ? !living.has(containerId) && !isThere(netns) : netns !== "" && !isThere(netns);
-    if (!isGone) return [];
+    if (!isGone || (state === "attaching" && isYoung(join(cniDir, containerId)))) return [];
     return [
       warn(
         of,
@@ -86,6 +89,12 @@ function attachments(listed: readonly ListedAttachment[], living: Set<string> | 
     ];
   });
   return shortened(lines, "attachments", "plexus attachments");
+}
+
+/** The runtime may be adding the container just now. */
+function isYoung(scratch: string): boolean {
+  const status = fs.statSync(scratch, { throwIfNoEntry: false });
+  return status !== undefined && Date.now() - status.mtimeMs < YOUNG_MS;
 }
 
 function isThere(netns: string): boolean {
@@ -193,10 +202,4 @@ async function unfinished(cniDir: string): Promise<Line[]> {
       clear,
     ),
   ];
-}
-
-function shortened(lines: Line[], what: string, all: string): Line[] {
-  if (lines.length <= MOST_LINES) return lines;
-  const more = warn(what, `and ${lines.length - MOST_LINES} more`, all);
-  return [...lines.slice(0, MOST_LINES), more];
 }

@@ -22,3 +22,16 @@ export function warn(of: string, found: string, remedy: string, fix?: Line["fix"
 export function fail(of: string, found: string, remedy: string, fix?: Line["fix"]): Line {
   return { level: "FAIL", of, found, remedy, ...(fix ? { fix } : {}) };
 }
+
+const MOST_LINES = 10;
+
+/**
+ * Returns the first lines of many.
+ *
+ * @param all the command that shows all
+ */
+export function shortened(lines: Line[], what: string, all: string): Line[] {
+  if (lines.length <= MOST_LINES) return lines;
+  const more = warn(what, `and ${lines.length - MOST_LINES} more`, all);
+  return [...lines.slice(0, MOST_LINES), more];
+}

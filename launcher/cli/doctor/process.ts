@@ -1,20 +1,19 @@
 // The resident process: its socket, who is behind it, and of which build.
-import { createHash } from "node:crypto";
 import * as fs from "node:fs";
-import { stat } from "node:fs/promises";
 import { connect } from "node:net";
-import { dirname } from "node:path";
-import { thisBuild } from "../../version.ts";
+import { dirname, join } from "node:path";
+import { areEqual } from "../install/place.ts";
 import { fail, type Line, ok, warn } from "./line.ts";
 import type { Node } from "./node.ts";
-import { processes } from "./processes.ts";
+import { listenerAt } from "./processes.ts";
 import { chmod } from "./programs.ts";
 
 const CONNECT_LIMIT_MS = 2_000;
 /** Nobody takes so long to listen at a socket that he has made. */
 const STALE_MS = 60_000;
 
-export async function resident({ mode, socket, own }: Node): Promise<Line[]> {
+export async function resident(node: Node): Promise<Line[]> {
+  const { mode, socket, own } = node;
   const of = "socket";
   if (own === undefined || mode === "one-shot") return [];
   const status = fs.lstatSync(socket, { throwIfNoEntry: false });
@@ -25,7 +24,7 @@ export async function resident({ mode, socket, own }: Node): Promise<Line[]> {
   const lines = [dirname(socket), socket].flatMap((path) => openToOthers(path, fs.lstatSync(path)));
   const why = await answers(socket);
   if (why !== "") return [...lines, silent(mode, socket, status, why)];
-  return [...lines, ...(await behind(socket))];
+  return [...lines, ...(await behind(node))];
 }
 
 function absent(mode: string, socket: string): Line {
@@ -38,33 +37,37 @@ function absent(mode: string, socket: string): Line {
   );
 }
 
-function openToOthers(path: string, { mode, uid, ino }: fs.Stats): Line[] {
+function openToOthers(path: string, status: fs.Stats): Line[] {
   const of = "socket";
+  const { mode, uid, ino } = status;
   if (uid !== 0) return [fail(of, `${path} is not root's: the shim does not use it`, `chown root ${path}`)];
   if ((mode & 0o022) === 0) return [];
-  return [
-    fail(of, `others than root may write ${path}: the shim does not use it`, `chmod go-w ${path}`, () => {
-      const now = fs.lstatSync(path);
-      if (now.ino !== ino || now.isSymbolicLink()) throw new Error(`${path} is another one by now`);
-      return chmod(path, mode & 0o7755);
-    }),
-  ];
+  const isShared = status.isDirectory() && (mode & 0o1000) !== 0; // as /tmp: others need it as it is
+  const mend = () => {
+    const now = fs.lstatSync(path);
+    if (now.ino !== ino || now.isSymbolicLink()) throw new Error(`${path} is another one by now`);
+    return chmod(path, mode & 0o7755);
+  };
+  const fix = isShared ? undefined : mend;
+  const remedy = isShared
+    ? "give the socket a directory of its own: plexus install --socket PATH"
+    : `chmod go-w ${path}`;
+  return [fail(of, `others than root may write ${path}: the shim does not use it`, remedy, fix)];
 }
 
-function silent(mode: string, socket: string, { ctimeMs }: fs.Stats, why: string): Line {
+function silent(mode: string, socket: string, { ctimeMs, ino }: fs.Stats, why: string): Line {
   const isStale = why === "ECONNREFUSED" && Date.now() - ctimeMs > STALE_MS;
-  const remove = () => {
-    fs.rmSync(socket, { force: true });
-    return `rm ${socket}`;
-  };
   if (mode === "on-demand" && why === "ECONNREFUSED")
     return ok("socket", `nobody listens at ${socket}: the next call starts a process`);
-  return fail(
-    "socket",
-    `nobody answers at ${socket} (${why}): each call is done by plexus, which is slower`,
-    isStale ? `rm ${socket}; start the daemon` : "see the daemon's log",
-    isStale ? remove : undefined,
-  );
+  const found = `nobody answers at ${socket} (${why}): each call is done by plexus, which is slower`;
+  if (!isStale) return fail("socket", found, "see the daemon's log");
+  return fail("socket", found, `rm ${socket}; start the daemon`, async () => {
+    // A process may have started meanwhile.
+    if (fs.lstatSync(socket).ino !== ino || (await answers(socket)) !== "ECONNREFUSED")
+      return "nothing: somebody listens by now";
+    fs.rmSync(socket);
+    return `rm ${socket}`;
+  });
 }
 
 /** Returns "" if somebody listens, else why not. Says nothing to him. */
@@ -81,51 +84,29 @@ function answers(socket: string): Promise<string> {
   });
 }
 
-async function behind(socket: string): Promise<Line[]> {
+/**
+ * Says of which build the process behind the socket is, by its executable's bytes. That is never executed: a container's
+ * process may pretend to be it, and this one is root.
+ */
+async function behind({ socket, binDir }: Node): Promise<Line[]> {
   const of = "process";
-  const found = processes().filter(
-    ({ args }) => args.some((one) => one === "resident" || one === "daemon") && /plexus/.test(args[0] ?? ""),
-  );
-  const [first] = found;
-  if (first === undefined)
+  const pid = listenerAt(socket);
+  if (pid === undefined)
     return [
       warn(
         of,
         `who listens at ${socket} cannot be told`,
-        "look for `plexus resident` or `plexus daemon` with ps",
+        `ss --listening --unix --processes | grep ${socket}`,
       ),
     ];
-  const { version, commit } = thisBuild();
-  for (const { pid } of found) {
-    if (await isThisProgram(pid))
-      return [ok(of, `process ${pid} serves, of this build: ${version} (${commit})`)];
-  }
+  const installed = join(binDir, "plexus");
+  if (!fs.existsSync(installed)) return []; // programs.ts says so
+  if (areEqual(`/proc/${pid}/exe`, installed)) return [ok(of, `process ${pid} serves, and is ${installed}`)];
   return [
     warn(
       of,
-      `process ${first.pid} is of another build than this command, which is ${version} (${commit})`,
-      "the shim's next call replaces a resident process; of a daemon, roll its DaemonSet out",
+      `process ${pid} is of another build than ${installed}`,
+      "the shim's next call replaces a resident process; of a daemon: roll its DaemonSet out, and install the same version",
     ),
   ];
-}
-
-/**
- * Compares a process's program with this one. It is not executed: any container's process may be called like the daemon, and
- * doctor is root on the node.
- */
-async function isThisProgram(pid: number): Promise<boolean> {
-  const paths = [`/proc/${pid}/exe`, "/proc/self/exe"] as const;
-  try {
-    const [its, own] = [await stat(paths[0]), await stat(paths[1])];
-    if (its.dev === own.dev && its.ino === own.ino) return true;
-    return its.size === own.size && (await digestOf(paths[0])) === (await digestOf(paths[1]));
-  } catch {
-    return false; // it has ended
-  }
-}
-
-async function digestOf(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const piece of fs.createReadStream(path)) hash.update(piece);
-  return hash.digest("hex");
 }

@@ -21,6 +21,33 @@ export function processes(): Process[] {
     });
 }
 
+/** Returns the process that listens at a unix socket; undefined if it cannot be told. Source: proc(5), /proc/net/unix. */
+export function listenerAt(socket: string): number | undefined {
+  const line = (read("/proc/net/unix") ?? "").split("\n").find((one) => {
+    const [, , , flags, , , , path] = one.split(" ").filter(Boolean);
+    return flags === "00010000" && path === socket;
+  });
+  const inode = line?.split(" ").filter(Boolean)[6];
+  if (inode === undefined) return undefined;
+  return processes().find(({ pid }) => hasOpen(pid, `socket:[${inode}]`))?.pid;
+}
+
+function hasOpen(pid: number, target: string): boolean {
+  try {
+    return fs.readdirSync(`/proc/${pid}/fd`).some((name) => linkOf(`/proc/${pid}/fd/${name}`) === target);
+  } catch {
+    return false; // it has ended
+  }
+}
+
+function linkOf(path: string): string {
+  try {
+    return fs.readlinkSync(path);
+  } catch {
+    return ""; // it was closed
+  }
+}
+
 function read(path: string): string | undefined {
   try {
     return fs.readFileSync(path, "utf8");

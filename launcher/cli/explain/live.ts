@@ -2,13 +2,15 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Cluster, NetworkAttachmentDefinition } from "../../cluster/cluster.ts";
+import type { Connection } from "../../cluster/connection.ts";
 import { readKubeconfig } from "../../cluster/kubeconfig.ts";
+import { chooseConnection } from "../../cluster/kubectl.ts";
 import { sortDocuments } from "../../explain/documents.ts";
 import type { GivenPod } from "../../explain/given.ts";
 import { plexusConfIn } from "../../explain/plexusconf.ts";
 import { Code, Fault } from "../../fault.ts";
 import { localHost } from "../../host/local.ts";
-import { CONF_EXTENSIONS } from "../../paths.ts";
+import { CONF_DIR, CONF_EXTENSIONS } from "../../paths.ts";
 import type { Source } from "../findings.ts";
 import { Api, type ApiReply } from "../install/api.ts";
 import { attemptsOf } from "./attempts.ts";
@@ -40,17 +42,7 @@ export async function liveSubject(options: LiveOptions): Promise<Subject> {
   const { namespace, name, binDir } = options;
   const found = await findConf(options);
   const settings = JSON.parse(found?.text ?? "{}") as PlexusConf;
-  const path = options.kubeconfig ?? (typeof settings.kubeconfig === "string" ? settings.kubeconfig : "");
-  if (path === "") {
-    const where =
-      found === undefined
-        ? `there is no conf of Plexus in ${options.confDir}`
-        : `${found.path} has no \`kubeconfig\``;
-    throw new Error(
-      `the API server cannot be asked for pod ${namespace}/${name}: ${where}; name a kubeconfig with --kubeconfig`,
-    );
-  }
-  const api = await Api.by(() => readKubeconfig(path, () => undefined), process.env);
+  const api = await Api.by(() => connect(options, found, settings), process.env);
   const object = await required(
     api,
     `/api/v1/namespaces/${namespace}/pods/${name}`,
@@ -80,6 +72,30 @@ export async function liveSubject(options: LiveOptions): Promise<Subject> {
   };
 }
 
+/** The way to the API server: as it is said, the conf's, or else kubectl's. */
+async function connect(
+  { kubeconfig, confDir, namespace, name }: LiveOptions,
+  found: FoundConf | undefined,
+  settings: PlexusConf,
+): Promise<Connection> {
+  const path = kubeconfig ?? settings.kubeconfig;
+  if (typeof path === "string" && path !== "") return readKubeconfig(path, () => undefined);
+  const chosen = await chooseConnection({ kubeconfig: undefined, context: undefined }, process.env);
+  if (chosen) return chosen.connection;
+  const where =
+    found === undefined ? `there is no conf of Plexus in ${confDir}` : `${found.path} has no \`kubeconfig\``;
+  throw new Error(
+    `the API server cannot be asked for pod ${namespace}/${name}: ${where}; name a kubeconfig with --kubeconfig`,
+  );
+}
+
+/** Returns the kubeconfig that this node's conf names; undefined if there is none. */
+export async function confKubeconfig(): Promise<string | undefined> {
+  const found = await findConf({ conf: undefined, confDir: CONF_DIR });
+  const { kubeconfig } = JSON.parse(found?.text ?? "{}") as PlexusConf;
+  return typeof kubeconfig === "string" && kubeconfig !== "" ? kubeconfig : undefined;
+}
+
 interface FoundConf {
   path: string;
   /** As it is in the file. */
@@ -89,7 +105,10 @@ interface FoundConf {
 }
 
 /** Plexus's conf; undefined if there is none in the directory. */
-async function findConf({ conf, confDir }: LiveOptions): Promise<FoundConf | undefined> {
+async function findConf({
+  conf,
+  confDir,
+}: Pick<LiveOptions, "conf" | "confDir">): Promise<FoundConf | undefined> {
   const names = conf === undefined ? (await localHost.list(confDir)).filter(isConf) : [];
   const paths = conf === undefined ? names.map((name) => join(confDir, name)) : [conf];
   for (const path of paths) {

@@ -81,7 +81,7 @@ function unwritten(path: string, { code = "", message }: NodeJS.ErrnoException):
 
 const PIECE = 1 << 20;
 
-function areEqual(one: string, other: string): boolean {
+export function areEqual(one: string, other: string): boolean {
   if (fs.statSync(one).size !== fs.statSync(other).size) return false;
   const files = [fs.openSync(one, "r"), fs.openSync(other, "r")] as const;
   const [first, second] = [Buffer.alloc(PIECE), Buffer.alloc(PIECE)];

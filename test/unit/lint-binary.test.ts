@@ -1,0 +1,54 @@
+// `plexus lint` as it ships: the built binary, from the command line.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { binary } from "../support/binary.ts";
+
+let dir: string;
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), "plexus-lint-"));
+});
+afterAll(() => rmSync(dir, { recursive: true }));
+
+function lint(args: string[], input = "") {
+  const { status, stdout, stderr } = spawnSync(binary, ["lint", ...args], {
+    cwd: dir,
+    encoding: "utf8",
+    input,
+  });
+  return { status, stdout, stderr };
+}
+
+const pod = (key: string) =>
+  `kind: Pod\nmetadata:\n  annotations:\n    k8s.v1.cni.cncf.io/networks: '[{"name": "a", "${key}": ["10.0.0.5"]}]'\n`;
+const nad = `kind: NetworkAttachmentDefinition\nmetadata: {name: a}\nspec:\n  config: '{"cniVersion": "1.0.0", "type": "macvlan", "master": "no-such-link"}'\n`;
+
+test("an error is told with its file, line and column, and the exit code is 1", () => {
+  writeFileSync(join(dir, "pod.yaml"), pod("ip"));
+  expect(lint(["pod.yaml"])).toEqual({
+    status: 1,
+    stdout:
+      "pod.yaml:4:50: error: `ip` is not a key of a network selection element; write `ips` [unknown-key]\n",
+    stderr: "",
+  });
+});
+
+test("what is right is not told of, from stdin too, and the exit code is 0", () => {
+  expect(lint(["-"], pod("ips"))).toEqual({ status: 0, stdout: "", stderr: "" });
+});
+
+test("with --node the machine's interfaces are those that there are", () => {
+  expect(lint(["-"], nad)).toEqual({ status: 0, stdout: "", stderr: "" });
+  const { status, stdout } = lint(["--node", "--bin-dir", dir, "-"], nad);
+  expect([status, stdout]).toEqual([1, expect.stringContaining("[unknown-interface]")]);
+});
+
+test("a file that is not there is named, and nothing else is done", () => {
+  expect(lint(["none.yaml"])).toMatchObject({
+    status: 1,
+    stdout: "",
+    stderr: expect.stringContaining("none.yaml"),
+  });
+});
