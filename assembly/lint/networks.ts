@@ -17,7 +17,7 @@ let sorted: Sorted | null = null;
 /** Whether the host has said which networks there are: then there are no others. */
 let isComplete = false;
 /** The namespaces for which that holds; null if it holds for all. */
-let namespaces: Value | null = null;
+let namespaces: Sorted | null = null;
 
 /**
  * Begins with the networks that the host knows.
@@ -31,7 +31,7 @@ export function learnNetworks(list: Value | null, among: Value | null): void {
   facts = [];
   sorted = null;
   isComplete = list !== null;
-  namespaces = among;
+  namespaces = among === null ? null : sortedOf(among);
   if (list === null) return;
   for (let one = list.first; one.exists; one = one.next) {
     const title = one.text();
@@ -101,11 +101,13 @@ function inOtherNamespace(title: Span): Span {
 }
 
 function isNamespaceKnown(title: Span): bool {
-  const list = namespaces;
-  if (list === null) return true;
-  const own = title.slice(0, title.indexOf(Char.Slash));
-  for (let one = list.first; one.exists; one = one.next) {
-    if (one.text().equals(own)) return true;
-  }
-  return false;
+  const all = namespaces;
+  return all === null || all.lastOf(title.slice(0, title.indexOf(Char.Slash))) >= 0;
+}
+
+function sortedOf(list: Value): Sorted {
+  const all = Sorted.of(list.count);
+  for (let one = list.first; one.exists; one = one.next) all.add(one.text());
+  all.sort();
+  return all;
 }

@@ -22,7 +22,7 @@ export const LINT = {
   cluster: { help: "the networks of the cluster are those that there are, beside those of the files" },
   kubeconfig: {
     value: "PATH",
-    help: "by which --cluster asks the API server, if not by KUBECONFIG or ~/.kube/config",
+    help: "by which --cluster asks the API server, instead of the files in KUBECONFIG, or ~/.kube/config",
   },
   "bin-dir": { value: "DIR", fallback: PLUGIN_DIR, help: "where plugins are, with --node" },
 } as const;

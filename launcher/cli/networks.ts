@@ -1,12 +1,11 @@
 // The cluster's NetworkAttachmentDefinitions, for `plexus lint --cluster`.
-import { existsSync } from "node:fs";
-import { readKubeconfig } from "../cluster/kubeconfig.ts";
 import { Core } from "../core/index.ts";
 import { wasm } from "../core/wasm.ts";
 import { sortDocuments } from "../explain/documents.ts";
 import { Code, Fault } from "../fault.ts";
 import type { Known } from "./findings.ts";
 import { Api } from "./install/api.ts";
+import { reachCluster } from "./reach.ts";
 
 const KIND = "network-attachment-definitions";
 const GROUP = "/apis/k8s.cni.cncf.io/v1";
@@ -39,8 +38,8 @@ export async function networksOfCluster(
   { kubeconfig, namespace }: Options,
   tell: (message: string) => void,
 ): Promise<Known> {
-  const path = kubeconfigAt(kubeconfig);
-  const api = await Api.by(() => readKubeconfig(path, tell), process.env);
+  const { connection } = await reachCluster({ kubeconfig, context: undefined }, process.env);
+  const api = await Api.by(async () => connection, process.env);
   const all = await list(api, "");
   if (all !== undefined) return knownOf(all, documents, tell);
   const namespaces: string[] = [];
@@ -49,7 +48,7 @@ export async function networksOfCluster(
     const own = await list(api, `/namespaces/${one}`);
     if (own === undefined) {
       tell(
-        `the networks of namespace ${one} are not known: ${path} has no right to list ${KIND} there; ` +
+        `the networks of namespace ${one} are not known: there is no right to list ${KIND} there; ` +
           "see `kubectl auth can-i list net-attach-def`",
       );
       continue;
@@ -58,18 +57,6 @@ export async function networksOfCluster(
     found.push(...own);
   }
   return { ...knownOf(found, documents, tell), namespaces };
-}
-
-/** As kubectl looks for it. Of several paths, the first that is there counts. */
-function kubeconfigAt(given: string | undefined): string {
-  if (given !== undefined) return given;
-  const { KUBECONFIG = "", HOME = "/root" } = process.env;
-  const places =
-    KUBECONFIG === "" ? [`${HOME}/.kube/config`] : KUBECONFIG.split(":").filter((one) => one !== "");
-  const found = places.find((place) => existsSync(place));
-  if (found === undefined)
-    throw new Error(`--cluster: there is no kubeconfig ${places.join(", ")}; name one with --kubeconfig`);
-  return found;
 }
 
 /** Returns the networks below a path of the API; undefined if they may not be read. */

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { boundOf, MIB, stepsOf } from "../support/bounds.ts";
-import { runFresh } from "../support/wasm.ts";
+import { coreBytes, runFresh } from "../support/wasm.ts";
 import { API_SERVER_BYTES, type Cost, costOf, MOST_BYTES } from "./growth.ts";
 import { documentOf, shapes } from "./shapes.ts";
 
@@ -29,7 +29,8 @@ describe.each(shapes)("$operation: $name", (shape) => {
     ] as const) {
       const document = documentOf(shape, size);
       expect(document.length).toBeLessThanOrEqual(size);
-      expect(runFresh(shape.operation, document).bytes).toBeLessThanOrEqual(limit);
+      const module = shape.module && new WebAssembly.Module(coreBytes(shape.module));
+      expect(runFresh(shape.operation, document, module).bytes).toBeLessThanOrEqual(limit);
     }
   });
 });

@@ -2,7 +2,8 @@
 import { MIB } from "../support/bounds.ts";
 import { countedCore } from "../support/counted.ts";
 import { runFresh } from "../support/wasm.ts";
-import { documentOf, type Shape, shapes } from "./shapes.ts";
+import type { Shape } from "./shape.ts";
+import { documentOf, shapes } from "./shapes.ts";
 
 /** What an API server holds of one object, and so of a pod's annotations or a NetworkAttachmentDefinition. */
 export const API_SERVER_BYTES = 1.5 * MIB;
@@ -20,11 +21,12 @@ export interface Cost {
   bytes: number;
 }
 
-let module: WebAssembly.Module | undefined;
+const modules = new Map<Shape["module"], WebAssembly.Module>();
 
 /** Counts what a shape's document of at most `bytes` costs. */
 export function costOf(shape: Shape, bytes: number): Cost {
-  module ??= new WebAssembly.Module(countedCore());
+  const module = modules.get(shape.module) ?? new WebAssembly.Module(countedCore(shape.module));
+  modules.set(shape.module, module);
   const document = documentOf(shape, bytes);
   const { steps, used, bytes: all } = runFresh(shape.operation, document, module);
   return { size: document.length, steps, used, bytes: all };

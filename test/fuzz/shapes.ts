@@ -1,22 +1,11 @@
 // The documents that cost an operation most: each multiplies something with something else, or makes the core look for
 // something among many. The table in docs/core.md is made of them.
 import { runFresh } from "../support/wasm.ts";
-
-export interface Shape {
-  name: string;
-  operation: string;
-  /** Makes a document of about so many bytes. */
-  of(bytes: number): unknown;
-}
+import { lintShapes } from "./lint-shapes.ts";
+import { conf, json, list, object, type Shape } from "./shape.ts";
 
 const runtime = { containerId: "c1", ifname: "eth0", args: "" };
 const container = { containerId: "c1", netns: "/n" };
-const conf = { cniVersion: "1.0.0", name: "n", type: "x" };
-const json = JSON.stringify;
-const list = <T>(count: number, item: (index: number) => T): T[] =>
-  Array.from({ length: count }, (_, i) => item(i));
-const object = (count: number, key: (index: number) => string, value: (index: number) => unknown = () => 1) =>
-  Object.fromEntries(list(count, (i) => [key(i), value(i)]));
 /** A JSON object of `count` members with the same key, which no JSON library writes. */
 const repeated = (count: number, member: string) => `{${list(count, () => member).join(",")}}`;
 const network = (more: object, rest: object = {}) => ({
@@ -54,7 +43,7 @@ const status = (result: object, more: object = {}) => ({
   attachments: [{ delegate: withDelegate({}), result: json({ cniVersion: "1.0.0", ...result }), ...more }],
 });
 
-export const shapes: Shape[] = [
+const coreShapes: Shape[] = [
   { name: "numbers in a list", operation: "json", of: (n) => `[${"1,".repeat(n / 2)}1]` },
   {
     name: "a conf of many keys",
@@ -323,6 +312,8 @@ export const shapes: Shape[] = [
     }),
   },
 ];
+
+export const shapes: readonly Shape[] = [...coreShapes, ...lintShapes];
 
 /** Makes the document of a shape, of at most so many bytes (24,000 or more), as a host puts it into memory. */
 export function documentOf({ of }: Shape, bytes: number): Uint8Array {

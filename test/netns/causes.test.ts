@@ -27,7 +27,17 @@ it("`master` that the node does not have: its own words, the key, and what there
   expect(msg).toContain(
     '`master` is "par9", which the node does not have; write one of the node\'s interfaces: ',
   );
-  expect(msg).toMatch(/ \[unknown-interface]$/);
+  expect(msg).toMatch(/ interfaces: .*\bpar0\b.* \[unknown-interface]$/);
+  expect(await lab.leftovers()).toEqual([]);
+});
+
+// The shim reads /sys/class/net, which in a lab is that of the machine: which interfaces it lists is not the node's.
+it("through the shim too, from the resident process", async () => {
+  await lab.reside();
+  const msg = await refused({ cniVersion: "1.0.0", name: "two", type: "macvlan", master: "par9", ipam: {} });
+  expect(msg).toMatch(
+    /Link not found; `master` is "par9", which .* one of the node's interfaces: \w.* \[unknown-interface]$/,
+  );
   expect(await lab.leftovers()).toEqual([]);
 });
 

@@ -149,6 +149,15 @@ describe("the error of a plugin names what in its conf may be why", () => {
     const host = { list: () => Promise.reject(new Error("no")) };
     const asked = { host, log, linter: () => linter } as unknown as Call;
     expect(await withCauses(asked, delegate, fault)).toBe(fault);
+    const failing = () => {
+      throw new Error("lint.wasm cannot be read");
+    };
+    const lists = { list: async () => ["eth0"] };
+    const broken = [failing, () => ({ causes: failing })] as unknown as Call["linter"][];
+    for (const one of broken)
+      expect(
+        await withCauses({ ...asked, host: lists, linter: one } as unknown as Call, delegate, fault),
+      ).toBe(fault);
     const empty = { ...asked, host: { list: async () => [] } } as unknown as Call;
     expect(await withCauses(empty, delegate, fault)).toBe(fault);
     const known = { ...asked, host: { list: async () => ["eth0"] } } as unknown as Call;
@@ -159,5 +168,20 @@ describe("the error of a plugin names what in its conf may be why", () => {
       message:
         'Link not found; `master` is "x", which the node does not have; write one of the node\'s interfaces: eth0 [unknown-interface]',
     });
+  });
+
+  test("of a conf of a megabyte, which would keep other calls waiting, none is looked for", async () => {
+    const fault = new Fault(7, "Link not found");
+    const asked = {
+      host: { list: async () => ["eth0"] },
+      linter: () => {
+        throw new Error("it is looked at");
+      },
+    };
+    const long = conf({ type: "macvlan", master: "x", more: "x".repeat(1 << 20) });
+    const said: string[] = [];
+    const log = { write: (_: string, message: string) => said.push(message) };
+    await withCauses({ ...asked, log } as unknown as Call, { conf: long } as never, fault);
+    expect(said).toEqual([]);
   });
 });

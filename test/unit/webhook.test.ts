@@ -1,8 +1,10 @@
 // What the webhook says of an object: refused, warned of, changed, or let through.
 import { readdirSync, readFileSync } from "node:fs";
+
 import type { IncomingMessage } from "node:http";
 import { PassThrough } from "node:stream";
 import { describe, expect, it, test } from "vitest";
+
 import { parseAllDocuments } from "yaml";
 import type { NetworkAttachmentDefinition } from "../../launcher/cluster/cluster.ts";
 import { Code, Fault } from "../../launcher/fault.ts";
@@ -442,16 +444,6 @@ describe("an AdmissionReview", () => {
   });
 });
 
-test("a pod's user is not told which networks other namespaces have", async () => {
-  const there = cluster({ "secret/payments": {}, "default/storage": {} });
-  const told = async (asked: string) =>
-    (await judged(pod({ [NETWORKS]: asked }), {}, { networks: there })).warnings;
-  expect((await told("payments")).join()).toContain("unknown-network");
-  expect((await told("payments, storage")).join()).toContain("unknown-network");
-  expect(`${await told("payments")} ${await told("secre/paymens")}`).not.toContain("secret/payments");
-  expect((await told("storag")).join()).toContain("default/storage");
-});
-
 describe("authorities of our own", () => {
   const DAY = 86_400_000;
   const times = timesOf(365 * DAY);
@@ -517,4 +509,14 @@ describe("bodies of requests", () => {
     broken.destroy();
     expect(await read).toBe(400);
   });
+});
+
+test("a pod's user is not told which networks other namespaces have", async () => {
+  const there = cluster({ "secret/payments": {}, "default/storage": {} });
+  const told = async (asked: string) =>
+    (await judged(pod({ [NETWORKS]: asked }), {}, { networks: there })).warnings;
+  expect((await told("payments")).join()).toContain("unknown-network");
+  expect((await told("payments, storage")).join()).toContain("unknown-network");
+  expect(`${await told("payments")} ${await told("secre/paymens")}`).not.toContain("secret/payments");
+  expect((await told("storag")).join()).toContain("default/storage");
 });
