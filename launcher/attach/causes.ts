@@ -6,6 +6,8 @@ import type { Call } from "./call.ts";
 
 const LINKS = "/sys/class/net";
 const DEVICES = "/sys/bus/pci/devices";
+/** Characters. Nobody writes a longer one, and to look at one of a megabyte keeps a resident process's other calls waiting. */
+const LONGEST_CONF = 1 << 16;
 
 /** Returns the fault of a delegate's plugin, with what in its conf may be why. It never fails itself. */
 export async function withCauses(call: Call, delegate: Delegate, fault: Fault): Promise<Fault> {
@@ -18,7 +20,7 @@ export async function withCauses(call: Call, delegate: Delegate, fault: Fault): 
 }
 
 async function causesOf({ host, linter }: Call, delegate: Delegate, { message }: Fault) {
-  if (!linter) return [];
+  if (!linter || delegate.conf.length > LONGEST_CONF) return [];
   const [interfaces, devices] = await Promise.all([host.links?.() ?? host.list(LINKS), host.list(DEVICES)]);
   // What is not there cannot be read: then nothing is said to be missing.
   const known = { ...(interfaces.length > 0 && { interfaces }), ...(devices.length > 0 && { devices }) };

@@ -169,4 +169,19 @@ describe("the error of a plugin names what in its conf may be why", () => {
         'Link not found; `master` is "x", which the node does not have; write one of the node\'s interfaces: eth0 [unknown-interface]',
     });
   });
+
+  test("of a conf of a megabyte, which would keep other calls waiting, none is looked for", async () => {
+    const fault = new Fault(7, "Link not found");
+    const asked = {
+      host: { list: async () => ["eth0"] },
+      linter: () => {
+        throw new Error("it is looked at");
+      },
+    };
+    const long = conf({ type: "macvlan", master: "x", more: "x".repeat(1 << 20) });
+    const said: string[] = [];
+    const log = { write: (_: string, message: string) => said.push(message) };
+    await withCauses({ ...asked, log } as unknown as Call, { conf: long } as never, fault);
+    expect(said).toEqual([]);
+  });
 });
