@@ -89,12 +89,12 @@ export function isNear(found: Span, name: Span): bool {
   return false;
 }
 
-/** Returns the one of `names` that is nearest to `found`; empty if none is near. It looks at the first 200. */
+/** Returns the one of `names` that is nearest to `found`; empty if none is near. It looks at the first 100. */
 export function nearestOf(found: Span, names: Span[]): Span {
   if (++searches > MAX_SEARCHES) return new Span(0, 0);
   let best = new Span(0, 0);
   let least = tolerance(found) + 1;
-  for (let i = 0; i < names.length && i < 200; i++) {
+  for (let i = 0; i < names.length && i < 100; i++) {
     const far = distance(found, names[i], least);
     if (far >= least) continue;
     least = far;

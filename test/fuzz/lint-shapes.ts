@@ -22,6 +22,14 @@ const withoutModule: Omit<Shape, "module">[] = [
     }),
   },
   {
+    name: "networks x names that are not there",
+    operation: "lint",
+    of: (n) => ({
+      documents: list(Math.min(n / 8000, 20), () => podWith(list(100, (i) => `network-${i}x`).join(","))),
+      networks: list(n / 25, (i) => `default/network-${i}`),
+    }),
+  },
+  {
     name: "networks x pods",
     operation: "lint",
     of: (n) => ({
