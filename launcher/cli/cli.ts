@@ -1,5 +1,5 @@
 // The commands that an operator calls.
-import type { Program } from "./command.ts";
+import { Exit, type Program } from "./command.ts";
 import { KUBECTL, PLEXUS } from "./commands.ts";
 import { runProgram } from "./parser.ts";
 
@@ -10,11 +10,18 @@ import { runProgram } from "./parser.ts";
  */
 export async function runCommand(name: string, args: string[], version: string): Promise<number> {
   const program = /(^|\/)kubectl-plexus$/.test(name) ? KUBECTL : PLEXUS;
-  process.stdout.on("error", () => undefined); // nobody is listening any more, as behind `| head`
+  let why = "";
+  process.stdout.on("error", ({ code = "" }: NodeJS.ErrnoException) => {
+    if (code !== "EPIPE") why = code; // that one is nobody listening any more, as behind `| head`
+  });
   const exitCode = await runProgram(program, wordsOf(program, args), version);
   // A pipe may take a long text bit by bit, and the process ends with the answer.
   await new Promise((resolve) => process.stdout.write("", resolve));
-  return exitCode;
+  if (why === "") return exitCode;
+  process.stderr.write(
+    `${program.executable}: stdout takes no more: ${why}; what was written there is not whole\n`,
+  );
+  return Exit.failed;
 }
 
 function wordsOf({ otherwise }: Program, args: string[]): string[] {

@@ -13,10 +13,10 @@ export { lintSources };
 
 const DEVICES = "/sys/bus/pci/devices";
 
-/** Returns the exit code: 1 if there are errors. Throws if a file cannot be read. */
+/** Returns the exit code: 1 if there are errors, or a file cannot be read. */
 export async function lint({ values, args, version }: Given<typeof LINT>): Promise<number> {
   const format = FORMATS[values.format as keyof typeof FORMATS];
-  const sources = args.map((name) => ({ name, text: readFileSync(name === "-" ? 0 : name, "utf8") }));
+  const sources = args.flatMap(sourceOf);
   const known = values.node ? knownHere(values["bin-dir"]) : {};
   const ofCluster = values.cluster ? await networksOfCluster(textsIn(sources), values, tell) : {};
   const core = new Core(wasm("lint.wasm"));
@@ -26,7 +26,18 @@ export async function lint({ values, args, version }: Given<typeof LINT>): Promi
   });
   process.stdout.write(format(located, version));
   if (more) tell("there are more findings than these 100");
-  return located.some(({ severity }) => severity === "error") ? 1 : 0;
+  const isWell = sources.length === args.length && located.every(({ severity }) => severity !== "error");
+  return isWell ? 0 : 1;
+}
+
+/** One that cannot be read does not hide what is wrong with the others. */
+function sourceOf(name: string) {
+  try {
+    return [{ name, text: readFileSync(name === "-" ? 0 : name, "utf8") }];
+  } catch (error) {
+    tell(`${name} cannot be read: ${(error as Error).message}`);
+    return [];
+  }
 }
 
 /** What this machine has, if it is the node. */

@@ -12,8 +12,14 @@ import { command, type Options, usage, type Values } from "./command.ts";
 /** A node has some hundred pods. */
 const CONNECTIONS = 1000;
 
+const absolutePath = {
+  value: "PATH",
+  is: (value: string) => value.startsWith("/"),
+  must: "an absolute path is needed",
+} as const;
+
 const SERVING = {
-  socket: { value: "PATH", fallback: SOCKET, help: "where it listens for plexus-shim" },
+  socket: { ...absolutePath, fallback: SOCKET, help: "where it listens for plexus-shim" },
   slots: {
     ...wholeNumber(FEWEST_SLOTS),
     help: `how many calls work at the same time, not counting those that wait: ${FEWEST_SLOTS} at least; 4 for each processor`,
@@ -33,10 +39,8 @@ const SERVING = {
   "log-level": { value: "LEVEL", choices: PROCESS_LEVELS, fallback: "info", help: "what is logged" },
   "log-format": { value: "FORMAT", choices: LOG_FORMATS, fallback: "text", help: "how" },
   "log-file": {
-    value: "PATH",
+    ...absolutePath,
     fallback: "",
-    is: (value: string) => value.startsWith("/"),
-    must: "an absolute path is needed",
     help: "where to, if not stderr",
   },
 } satisfies Options;

@@ -241,6 +241,15 @@ test.each([
   expect(files()).toEqual(before); // nor does it leave binaries, or take the wrong network the next time
 });
 
+test("a default network that is not there, as it is written, takes no conf away", () => {
+  primary("10-flannel.conflist", FLANNEL);
+  expect(plexus("install").status).toBe(0);
+  const before = files();
+  const { status, stderr } = plexus("install", "--primary", "10-flannel.conf");
+  expect([status, stderr]).toEqual([1, expect.stringContaining("10-flannel.conf: there is no such file")]);
+  expect(files()).toEqual(before);
+});
+
 test("install on a full disk says which file it could not write, and what to do", () => {
   primary("10-flannel.conflist", FLANNEL);
   const bin = join(root, "opt/cni/bin");

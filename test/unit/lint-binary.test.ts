@@ -52,3 +52,26 @@ test("a file that is not there is named, and nothing else is done", () => {
     stderr: expect.stringContaining("none.yaml"),
   });
 });
+
+test("a file that cannot be read is named, and what is wrong with the others is told", () => {
+  writeFileSync(join(dir, "pod.yaml"), pod("ip"));
+  const { status, stdout, stderr } = lint(["none.yaml", ".", "pod.yaml"]);
+  expect({ status, stderr }).toEqual({
+    status: 1,
+    stderr: expect.stringMatching(
+      /^plexus lint: none\.yaml cannot be read: .*\nplexus lint: \. cannot be read: .*\n$/,
+    ),
+  });
+  expect(stdout).toContain("pod.yaml:4:50: error");
+});
+
+test("a disk that is full is a failure, and said", () => {
+  writeFileSync(join(dir, "pod.yaml"), pod("ips"));
+  for (const command of ["lint --format json pod.yaml", "help", "version", "completion bash"]) {
+    const { status, stderr } = spawnSync("sh", ["-c", `"${binary}" ${command} > /dev/full`], {
+      cwd: dir,
+      encoding: "utf8",
+    });
+    expect([command, status, stderr]).toEqual([command, 1, expect.stringContaining("ENOSPC")]);
+  }
+});

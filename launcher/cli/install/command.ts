@@ -3,7 +3,14 @@ import { scattered } from "../../cluster/retry.ts";
 import { command } from "../command.ts";
 import { podApi } from "./api.ts";
 import { installBinaries } from "./binaries.ts";
-import { hasVanished, installConf, kubeconfigInUse, requireInstallable, takenByCilium } from "./conf.ts";
+import {
+  hasVanished,
+  installConf,
+  kubeconfigInUse,
+  requireInstallable,
+  requirePrimary,
+  takenByCilium,
+} from "./conf.ts";
 import { DaemonSet } from "./daemonset.ts";
 import { type Installation, installationOf, OWN_DIR, onNode } from "./installation.ts";
 import { installKubeconfig } from "./kubeconfig.ts";
@@ -58,7 +65,9 @@ async function runInstall(installation: Installation): Promise<undefined> {
   const turn = await Turn.take(installation, nameOf(installation), waitOrFail(installation), ended.signal);
   if (turn === undefined) return;
   try {
-    await new Installer(pinned(installation), turn, ended.signal).run();
+    const all = pinned(installation);
+    if (!all.options.watch && installation.options.primary !== undefined) requirePrimary(all);
+    await new Installer(all, turn, ended.signal).run();
   } finally {
     turn.end();
   }

@@ -61,6 +61,16 @@ export function requireInstallable(installation: Installation): void {
   readBefore(installation);
 }
 
+/** Throws if the default network that was asked for is not there: a typo takes no conf away. */
+export function requirePrimary(installation: Installation): void {
+  if (findPrimary(installation) !== undefined) return;
+  const { options, sourceDir } = installation;
+  throw new Error(
+    `--primary ${options.primary}: there is no such file, of ${sourceDir} if it is no path; nothing was changed: name one that is there, ` +
+      "or give --watch, which waits for it",
+  );
+}
+
 /** What `plexus migrate` has made of Multus's conf stays, but for what is asked for here. */
 async function keepMigrated(installation: Installation, { path, conf }: MigratedConf): Promise<Outcome> {
   const { mode, kubeconfig } = installation;
