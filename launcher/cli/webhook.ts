@@ -9,6 +9,43 @@ import { command, type Options, usage, type Values } from "./command.ts";
 
 const DAY_MS = 86_400_000;
 
+/** Lint's, each with a page in docs/rules. */
+export const RULES = [
+  "annotation-key",
+  "bad-address",
+  "bad-interface-name",
+  "bad-mac",
+  "bad-name",
+  "bad-value",
+  "cni-version-missing",
+  "cni-version-old",
+  "cni-version-unsupported",
+  "default-route-twice",
+  "deprecated",
+  "empty-request",
+  "excluded-key",
+  "host-bits",
+  "invalid-json",
+  "invalid-yaml",
+  "leads-back",
+  "misplaced-annotation",
+  "missing-capability",
+  "missing-key",
+  "missing-resource",
+  "out-of-range",
+  "outside-subnet",
+  "repeated-key",
+  "same-interface",
+  "same-subnet",
+  "trailing-comma",
+  "unknown-device",
+  "unknown-interface",
+  "unknown-key",
+  "unknown-network",
+  "unknown-plugin",
+  "wrong-type",
+];
+
 const WEBHOOK = {
   listen: {
     value: "HOST:PORT",
@@ -47,6 +84,7 @@ const WEBHOOK = {
   },
   warn: {
     value: "RULE",
+    choices: RULES,
     isRepeatable: true,
     help: "a rule of plexus lint that refuses no NetworkAttachmentDefinition, but warns; may be given more than once",
   },

@@ -153,7 +153,16 @@ function reasonsOfNetwork({ core, lenient }: Judging, { config }: Subject, findi
   const conf = config.trim(); // one that is empty stands for a conf of the node
   const fault = conf === "" ? undefined : faultOf(() => core.describe({ conf, source: "spec.config" }));
   if (fault) return { refused: errors, other: fault.message };
+  if (namesNoPlugin(conf))
+    return { refused: errors, other: "spec.config: it names no plugin; give it a `type`" };
   return { refused: errors.filter(({ rule }) => !HARMLESS.includes(rule) && !lenient.has(rule)) };
+}
+
+/** Tells whether a conf has no plugin that could be executed, as where `type` is misspelt. */
+function namesNoPlugin(conf: string): boolean {
+  if (conf === "") return false;
+  const { type, plugins } = JSON.parse(conf) as { type?: unknown; plugins?: unknown };
+  return type === undefined && plugins === undefined;
 }
 
 /** What Plexus would refuse of a pod's annotations. */

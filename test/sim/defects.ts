@@ -286,7 +286,7 @@ export const DEFECTS: Defect[] = [
   },
   {
     what: "network-status is not written",
-    patches: [{ file: ADD, from: 'pod && networkStatus !== "[]" ?', to: 'pod && networkStatus === "[]" ?' }],
+    patches: [{ file: ADD, from: 'pod && networkStatus !== "[]")', to: 'pod && networkStatus === "[]")' }],
     by: "seeds",
   },
   {

@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import { everyCommand, flagsOf, shownOptions } from "../../launcher/cli/command.ts";
 import { KUBECTL, PLEXUS } from "../../launcher/cli/commands.ts";
 import { parse } from "../../launcher/cli/parser.ts";
+import { RULES } from "../../launcher/cli/webhook.ts";
 import { ensurePackages } from "../../scripts/provide/debian.ts";
 import { binary } from "../support/binary.ts";
 
@@ -141,4 +142,9 @@ test("the hints are of commands and options that are shown", () => {
     /did you|says what there is/,
   );
   expect(call(["resident", "--started-by-shm"]).stderr).not.toContain("did you mean");
+});
+
+test("webhook --warn takes the rules that there are", () => {
+  const pages = fs.readdirSync(new URL("../../docs/rules", import.meta.url)).sort();
+  expect(RULES.map((rule) => `${rule}.md`)).toEqual(pages);
 });

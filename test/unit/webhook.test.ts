@@ -78,6 +78,13 @@ describe("a NetworkAttachmentDefinition", () => {
     expect(refusal).toContain("[bad-value]");
   });
 
+  it.each(['{"cniVersion":"1.0.0","typ":"bridge"}', '{"cniVersion":"1.0.0","plugin":[{"type":"bridge"}]}'])(
+    "that names no plugin, as a key is misspelt, is refused: %s",
+    async (conf) => {
+      expect((await judged(nad(conf))).refusal).toContain("spec.config");
+    },
+  );
+
   it("with a key that its plugin ignores is warned of", async () => {
     const { refusal, warnings } = await judged(
       nad('{"cniVersion":"1.0.0","type":"macvlan","mster":"eth1","ipam":{"type":"dhcp"}}'),
