@@ -1,10 +1,11 @@
 // `plexus lint`. A bundle of its own: nothing of it is loaded by any other command.
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { Core } from "../core/index.ts";
 import { wasm } from "../core/wasm.ts";
 import type { Given } from "./command.ts";
 import { type Known, lintSources, textsIn } from "./findings.ts";
 import { FORMATS } from "./formats.ts";
+import { readGiven } from "./given.ts";
 import type { LINT } from "./linting.ts";
 import { networksOfCluster } from "./networks.ts";
 
@@ -33,9 +34,9 @@ export async function lint({ values, args, version }: Given<typeof LINT>): Promi
 /** One that cannot be read does not hide what is wrong with the others. */
 function sourceOf(name: string) {
   try {
-    return [{ name, text: readFileSync(name === "-" ? 0 : name, "utf8") }];
+    return [{ name, text: readGiven(name).toString() }];
   } catch (error) {
-    tell(`${name} cannot be read: ${(error as Error).message}`);
+    tell((error as Error).message);
     return [];
   }
 }

@@ -1,7 +1,7 @@
 // `plexus nad`: a conf as a NetworkAttachmentDefinition, and back. Source: NPWG NAD specification v1.3, section 3.2.
-import { readFileSync } from "node:fs";
 import { lazy } from "../lazy.ts";
 import { command, usage } from "./command.ts";
+import { readGiven } from "./given.ts";
 import { plain } from "./table.ts";
 
 export const nad = command({
@@ -164,7 +164,7 @@ function namesOf(objects: Json[]): string {
 
 /** Throws if it is not UTF-8: it could not be kept as it is. */
 function readText(file: string): string {
-  const bytes = readFileSync(file === "-" ? 0 : file);
+  const bytes = readGiven(file);
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {

@@ -75,3 +75,19 @@ test("a disk that is full is a failure, and said", () => {
     expect([command, status, stderr]).toEqual([command, 1, expect.stringContaining("ENOSPC")]);
   }
 });
+
+test("a file that is too large is refused by its name before it is looked at", () => {
+  writeFileSync(join(dir, "large.yaml"), Buffer.alloc((16 << 20) + 1, "a: b\n"));
+  const said = /large\.yaml has 16777217 bytes, and at most 16777216 are read/;
+  for (const command of ["lint", "nad", "explain"]) {
+    const { status, stderr } = spawnSync(binary, [command, "large.yaml"], { cwd: dir, encoding: "utf8" });
+    expect([command, status, stderr]).toEqual([command, 1, expect.stringMatching(said)]);
+  }
+});
+
+test("a directory is named that is given instead of a file", () => {
+  for (const command of ["nad", "explain"]) {
+    const { status, stderr } = spawnSync(binary, [command, "."], { cwd: dir, encoding: "utf8" });
+    expect([command, status, stderr]).toEqual([command, 1, expect.stringContaining(". cannot be read: ")]);
+  }
+});

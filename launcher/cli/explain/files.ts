@@ -1,11 +1,12 @@
 // A pod, networks and confs from files.
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { type GivenDocument, type Sorted, sortDocuments } from "../../explain/documents.ts";
 import { nadsOf } from "../../explain/given.ts";
 import { filesOf, type NodeFiles } from "../../explain/node.ts";
 import { plexusConfIn } from "../../explain/plexusconf.ts";
 import { localHost } from "../../host/local.ts";
+import { readGiven } from "../given.ts";
 import { readManifests } from "../manifest.ts";
 import type { Subject } from "./subject.ts";
 
@@ -25,7 +26,7 @@ interface FilesOptions {
 /** @throws Error if a file cannot be read, is not YAML, or it is not said which pod is meant */
 export function subjectInFiles({ files, conf, pod: asked, namespace, binDir }: FilesOptions): Subject {
   const names = conf === undefined ? files : [conf, ...files];
-  const sources = names.map((name) => ({ name, text: readFileSync(name === "-" ? 0 : name, "utf8") }));
+  const sources = names.map((name) => ({ name, text: readGiven(name).toString() }));
   const documents = sources.flatMap((source) => documentsIn(source));
   if (conf !== undefined && plexusConfIn(documents[0]?.text ?? "") === undefined)
     throw new Error(
