@@ -95,7 +95,7 @@ it.each(["1", "0", "x", "2.5"])("--slots %s is refused", (slots) => {
   for (const command of [["resident"], ["daemon", "--node-name", "n"]]) {
     const { status, stderr } = spawnSync(binary, [...command, "--slots", slots], { encoding: "utf8" });
     expect([status, stderr]).toEqual([
-      1,
+      2,
       expect.stringContaining(`--slots ${slots}: a whole number is needed`),
     ]);
   }
