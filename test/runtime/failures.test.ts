@@ -35,12 +35,12 @@ function equip(one: Node): void {
   one.write(CONF, JSON.stringify({ ...own, kubeconfig: KUBECONFIG, clusterNetwork: "podnet" }));
 }
 
-async function nad(name: string, conf: object): Promise<void> {
+async function nad(name: string, conf: object | string): Promise<void> {
   await api.admin.create({
     apiVersion: "k8s.cni.cncf.io/v1",
     kind: "NetworkAttachmentDefinition",
     metadata: { name, namespace: "default" },
-    spec: { config: JSON.stringify(conf) },
+    spec: { config: typeof conf === "string" ? conf : JSON.stringify(conf) },
   } as KubernetesObject);
 }
 
@@ -52,42 +52,50 @@ function plexus(...args: string[]): Promise<string> {
 const explain = (name: string) => plexus("explain", `default/${name}`, "--kubeconfig", ADMIN);
 
 /** Pod, its annotation, what of NetworkAttachmentDefinitions it needs, and what explain is to say. */
-const BROKEN: [pod: string, networks: string | object[], nad: object | undefined, cause: RegExp][] = [
-  ["absent", "nowhere", undefined, /An ADD fails, code 7: .*default\/nowhere/],
-  ["typo", '[{"name":"typo"', undefined, /An ADD fails.*k8s\.v1\.cni\.cncf\.io\/networks/],
-  ["plugin", "plugin", { cniVersion: "1.0.0", type: "no-such-plugin" }, /no plugin "no-such-plugin"/],
+const BROKEN: [pod: string, networks: string | object[], nad: object | string | undefined, cause: RegExp][] =
   [
-    "master",
-    "master",
-    { cniVersion: "1.0.0", type: "macvlan", master: "ens9" },
-    /FailedCreatePodSandBox: .*ens9/,
-  ],
-  [
-    "full",
-    "full",
-    bridge("full", 5, {
-      ranges: [
-        [
-          {
-            subnet: "10.244.5.0/30",
-            rangeStart: "10.244.5.2",
-            rangeEnd: "10.244.5.2",
-            gateway: "10.244.5.2",
-          },
+    ["absent", "nowhere", undefined, /An ADD fails, code 7: .*default\/nowhere/],
+    ["typo", '[{"name":"typo"', undefined, /An ADD fails.*k8s\.v1\.cni\.cncf\.io\/networks/],
+    ["plugin", "plugin", { cniVersion: "1.0.0", type: "no-such-plugin" }, /no plugin "no-such-plugin"/],
+    [
+      "master",
+      "master",
+      { cniVersion: "1.0.0", type: "macvlan", master: "ens9" },
+      /FailedCreatePodSandBox: .*ens9/,
+    ],
+    [
+      "full",
+      "full",
+      bridge("full", 5, {
+        ranges: [
+          [
+            {
+              subnet: "10.244.5.0/30",
+              rangeStart: "10.244.5.2",
+              rangeEnd: "10.244.5.2",
+              gateway: "10.244.5.2",
+            },
+          ],
         ],
-      ],
-    }),
-    /FailedCreatePodSandBox: .*10\.244\.5/,
-  ],
-  [
-    "ipam",
-    "ipam",
-    { ...bridge("ipam", 6), ipam: { type: "no-such-ipam" } },
-    /FailedCreatePodSandBox: .*no-such-ipam/,
-  ],
-  ["version", "version", { ...bridge("version", 7), cniVersion: "9.9.9" }, /9\.9\.9/],
-  ["address", [{ name: "address", ips: ["10.1.0.300"] }], bridge("address", 8), /10\.1\.0\.300/],
-];
+      }),
+      /FailedCreatePodSandBox: .*10\.244\.5/,
+    ],
+    [
+      "ipam",
+      "ipam",
+      { ...bridge("ipam", 6), ipam: { type: "no-such-ipam" } },
+      /FailedCreatePodSandBox: .*no-such-ipam/,
+    ],
+    ["version", "version", { ...bridge("version", 7), cniVersion: "9.9.9" }, /9\.9\.9/],
+    ["address", [{ name: "address", ips: ["10.1.0.300"] }], bridge("address", 8), /10\.1\.0\.300/],
+    ["mac", [{ name: "mac", mac: "02:zz" }], bridge("mac", 10), /02:zz/],
+    ["long", "long@a-name-of-sixteen", bridge("long", 11), /a-name-of-sixteen/],
+    ["twice", "twice@same,twice@same", bridge("twice", 12), /An ADD fails.*same/],
+    ["elsewhere", "elsewhere/storage", undefined, /An ADD fails, code 7: .*elsewhere\/storage/],
+    ["untyped", "untyped", { cniVersion: "1.0.0", name: "untyped" }, /An ADD fails.*type/],
+    ["loop", "loop", { cniVersion: "1.0.0", type: "plexus" }, /An ADD fails.*plexus/],
+    ["torn", "torn", '{"cniVersion":"1.0.0","type":"bridge"', /An ADD fails.*default\/torn/],
+  ];
 
 it("the cause of each pod that stays in ContainerCreating is named, with the kubelet's own events", async () => {
   for (const [name, networks, conf] of BROKEN) {
@@ -153,6 +161,30 @@ const NODE: [what: string, break_: string, mend: string, says: RegExp][] = [
     "mv /etc/cni/multus/net.d /root/",
     "mv /root/net.d /etc/cni/multus/",
     /FAIL {2}conf .*podnet/,
+  ],
+  [
+    "an API server that is not where the kubeconfig has it",
+    `cp ${KUBECONFIG} /root/; sed -i -E 's#(https://[^:]+):[0-9]+#\\1:1#' ${KUBECONFIG}`,
+    `cp /root/plexus.kubeconfig ${KUBECONFIG}`,
+    /FAIL {2}cluster .*:1\/.*nothing listens there/,
+  ],
+  [
+    "a plugin that may not be executed",
+    "chmod a-x /opt/cni/bin/bridge",
+    "chmod a+x /opt/cni/bin/bridge",
+    /FAIL {2}plugins .*bridge/,
+  ],
+  [
+    "a torn conf",
+    `cp ${CONF} /root/; echo '{"type":' > ${CONF}`,
+    `mv /root/00-plexus.conf ${CONF}`,
+    /FAIL {2}conf/,
+  ],
+  [
+    "a key of the conf that is misspelt",
+    `cp ${CONF} /root/; sed -i 's/"cniVersion"/"logLevle": "debug", "cniVersion"/' ${CONF}`,
+    `mv /root/00-plexus.conf ${CONF}`,
+    /warn {2}conf .*logLevle|FAIL {2}conf .*logLevle/,
   ],
 ];
 
