@@ -87,7 +87,7 @@ describe("what a plugin is given", () => {
     );
     expect(await plugin.innerText()).toContain("12345678901234567890");
     expect(await plugin.innerText()).toContain("MAC=02:11:22:33:44:55");
-    expect(await playground.text("#findings")).toContain('"capabilities": { "mac": true }');
+    expect(await playground.text("#findings")).toContain('"capabilities": {"mac": true}');
   });
 });
 
