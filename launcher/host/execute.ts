@@ -1,5 +1,6 @@
 // Executes a plugin or a command on this machine.
 import { isUtf8 } from "node:buffer";
+import type { SpawnSyncReturns } from "node:child_process";
 import { Code, Fault } from "../fault.ts";
 import { machineDisk } from "./disk.ts";
 import { endedBy, SEE_FILE, saidNoText, saidTooMuch, tookTooLong } from "./endings.ts";
@@ -27,13 +28,17 @@ export function childProcess(): typeof import("node:child_process") {
 export async function execute(path: string, options: ExecuteOptions | CommandOptions): Promise<Execution> {
   if (!("args" in options) && isSkipped(path, options)) return NOTHING;
   const { command, args, more, end } = await commandOf(path, options);
-  const ended = childProcess().spawnSync(command, args, {
-    ...more,
-    input: options.stdin,
-    maxBuffer: MAX_OUTPUT,
-    killSignal: "SIGKILL",
-  });
-  end();
+  let ended: SpawnSyncReturns<Buffer>;
+  try {
+    ended = childProcess().spawnSync(command, args, {
+      ...more,
+      input: options.stdin,
+      maxBuffer: MAX_OUTPUT,
+      killSignal: "SIGKILL",
+    });
+  } finally {
+    end();
+  }
   const { pid, status, signal, stdout, stderr } = ended;
   const error = ended.error as NodeJS.ErrnoException | undefined;
   if (error && options.timeout > 0) killGroup(pid);

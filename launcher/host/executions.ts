@@ -25,9 +25,16 @@ export interface Begun {
   end(): void;
 }
 
+/** Of this process; it never changes, and each execution has it in its name. */
+let ownNamespace: string | undefined;
+function here(): string {
+  ownNamespace ??= pidNamespace("self");
+  return ownNamespace;
+}
+
 /** Makes the file of an execution that is about to begin. */
 export async function begin(): Promise<Begun> {
-  const name = `${pidNamespace()}-${await machineDisk.process()}-${++count}`;
+  const name = `${here()}-${await machineDisk.process()}-${++count}`;
   const path = `${EXECUTIONS_DIR}/${name}`;
   try {
     makeFile(path);
@@ -73,7 +80,7 @@ function makeFile(path: string): void {
 }
 
 /** PIDs mean something in their namespace only. Returns that of a process; "0" if it is not known. */
-function pidNamespace(pid = "self"): string {
+function pidNamespace(pid: string): string {
   try {
     return /\d+/.exec(fs.readlinkSync(`/proc/${pid}/ns/pid`))?.[0] ?? "0";
   } catch {
@@ -87,7 +94,7 @@ async function namesLeft(): Promise<string[]> {
   const left: string[] = [];
   for (const name of names) {
     const [, namespace, process] = NAME.exec(name) ?? [];
-    if (process === undefined || namespace !== pidNamespace()) continue;
+    if (process === undefined || namespace !== here()) continue;
     if (!(await machineDisk.isRunning(process as ProcessName))) left.push(name);
   }
   return left;
@@ -98,9 +105,8 @@ async function namesLeft(): Promise<string[]> {
  * whatever environment it likes, and can make whoever reads that wait: it is in a PID namespace of its own.
  */
 function processesOf(names: readonly string[]): { pid: number; containerId: string | undefined }[] {
-  const own = pidNamespace();
   return fs.readdirSync("/proc").flatMap((pid) => {
-    const text = /^\d/.test(pid) && pidNamespace(pid) === own ? environmentOf(pid) : "";
+    const text = /^\d/.test(pid) && pidNamespace(pid) === here() ? environmentOf(pid) : "";
     if (!text.includes(`${EXECUTION_VARIABLE}=`)) return [];
     const variables = text.split("\0");
     const variable = (name: string) =>
