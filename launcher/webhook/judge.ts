@@ -151,18 +151,9 @@ interface Reasons {
 function reasonsOfNetwork({ core, lenient }: Judging, { config }: Subject, findings: Finding[]): Reasons {
   const errors = findings.filter(({ severity }) => severity === "error");
   const conf = config.trim(); // one that is empty stands for a conf of the node
-  const fault = conf === "" ? undefined : faultOf(() => core.describe({ conf, source: "spec.config" }));
-  if (fault) return { refused: errors, other: fault.message };
-  if (namesNoPlugin(conf))
-    return { refused: errors, other: "spec.config: it names no plugin; give it a `type`" };
+  const other = conf === "" ? undefined : refusalOf(core, conf);
+  if (other !== undefined) return { refused: errors, other };
   return { refused: errors.filter(({ rule }) => !HARMLESS.includes(rule) && !lenient.has(rule)) };
-}
-
-/** Tells whether a conf has no plugin that could be executed, as where `type` is misspelt. */
-function namesNoPlugin(conf: string): boolean {
-  if (conf === "") return false;
-  const { type, plugins } = JSON.parse(conf) as { type?: unknown; plugins?: unknown };
-  return type === undefined && plugins === undefined;
 }
 
 /** What Plexus would refuse of a pod's annotations. */
@@ -198,12 +189,13 @@ function selected(core: Core, annotation: unknown, namespace: string) {
   }
 }
 
-function faultOf(action: () => unknown): Fault | undefined {
+/** Returns why Plexus refuses a conf. A subdirectory with more plugins is there for files alone. */
+function refusalOf(core: Core, conf: string): string | undefined {
   try {
-    action();
-    return undefined;
+    const { plugins } = core.describe({ conf, source: "spec.config" });
+    return plugins.length > 0 ? undefined : "spec.config: it names no plugin; give it a `type`";
   } catch (error) {
-    return refusalIn(error);
+    return refusalIn(error).message;
   }
 }
 
