@@ -6,14 +6,12 @@ import { localHost } from "../host/local.ts";
 import { STATE_DIR } from "../paths.ts";
 import { Allocations } from "../sriov/allocation.ts";
 import { State } from "../state/state.ts";
-import { command } from "./command.ts";
+import { ABSOLUTE_DIR, command } from "./command.ts";
 import { aligned } from "./table.ts";
 
 export const CNI_DIR = {
-  value: "DIR",
+  ...ABSOLUTE_DIR,
   fallback: STATE_DIR,
-  is: (value: string) => value.startsWith("/"),
-  must: "an absolute path is needed",
   help: "the files of attachments: the `cniDir` of confs",
 };
 

@@ -25,6 +25,14 @@ export interface Option {
 
 export type Options = Record<string, Option>;
 
+const absolute = {
+  is: (value: string) => value.startsWith("/"),
+  must: "an absolute path is needed",
+} as const;
+/** Parts of options whose value is used by other processes too, which have directories of their own. */
+export const ABSOLUTE_PATH = { ...absolute, value: "PATH" } as const;
+export const ABSOLUTE_DIR = { ...absolute, value: "DIR" } as const;
+
 export interface Argument {
   /** In capitals. */
   name: string;

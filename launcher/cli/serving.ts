@@ -7,19 +7,13 @@ import { FEWEST_SLOTS } from "../resident/admission.ts";
 import { parseEndpoint } from "../resident/endpoint.ts";
 import { runDaemon, runResident } from "../resident/resident.ts";
 import type { Serving } from "../resident/telling.ts";
-import { command, type Options, usage, type Values } from "./command.ts";
+import { ABSOLUTE_PATH, command, type Options, usage, type Values } from "./command.ts";
 
 /** A node has some hundred pods. */
 const CONNECTIONS = 1000;
 
-const absolutePath = {
-  value: "PATH",
-  is: (value: string) => value.startsWith("/"),
-  must: "an absolute path is needed",
-} as const;
-
 const SERVING = {
-  socket: { ...absolutePath, fallback: SOCKET, help: "where it listens for plexus-shim" },
+  socket: { ...ABSOLUTE_PATH, fallback: SOCKET, help: "where it listens for plexus-shim" },
   slots: {
     ...wholeNumber(FEWEST_SLOTS),
     help: `how many calls work at the same time, not counting those that wait: ${FEWEST_SLOTS} at least; 4 for each processor`,
@@ -39,7 +33,7 @@ const SERVING = {
   "log-level": { value: "LEVEL", choices: PROCESS_LEVELS, fallback: "info", help: "what is logged" },
   "log-format": { value: "FORMAT", choices: LOG_FORMATS, fallback: "text", help: "how" },
   "log-file": {
-    ...absolutePath,
+    ...ABSOLUTE_PATH,
     fallback: "",
     help: "where to, if not stderr",
   },

@@ -1,7 +1,7 @@
 // The options of `plexus migrate`, and what it is asked for.
 import { join } from "node:path";
 import { CONF_DIR, PLUGIN_DIR, SOCKET } from "../../paths.ts";
-import type { Options, Values } from "../command.ts";
+import { ABSOLUTE_DIR, ABSOLUTE_PATH, type Options, type Values } from "../command.ts";
 import { setUpBy } from "../install/binaries.ts";
 import { type Installation, installationOf } from "../install/installation.ts";
 import { parseOptions } from "../install/options.ts";
@@ -25,13 +25,6 @@ export interface Migration {
 
 const MODES = ["on-demand", "resident", "one-shot"] as const;
 
-const path = {
-  value: "PATH",
-  is: (value: string) => value.startsWith("/"),
-  must: "an absolute path is needed",
-};
-const directory = { ...path, value: "DIR" };
-
 export const MIGRATE = {
   back: { help: "back to Multus" },
   "dry-run": { help: "show how the conf changes, and try it; write nothing" },
@@ -40,26 +33,26 @@ export const MIGRATE = {
   },
   resident: { help: "the shim starts none: `plexus daemon` decides" },
   "one-shot": { help: "the runtime executes plexus for each call" },
-  "bin-dir": { ...directory, fallback: PLUGIN_DIR, help: "the runtime's directory of plugins" },
-  "conf-dir": { ...directory, fallback: CONF_DIR, help: "the runtime's directory of confs" },
+  "bin-dir": { ...ABSOLUTE_DIR, fallback: PLUGIN_DIR, help: "the runtime's directory of plugins" },
+  "conf-dir": { ...ABSOLUTE_DIR, fallback: CONF_DIR, help: "the runtime's directory of confs" },
   "cluster-network": {
-    ...path,
+    ...ABSOLUTE_PATH,
     fallback: "",
     help: "the default network's conf: what Multus's own conf says",
   },
   "daemon-config": {
-    ...path,
+    ...ABSOLUTE_PATH,
     fallback: "",
     help: "the conf of Multus's daemon: that of its pods on this node",
   },
-  kubeconfig: { ...path, fallback: "", help: "by which the API server is asked: Multus's" },
+  kubeconfig: { ...ABSOLUTE_PATH, fallback: "", help: "by which the API server is asked: Multus's" },
   "kubelet-dir": {
-    ...directory,
+    ...ABSOLUTE_DIR,
     fallback: "/var/lib/kubelet",
     help: "where the volumes of Multus's pods are",
   },
-  root: { ...directory, fallback: "/", help: "what the node's paths begin with" },
-  socket: { ...path, fallback: "", help: `the resident process's socket: ${SOCKET}` },
+  root: { ...ABSOLUTE_DIR, fallback: "/", help: "what the node's paths begin with" },
+  socket: { ...ABSOLUTE_PATH, fallback: "", help: `the resident process's socket: ${SOCKET}` },
 } satisfies Options;
 
 export function migrationOf(values: Values<typeof MIGRATE>): Migration {
