@@ -138,6 +138,23 @@ describe.each(Object.entries(SHELLS))("%s", (_, offered) => {
   });
 });
 
+test("a script executes nothing that is typed, nor the binary", () => {
+  const ran = join(dir, "ran");
+  fs.writeFileSync(join(dir, "plexus"), `#!/bin/sh\ntouch ${ran}\n`, { mode: 0o755 });
+  const completed = (shell: string, args: string[]) => {
+    const env = { ...process.env, PATH: `${dir}:${process.env.PATH}` };
+    return spawnSync(shell, args, { cwd: dir, env, encoding: "utf8" }).stdout.trim();
+  };
+  const typed = ["plexus", "lint", `$(touch ${ran})`, "`plexus`", "--fo"];
+  const asked = `source ./plexus.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _plexus; echo "\${COMPREPLY[@]}"`;
+  expect(completed("bash", ["--norc", "-c", asked, "bash", ...typed])).toBe("--format");
+  const line = quoted(`plexus lint $(touch ${ran}) --fo`);
+  expect(completed("fish", ["--no-config", "-c", `source ./plexus.fish; complete -C ${line}`])).toMatch(
+    /^--format/,
+  );
+  expect(fs.existsSync(ran)).toBe(false);
+});
+
 test("a script that is read twice is no worse", () => {
   expect(execute("bash", ["-c", "source ./plexus.bash; source ./plexus.bash"])).toBe("");
 });
