@@ -28,6 +28,7 @@ export const attachments = command({
   },
   run: async ({ values }) => {
     const cniDir = values["cni-dir"];
+    await requireDirectory(cniDir);
     if (!(await localHost.exists(cniDir))) {
       console.error(
         `the state directory ${cniDir} does not exist; if confs have another cniDir, name it with --cni-dir`,
@@ -65,12 +66,19 @@ export const forget = command({
     "cni-dir": CNI_DIR,
   },
   run: async ({ values, args: [containerId = ""] }) => {
+    await requireDirectory(values["cni-dir"]);
     const ports = portsTo(values["cni-dir"]);
     const forgotten = await forgetAttachments(ports, containerId, values.network);
     for (const one of forgotten) console.log(`forgotten: ${containerId} ${one}`);
     return undefined;
   },
 });
+
+/** @throws Error if there is something else of that name: it has no files, and that is not what was asked for */
+async function requireDirectory(cniDir: string): Promise<void> {
+  if ((await localHost.exists(cniDir)) && !(await localHost.isDirectory(cniDir)))
+    throw new Error(`--cni-dir ${cniDir}: it is not a directory; name the \`cniDir\` of confs`);
+}
 
 function portsTo(cniDir: string) {
   return { core: new Core(wasm()), host: localHost, state: new State(localHost, cniDir) };
