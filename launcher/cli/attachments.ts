@@ -1,8 +1,10 @@
 // `plexus attachments` and `plexus forget`.
+
 import { forgetAttachments, type ListedAttachment, listAttachments } from "../attach/inventory.ts";
 import { Core } from "../core/index.ts";
 import { wasm } from "../core/wasm.ts";
 import { localHost } from "../host/local.ts";
+import { plainJson, visible } from "../log/visible.ts";
 import { STATE_DIR } from "../paths.ts";
 import { Allocations } from "../sriov/allocation.ts";
 import { State } from "../state/state.ts";
@@ -35,14 +37,14 @@ export const attachments = command({
       );
     }
     const listed = await withFunctions(await listAttachments(portsTo(cniDir)), cniDir);
-    console.log(values.json ? JSON.stringify(listed, null, 2) : tableOf(listed, values.wide));
+    console.log(values.json ? plainJson(listed) : tableOf(listed, values.wide));
     return undefined;
   },
 });
 
 /** Adds the VFs that the plugin `sriov` has given out, and the files that say so. */
 async function withFunctions(listed: ListedAttachment[], cniDir: string): Promise<ListedAttachment[]> {
-  const allocations = new Allocations(localHost, cniDir, (message) => console.error(message));
+  const allocations = new Allocations(localHost, cniDir, (message) => console.error(visible(message)));
   const given = await allocations.all();
   return listed.map((one) => {
     const own = given.find(
@@ -69,7 +71,7 @@ export const forget = command({
     await requireDirectory(values["cni-dir"]);
     const ports = portsTo(values["cni-dir"]);
     const forgotten = await forgetAttachments(ports, containerId, values.network);
-    for (const one of forgotten) console.log(`forgotten: ${containerId} ${one}`);
+    for (const one of forgotten) console.log(visible(`forgotten: ${containerId} ${one}`));
     return undefined;
   },
 });

@@ -6,6 +6,7 @@ import { dotOf } from "../../explain/dot.ts";
 import { type Explanation, explain as explainAdd } from "../../explain/explain.ts";
 import { drawPicture, pictureOf } from "../../explain/picture.ts";
 import { lazy } from "../../lazy.ts";
+import { plainJson } from "../../log/visible.ts";
 import { type Given, usage } from "../command.ts";
 import type { EXPLAIN } from "../explaining.ts";
 import type { Located } from "../formats.ts";
@@ -72,7 +73,7 @@ function shown(
   const name = pod && { namespace: pod.namespace, name: pod.name };
   if (values.json) {
     const now = past && { networkStatus, attempts, notes };
-    return JSON.stringify({ pod: name, ...explanation, findings, past: now }, null, 2);
+    return plainJson({ pod: name, ...explanation, findings, past: now });
   }
   const title = pod ? `pod ${pod.namespace}/${pod.name}` : "a container that is not a pod's";
   return explanationText({
