@@ -137,7 +137,11 @@ function certificateOf(values: Values<typeof WEBHOOK>): WebhookOptions["certific
   const { "tls-cert": cert, "tls-key": key, secret, host, configuration, "authority-days": days } = values;
   const hasFiles = cert !== undefined && key !== undefined;
   if (hasFiles && secret === undefined) return { cert, key };
-  if (secret === undefined || cert !== undefined || key !== undefined)
+  if (secret !== undefined && (cert !== undefined || key !== undefined))
+    throw usage(
+      `--secret and ${cert === undefined ? "--tls-key" : "--tls-cert"} exclude each other: a certificate is in files, or made by itself`,
+    );
+  if (secret === undefined)
     throw usage("it needs a certificate: give --tls-cert and --tls-key, or --secret and --host");
   if (host.length === 0)
     throw usage("--secret: it needs --host, the name under which the API server calls it");
