@@ -9,7 +9,7 @@ import { command, type Options, usage, type Values } from "./command.ts";
 
 const DAY_MS = 86_400_000;
 
-/** Lint's, each with a page in docs/rules. */
+/** Lint's, each with a page in docs/rules. What only an ADD finds is not among them. */
 export const RULES = [
   "annotation-key",
   "bad-address",
