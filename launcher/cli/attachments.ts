@@ -1,6 +1,7 @@
 // `plexus attachments` and `plexus forget`.
+
+import { Core } from "../../packages/core/index.ts";
 import { forgetAttachments, type ListedAttachment, listAttachments } from "../attach/inventory.ts";
-import { Core } from "../core/index.ts";
 import { wasm } from "../core/wasm.ts";
 import { localHost } from "../host/local.ts";
 import { STATE_DIR } from "../paths.ts";

@@ -1,5 +1,5 @@
 // How findings are printed: for people, for programs, for what shows them beside the lines of a file.
-import type { Finding } from "../core/documents.ts";
+import type { Finding } from "../../packages/core/documents.ts";
 import type { Format } from "./linting.ts";
 import { plain } from "./table.ts";
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { lintSources } from "../../launcher/cli/findings.ts";
 import { FORMATS } from "../../launcher/cli/formats.ts";
-import { lintResult } from "../../launcher/core/documents.ts";
+import { lintResult } from "../../packages/core/documents.ts";
 import { loadLint } from "../support/core.ts";
 
 const core = loadLint();
