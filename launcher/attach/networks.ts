@@ -80,7 +80,7 @@ function requireAllowed(
   throw new Fault(
     Code.invalidNetworkConfig,
     `annotation ${annotation}: network ${namespace}/${name} is not for pods of namespace ${pod.namespace} ` +
-      `(\`namespaceIsolation\`); those of ${[pod.namespace, ...globalNamespaces].join(", ")} are`,
+      `(\`namespaceIsolation\`); those of ${[...new Set([pod.namespace, ...globalNamespaces])].join(", ")} are`,
   );
 }
 

@@ -10,7 +10,7 @@ export const FILE = fileURLToPath(new URL("../../build/playground.html", import.
 const URL_OF_FILE = `file://${FILE}`;
 
 /** Alone, and without a network. */
-const ARGUMENTS = [
+export const ALONE = [
   "--headless",
   "--no-sandbox",
   "--disable-gpu",
@@ -47,7 +47,7 @@ export class Playground {
     const context = await chromium.launchPersistentContext(profile, {
       executablePath: ensureChromium(),
       headless: true,
-      args: ARGUMENTS,
+      args: ALONE,
       viewport: { width, height },
       colorScheme: scheme,
       offline: true,
