@@ -1,8 +1,9 @@
 // One delegate, for one verb: its plugins executed in their order.
 // Source: CNI spec 1.1.0, section 3 "Lifecycle & Ordering".
+
+import type { Delegate, Invocation } from "../../packages/core/index.ts";
 import type { BuiltIn, PluginCall } from "../cni/builtin.ts";
 import { parametersOf } from "../cni/parameters.ts";
-import type { Delegate, Invocation } from "../core/index.ts";
 import { Code, Fault } from "../fault.ts";
 import { type Execution, META_PLUGINS } from "../host/host.ts";
 import type { Call } from "./call.ts";

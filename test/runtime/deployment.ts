@@ -98,14 +98,18 @@ export class Deployment {
     await this.end();
   }
 
-  /** Waits until the DaemonSet's pod is ready. */
+  /**
+   * Waits until the DaemonSet's pod is ready. Kubelets before 1.21 may say so at the pod's next sync only, up to 90 s after its
+   * startup probe has succeeded: kubernetes/kubernetes#95140.
+   */
   async ready(): Promise<void> {
-    await until(`the pod ${this.pod} is ready`, async (tell) => {
+    const isReady = async (tell: (text: string) => void) => {
       const { status } = await this.api.core.readNamespacedPod({ name: this.pod, namespace: NAMESPACE });
       const containers = status?.containerStatuses ?? [];
       tell(JSON.stringify(containers.map(({ name, ready, state }) => ({ name, ready, state }))));
       return containers.length > 0 && containers.every(({ ready }) => ready);
-    });
+    };
+    await until(`the pod ${this.pod} is ready`, isReady, 150);
   }
 
   private async start(): Promise<void> {

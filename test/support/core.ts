@@ -1,6 +1,7 @@
 // The built core, for tests and the bench.
-import { Core } from "../../launcher/core/index.ts";
+
 import { Fault } from "../../launcher/fault.ts";
+import { Core } from "../../packages/core/index.ts";
 import { coreBytes } from "./wasm.ts";
 
 export function loadCore(): Core {

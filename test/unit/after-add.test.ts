@@ -2,8 +2,8 @@
 import { describe, expect, test } from "vitest";
 import type { Call } from "../../launcher/attach/call.ts";
 import { withCauses } from "../../launcher/attach/causes.ts";
-import { causesResult } from "../../launcher/core/documents.ts";
 import { Fault } from "../../launcher/fault.ts";
+import { causesResult } from "../../packages/core/documents.ts";
 import { loadCore, loadLint } from "../support/core.ts";
 
 const core = loadCore();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import * as documents from "../../launcher/core/documents.ts";
+import * as documents from "../../packages/core/documents.ts";
 import { faultOf, loadCore } from "../support/core.ts";
 
 const core = loadCore();

@@ -2,9 +2,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Delegate } from "../../launcher/core/index.ts";
 import { offerDeviceInfo, readDeviceInfo } from "../../launcher/device/deviceinfo.ts";
 import { localHost } from "../../launcher/host/local.ts";
+import type { Delegate } from "../../packages/core/index.ts";
 import { loadCore } from "../support/core.ts";
 
 let dir: string;

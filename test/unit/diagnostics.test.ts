@@ -1,6 +1,6 @@
 // Where an error stands, and what is wrong beside it: for editors.
 import { describe, expect, test } from "vitest";
-import { diagnosis, fault } from "../../launcher/core/documents.ts";
+import { diagnosis, fault } from "../../packages/core/documents.ts";
 import { seeds } from "../fuzz/seeds.ts";
 import { coreBytes, runFresh, runIn } from "../support/wasm.ts";
 

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { lintSources } from "../../launcher/cli/findings.ts";
-import { settings } from "../../launcher/core/documents.ts";
+import { settings } from "../../packages/core/documents.ts";
 import { loadLint } from "../support/core.ts";
 
 const dir = new URL("../../docs/rules/", import.meta.url);

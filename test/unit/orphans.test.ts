@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Call } from "../../launcher/attach/call.ts";
 import { clearOrphans, orphan } from "../../launcher/attach/orphans.ts";
-import type { Delegate } from "../../launcher/core/index.ts";
 import type { Host } from "../../launcher/host/host.ts";
 import { localHost } from "../../launcher/host/local.ts";
 import { State } from "../../launcher/state/state.ts";
+import type { Delegate } from "../../packages/core/index.ts";
 import { loadCore } from "../support/core.ts";
 
 const core = loadCore();

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import * as documents from "../../launcher/core/documents.ts";
-import type { Delegate, Network } from "../../launcher/core/index.ts";
+import * as documents from "../../packages/core/documents.ts";
+import type { Delegate, Network } from "../../packages/core/index.ts";
 import { faultOf, loadCore } from "../support/core.ts";
 
 const core = loadCore();

@@ -1,6 +1,6 @@
 // What a pod must not ask for, and what no host may hand to an operation: each is refused, and the message says why.
 import { describe, expect, test } from "vitest";
-import type { Delegate, Network, Selection } from "../../launcher/core/index.ts";
+import type { Delegate, Network, Selection } from "../../packages/core/index.ts";
 import { faultOf, loadCore } from "../support/core.ts";
 
 const core = loadCore();

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import * as documents from "../../launcher/core/documents.ts";
-import type { Delegate } from "../../launcher/core/index.ts";
+import * as documents from "../../packages/core/documents.ts";
+import type { Delegate } from "../../packages/core/index.ts";
 import { faultOf, loadCore } from "../support/core.ts";
 
 const core = loadCore();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { selections } from "../../launcher/core/documents.ts";
+import { selections } from "../../packages/core/documents.ts";
 import { faultOf, loadCore } from "../support/core.ts";
 
 const core = loadCore();

@@ -1,5 +1,5 @@
 // The one place that knows the core's ABI: documents in, documents out.
-import { Code, Fault } from "../fault.ts";
+
 import type {
   Cause,
   ConfDocument,
@@ -13,6 +13,7 @@ import type {
   Settings,
   Status,
 } from "./documents.ts";
+import { Code, Fault } from "./fault.ts";
 
 export type { Delegate, Invocation, RouteChange, Selection, Settings, Unmet } from "./documents.ts";
 
