@@ -1,7 +1,7 @@
 // `plexus attachments` and `plexus forget`.
 
+import { Core } from "../../packages/core/index.ts";
 import { forgetAttachments, type ListedAttachment, listAttachments } from "../attach/inventory.ts";
-import { Core } from "../core/index.ts";
 import { wasm } from "../core/wasm.ts";
 import { localHost } from "../host/local.ts";
 import { plainJson, visible } from "../log/visible.ts";

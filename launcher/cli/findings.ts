@@ -1,6 +1,6 @@
 // What is wrong with some files, at which line and column. No Node APIs: the playground says the same.
-import type { Finding } from "../core/documents.ts";
-import type { Core, LintInput } from "../core/index.ts";
+import type { Finding } from "../../packages/core/documents.ts";
+import type { Core, LintInput } from "../../packages/core/index.ts";
 import type { Located, Place } from "./formats.ts";
 import { type Malformed, type Manifest, readManifests } from "./manifest.ts";
 

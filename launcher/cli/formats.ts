@@ -1,6 +1,6 @@
 // How findings are printed: for people, for programs, for what shows them beside the lines of a file.
 
-import type { Finding } from "../core/documents.ts";
+import type { Finding } from "../../packages/core/documents.ts";
 import { plain, plainJson } from "../log/visible.ts";
 import type { Format } from "./linting.ts";
 

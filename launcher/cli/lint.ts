@@ -1,6 +1,6 @@
 // `plexus lint`. A bundle of its own: nothing of it is loaded by any other command.
 import { existsSync, readdirSync } from "node:fs";
-import { Core } from "../core/index.ts";
+import { Core } from "../../packages/core/index.ts";
 import { wasm } from "../core/wasm.ts";
 import { visible } from "../log/visible.ts";
 import type { Given } from "./command.ts";

@@ -1,6 +1,6 @@
 // `plexus explain`. A bundle of its own: nothing of it is loaded by any other command.
 import { existsSync } from "node:fs";
-import { Core } from "../../core/index.ts";
+import { Core } from "../../../packages/core/index.ts";
 import { wasm } from "../../core/wasm.ts";
 import { dotOf } from "../../explain/dot.ts";
 import { type Explanation, explain as explainAdd } from "../../explain/explain.ts";
