@@ -51,8 +51,11 @@ export class Reader {
         return [[String(node.value)]];
       case "TemplateLiteral":
         return this.readLiteral(node, again);
-      case "BinaryExpression":
-        return node.operator === "+" ? crossed([again(node.left), again(node.right)]) : [[{ name: "…" }]];
+      case "BinaryExpression": {
+        // Of numbers, it is a sum.
+        const joined = node.operator === "+" ? crossed([again(node.left), again(node.right)]) : [];
+        return joined.some((one) => lettersOf(one) > 0) ? joined : [[{ name: nameOf(node.left) }]];
+      }
       case "ConditionalExpression":
         return [...again(node.consequent), ...again(node.alternate)];
       case "LogicalExpression":
