@@ -51,6 +51,7 @@ export default defineConfig({
       tier("vectors", 3),
       tier("shim", 3, { globalSetup: "test/shim/setup.ts" }),
       tier("page", 5, { globalSetup: "test/page/setup.ts", ...ONE_BY_ONE }),
+      tier("embed", 5, { globalSetup: "test/embed/setup.ts" }),
       tier("netns", 5, { globalSetup: "test/netns/setup.ts", ...ONE_BY_ONE }),
       tier("resident", 10, {
         // The tests of netns once more, through the shim and a resident process.
@@ -68,6 +69,7 @@ export default defineConfig({
         ...ONE_BY_ONE,
       }),
       tier("runtime", 30, {
+        include: ["test/runtime/**/*.test.ts", "test/docs/**/*.test.ts"],
         globalSetup: "test/runtime/setup.ts",
         sequence: { groupOrder: 4 },
         ...ONE_BY_ONE,

@@ -12,6 +12,7 @@ import { forgetKnown } from "./lint/known";
 import { checkRepeated } from "./lint/members";
 import { learnNetworks, sortNetworks } from "./lint/networks";
 import { lintPlexus } from "./lint/plexus";
+import { forgetSettings } from "./lint/settings";
 import { forgetSearches } from "./lint/suggest";
 import { documentOf, forgetTexts } from "./lint/texts";
 import { netconf } from "./netconf/netconf";
@@ -103,6 +104,7 @@ function begin(input: Value, operation: (input: Value) => Writer | null): Writer
   forgetFindings();
   forgetTexts();
   forgetSearches();
+  forgetSettings();
   forgetKnown();
   learnNetworks(null, null);
   sortNetworks();

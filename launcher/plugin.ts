@@ -1,11 +1,11 @@
 // One call in a process of its own: the one that the runtime, or the shim, has executed.
 import { readSync, writeSync } from "node:fs";
+import { Core, type Settings } from "../packages/core/index.ts";
 import { type Answer, carryOut, failed, versionIn } from "./attach/verbs.ts";
 import { BUILT_INS } from "./builtins.ts";
 import { systemClock } from "./clock.ts";
 import { openCluster } from "./cluster/open.ts";
 import { parametersOf, variablesOf } from "./cni/parameters.ts";
-import { Core, type Settings } from "./core/index.ts";
 import { wasm } from "./core/wasm.ts";
 import { Code, Fault } from "./fault.ts";
 import { endLeft } from "./host/executions.ts";

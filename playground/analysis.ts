@@ -1,10 +1,10 @@
 // What there is to say of an input: what is wrong with it, and what will happen.
 import { lintSources } from "../launcher/cli/findings.ts";
-import type { Core } from "../launcher/core/index.ts";
 import { sortDocuments } from "../launcher/explain/documents.ts";
 import { type Explanation, explain } from "../launcher/explain/explain.ts";
 import { type GivenPod, nadsOf } from "../launcher/explain/given.ts";
 import { filesOf } from "../launcher/explain/node.ts";
+import type { Core } from "../packages/core/index.ts";
 import { documentsOf, type Part, partsOf } from "./reading.ts";
 
 /** The texts of the three editors. */

@@ -1,5 +1,5 @@
 // The playground: three editors, and what will happen.
-import { Core } from "../launcher/core/index.ts";
+import { Core } from "../packages/core/index.ts";
 import { type Analysis, analyse, type Cores, EDITORS, type Input } from "./analysis.ts";
 import { Editor } from "./editor.ts";
 import { byId, element } from "./elements.ts";

@@ -5,11 +5,12 @@ import { Char } from "../text/char";
 import { ascii, Span } from "../text/span";
 import { say } from "../text/writer";
 import { parseText } from "./broken";
-import { Choice, compareChoices } from "./choices";
+import { Choice, checkIps, compareChoices } from "./choices";
 import { Claim, excludes } from "./conf";
 import { isFull, onKey, onValue, report, Severity } from "./findings";
 import { checkMembers, Reader } from "./members";
 import { networkOf, noteMissing, titleOf } from "./networks";
+import { defaultNamespace, furtherNetworks, isConfKnown } from "./settings";
 import { ELEMENT } from "./tables";
 import { Text } from "./texts";
 import { bad, wrongType } from "./types";
@@ -17,12 +18,32 @@ import { bad, wrongType } from "./types";
 /** More are not looked at: Plexus takes 100, if its conf says nothing else. */
 const MAX_CHOICES = 1000;
 const NAME_RULE = "write the name of a NetworkAttachmentDefinition: lower case letters, digits, `-` and `.`";
+/** Whether the namespace of a network that names none is only the usual one: nothing is missing there then. */
+let isGuessed = false;
 const NAMESPACE_RULE = "write the name of a namespace: lower case letters, digits and `-`";
 
 /** Checks a networks annotation. `namespace` is that of the pod. */
 export function lintAnnotation(text: Text, namespace: Span): void {
-  const span = text.span;
   const choices: Choice[] = [];
+  lintText(text, namespace, choices);
+  compareChoices(choices, furtherNetworks(namespace), isConfKnown());
+}
+
+/** Checks the annotation that names the network to be had instead of the default one: in the namespace of Plexus's conf. */
+export function lintDefaultNetwork(text: Text): void {
+  const choices: Choice[] = [];
+  isGuessed = !isConfKnown();
+  lintText(text, defaultNamespace(), choices);
+  isGuessed = false;
+  if (choices.length === 1) return checkIps(choices[0]);
+  if (choices.length === 0) return;
+  const found = say("the annotation names ").int(choices.length).text(" networks, and must name one");
+  const remedy = say("keep one; further ones belong in k8s.v1.cni.cncf.io/networks");
+  report("out-of-range", Severity.Error, choices[1].at, choices[1].end, found, remedy);
+}
+
+function lintText(text: Text, namespace: Span, choices: Choice[]): void {
+  const span = text.span;
   if (span.trim().len === 0) {
     const found = say("the annotation is empty");
     report("empty-request", Severity.Error, span.ptr, span.end(), found, say("name a network, or remove it"));
@@ -32,7 +53,6 @@ export function lintAnnotation(text: Text, namespace: Span): void {
     span.indexOf(Char.OpenBracket) >= 0 || span.indexOf(Char.OpenBrace) >= 0 || span.indexOf(Char.Quote) >= 0;
   if (isJson) lintList(text, namespace, choices);
   else lintNames(span, namespace, choices);
-  compareChoices(choices);
 }
 
 function lintNames(span: Span, namespace: Span, choices: Choice[]): void {
@@ -86,7 +106,7 @@ function lintName(item: Span, namespace: Span, choices: Choice[]): void {
     const choice = new Choice(own.ptr, own.end(), titleOf(space, own));
     choice.ifname = ifname;
     choice.facts = networkOf(choice.title);
-    if (choice.facts === null) noteMissing(choice.title, item.ptr, own.end());
+    if (choice.facts === null && !(isGuessed && slash < 0)) noteMissing(choice.title, item.ptr, own.end());
     choices.push(choice);
   }
 }
@@ -144,11 +164,8 @@ function lintElement(one: Value, namespace: Span, choices: Choice[]): void {
     bad(space, "bad-name", ascii("namespace"), space.text(), NAMESPACE_RULE);
     return;
   }
-  const choice = new Choice(
-    name.start,
-    name.end,
-    titleOf(space !== null && space.isFilled() ? space.text() : namespace, own),
-  );
+  const isOwn = space !== null && space.isFilled();
+  const choice = new Choice(name.start, name.end, titleOf(isOwn ? space!.text() : namespace, own));
   choice.element = one;
   const ifname = one.present("interface");
   const deprecated = one.present("interfaceRequest");
@@ -156,8 +173,9 @@ function lintElement(one: Value, namespace: Span, choices: Choice[]): void {
   else if (deprecated !== null && deprecated.isFilled()) choice.ifname = deprecated.text();
   choice.facts = networkOf(choice.title);
   const facts = choice.facts;
-  if (facts === null) noteMissing(choice.title, name.start, name.end);
-  else if (facts.isKnown) lintClaims(one, facts.claims, choice.title);
+  if (facts === null) {
+    if (!isGuessed || isOwn) noteMissing(choice.title, name.start, name.end);
+  } else if (facts.isKnown) lintClaims(one, facts.claims, choice.title);
   choices.push(choice);
 }
 

@@ -30,6 +30,17 @@ export function parseText(text: Text): Value | null {
 function noteFault(text: Text): void {
   const at = parseFaultAt();
   const end = text.span.end();
+  const why = ascii(parseFaultWhy());
+  if (why.startsWith("more than")) {
+    const found = say("these documents have ").span(why).text(" in all");
+    report("out-of-range", Severity.Error, at, min(at + 1, end), found, say("give fewer of them at once"));
+    return;
+  }
+  if (why.startsWith("nested")) {
+    const found = say("it is ").span(why);
+    report("out-of-range", Severity.Error, at, min(at + 1, end), found, say("make it flatter"));
+    return;
+  }
   const c = at < end ? <i32>load<u8>(at) : -1;
   const before = lastBefore(text, at);
   const previous = before >= text.span.ptr ? <i32>load<u8>(before) : -1;
@@ -44,7 +55,7 @@ function noteFault(text: Text): void {
     );
     return;
   }
-  const found = say("it is not valid JSON: ").text(parseFaultWhy());
+  const found = say("it is not valid JSON: ").span(why);
   report("invalid-json", Severity.Error, at, min(at + 1, end), found, remedy(at, c));
 }
 

@@ -27,46 +27,65 @@ export class Choice {
   ) {}
 }
 
-/** Checks what the choices of a pod are to one another. */
-export function compareChoices(choices: Choice[]): void {
-  compareInterfaces(choices);
+/**
+ * Checks what the choices of a pod are to one another.
+ *
+ * @param further how many networks come before them, beside the default one
+ * @param isCertain whether that is known
+ */
+export function compareChoices(choices: Choice[], further: i32, isCertain: bool): void {
+  compareInterfaces(choices, further, isCertain);
   compareRoutes(choices);
   compareSubnets(choices);
   for (let i = 0; i < choices.length && !isFull(); i++) checkIps(choices[i]);
 }
 
 /** Notes two interfaces of one name, and the names that are taken in each container. */
-function compareInterfaces(choices: Choice[]): void {
+function compareInterfaces(choices: Choice[], further: i32, isCertain: bool): void {
   const names = Sorted.of(choices.length);
   for (let i = 0; i < choices.length; i++) {
-    const asked = choices[i].ifname;
-    names.add(
-      asked.len > 0
-        ? asked
-        : say("net")
-            .int(i + 1)
-            .take(),
-    );
+    names.add(choices[i].ifname.len > 0 ? choices[i].ifname : givenName(further + i + 1));
   }
   names.sort();
   for (let i = 0; i < choices.length && !isFull(); i++) {
-    const one = choices[i];
-    const ifname = one.ifname;
+    const ifname = choices[i].ifname;
     if (ifname.len === 0) continue;
     const rank = names.lastOf(ifname);
-    const isTaken = ifname.is("eth0") || ifname.is("lo");
-    const isSecond =
-      rank > 0 && names.repeats(rank) && (names.numberAt(rank) === i || !isAsked(choices, names, rank));
-    if (!isTaken && !isSecond) continue;
-    const found = say("there would be two interfaces of the name ").quote(ifname);
-    const remedy = say("choose another name, or none");
-    const value = memberOf(one.element, "interface");
-    if (value !== null) onValue("same-interface", Severity.Error, value, found, remedy);
-    else report("same-interface", Severity.Error, one.at, one.end, found, remedy);
+    const repeats = rank > 0 && names.repeats(rank);
+    const isLast = names.numberAt(rank) === i || !isAsked(choices, names, rank);
+    const isTaken = ifname.is("eth0") || ifname.is("lo") || isFurther(ifname, further);
+    if (!isTaken && !(repeats && isLast)) continue;
+    // Where the numbers begin is for Plexus's conf to say: its `defaultNetworks` come first.
+    const isSure = isTaken || isCertain || areAsked(choices, names, rank);
+    noteSame(choices[i], isSure ? Severity.Error : Severity.Warning);
   }
 }
 
-/** Tells whether the last of some equal names is one that is asked for, and not one that is given. */
+function noteSame(one: Choice, severity: Severity): void {
+  const found = say("there would be two interfaces of the name ").quote(one.ifname);
+  const remedy = say("choose another name, or none");
+  const value = memberOf(one.element, "interface");
+  if (value !== null) onValue("same-interface", severity, value, found, remedy);
+  else report("same-interface", severity, one.at, one.end, found, remedy);
+}
+
+/** Returns the name of an interface for which none is asked. */
+function givenName(number: i32): Span {
+  return say("net").int(number).take();
+}
+
+/** Tells whether a network of the conf has the name. */
+function isFurther(name: Span, further: i32): bool {
+  for (let i = 1; i <= further && i <= 100; i++) if (name.equals(givenName(i))) return true;
+  return false;
+}
+
+/** Tells whether two of some equal names are asked for: one of them at most is given. */
+function areAsked(choices: Choice[], names: Sorted, rank: i32): bool {
+  if (rank > 1 && names.repeats(rank - 1)) return true;
+  return isAsked(choices, names, rank) && isAsked(choices, names, rank - 1);
+}
+
 function isAsked(choices: Choice[], names: Sorted, rank: i32): bool {
   return choices[names.numberAt(rank)].ifname.len > 0;
 }
@@ -143,7 +162,7 @@ function meeting(facts: Facts, choices: Choice[], index: i32, owners: i32[], sub
 }
 
 /** Notes an address that is asked for and in no subnet of its network. */
-function checkIps(choice: Choice): void {
+export function checkIps(choice: Choice): void {
   const facts = choice.facts;
   const ips = memberOf(choice.element, "ips");
   if (facts === null || ips === null || !ips.isArray() || facts.subnets.length === 0) return;

@@ -3,7 +3,7 @@ import { isLabel } from "../cni/names";
 import { Code, fail } from "../fault";
 import { Fields } from "../json/fields";
 import { hasShape } from "../json/shape";
-import { firstOf, textOf, Value } from "../json/value";
+import { textOf, Value } from "../json/value";
 import { ascii, Span } from "../text/span";
 import { say, Writer } from "../text/writer";
 import { lintAnnotation } from "./annotation";
@@ -11,9 +11,21 @@ import { parseText } from "./broken";
 import { leadsBack, lintConf, Site } from "./conf";
 import { forgetFindings, isFull, silence, writeFindings } from "./findings";
 import { learn } from "./known";
+import {
+  checkKind,
+  checkWay,
+  isList,
+  isManifest,
+  itemKind,
+  itemsOf,
+  meantKind,
+  noteEmpty,
+  noteNoObject,
+} from "./manifest";
 import { learnNetworks, sortNetworks } from "./networks";
-import { isDefinition, itemsOf, lintDefinition, lintPod } from "./objects";
+import { isDefinition, lintDefinition, lintPod } from "./objects";
 import { lintPlexus } from "./plexus";
+import { forgetSettings, learnSettings } from "./settings";
 import { forgetSearches } from "./suggest";
 import { documentOf, forgetTexts, Text } from "./texts";
 
@@ -52,6 +64,7 @@ export function lint(input: Value): Writer | null {
   forgetFindings();
   forgetTexts();
   forgetSearches();
+  forgetSettings();
   if (!hasShape(input, "the input", SHAPE, Code.InvalidNetworkConfig)) return null;
   const fields = new Fields(input, ascii("the input"), Code.InvalidNetworkConfig);
   if (!fields.areTexts("plugins") || !fields.areTexts("networks") || !fields.areTexts("interfaces"))
@@ -63,12 +76,12 @@ export function lint(input: Value): Writer | null {
   if (documents === null) return null;
   for (let i = 0; i < documents.length && !isFull(); i++) {
     silence(documents[i].isGiven);
-    lintNetworks(documents[i], documents[i].root);
+    lintNetworks(documents[i], documents[i].root, ascii(""));
   }
   silence(false);
   sortNetworks();
   for (let i = 0; i < documents.length && !isFull(); i++) {
-    if (!documents[i].isGiven) lintRest(documents[i], documents[i].root);
+    if (!documents[i].isGiven) lintRest(documents[i], documents[i].root, ascii(""));
   }
   const out = new Writer().open().key("findings");
   writeFindings(out, null);
@@ -119,40 +132,69 @@ function readDocument(one: Value, number: i32): Document | null {
   return new Document(place, root, namespace, isAnnotation, isGiven);
 }
 
-/** Checks the networks: all of them before the first pod that may name one. */
-function lintNetworks(document: Document, root: Value | null): void {
+/** Checks the networks: all of them before the first pod that may name one. `usual` is the kind of an object that names none. */
+function lintNetworks(document: Document, root: Value | null, usual: Span): void {
   if (root === null || !root.isObject()) return;
-  if (isDefinition(root)) lintDefinition(root, document.text, document.namespace);
-  for (let one = firstOf(itemsOf(root)); one.exists && !isFull(); one = one.next) lintNetworks(document, one);
+  const items = itemsOf(root);
+  if (items !== null) {
+    const kind = itemKind(root);
+    for (let one = items.first; one.exists && !isFull(); one = one.next) lintNetworks(document, one, kind);
+    return;
+  }
+  if (!isManifest(root, usual)) eachPlexus(root, (conf) => learnSettings(conf));
+  else if (isDefinition(root, meantKind(root, usual)))
+    lintDefinition(root, document.text, document.namespace);
 }
 
 /** Checks everything else. */
-function lintRest(document: Document, root: Value | null): void {
+function lintRest(document: Document, root: Value | null, usual: Span): void {
   if (document.isAnnotation) {
     lintAnnotation(document.text, document.namespace);
     return;
   }
-  if (root === null || !root.isObject()) return;
-  const isObject = root.present("kind") !== null || root.present("apiVersion") !== null;
-  if (isObject) {
-    const items = itemsOf(root);
-    if (items === null && !isDefinition(root)) lintPod(root, document.text, document.namespace);
-    for (let one = firstOf(items); one.exists && !isFull(); one = one.next) lintRest(document, one);
-    return;
+  if (root === null) return;
+  if (!root.isObject()) noteNoObject(root, root === document.root ? "the document" : "the item");
+  else if (root.count === 0) noteEmpty(root);
+  else if (isManifest(root, usual)) lintObject(document, root, usual);
+  else lintFile(root);
+}
+
+function lintObject(document: Document, root: Value, usual: Span): void {
+  const kind = meantKind(root, usual);
+  if (!isDefinition(root, kind)) {
+    checkKind(root, usual);
+    if (!isList(root)) return lintPod(root, kind, document.text, document.namespace);
+    checkWay(root, "items metadata", say("a ").span(kind).take());
   }
-  const type = textOf(root, "type");
-  const isPlexus =
-    leadsBack(type) ||
-    (type.len === 0 && (root.present("delegates") !== null || root.present("clusterNetwork") !== null));
-  if (isPlexus) lintPlexus(root);
-  else if (root.count > 0 && !isOtherJson(root)) {
+  const items = itemsOf(root);
+  if (items === null) return;
+  const inner = itemKind(root);
+  for (let one = items.first; one.exists && !isFull(); one = one.next) lintRest(document, one, inner);
+}
+
+/** Checks a conf, which may be Plexus's own. */
+function lintFile(root: Value): void {
+  if (isPlexus(root)) lintPlexus(root);
+  else if (!isOtherJson(root)) {
     lintConf(root, Site.File);
-    const plugins = root.present("plugins"); // as `plexus install` writes it
-    if (plugins === null || !plugins.isArray()) return;
-    for (let one = plugins.first; one.exists && !isFull(); one = one.next) {
-      if (one.isObject() && leadsBack(textOf(one, "type"))) lintPlexus(one, true);
-    }
+    eachPlexus(root, (conf) => lintPlexus(conf, true));
   }
+}
+
+/** Does something with Plexus's conf: the document itself, or plugins of it, as `plexus install` writes them. */
+function eachPlexus(root: Value, then: (conf: Value) => void): void {
+  if (isPlexus(root)) return then(root);
+  const plugins = root.present("plugins");
+  if (plugins === null || !plugins.isArray()) return;
+  for (let one = plugins.first; one.exists && !isFull(); one = one.next) {
+    if (one.isObject() && leadsBack(textOf(one, "type"))) then(one);
+  }
+}
+
+function isPlexus(root: Value): bool {
+  const type = textOf(root, "type");
+  if (leadsBack(type)) return true;
+  return type.len === 0 && (root.present("delegates") !== null || root.present("clusterNetwork") !== null);
 }
 
 /**
@@ -164,10 +206,10 @@ function isOtherJson(root: Value): bool {
   if (root.present("socketDir") !== null || root.present("chrootDir") !== null) return true;
   if (root.present("multusConfigFile") !== null || root.present("supportedVersions") !== null) return true;
   if (root.present("code") !== null && root.present("msg") !== null) return true;
-  return root.present("cniVersion") !== null && (isList(root, "interfaces") || isList(root, "ips"));
+  return root.present("cniVersion") !== null && (hasList(root, "interfaces") || hasList(root, "ips"));
 }
 
-function isList(root: Value, name: string): bool {
+function hasList(root: Value, name: string): bool {
   const value = root.present(name);
   return value !== null && value.isArray();
 }

@@ -3,10 +3,11 @@ import { isSubdomain } from "../cni/names";
 import { firstOf, memberOf, textOf, Value } from "../json/value";
 import { ascii, Span } from "../text/span";
 import { say } from "../text/writer";
-import { lintAnnotation } from "./annotation";
+import { lintAnnotation, lintDefaultNetwork } from "./annotation";
 import { parseText } from "./broken";
 import { Facts, lintConf, Site } from "./conf";
 import { isFull, onKey, onValue, Severity } from "./findings";
+import { checkWay, isKind } from "./manifest";
 import { checkMembers, Reader } from "./members";
 import { addNetwork } from "./networks";
 import { distance, tokenOf } from "./suggest";
@@ -19,8 +20,7 @@ const DEFAULT_NETWORK = "v1.multus-cni.io/default-network";
 const RESOURCE = "k8s.v1.cni.cncf.io/resourceName";
 
 /** Tells whether a document is a NetworkAttachmentDefinition; a kind that is nearly that counts. */
-export function isDefinition(root: Value): bool {
-  const kind = textOf(root, "kind");
+export function isDefinition(root: Value, kind: Span): bool {
   if (distance(kind, ascii("NetworkAttachmentDefinition"), 5) < 5) return true;
   return (
     textOf(root, "apiVersion").startsWith("k8s.cni.cncf.io/") &&
@@ -31,6 +31,14 @@ export function isDefinition(root: Value): bool {
 
 /** Checks a NetworkAttachmentDefinition, and adds its network. */
 export function lintDefinition(root: Value, text: Text, namespace: Span): void {
+  const what = ascii("a NetworkAttachmentDefinition");
+  checkWay(root, "metadata spec", what);
+  checkMetadata(root.present("metadata"), "annotations name namespace");
+  const outside = root.present("config");
+  if (outside !== null) {
+    const found = say("`config` is not a key of ").span(what);
+    onKey("unknown-key", Severity.Error, outside, found, say("move it into `spec`"));
+  }
   const kind = root.present("kind");
   const version = root.present("apiVersion");
   if (kind !== null && kind.isString() && !kind.text().is("NetworkAttachmentDefinition")) {
@@ -85,51 +93,82 @@ function lintConfig(config: Value | null, text: Text, site: Site): Facts | null 
 }
 
 /** Checks a pod, or an object that has a pod's template. */
-export function lintPod(root: Value, text: Text, namespace: Span): void {
+export function lintPod(root: Value, kind: Span, text: Text, namespace: Span): void {
   const metadata = root.present("metadata");
   const own = textOf(metadata, "namespace");
   const space = own.len > 0 ? own : namespace;
-  const kind = textOf(root, "kind");
-  if (kind.is("Pod") || kind.is("PodTemplate")) {
-    lintMetadata(metadata, text, space);
-    return;
-  }
-  let spec = root.present("spec");
-  if (kind.is("CronJob")) spec = memberOf(memberOf(spec, "jobTemplate"), "spec");
-  const template = memberOf(spec, "template");
+  const isKnown = isKind(kind);
+  const what = say("a ").span(kind).take();
+  if (kind.is("Pod")) return lintHolder(root, what, text, space, true);
+  if (isKnown) checkWay(root, kind.is("PodTemplate") ? "metadata template" : "metadata spec", what);
+  const template = templateOf(root, kind);
   if (template === null) return;
-  const inner = memberOf(template, "metadata");
-  lintMetadata(inner, text, space);
+  lintHolder(template, ascii("`template`"), text, space, isKnown);
   const misplaced = memberOf(memberOf(metadata, "annotations"), NETWORKS);
+  const inner = memberOf(template, "metadata");
   if (misplaced === null || memberOf(memberOf(inner, "annotations"), NETWORKS) !== null) return;
   const found = say("the annotation is one of the ").span(kind).text(", and none of its pods has it");
-  onKey(
-    "misplaced-annotation",
-    Severity.Error,
-    misplaced,
-    found,
-    say("move it to metadata.annotations of the template"),
-  );
+  const remedy = say("move it to metadata.annotations of the template");
+  onKey("misplaced-annotation", Severity.Error, misplaced, found, remedy);
 }
 
-function lintMetadata(metadata: Value | null, text: Text, namespace: Span): void {
+/** Returns the pod's template of an object; null if there is none. */
+function templateOf(root: Value, kind: Span): Value | null {
+  if (kind.is("PodTemplate")) return root.present("template");
+  let spec = root.present("spec");
+  if (kind.is("CronJob")) {
+    checkWay(spec, "jobTemplate", ascii("`spec`"));
+    const job = memberOf(spec, "jobTemplate");
+    checkWay(job, "metadata spec", ascii("`jobTemplate`"));
+    spec = memberOf(job, "spec");
+  }
+  if (isKind(kind)) checkWay(spec, "template", ascii("`spec`"));
+  return memberOf(spec, "template");
+}
+
+/**
+ * Checks what has a pod's metadata: a pod, or a template.
+ *
+ * @param what names it in messages
+ * @param isStrict whether a member that is nearly one of those that are looked at is an error, and no other one's
+ */
+function lintHolder(holder: Value, what: Span, text: Text, namespace: Span, isStrict: bool): void {
+  const metadata = holder.present("metadata");
+  if (isStrict) {
+    checkWay(holder, "metadata spec", what);
+    checkMetadata(metadata, "annotations labels");
+    noteOutside(memberOf(holder.present("annotations"), NETWORKS), "`metadata`");
+    noteOutside(memberOf(memberOf(holder.present("spec"), "annotations"), NETWORKS), "`metadata`");
+    noteOutside(memberOf(metadata, NETWORKS), "`annotations`");
+  }
   const annotations = memberOf(metadata, "annotations");
   const label = memberOf(memberOf(metadata, "labels"), NETWORKS);
   if (label !== null) {
-    onKey(
-      "misplaced-annotation",
-      Severity.Error,
-      label,
-      say("the annotation is among the labels"),
-      say("move it to metadata.annotations"),
-    );
+    const found = say("the annotation is among the labels");
+    onKey("misplaced-annotation", Severity.Error, label, found, say("move it to metadata.annotations"));
   }
   checkAnnotationKeys(annotations);
-  lintNetworksOf(memberOf(annotations, NETWORKS), text, namespace);
-  lintNetworksOf(memberOf(annotations, DEFAULT_NETWORK), text, namespace);
+  lintNetworksOf(memberOf(annotations, NETWORKS), text, namespace, false);
+  lintNetworksOf(memberOf(annotations, DEFAULT_NETWORK), text, namespace, true);
 }
 
-function lintNetworksOf(value: Value | null, text: Text, namespace: Span): void {
+function noteOutside(member: Value | null, place: string): void {
+  if (member === null) return;
+  const found = say("the annotation is outside of ").text(place);
+  onKey("misplaced-annotation", Severity.Error, member, found, say("move it to metadata.annotations"));
+}
+
+/** Checks that metadata and its annotations are objects, and that no member is nearly one of `ways`. */
+function checkMetadata(metadata: Value | null, ways: string): void {
+  if (metadata === null) return;
+  if (!metadata.isObject()) return wrongType(metadata, ascii("metadata"), "an object");
+  checkWay(metadata, ways, ascii("`metadata`"));
+  const annotations = metadata.present("annotations");
+  if (annotations !== null && !annotations.isObject())
+    wrongType(annotations, ascii("annotations"), "an object");
+}
+
+function lintNetworksOf(value: Value | null, text: Text, namespace: Span, isDefault: bool): void {
   if (value === null || isFull()) return;
   if (!value.isString()) {
     const found = say("the annotation is ").text(kindOf(value)).text(", and must be a string");
@@ -142,7 +181,8 @@ function lintNetworksOf(value: Value | null, text: Text, namespace: Span): void 
     );
     return;
   }
-  lintAnnotation(textIn(text, value), namespace);
+  if (isDefault) lintDefaultNetwork(textIn(text, value));
+  else lintAnnotation(textIn(text, value), namespace);
 }
 
 /** Notes keys that are nearly those of Plexus. */
@@ -165,15 +205,4 @@ function annotationNear(key: Span): string {
   if (distance(key, ascii(DEFAULT_NETWORK), 5) < 5) return DEFAULT_NETWORK;
   if (distance(key, ascii(RESOURCE), 6) < 6) return RESOURCE;
   return "";
-}
-
-/** Returns the items of a `List`. */
-export function itemsOf(root: Value): Value | null {
-  const kind = textOf(root, "kind");
-  const items = root.present("items");
-  return items !== null &&
-    items.isArray() &&
-    (kind.is("List") || kind.is("NetworkAttachmentDefinitionList") || kind.is("PodList"))
-    ? items
-    : null;
 }

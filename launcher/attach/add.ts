@@ -6,8 +6,9 @@
 // takes network-status: a loss of power before that may tear them, and the scratch file is enough for a DEL. If a delegate
 // fails, all that were begun are undone in reverse, the failed one too, as it may have done half of its work. The scratch
 // file stays for the runtime's DEL. A retried ADD starts by undoing what it finds under the same container and interface name.
+
+import type { Delegate, Network, Unmet } from "../../packages/core/index.ts";
 import type { Pod } from "../cluster/cluster.ts";
-import type { Delegate, Network, Unmet } from "../core/index.ts";
 import { offerDeviceInfo, readDeviceInfo } from "../device/deviceinfo.ts";
 import { Code, Fault } from "../fault.ts";
 import { type Attachment, type Call, subjectOf } from "./call.ts";

@@ -1,8 +1,9 @@
 // One call of the runtime, and the ports it is carried out with. Every verb takes one of these.
+
+import type { Core, Delegate, Runtime, Settings } from "../../packages/core/index.ts";
 import type { Clock } from "../clock.ts";
 import type { Cluster, Pod, PodEvent } from "../cluster/cluster.ts";
 import type { BuiltIn } from "../cni/builtin.ts";
-import type { Core, Delegate, Runtime, Settings } from "../core/index.ts";
 import type { Host } from "../host/host.ts";
 import type { Log } from "../log/log.ts";
 import type { State } from "../state/state.ts";

@@ -1,6 +1,6 @@
 // Requests that no plugin of their network takes. Source: NPWG NAD spec v1.3, section 4.1.2.1: they must fail; Multus
 // attaches the pod without them.
-import type { Delegate } from "../core/index.ts";
+import type { Delegate } from "../../packages/core/index.ts";
 import { Code, Fault } from "../fault.ts";
 import { type Call, subjectOf } from "./call.ts";
 import type { Warning } from "./events.ts";

@@ -1,6 +1,6 @@
 // Why a network's plugin may have failed: what its conf names and the node does not have, in the words of `plexus lint`.
 // Plugins' own errors do not say: of `master` that is not there, macvlan says "Link not found".
-import type { Delegate } from "../core/index.ts";
+import type { Delegate } from "../../packages/core/index.ts";
 import { Fault } from "../fault.ts";
 import type { Call } from "./call.ts";
 

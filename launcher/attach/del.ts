@@ -1,5 +1,5 @@
 // DEL: detaches a container from all its networks, whatever is left of it.
-import type { Delegate } from "../core/index.ts";
+import type { Delegate } from "../../packages/core/index.ts";
 import { removeDeviceInfo } from "../device/deviceinfo.ts";
 import { Fault } from "../fault.ts";
 import type { Note } from "../state/state.ts";

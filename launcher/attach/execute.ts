@@ -1,8 +1,9 @@
 // One delegate, for one verb: its plugins executed in their order.
 // Source: CNI spec 1.1.0, section 3 "Lifecycle & Ordering".
+
+import type { Delegate, Invocation, Verb } from "../../packages/core/index.ts";
 import type { BuiltIn, PluginCall } from "../cni/builtin.ts";
 import { parametersOf } from "../cni/parameters.ts";
-import type { Delegate, Invocation } from "../core/index.ts";
 import { Code, Fault } from "../fault.ts";
 import { type Execution, META_PLUGINS } from "../host/host.ts";
 import type { Call } from "./call.ts";
@@ -103,7 +104,7 @@ interface Given {
 
 async function execute(
   call: Call,
-  verb: string,
+  verb: Verb,
   delegate: Delegate,
   plugin: number,
   given: Given,
@@ -120,7 +121,7 @@ async function execute(
 
 async function executePlugin(
   call: Call,
-  verb: string,
+  verb: Verb,
   delegate: Delegate,
   plugin: number,
   given: Given,

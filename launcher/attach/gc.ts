@@ -1,6 +1,6 @@
 // GC: undoes the attachments of containers that are gone, and lets every network's plugins clean up.
 // Source: CNI spec 1.1.0, section 2 "GC".
-import type { Delegate } from "../core/index.ts";
+import type { Delegate } from "../../packages/core/index.ts";
 import { Fault } from "../fault.ts";
 import type { Call } from "./call.ts";
 import { del } from "./del.ts";

@@ -1,5 +1,5 @@
 // What attachments there are on a node, by its files: for an operator, who may also say that one is to be forgotten.
-import type { Core, Delegate } from "../core/index.ts";
+import type { Core, Delegate } from "../../packages/core/index.ts";
 import { removeDeviceInfo } from "../device/deviceinfo.ts";
 import type { Host } from "../host/host.ts";
 import { isContainerId, type State } from "../state/state.ts";

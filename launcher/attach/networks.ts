@@ -1,7 +1,8 @@
 // All networks of a container, in the order of their interfaces: the conf's, then those its pod selects.
 // Source: NPWG NAD spec v1.3, section 4; multus-cni docs/configuration.md and docs/how-to-use.md.
+
+import type { Network, Selection } from "../../packages/core/index.ts";
 import type { NetworkAttachmentDefinition, Pod } from "../cluster/cluster.ts";
-import type { Network, Selection } from "../core/index.ts";
 import { type ResourceNetwork, withDevices } from "../device/allocation.ts";
 import { kubeletAt } from "../device/kubelet.ts";
 import { Code, Fault } from "../fault.ts";
@@ -79,7 +80,7 @@ function requireAllowed(
   throw new Fault(
     Code.invalidNetworkConfig,
     `annotation ${annotation}: network ${namespace}/${name} is not for pods of namespace ${pod.namespace} ` +
-      `(\`namespaceIsolation\`); those of ${[pod.namespace, ...globalNamespaces].join(", ")} are`,
+      `(\`namespaceIsolation\`); those of ${[...new Set([pod.namespace, ...globalNamespaces])].join(", ")} are`,
   );
 }
 

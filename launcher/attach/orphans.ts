@@ -1,6 +1,6 @@
 // Orphans: attachments that no DEL of the runtime could undo. Their containers are gone, mostly; GC tries again, and so does
 // an ADD of the same container, which may meet what they still have.
-import type { Delegate } from "../core/index.ts";
+import type { Delegate } from "../../packages/core/index.ts";
 import { Fault } from "../fault.ts";
 import type { Call, OrphanFate } from "./call.ts";
 import { delDelegate } from "./execute.ts";

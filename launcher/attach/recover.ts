@@ -6,8 +6,8 @@
 // those that the pod, or else the conf, would get now are taken to be there too. A DEL of something that is not there
 // succeeds, by the CNI spec, so too long a list does no harm, while too short a one leaks.
 
+import type { Delegate, Network } from "../../packages/core/index.ts";
 import type { Pod } from "../cluster/cluster.ts";
-import type { Delegate, Network } from "../core/index.ts";
 import { Fault } from "../fault.ts";
 import { LeftToNode } from "../host/host.ts";
 import { type Call, subjectOf } from "./call.ts";

@@ -1,5 +1,5 @@
 // The result cache: what CHECK and DEL are told of an attachment, in libcni's format.
-import type { RouteChange } from "../core/index.ts";
+import type { RouteChange } from "../../packages/core/index.ts";
 import type { Attachment, Call } from "./call.ts";
 
 export async function remember(

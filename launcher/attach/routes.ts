@@ -1,6 +1,6 @@
 // Default routes in the container, if its pod says which network they are to go through (`default-route`).
 // Source: NPWG NAD spec v1.3, section 4.1.2.1.9.
-import type { RouteChange } from "../core/index.ts";
+import type { RouteChange } from "../../packages/core/index.ts";
 import { Code, Fault } from "../fault.ts";
 import type { NetworkRequest } from "../host/host.ts";
 import type { Call } from "./call.ts";

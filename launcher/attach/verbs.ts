@@ -1,10 +1,11 @@
 // A call of the CNI protocol: environment and stdin in, one document out.
 // Source: CNI spec 1.1.0, section 2 "Execution Protocol".
+
+import type { Core, Settings } from "../../packages/core/index.ts";
 import type { Clock } from "../clock.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { BuiltIn } from "../cni/builtin.ts";
 import { type Parameters, parametersOf } from "../cni/parameters.ts";
-import type { Core, Settings } from "../core/index.ts";
 import { Code, Fault } from "../fault.ts";
 import type { Host } from "../host/host.ts";
 import { CallLog, type Log, openLog, type Say } from "../log/log.ts";

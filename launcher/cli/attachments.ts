@@ -1,8 +1,10 @@
 // `plexus attachments` and `plexus forget`.
+
+import { Core } from "../../packages/core/index.ts";
 import { forgetAttachments, type ListedAttachment, listAttachments } from "../attach/inventory.ts";
-import { Core } from "../core/index.ts";
 import { wasm } from "../core/wasm.ts";
 import { localHost } from "../host/local.ts";
+import { plainJson, visible } from "../log/visible.ts";
 import { STATE_DIR } from "../paths.ts";
 import { Allocations } from "../sriov/allocation.ts";
 import { State } from "../state/state.ts";
@@ -28,20 +30,21 @@ export const attachments = command({
   },
   run: async ({ values }) => {
     const cniDir = values["cni-dir"];
+    await requireDirectory(cniDir);
     if (!(await localHost.exists(cniDir))) {
       console.error(
         `the state directory ${cniDir} does not exist; if confs have another cniDir, name it with --cni-dir`,
       );
     }
     const listed = await withFunctions(await listAttachments(portsTo(cniDir)), cniDir);
-    console.log(values.json ? JSON.stringify(listed, null, 2) : tableOf(listed, values.wide));
+    console.log(values.json ? plainJson(listed) : tableOf(listed, values.wide));
     return undefined;
   },
 });
 
 /** Adds the VFs that the plugin `sriov` has given out, and the files that say so. */
 async function withFunctions(listed: ListedAttachment[], cniDir: string): Promise<ListedAttachment[]> {
-  const allocations = new Allocations(localHost, cniDir, (message) => console.error(message));
+  const allocations = new Allocations(localHost, cniDir, (message) => console.error(visible(message)));
   const given = await allocations.all();
   return listed.map((one) => {
     const own = given.find(
@@ -65,12 +68,19 @@ export const forget = command({
     "cni-dir": CNI_DIR,
   },
   run: async ({ values, args: [containerId = ""] }) => {
+    await requireDirectory(values["cni-dir"]);
     const ports = portsTo(values["cni-dir"]);
     const forgotten = await forgetAttachments(ports, containerId, values.network);
-    for (const one of forgotten) console.log(`forgotten: ${containerId} ${one}`);
+    for (const one of forgotten) console.log(visible(`forgotten: ${containerId} ${one}`));
     return undefined;
   },
 });
+
+/** @throws Error if there is something else of that name: it has no files, and that is not what was asked for */
+async function requireDirectory(cniDir: string): Promise<void> {
+  if ((await localHost.exists(cniDir)) && !(await localHost.isDirectory(cniDir)))
+    throw new Error(`--cni-dir ${cniDir}: it is not a directory; name the \`cniDir\` of confs`);
+}
 
 function portsTo(cniDir: string) {
   return { core: new Core(wasm()), host: localHost, state: new State(localHost, cniDir) };

@@ -19,6 +19,10 @@ export const EXPLAIN = {
   "bin-dir": { value: "DIR", fallback: PLUGIN_DIR, help: "the runtime's directory of plugins" },
   "cni-dir": { value: "DIR", help: "the files of attachments, if not in the `cniDir` of the conf" },
   kubeconfig: { value: "PATH", help: "by which the API server is asked, if not by the conf's" },
+  context: {
+    value: "NAME",
+    help: "a context of kubectl's kubeconfig, or of that of --kubeconfig: instead of the conf's",
+  },
   stdin: { help: "also print what each plugin is given: its stdin and CNI_ARGS" },
   json: { help: "for programs: all that is known, as an object" },
   dot: { help: "for Graphviz: the pod and its networks" },
@@ -31,7 +35,9 @@ export const explain = command({
   description:
     "The pod, its networks and confs are in files, in YAML or JSON; or it is a pod of the cluster, NAMESPACE/POD. It prints the " +
     "networks in their order, interfaces, addresses, what network-status will be, and what is wrong. Of a pod of the cluster it " +
-    "also prints what has happened, from its events, the logs and this node's state: failures, when, and what to do.",
+    "also prints what has happened, from its events, the logs and this node's state: failures, when, and what to do. " +
+    "If the kubeconfig has no right to read events, they are read by an administrator's, where there is one that may: of KUBECONFIG, " +
+    "~/.kube/config, /etc/kubernetes/admin.conf, /etc/rancher/k3s/k3s.yaml.",
   arguments: [
     {
       name: "FILE",

@@ -1,6 +1,6 @@
 // What is wrong with some files, at which line and column. No Node APIs: the playground says the same.
-import type { Finding } from "../core/documents.ts";
-import type { Core, LintInput } from "../core/index.ts";
+import type { Finding } from "../../packages/core/documents.ts";
+import type { Core, LintInput } from "../../packages/core/index.ts";
 import type { Located, Place } from "./formats.ts";
 import { type Malformed, type Manifest, readManifests } from "./manifest.ts";
 
@@ -45,18 +45,10 @@ export function lintSources(
     ],
   });
   for (const finding of findings) {
-    if (known.networks && isOfDefault(finding)) continue;
     const from = documents[finding.document - given.length];
     if (from) located.push(locate(from.source, from.manifest, finding));
   }
   return { located, more };
-}
-
-/** Whose namespace is the one that Plexus's conf names, and which may be a conf of the node. */
-const DEFAULT_NETWORK = "v1.multus-cni.io~1default-network";
-
-function isOfDefault({ rule, path }: Finding): boolean {
-  return rule === "unknown-network" && path.endsWith(DEFAULT_NETWORK);
 }
 
 /** Returns the documents of some files, as JSON. */

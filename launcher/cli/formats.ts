@@ -1,7 +1,8 @@
 // How findings are printed: for people, for programs, for what shows them beside the lines of a file.
-import type { Finding } from "../core/documents.ts";
+
+import type { Finding } from "../../packages/core/documents.ts";
+import { plain, plainJson } from "../log/visible.ts";
 import type { Format } from "./linting.ts";
-import { plain } from "./table.ts";
 
 export interface Place {
   /** From 1. */
@@ -24,8 +25,8 @@ export const FORMATS: Record<Format, (findings: Located[], version: string) => s
   text: lines(({ file, line, column, severity, found, remedy, rule }) =>
     plain(`${file}:${line}:${column}: ${severity}: ${found}; ${remedy} [${rule}]`),
   ),
-  json: (findings) => `${JSON.stringify(findings, null, 2)}\n`,
-  sarif: (findings, version) => `${JSON.stringify(sarif(findings, version), null, 2)}\n`,
+  json: (findings) => `${plainJson(findings)}\n`,
+  sarif: (findings, version) => `${plainJson(sarif(findings, version))}\n`,
   github: lines(({ file, line, column, severity, found, remedy, rule }) => {
     const level = severity === "note" ? "notice" : severity;
     return `::${level} file=${property(file)},line=${line},col=${column},title=${rule}::${data(`${found}; ${remedy}`)}`;
@@ -36,9 +37,9 @@ function lines(print: (finding: Located) => string): (findings: Located[]) => st
   return (findings) => findings.map((finding) => `${print(finding)}\n`).join("");
 }
 
-/** Source: GitHub's workflow commands, as actions/toolkit escapes them. */
+/** Source: GitHub's workflow commands, as actions/toolkit escapes them. There is no line break left. */
 function data(text: string): string {
-  return text.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
+  return plain(text).replaceAll("%", "%25");
 }
 
 function property(text: string): string {
@@ -59,11 +60,11 @@ function sarif(findings: Located[], version: string): unknown {
           ruleId: one.rule,
           ruleIndex: rules.indexOf(one.rule),
           level: one.severity,
-          message: { text: `${one.found}; ${one.remedy}` },
+          message: { text: plain(`${one.found}; ${one.remedy}`) },
           locations: [
             {
               physicalLocation: {
-                artifactLocation: { uri: encodeURI(one.file) },
+                artifactLocation: { uri: encodeURI(one.file.toWellFormed()) },
                 region: {
                   startLine: one.line,
                   startColumn: one.column,
@@ -71,7 +72,7 @@ function sarif(findings: Located[], version: string): unknown {
                   endColumn: one.endColumn,
                 },
               },
-              logicalLocations: [{ fullyQualifiedName: `${one.path}${one.within ?? ""}` }],
+              logicalLocations: [{ fullyQualifiedName: plain(`${one.path}${one.within ?? ""}`) }],
             },
           ],
         })),

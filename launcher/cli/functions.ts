@@ -1,5 +1,7 @@
 // `plexus sriov`.
+
 import { localHost } from "../host/local.ts";
+import { plainJson, visible } from "../log/visible.ts";
 import { type ListedFunction, listFunctions } from "../sriov/list.ts";
 import { CNI_DIR } from "./attachments.ts";
 import { command } from "./command.ts";
@@ -10,9 +12,9 @@ const list = command({
   summary: "shows PFs, VFs, netdevs, drivers, IOMMU groups, and which container has which VF",
   options: { json: { help: "for programs: a list of objects" }, "cni-dir": CNI_DIR },
   run: async ({ values }) => {
-    const say = (message: string) => console.error(message);
+    const say = (message: string) => console.error(visible(message));
     const functions = await listFunctions(localHost, values["cni-dir"], say);
-    console.log(values.json ? JSON.stringify(functions, null, 2) : tableOf(functions));
+    console.log(values.json ? plainJson(functions) : tableOf(functions));
     return undefined;
   },
 });

@@ -1,7 +1,8 @@
 // `plexus lint`. A bundle of its own: nothing of it is loaded by any other command.
 import { existsSync, readdirSync } from "node:fs";
-import { Core } from "../core/index.ts";
+import { Core } from "../../packages/core/index.ts";
 import { wasm } from "../core/wasm.ts";
+import { visible } from "../log/visible.ts";
 import type { Given } from "./command.ts";
 import { type Known, lintSources, textsIn } from "./findings.ts";
 import { FORMATS } from "./formats.ts";
@@ -48,5 +49,5 @@ function knownHere(binDir: string): Known {
 }
 
 function tell(message: string): void {
-  process.stderr.write(`plexus lint: ${message}\n`);
+  process.stderr.write(`plexus lint: ${visible(message)}\n`);
 }

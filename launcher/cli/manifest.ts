@@ -40,13 +40,18 @@ export function readManifests(source: string, isYaml: boolean): (Manifest | Malf
   if (!isYaml || isJson(source)) return [verbatim(source)];
   const { text, back } = indented(source);
   return [...parseAllDocuments(text, { logLevel: "silent", uniqueKeys: false })]
-    .filter((document) => document.contents !== null || document.errors.length > 0)
+    .filter((document) => !isNothing(document.contents) || document.errors.length > 0)
     .map((document) => read(document, text))
     .map((one) =>
       "why" in one
         ? { ...one, at: back(one.at) }
         : { ...one, sourceOf: (offset) => back(one.sourceOf(offset)) },
     );
+}
+
+/** Tells whether a document is empty, as one behind the last `---`: kubectl skips it. */
+function isNothing(contents: unknown): boolean {
+  return contents === null || (isScalar(contents) && contents.value === null);
 }
 
 /**

@@ -1,8 +1,9 @@
 // `plexus nad`: a conf as a NetworkAttachmentDefinition, and back. Source: NPWG NAD specification v1.3, section 3.2.
+
 import { lazy } from "../lazy.ts";
+import { isPlain, plain, visible } from "../log/visible.ts";
 import { command, usage } from "./command.ts";
 import { readGiven } from "./given.ts";
-import { plain } from "./table.ts";
 
 export const nad = command({
   name: "nad",
@@ -35,7 +36,7 @@ export const nad = command({
   run: ({ values: { name, namespace, conf }, args: [file = ""] }) => {
     const { text, remark } = (conf ? confIn : manifestOf)(readText(file), file, name, namespace);
     process.stdout.write(text);
-    if (remark !== undefined) process.stderr.write(`plexus nad: ${remark}\n`);
+    if (remark !== undefined) process.stderr.write(`plexus nad: ${visible(remark)}\n`);
     return undefined;
   },
 });
@@ -202,7 +203,7 @@ const BLANK_LINE = /^[\t ]+$|\n\n$/m;
 
 /** Text as a scalar of YAML, indented below `config`, to the byte. */
 function literal(text: string): string {
-  if (!PLAIN_TEXT.test(text) || BLANK_LINE.test(text)) return quoted(text);
+  if (!PLAIN_TEXT.test(text) || !isPlain(text) || BLANK_LINE.test(text)) return quoted(text);
   const lines = text.replace(/\n$/, "").split("\n");
   const indented = lines.map((line) => (line === "" ? "" : `    ${line}`));
   return `${text.endsWith("\n") ? "|" : "|-"}\n${indented.join("\n")}`;
@@ -211,12 +212,13 @@ function literal(text: string): string {
 /** Source: YAML 1.2.2, section 5.7. */
 function quoted(text: string): string {
   const escaped = text.replaceAll(
-    /[\\"]|[^\x20-\x7e\u00a0-\u2027\u202a-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/gu,
+    /[\\"\p{Cc}\p{Cf}]|[^\x20-\x7e\u00a0-\u2027\u202a-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/gu,
     (one) => {
       if (one === "\\" || one === '"') return `\\${one}`;
+      const code = (one.codePointAt(0) ?? 0).toString(16);
       return (
         { "\n": "\\n", "\t": "\\t", "\r": "\\r" }[one] ??
-        `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`
+        (code.length > 4 ? `\\U${code.padStart(8, "0")}` : `\\u${code.padStart(4, "0")}`)
       );
     },
   );

@@ -1,5 +1,5 @@
 // The cluster's NetworkAttachmentDefinitions, for `plexus lint --cluster`.
-import { Core } from "../core/index.ts";
+import { Core } from "../../packages/core/index.ts";
 import { wasm } from "../core/wasm.ts";
 import { sortDocuments } from "../explain/documents.ts";
 import { Code, Fault } from "../fault.ts";

@@ -1,5 +1,6 @@
 // The command line, by a command's table. commander parses it, lays the help out, and says what may have been meant.
 import { CommanderError, Command as Parser, Option as ParserOption } from "commander";
+import { visible } from "../log/visible.ts";
 import {
   type AnyCommand,
   Exit,
@@ -32,11 +33,11 @@ export async function runProgram(program: Program, args: string[], version: stri
     if (error instanceof CommanderError && error.exitCode === 0) return Exit.done; // the help, on stdout
     const called = calledBy(program, args);
     if (error instanceof CommanderError) {
-      process.stderr.write(`${called}: ${inOneLine(error, called)}\n`);
+      process.stderr.write(`${called}: ${visible(inOneLine(error, called))}\n`);
       return Exit.usage;
     }
     const { message, exitCode: code } = error as Error & { exitCode?: number };
-    process.stderr.write(`${called}: ${message}\n`);
+    process.stderr.write(`${called}: ${visible(message)}\n`);
     return code === Exit.usage ? Exit.usage : Exit.failed;
   }
 }

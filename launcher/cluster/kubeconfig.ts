@@ -65,11 +65,22 @@ export async function connectionIn(kubeconfig: string | object, place: Place): P
   };
 }
 
+/** What was warned of. A process that lives on reads a kubeconfig again and again, as its tokens are renewed. */
+const warnedOf = new Set<string>();
+const MOST_WARNED_OF = 100;
+
+function isNews(what: string): boolean {
+  if (warnedOf.has(what)) return false;
+  if (warnedOf.size >= MOST_WARNED_OF) warnedOf.clear();
+  warnedOf.add(what);
+  return true;
+}
+
 function readFile(place: Place, warn: (message: string) => void): string {
   const { path, source, files } = place;
   try {
     const { content, stats } = files.read(path);
-    if (stats.mode & 0o004)
+    if (stats.mode & 0o004 && isNews(`${path} ${stats.ino} ${stats.ctimeMs}`))
       warn(`${source} lets every user of this node into the cluster; run chmod 600 ${path}`);
     return content.toString();
   } catch (error) {

@@ -1,6 +1,7 @@
 // A built-in plugin: a CNI plugin that is a function of this program, so that it needs neither a file nor a process.
+
+import type { Core } from "../../packages/core/index.ts";
 import type { Clock } from "../clock.ts";
-import type { Core } from "../core/index.ts";
 import type { Host } from "../host/host.ts";
 import type { Parameters } from "./parameters.ts";
 

@@ -1,6 +1,7 @@
 // Which of a pod's devices each of its networks gets. Source: NPWG NAD spec v1.3, section 3.4; the order is Multus's.
+
+import type { Network } from "../../packages/core/index.ts";
 import type { Cluster, Pod } from "../cluster/cluster.ts";
-import type { Network } from "../core/index.ts";
 import type { Host } from "../host/host.ts";
 import type { Log } from "../log/log.ts";
 import { claimedDevices } from "./claims.ts";

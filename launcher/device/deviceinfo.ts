@@ -2,7 +2,7 @@
 // Source: NPWG device-info spec 1.1.0. The plan names the file that both sides use (assembly/plan/delegate.ts); DEL
 // removes it with the attachment.
 import { dirname } from "node:path";
-import type { Delegate } from "../core/index.ts";
+import type { Delegate } from "../../packages/core/index.ts";
 import { Fault } from "../fault.ts";
 import type { Host } from "../host/host.ts";
 import type { Log } from "../log/log.ts";

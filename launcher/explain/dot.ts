@@ -1,7 +1,7 @@
 // A picture of a pod as a graph, for Graphviz: the pod, and an edge to each network.
 // Source: graphviz.org/doc/info/lang.html.
+import { drawable } from "../log/visible.ts";
 import type { Picture } from "./picture.ts";
-import { drawable } from "./svg.ts";
 
 /** Writes a picture in the language DOT. */
 export function dotOf({ kind, name, rows, failure }: Picture): string {

@@ -4,10 +4,11 @@
 // server has the pod and NetworkAttachmentDefinitions that are given, and its plugins answer with what their confs let expect
 // (result.ts). So what a delegate is given here is what it is given on a node, but for what nobody can know (unknowns.ts).
 // There are no Node APIs: the playground is the same code.
+
+import type { Core, Delegate, Runtime, Settings } from "../../packages/core/index.ts";
 import { add } from "../attach/add.ts";
 import type { Call } from "../attach/call.ts";
 import type { Cluster, PodEvent } from "../cluster/cluster.ts";
-import type { Core, Delegate, Runtime, Settings } from "../core/index.ts";
 import { Code, Fault } from "../fault.ts";
 import { State } from "../state/state.ts";
 import type { Given, GivenPod } from "./given.ts";

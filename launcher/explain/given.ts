@@ -1,6 +1,7 @@
 // What an explanation is made of.
+
+import type { Runtime } from "../../packages/core/index.ts";
 import type { Cluster, NetworkAttachmentDefinition, Pod } from "../cluster/cluster.ts";
-import type { Runtime } from "../core/index.ts";
 import type { Executed, NodeFiles } from "./node.ts";
 
 /** A pod, and how many devices of each resource its containers request. */

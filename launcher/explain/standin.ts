@@ -1,5 +1,5 @@
 // The cluster's default network, where its conf is not given: something has to stand for it, as an ADD begins with it.
-import type { Core, Settings } from "../core/index.ts";
+import type { Core, Settings } from "../../packages/core/index.ts";
 import type { Given } from "./given.ts";
 import { filesOf, type NodeFiles } from "./node.ts";
 

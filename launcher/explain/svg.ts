@@ -1,6 +1,7 @@
 // What pictures are drawn of. Pure: text is measured by what letters take on average, and cut where it has no room.
 //
 // All text that comes from outside is escaped, in `escaped` alone.
+import { drawable } from "../log/visible.ts";
 
 /** One line; where it was cut, the whole is a tooltip. */
 export function text(className: string, x: number, y: number, shown: string, whole = shown): string {
@@ -17,13 +18,6 @@ export function cut(whole: string, room: number, letter: number): string {
   const letters = [...whole];
   const most = Math.max(2, Math.floor(room / letter));
   return letters.length <= most ? whole : `${letters.slice(0, most - 1).join("")}…`;
-}
-
-/** Characters that XML cannot have, and those that turn the direction of writing, become visible. */
-export function drawable(raw: string): string {
-  return raw
-    .toWellFormed()
-    .replace(/[\p{Cc}\ufffe\uffff\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu, "\ufffd");
 }
 
 /** Returns a text as it can be in an element, or in an attribute. */

@@ -1,5 +1,6 @@
 // `plexus resident` and `plexus daemon`: processes that carry out calls for shims.
 import { statSync } from "node:fs";
+import { Core } from "../../packages/core/index.ts";
 import type { Ports } from "../attach/verbs.ts";
 import { BUILT_INS } from "../builtins.ts";
 import { systemClock } from "../clock.ts";
@@ -9,7 +10,6 @@ import { FollowingCluster } from "../cluster/following.ts";
 import { readKubeconfig } from "../cluster/kubeconfig.ts";
 import { accessBy, openCluster } from "../cluster/open.ts";
 import { WatchedCluster } from "../cluster/watch.ts";
-import { Core } from "../core/index.ts";
 import { wasm } from "../core/wasm.ts";
 import { Fault } from "../fault.ts";
 import { leaveCgroup } from "./cgroup.ts";

@@ -1,7 +1,8 @@
 // What a resident process tells of itself: that it starts, is ready and ends, in its log; and its metrics and health.
+
+import type { Core } from "../../packages/core/index.ts";
 import { systemClock } from "../clock.ts";
 import type { WatchedCluster } from "../cluster/watch.ts";
-import type { Core } from "../core/index.ts";
 import { lazy } from "../lazy.ts";
 import { ProcessLog, type ProcessLogOptions } from "../log/process.ts";
 import type { Details } from "../log/record.ts";

@@ -2,9 +2,10 @@
 // Source: k8snetworkplumbingwg/network-resources-injector, README and pkg/webhook: one of a network's `resourceName` for each
 // time that it is chosen, in requests and limits; nothing of a resource that a container asks for already; `nodeSelector` as
 // `key=value`, or `key` alone.
+
+import type { Core, Selection } from "../../packages/core/index.ts";
 import type { NetworkAttachmentDefinition, TimeLimit } from "../cluster/cluster.ts";
 import type { JsonObject } from "../cluster/json.ts";
-import type { Core, Selection } from "../core/index.ts";
 import { Fault } from "../fault.ts";
 import { visible } from "../log/visible.ts";
 import { type Networks, NODE_SELECTOR } from "./networks.ts";

@@ -4,9 +4,10 @@
 // NetworkAttachmentDefinition is refused if Plexus or its plugins would refuse its conf. The words are lint's. What is ignored
 // in silence, such as a misspelt key, and what may be mended from outside, such as a network that does not exist yet, is
 // warned of. So is all that an object had before: who changes its labels need not mend it.
+
+import type { Finding } from "../../packages/core/documents.ts";
+import type { Core, LintInput, Selection } from "../../packages/core/index.ts";
 import type { NetworkAttachmentDefinition, TimeLimit } from "../cluster/cluster.ts";
-import type { Finding } from "../core/documents.ts";
-import type { Core, LintInput, Selection } from "../core/index.ts";
 import { Code, Fault } from "../fault.ts";
 import { visible } from "../log/visible.ts";
 import type { Networks } from "./networks.ts";

@@ -88,6 +88,7 @@ interface Head {
 /** Where the pod is that an object describes. */
 function templateAt(kind: unknown): readonly string[] {
   if (kind === "Pod") return [];
+  if (kind === "PodTemplate") return ["template"];
   return kind === "CronJob" ? ["spec", "jobTemplate", "spec", "template"] : ["spec", "template"];
 }
 

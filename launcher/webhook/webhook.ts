@@ -1,11 +1,12 @@
 // `plexus webhook`: says at `kubectl apply` what would fail later. A bundle of its own.
+
+import { Core } from "../../packages/core/index.ts";
 import { systemClock } from "../clock.ts";
 import type { TimeLimit } from "../cluster/cluster.ts";
 import { inCluster } from "../cluster/connection.ts";
 import { readKubeconfig } from "../cluster/kubeconfig.ts";
 import { accessBy } from "../cluster/open.ts";
 import type { ApiAccess } from "../cluster/transport.ts";
-import { Core } from "../core/index.ts";
 import { wasm } from "../core/wasm.ts";
 import { ProcessLog, type ProcessLogOptions } from "../log/process.ts";
 import type { Endpoint } from "../resident/endpoint.ts";

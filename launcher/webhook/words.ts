@@ -1,5 +1,5 @@
 // A finding of lint, as the API server's own messages are: the path of a field, what is there, what to write instead, the rule.
-import type { Finding } from "../core/documents.ts";
+import type { Finding } from "../../packages/core/documents.ts";
 import { visible } from "../log/visible.ts";
 
 /** Returns `spec.config: plugins[0].mastr: WHAT; WHAT TO WRITE [RULE]`. */

@@ -115,8 +115,10 @@ async function bundleLauncher(): Promise<void> {
     if (imported) throw new Error(`${imported} is imported by ${source}, not loaded with lazy()`);
     // What a command throws is printed, whatever its class.
     const isCommand = source.startsWith("launcher/cli/");
-    if (source.endsWith(".lazy.ts") && !isCommand && inputs.includes("launcher/fault.ts")) {
-      throw new Error(`${source} imports launcher/fault.ts: its copy of Fault would be none to the launcher`);
+    if (source.endsWith(".lazy.ts") && !isCommand && inputs.includes("packages/core/fault.ts")) {
+      throw new Error(
+        `${source} imports packages/core/fault.ts: its copy of Fault would be none to the launcher`,
+      );
     }
     precompile(file);
   }

@@ -2,7 +2,7 @@
 // of its own and reads what it prints: milliseconds, by operation.
 // Arguments: path of core.wasm, then what to do for the first time in the process, or the number of warm runs.
 import { readFileSync } from "node:fs";
-import { Core, type Network, type Runtime } from "../../launcher/core/index.ts";
+import { Core, type Network, type Runtime } from "../../packages/core/index.ts";
 
 const RUNTIME: Runtime = { containerId: "bench", netns: "/run/netns/bench", ifname: "eth0", args: "" };
 const [, , path = "", runs = ""] = process.argv;

@@ -11,7 +11,7 @@ export const SITE = fileURLToPath(new URL("../../build/site", import.meta.url));
 const URL_OF_FILE = `file://${FILE}`;
 
 /** Alone, and without a network. */
-const ARGUMENTS = [
+export const ALONE = [
   "--headless",
   "--no-sandbox",
   "--disable-gpu",
@@ -40,7 +40,7 @@ async function launch({ width = 1440, height = 1000, scheme = "light" }: Look): 
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: ensureChromium(),
     headless: true,
-    args: ARGUMENTS,
+    args: ALONE,
     viewport: { width, height },
     colorScheme: scheme,
     offline: true,

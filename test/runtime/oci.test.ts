@@ -80,7 +80,7 @@ describe.each(ARCHITECTURES)("the image for %s", (architecture) => {
     ) as string[];
     const others = files.filter((name) => !name.endsWith("/") && !/^(usr\/)?lib\/.*\.so(\.\d+)*$/.test(name));
     expect(
-      others.filter((name) => !/^(usr\/share\/doc\/.*|var\/lib\/dpkg\/status\.d\/.*)$/.test(name)),
+      others.filter((name) => !/^(usr\/share\/(doc|man)\/.*|var\/lib\/dpkg\/status\.d\/.*)$/.test(name)),
     ).toEqual([
       ...(architecture === "amd64"
         ? ["etc/group", "etc/nsswitch.conf", "etc/passwd", "lib64/ld-linux-x86-64.so.2"]

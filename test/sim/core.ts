@@ -1,5 +1,5 @@
 // The built core, which is pure: an operation that was carried out before on the same document has the same result.
-import { Core } from "../../launcher/core/index.ts";
+import { Core } from "../../packages/core/index.ts";
 
 /** More results than these are forgotten, all at once. */
 const REMEMBERED = 20_000;

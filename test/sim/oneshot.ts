@@ -2,10 +2,10 @@
 import { type Answer, carryOut } from "../../launcher/attach/verbs.ts";
 import { BUILT_INS } from "../../launcher/builtins.ts";
 import { restCluster } from "../../launcher/cluster/rest.ts";
-import type { Core } from "../../launcher/core/index.ts";
 import { filesOn } from "../../launcher/host/files.ts";
 import type { Host } from "../../launcher/host/host.ts";
 import { networkBy } from "../../launcher/host/iproute.ts";
+import type { Core } from "../../packages/core/index.ts";
 import { execute } from "./execute.ts";
 import type { Machine } from "./machine.ts";
 import type { RuntimeCall } from "./network.ts";

@@ -1,6 +1,6 @@
 // The history is played: its steps, one after the other, on the node; the runtime makes the calls. In the end all is well, and
 // every container is deleted.
-import type { Core } from "../../launcher/core/index.ts";
+import type { Core } from "../../packages/core/index.ts";
 import { Gate } from "./gate.ts";
 import type { Action, Beside, History } from "./history.ts";
 import { Invariants } from "./invariants.ts";

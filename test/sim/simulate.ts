@@ -1,5 +1,5 @@
 // Plays one history on a node in memory, and says what was violated.
-import type { Core } from "../../launcher/core/index.ts";
+import type { Core } from "../../packages/core/index.ts";
 import type { History } from "./history.ts";
 import { Machine, type Violation } from "./machine.ts";
 import { Player } from "./player.ts";

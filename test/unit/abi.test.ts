@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { instantiateSync } from "@assemblyscript/loader";
 import { describe, expect, test } from "vitest";
-import type { Core } from "../../launcher/core/index.ts";
+import type { Core } from "../../packages/core/index.ts";
 import { packLiterals } from "../../scripts/build/literals.ts";
 import { lintSeeds, seeds } from "../fuzz/seeds.ts";
 import { loadCore } from "../support/core.ts";

@@ -2,8 +2,8 @@
 import { describe, expect, test } from "vitest";
 import type { Call } from "../../launcher/attach/call.ts";
 import { withCauses } from "../../launcher/attach/causes.ts";
-import { causesResult } from "../../launcher/core/documents.ts";
 import { Fault } from "../../launcher/fault.ts";
+import { lintOperations } from "../../packages/core/documents.ts";
 import { loadCore, loadLint } from "../support/core.ts";
 
 const core = loadCore();
@@ -90,7 +90,7 @@ describe("a request that was not met names its rule, what was asked for, and wha
 const node = { interfaces: ["bond0", "cali1", "ens8", "eth0", "lo", "veth2"], devices: ["0000:03:02.0"] };
 const causes = (more: object, message: string) => {
   const found = linter.causes({ conf: conf(more), message, ...node });
-  causesResult.parse({ causes: found });
+  lintOperations.causes.output.parse({ causes: found });
   return found.map(({ rule, path, found: what, remedy }) => `${path} [${rule}] ${what}; ${remedy}`);
 };
 

@@ -73,6 +73,17 @@ test("what has failed is exit code 1", () => {
   expect(call(["lint", "/does/not/exist"])).toMatchObject({ status: 1, stdout: "" });
 });
 
+test("a file is not taken for a directory without attachments", () => {
+  const file = `${root}package.json`;
+  for (const args of [["attachments"], ["forget", "c1"]]) {
+    expect(call([...args, "--cni-dir", file])).toEqual({
+      status: 1,
+      stdout: "",
+      stderr: expect.stringContaining(`--cni-dir ${file}: it is not a directory`),
+    });
+  }
+});
+
 test.each([
   ["cli.md", "plexus"],
   ["kubectl.md", "kubectl-plexus"],

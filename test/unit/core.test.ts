@@ -1,7 +1,7 @@
 // How the launcher keeps the core alive: what becomes of an instance that trapped, or whose memory has grown.
 import { compileString } from "assemblyscript/asc";
 import { beforeAll, describe, expect, test } from "vitest";
-import { Core } from "../../launcher/core/index.ts";
+import { Core } from "../../packages/core/index.ts";
 import { faultOf, loadCore } from "../support/core.ts";
 
 const none = new Uint8Array();

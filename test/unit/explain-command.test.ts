@@ -110,6 +110,54 @@ test("what cannot be explained is refused, and says what to do", () => {
   expect(explain("absent/pod", "--conf-dir", dir, "--conf", "no").stderr).toContain("there is no such file");
 });
 
+test("files in which there is nothing to explain are refused by their names", () => {
+  for (const [name, text] of [
+    ["empty.yaml", ""],
+    ["number.yaml", "42\n"],
+    ["other.yaml", "apiVersion: v1\nkind: ConfigMap\n"],
+  ] as const) {
+    expect(explain(file(name, text))).toEqual({
+      status: 1,
+      stdout: "",
+      stderr: expect.stringMatching(
+        `${name}: there is no pod, NetworkAttachmentDefinition or conf to explain`,
+      ),
+    });
+  }
+});
+
+test("two forms of the answer are refused: none is left out in silence", () => {
+  const name = file("one.yaml", pod("second") + NAD);
+  for (const [args, both] of [
+    [["--svg", "--dot"], "--svg and --dot"],
+    [["--dot", "--json"], "--dot and --json"],
+    [["--svg", "--stdin"], "--svg and --stdin"],
+  ] as const) {
+    expect(explain(...args, name)).toEqual({
+      status: 2,
+      stdout: "",
+      stderr: expect.stringContaining(`${both} exclude each other`),
+    });
+  }
+});
+
+test("--context is one of kubectl's kubeconfig, or of that of --kubeconfig", () => {
+  const kubeconfig = file("k.yaml", "apiVersion: v1\nkind: Config\ncontexts: [{name: lab, context: {}}]\n");
+  const { status, stderr } = explain("a/b", "--kubeconfig", kubeconfig, "--context", "home");
+  expect([status, stderr]).toEqual([1, expect.stringContaining('has no context "home"; it has lab')]);
+});
+
+test("with isolation, the namespaces that a pod may name are told once each", () => {
+  const conf = file(
+    "isolated.conf",
+    JSON.stringify({ name: "n", type: "plexus", delegates: [{ type: "bridge" }], namespaceIsolation: true }),
+  );
+  const { stdout } = explain("--conf", conf, file("isolated.yaml", pod("blue/a")));
+  expect(stdout).toContain(
+    "is not for pods of namespace default (`namespaceIsolation`); those of default are",
+  );
+});
+
 test("text from outside is text in a graph", () => {
   const row = {
     lines: [],

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { lintSources } from "../../launcher/cli/findings.ts";
-import { settings } from "../../launcher/core/documents.ts";
+import { operations } from "../../packages/core/documents.ts";
 import { loadLint } from "../support/core.ts";
 
 const dir = new URL("../../docs/rules/", import.meta.url);
@@ -49,7 +49,7 @@ describe.each(rules)("%s", (rule) => {
 });
 
 test("every key of Plexus's conf is known", () => {
-  const keys = Object.keys(settings.shape).map((key) => RENAMED[key] ?? key);
+  const keys = Object.keys(operations.netconf.output.shape).map((key) => RENAMED[key] ?? key);
   const text = JSON.stringify(Object.fromEntries([["type", "plexus"], ...keys.map((key) => [key, null])]));
   const known = lintSources(core, [{ name: "f.conf", text }], "default").located;
   expect(known.filter(({ rule }) => rule === "unknown-key")).toEqual([]);

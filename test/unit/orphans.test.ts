@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Call } from "../../launcher/attach/call.ts";
 import { clearOrphans, orphan } from "../../launcher/attach/orphans.ts";
-import type { Delegate } from "../../launcher/core/index.ts";
 import type { Host } from "../../launcher/host/host.ts";
 import { localHost } from "../../launcher/host/local.ts";
 import { State } from "../../launcher/state/state.ts";
+import type { Delegate } from "../../packages/core/index.ts";
 import { loadCore } from "../support/core.ts";
 
 const core = loadCore();
@@ -52,7 +52,7 @@ function fakeCall(containerId: string, tookMs = 0) {
 function delegateFor(containerId: string, more = ""): Delegate {
   const conf = JSON.stringify({ cniVersion: "1.0.0", name: "n", type: "fake", more });
   const { delegates } = core.plan({
-    runtime: { containerId, ifname: "eth0", args: "", netns: "" },
+    runtime: { containerId, ifname: "eth0", args: "" },
     networks: [{ conf, source: "a test" }],
   });
   return delegates[0] as Delegate;

@@ -2,10 +2,11 @@
 //
 // All looks are taken at once, each with a limit: an API server that is away, or a plugin that hangs, keeps no other from
 // being seen, nor doctor from ending.
+
 import { Fault } from "../../fault.ts";
+import { plain, plainJson } from "../../log/visible.ts";
 import type { Given } from "../command.ts";
 import type { DOCTOR } from "../doctoring.ts";
-import { plain } from "../table.ts";
 import { cluster } from "./cluster.ts";
 import { orderOfConfs, ownConf } from "./confs.ts";
 import { disks } from "./disk.ts";
@@ -40,7 +41,7 @@ export async function doctor({ values }: Given<typeof DOCTOR>): Promise<number> 
   const node = lookAtNode(values);
   const found = (await Promise.all(LOOKS.map(([name, look]) => limited(name, look, node)))).flat();
   const lines = values.fix ? await mended(found) : found;
-  console.log(values.json ? JSON.stringify(lines.map(shown), null, 2) : lines.map(textOf).join("\n"));
+  console.log(values.json ? plainJson(lines.map(shown)) : lines.map(textOf).join("\n"));
   return lines.some(({ level }) => level === "FAIL") ? 1 : 0;
 }
 

@@ -1,7 +1,7 @@
 // The confs: which one the runtime takes, what is wrong with them, and whether Plexus's would do.
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { Core } from "../../core/index.ts";
+import { Core } from "../../../packages/core/index.ts";
 import { wasm } from "../../core/wasm.ts";
 import { Fault } from "../../fault.ts";
 import { lazy } from "../../lazy.ts";

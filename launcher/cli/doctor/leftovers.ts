@@ -1,8 +1,8 @@
 // State on disk that no container has any more: attachments, reservations of addresses, files of writers that are gone.
 import * as fs from "node:fs";
 import { join } from "node:path";
+import { Core } from "../../../packages/core/index.ts";
 import { type ListedAttachment, listAttachments } from "../../attach/inventory.ts";
-import { Core } from "../../core/index.ts";
 import { wasm } from "../../core/wasm.ts";
 import { SYSTEM_DIRS } from "../../host/host.ts";
 import { localHost } from "../../host/local.ts";

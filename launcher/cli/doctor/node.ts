@@ -1,7 +1,7 @@
 // What doctor knows of a node before it looks closer: its confs, Plexus's own, the shim's.
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { Core, type Settings } from "../../core/index.ts";
+import { Core, type Settings } from "../../../packages/core/index.ts";
 import { wasm } from "../../core/wasm.ts";
 import { plexusConfIn } from "../../explain/plexusconf.ts";
 import { Fault } from "../../fault.ts";

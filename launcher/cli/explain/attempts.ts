@@ -3,9 +3,9 @@
 // Nothing is recorded for this alone: the kubelet's events have each error that a runtime was answered with, word for word.
 import { execFile } from "node:child_process";
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { Core } from "../../../packages/core/index.ts";
 import { listAttachments } from "../../attach/inventory.ts";
 import { readKubeconfig } from "../../cluster/kubeconfig.ts";
-import { Core } from "../../core/index.ts";
 import { wasm } from "../../core/wasm.ts";
 import type { GivenPod } from "../../explain/given.ts";
 import { Fault } from "../../fault.ts";

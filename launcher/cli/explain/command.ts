@@ -1,12 +1,13 @@
 // `plexus explain`. A bundle of its own: nothing of it is loaded by any other command.
 import { existsSync } from "node:fs";
-import { Core } from "../../core/index.ts";
+import { Core } from "../../../packages/core/index.ts";
 import { wasm } from "../../core/wasm.ts";
 import { dotOf } from "../../explain/dot.ts";
 import { type Explanation, explain as explainAdd } from "../../explain/explain.ts";
 import { drawPicture, pictureOf } from "../../explain/picture.ts";
 import { lazy } from "../../lazy.ts";
-import type { Given } from "../command.ts";
+import { plainJson } from "../../log/visible.ts";
+import { type Given, usage } from "../command.ts";
 import type { EXPLAIN } from "../explaining.ts";
 import type { Located } from "../formats.ts";
 import { subjectInFiles } from "./files.ts";
@@ -19,6 +20,7 @@ const LIVE = /^([a-z0-9][a-z0-9-]*)\/([a-z0-9][a-z0-9.-]*)$/;
 
 /** Returns the exit code: 1 if an ADD fails. Throws if what it needs cannot be had. */
 export async function explain({ values, args }: Given<typeof EXPLAIN>): Promise<number> {
+  requireOneForm(values);
   const [first = "", ...rest] = args;
   const live = rest.length === 0 && !existsSync(first) ? LIVE.exec(first) : null;
   const subject = live
@@ -30,6 +32,7 @@ export async function explain({ values, args }: Given<typeof EXPLAIN>): Promise<
         binDir: values["bin-dir"],
         cniDir: values["cni-dir"],
         kubeconfig: values.kubeconfig,
+        context: values.context,
       })
     : subjectInFiles({
         files: args,
@@ -42,6 +45,14 @@ export async function explain({ values, args }: Given<typeof EXPLAIN>): Promise<
   const findings = findingsIn(subject);
   process.stdout.write(`${shown(values, subject, explanation, findings, !live)}\n`);
   return explanation.error ? 1 : 0;
+}
+
+/** @throws Error if two forms of the answer are asked for */
+function requireOneForm(values: Given<typeof EXPLAIN>["values"]): void {
+  const forms = (["svg", "dot", "json"] as const).filter((name) => values[name]);
+  const asked = [...forms, ...(values.stdin && (values.svg || values.dot) ? ["stdin"] : [])];
+  if (asked.length > 1)
+    throw usage(`${asked.map((name) => `--${name}`).join(" and ")} exclude each other; give one`);
 }
 
 function findingsIn({ sources, namespace, known }: Subject): Located[] {
@@ -62,7 +73,7 @@ function shown(
   const name = pod && { namespace: pod.namespace, name: pod.name };
   if (values.json) {
     const now = past && { networkStatus, attempts, notes };
-    return JSON.stringify({ pod: name, ...explanation, findings, past: now }, null, 2);
+    return plainJson({ pod: name, ...explanation, findings, past: now });
   }
   const title = pod ? `pod ${pod.namespace}/${pod.name}` : "a container that is not a pod's";
   return explanationText({

@@ -33,6 +33,7 @@ export function subjectInFiles({ files, conf, pod: asked, namespace, binDir }: F
       `--conf ${conf}: it is not a conf of Plexus; its \`type\` has to be plexus or plexus-shim`,
     );
   const sorted = sortDocuments(documents, namespace);
+  requireSomething(names, sorted);
   const given = withPaths(sorted, documents);
   return {
     pod: choose(sorted, asked),
@@ -48,6 +49,14 @@ export function subjectInFiles({ files, conf, pod: asked, namespace, binDir }: F
       binDir === undefined ? {} : { plugins: readdirSync(binDir), interfaces: readdirSync("/sys/class/net") },
     namespace,
   };
+}
+
+/** @throws Error if there is nothing in the files that could be explained */
+function requireSomething(names: readonly string[], { conf, files, nads, pods }: Sorted): void {
+  if (conf !== undefined || files.size + nads.length + pods.length > 0) return;
+  throw new Error(
+    `${names.join(", ")}: there is no pod, NetworkAttachmentDefinition or conf to explain; \`plexus lint\` says what is wrong`,
+  );
 }
 
 interface FileDocument extends GivenDocument {

@@ -25,6 +25,8 @@ export interface LiveOptions {
   binDir: string;
   /** Unless given, the conf's. */
   kubeconfig: string | undefined;
+  /** Of kubectl's kubeconfig, or of that one. */
+  context: string | undefined;
   /** Unless given, the conf's. */
   cniDir: string | undefined;
 }
@@ -74,13 +76,14 @@ export async function liveSubject(options: LiveOptions): Promise<Subject> {
 
 /** The way to the API server: as it is said, the conf's, or else kubectl's. */
 async function connect(
-  { kubeconfig, confDir, namespace, name }: LiveOptions,
+  { kubeconfig, context, confDir, namespace, name }: LiveOptions,
   found: FoundConf | undefined,
   settings: PlexusConf,
 ): Promise<Connection> {
   const path = kubeconfig ?? settings.kubeconfig;
-  if (typeof path === "string" && path !== "") return readKubeconfig(path, () => undefined);
-  const chosen = await chooseConnection({ kubeconfig: undefined, context: undefined }, process.env);
+  const isNamed = context === undefined && typeof path === "string" && path !== "";
+  if (isNamed) return readKubeconfig(path, () => undefined);
+  const chosen = await chooseConnection({ kubeconfig, context }, process.env);
   if (chosen) return chosen.connection;
   const where =
     found === undefined ? `there is no conf of Plexus in ${confDir}` : `${found.path} has no \`kubeconfig\``;

@@ -1,7 +1,9 @@
 // An explanation for people.
+
 import type { ExplainedAttachment, Explanation } from "../../explain/explain.ts";
+import { plain } from "../../log/visible.ts";
 import type { Located } from "../formats.ts";
-import { aligned, plain } from "../table.ts";
+import { aligned } from "../table.ts";
 import type { Attempt } from "./attempts.ts";
 import { hintFor } from "./hints.ts";
 

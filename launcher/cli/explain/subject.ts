@@ -1,6 +1,6 @@
 // What is explained: a pod with all that its networks are made of.
 
-import type { LintInput } from "../../core/index.ts";
+import type { LintInput } from "../../../packages/core/index.ts";
 import type { Given, GivenPod } from "../../explain/given.ts";
 import type { Source } from "../findings.ts";
 import type { Attempt } from "./attempts.ts";

@@ -2,8 +2,8 @@
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { basename, dirname } from "node:path";
+import { Core } from "../../../packages/core/index.ts";
 import { type ListedAttachment, listAttachments } from "../../attach/inventory.ts";
-import { Core } from "../../core/index.ts";
 import { wasm } from "../../core/wasm.ts";
 import { localHost } from "../../host/local.ts";
 import { STATE_DIR } from "../../paths.ts";

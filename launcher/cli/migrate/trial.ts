@@ -1,9 +1,10 @@
 // Trying a conf before the runtime has it.
+
+import { Core } from "../../../packages/core/index.ts";
 import { rehearsed } from "../../attach/verbs.ts";
 import { BUILT_INS } from "../../builtins.ts";
 import { systemClock } from "../../clock.ts";
 import { openCluster } from "../../cluster/open.ts";
-import { Core } from "../../core/index.ts";
 import { wasm } from "../../core/wasm.ts";
 import { localHost } from "../../host/local.ts";
 

@@ -1,12 +1,13 @@
 // `kubectl plexus pods` and `plexus map`. A bundle of its own: nothing of it is loaded by any other command.
+
 import { systemClock } from "../../clock.ts";
 import { accessBy } from "../../cluster/open.ts";
 import { Transport } from "../../cluster/transport.ts";
+import { plain } from "../../log/visible.ts";
 import { type Given, usage } from "../command.ts";
 import { confKubeconfig } from "../explain/live.ts";
 import type { MAP, PODS } from "../listing.ts";
 import { reachCluster } from "../reach.ts";
-import { plain } from "../table.ts";
 import { dotOfPods } from "./dot.ts";
 import { drawMap } from "./draw.ts";
 import { type Gathered, gather, type Question } from "./gather.ts";

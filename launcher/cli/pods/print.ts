@@ -1,4 +1,5 @@
 // Pods' networks for people and for programs. Names and statuses are text of whoever has made the pods.
+import { plainJson } from "../../log/visible.ts";
 import { aligned } from "../table.ts";
 import type { Failure } from "./failures.ts";
 import type { Gathered } from "./gather.ts";
@@ -81,10 +82,7 @@ export function jsonOf({ pods, failures, remarks }: Gathered): string {
     failures,
     remarks,
   };
-  return JSON.stringify(shown, null, 2).replaceAll(
-    /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  return plainJson(shown);
 }
 
 function interfaceOf({ ifname, isDefault, device, ...one }: Interface) {

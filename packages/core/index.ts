@@ -1,20 +1,33 @@
 // The one place that knows the core's ABI: documents in, documents out.
-import { Code, Fault } from "../fault.ts";
 import type {
   Cause,
+  CausesInput,
   ConfDocument,
-  Delegate,
-  Environment,
+  ConvertInput,
+  CoreError,
+  DescribeInput,
+  EnvironmentInput,
   Invocation,
+  InvokeInput,
+  LintInput,
   LintResult,
+  OutcomeInput,
+  Place,
   Plan,
+  PlanInput,
+  RecoverInput,
   Recovery,
+  RememberInput,
   Selection,
+  SelectionInput,
   Settings,
   Status,
+  StatusInput,
 } from "./documents.ts";
+import { Code, Fault } from "./fault.ts";
+import { ABI } from "./version.ts";
 
-export type { Delegate, Invocation, RouteChange, Selection, Settings, Unmet } from "./documents.ts";
+export type * from "./documents.ts";
 
 type Exports = Record<string, unknown> & {
   memory: { buffer: ArrayBuffer };
@@ -25,7 +38,6 @@ type Exports = Record<string, unknown> & {
 
 type Operation = (ptr: number, len: number) => number;
 
-const ABI_VERSION = 2;
 const MAX_INPUT_BYTES = 16 << 20;
 /** Above this an instance is replaced: the memory of WebAssembly never shrinks. A pod's ADD takes 2 MiB. */
 const MAX_KEPT_BYTES = 32 << 20;
@@ -40,35 +52,6 @@ export interface Runtime {
   args: string;
   network?: string;
 }
-
-/** A network to attach: its conf as text, and the requests for it. See `plan` in assembly/plan/plan.ts. */
-export interface Network {
-  conf: string;
-  /** Names the conf in messages. */
-  source: string;
-  name?: string;
-  fallbackName?: string;
-  selection?: Partial<Selection>;
-  device?: { id: string; resourceName: string };
-}
-
-/** What `lint` looks at, and what the host knows beside it. */
-export interface LintInput {
-  documents: { text: string; kind?: "annotation" | "given"; namespace?: string }[];
-  /** The executables of the node. */
-  plugins?: string[];
-  /** The NetworkAttachmentDefinitions that there are, as `namespace/name`. */
-  networks?: string[];
-  /** The namespaces whose networks those are, if not of all. */
-  namespaces?: string[];
-  /** The interfaces of the node. */
-  interfaces?: string[];
-  /** The PCI addresses of the node's devices. */
-  devices?: string[];
-}
-
-/** Who takes part in the runtime's port mappings: see `plan` in assembly/plan/plan.ts. */
-type PortMappings = Settings["runtimePortMappings"] | undefined;
 
 /** The decision core, instantiated. Each method is one pure operation and throws a Fault with its CNI code. */
 export class Core {
@@ -85,10 +68,10 @@ export class Core {
     this.replacing = () => undefined;
     this.module = new WebAssembly.Module(bytes);
     const version = this.exports().abi_version();
-    if (version !== ABI_VERSION) {
+    if (version !== ABI) {
       throw new Fault(
         Code.internal,
-        `core.wasm: it speaks ABI ${version}, this launcher ${ABI_VERSION}; build both from the same source`,
+        `core.wasm: it speaks ABI ${version}, this launcher ${ABI}; build both from the same source`,
       );
     }
     this.replacing = replacing;
@@ -120,8 +103,7 @@ export class Core {
     }
     if (this.exports().memory.buffer.byteLength > MAX_KEPT_BYTES) this.instance = undefined;
     if (answer.status === 0) return answer.text;
-    const { code, msg } = JSON.parse(answer.text) as { code: number; msg: string };
-    throw new Fault(code, msg);
+    throw faultOf(JSON.parse(answer.text) as CoreError);
   }
 
   private exports(): Exports {
@@ -138,88 +120,59 @@ export class Core {
   }
 
   /** Throws if the CNI_* variables do not suffice for their verb. */
-  environment(input: Environment): void {
+  environment(input: EnvironmentInput): void {
     const { CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME, CNI_PATH, cniVersion } = input;
     this.call("environment", { CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME, CNI_PATH, cniVersion });
   }
 
   /** Checks a conf or conflist and adds `plugins` at the end of its list. */
-  describe(input: { conf: string; source: string; plugins?: string[] }): ConfDocument {
+  describe(input: DescribeInput): ConfDocument {
     return this.call("describe", input);
   }
 
   /** Returns the networks that a pod's annotation selects. */
-  selection(input: { annotation: string; namespace: string; maxNetworks?: number }): Selection[] {
+  selection(input: SelectionInput): Selection[] {
     return this.call("selection", input);
   }
 
   /** Plans the delegates of a container, and its scratch file. */
-  plan(input: {
-    runtime: Runtime;
-    runtimeConfig?: string | undefined;
-    runtimePortMappings?: PortMappings;
-    scratch?: string | undefined;
-    networks: Network[];
-  }): Plan {
+  plan(input: PlanInput): Plan {
     const { containerId, ifname, args, network } = input.runtime;
-    const networks = input.networks.map(({ conf, source, name, fallbackName, selection, device }) => ({
-      conf,
-      source,
-      name,
-      fallbackName,
-      selection,
-      device,
+    const networks = input.networks.map((one) => ({
+      conf: one.conf,
+      source: one.source,
+      name: one.name,
+      fallbackName: one.fallbackName,
+      default: one.default,
+      selection: one.selection,
+      device: one.device,
     }));
     return this.call("plan", { ...input, runtime: { containerId, ifname, args, network }, networks });
   }
 
   /** Prepares the execution of one plugin of a delegate. */
-  invoke(input: {
-    verb: string;
-    plugin: number;
-    delegate: Delegate;
-    runtime: Pick<Runtime, "containerId" | "netns">;
-    prevResult?: string | undefined;
-    validAttachments?: string | undefined;
-  }): Invocation {
+  invoke(input: InvokeInput): Invocation {
     return this.call("invoke", { ...input, runtime: containerOf(input.runtime) });
   }
 
   /** Returns the result that a plugin printed, undefined if none is expected; throws the plugin's own error. */
-  outcome(input: {
-    plugin: string;
-    cniVersion: string;
-    exitCode: number;
-    stdout: string;
-    stderr: string;
-    expectsResult: boolean;
-  }): string | undefined {
+  outcome(input: OutcomeInput): string | undefined {
     return this.call<{ result?: string }>("outcome", input).result;
   }
 
   /** Returns the text of the file that libcni's result cache has of one attachment: its name is `delegate.cacheFile`. */
-  remember(input: {
-    delegate: Delegate;
-    result: string;
-    runtime: Pick<Runtime, "containerId" | "netns">;
-  }): string {
+  remember(input: RememberInput): string {
     return this.call<{ text: string }>("remember", { ...input, runtime: containerOf(input.runtime) }).text;
   }
 
   /** Recovers the delegates that a container's files name. */
-  recover(input: {
-    runtime: Pick<Runtime, "containerId" | "args"> & { ifname?: string };
-    runtimeConfig?: string | undefined;
-    runtimePortMappings?: PortMappings;
-    scratch?: string | undefined;
-    caches: string[];
-  }): Recovery {
+  recover(input: RecoverInput): Recovery {
     const { containerId, ifname, args } = input.runtime;
     return this.call("recover", { ...input, runtime: { containerId, ifname, args } });
   }
 
   /** Derives the answer of an ADD, network-status and the changes of routes. */
-  status(input: { attachments: { delegate: Delegate; result: string; deviceInfo?: string }[] }): Status {
+  status(input: StatusInput): Status {
     const attachments = input.attachments.map(({ delegate, result, deviceInfo }) => ({
       delegate,
       result,
@@ -229,7 +182,7 @@ export class Core {
   }
 
   /** Converts a result to another version of the spec. */
-  convert(input: { result: string; cniVersion: string }): string {
+  convert(input: ConvertInput): string {
     return this.call<{ result: string }>("convert", input).result;
   }
 
@@ -239,9 +192,7 @@ export class Core {
   }
 
   /** Says what in a conf may be why its plugin failed: an operation of lint.wasm. See assembly/lint/causes.ts. */
-  causes(
-    input: { conf: string; message: string } & Pick<LintInput, "plugins" | "interfaces" | "devices">,
-  ): Cause[] {
+  causes(input: CausesInput): Cause[] {
     return this.call<{ causes: Cause[] }>("causes", input).causes;
   }
 
@@ -272,6 +223,12 @@ function call(exports: Exports, operation: string, input: Uint8Array): Answer {
   const status = view.getUint32(out, true);
   reset();
   return { status, text };
+}
+
+function faultOf({ code, msg, text, path, offset, length, line, column }: CoreError): Fault {
+  if (path === undefined) return new Fault(code, msg);
+  const place = { ...(text === undefined ? {} : { text }), path, offset, length, line, column } as Place;
+  return new Fault(code, msg, undefined, undefined, place);
 }
 
 /** What a host makes of an operation that ended without an answer: the engine gives no memory, or the core is wrong. */
