@@ -1,12 +1,44 @@
 // How the launcher keeps the core alive: what becomes of an instance that trapped, or whose memory has grown.
+import { readFileSync } from "node:fs";
 import { compileString } from "assemblyscript/asc";
 import { beforeAll, describe, expect, test } from "vitest";
 import { Core } from "../../packages/core/index.ts";
-import { faultOf, loadCore } from "../support/core.ts";
+import { SCHEMA } from "../../packages/core/version.ts";
+import { faultOf, loadCore, loadLint } from "../support/core.ts";
+import { coreBytes } from "../support/wasm.ts";
 
 const none = new Uint8Array();
 
 describe("the built core", () => {
+  test("says which one it is, as its custom section does", () => {
+    const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+    const { abi_version } = new WebAssembly.Instance(new WebAssembly.Module(coreBytes())).exports;
+    expect(loadCore().version()).toEqual({ name: "core.wasm", version, abi: 2, schema: SCHEMA });
+    expect(loadLint().version()).toEqual({ name: "lint.wasm", version, abi: 2, schema: SCHEMA });
+    expect((abi_version as () => number)()).toBe(loadCore().version()?.abi);
+  });
+
+  test("names the place of a fault in the document", () => {
+    const fault = faultOf(() => loadCore().selection({ annotation: '[{"name": "a", "mac": "xx"}]' }));
+    expect(fault.place).toEqual({
+      text: "/annotation",
+      path: "/0/mac",
+      offset: 22,
+      length: 4,
+      line: 1,
+      column: 23,
+    });
+  });
+
+  test("plans a second default network if the host says so", () => {
+    const network = (name: string) => ({ conf: JSON.stringify({ name, type: "x" }), source: name });
+    const { delegates } = loadCore().plan({
+      runtime: { containerId: "c", ifname: "eth0", args: "" },
+      networks: [network("a"), { ...network("b"), default: true, selection: { interface: "if0" } }],
+    });
+    expect(delegates.map((one) => one.default)).toEqual([true, true]);
+  });
+
   test("is alive, and after an operation that nobody knows too", () => {
     const core = loadCore();
     expect(core.isAlive()).toBe(true);
@@ -81,6 +113,14 @@ describe("a core that fails", () => {
     expect(core.run("count", none)).toBe("1");
   });
 
+  test("keeps as much memory as its host allows", () => {
+    const core = new Core(bytes, { mostMegabytes: 64 });
+    core.run("count", none);
+    expect([core.run("grow", none), core.run("count", none)]).toEqual(["2", "3"]);
+    const small = new Core(bytes, { mostMegabytes: 0.01 });
+    expect([small.run("count", none), small.run("count", none)]).toEqual(["1", "1"]);
+  });
+
   test("says that there is no memory if it has none for the document", () => {
     const core = new Core(bytes);
     const fault = faultOf(() => core.run("count", new Uint8Array(101)));
@@ -93,6 +133,6 @@ describe("a core that fails", () => {
 
   test("that speaks another ABI is refused", async () => {
     const other = await compile(SOURCE.replace("return 2", "return 3"));
-    expect(faultOf(() => new Core(other)).message).toContain("it speaks ABI 3, this launcher 2");
+    expect(faultOf(() => new Core(other)).message).toContain("it speaks ABI 3, and what loads it 2");
   });
 });
