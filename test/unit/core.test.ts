@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { compileString } from "assemblyscript/asc";
 import { beforeAll, describe, expect, test } from "vitest";
-import { Core } from "../../packages/core/index.ts";
+import { Core, type Delegate } from "../../packages/core/index.ts";
 import { SCHEMA } from "../../packages/core/version.ts";
 import { faultOf, loadCore, loadLint } from "../support/core.ts";
 import { coreBytes } from "../support/wasm.ts";
@@ -16,6 +16,22 @@ describe("the built core", () => {
     expect(loadCore().version()).toEqual({ name: "core.wasm", version, abi: 2, schema: SCHEMA });
     expect(loadLint().version()).toEqual({ name: "lint.wasm", version, abi: 2, schema: SCHEMA });
     expect((abi_version as () => number)()).toBe(loadCore().version()?.abi);
+    const shown = `{ name: "core.wasm", version: "${version}", abi: 2, schema: "${SCHEMA}" }`;
+    expect(readFileSync(new URL("../../docs/core.md", import.meta.url), "utf8").split(shown)).toHaveLength(3);
+  });
+
+  test("takes a delegate as an earlier version has put it into a file", () => {
+    const text = readFileSync(new URL("../fixtures/core/delegate-2.0.json", import.meta.url), "utf8");
+    const delegate = JSON.parse(text) as Delegate;
+    const runtime = { containerId: "c0ffee", netns: "/run/netns/blue" };
+    const result = '{"cniVersion":"1.0.0","ips":[{"address":"10.0.0.5/24"}]}';
+    expect(loadCore().invoke({ verb: "DEL", plugin: 0, delegate, runtime, prevResult: result }).plugin).toBe(
+      "bridge",
+    );
+    expect(loadCore().remember({ delegate, result, runtime })).toContain("cniCacheV1");
+    expect(loadCore().status({ attachments: [{ delegate, result }] }).answer).toBe(
+      result.replace("}]}", '}],"routes":[{"dst":"0.0.0.0/0","gw":"10.0.0.1"}]}'),
+    );
   });
 
   test("names the place of a fault in the document", () => {
