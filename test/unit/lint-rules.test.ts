@@ -68,8 +68,8 @@ test("every key of Plexus's conf is known", () => {
   expect(known.filter(({ rule }) => rule === "unknown-key")).toEqual([]);
 });
 
-test("what an ADD alone can find is in docs/operations.md", () => {
-  const page = readFileSync(new URL("../../docs/operations.md", import.meta.url), "utf8");
+test("what an ADD alone can find is in docs/events.md", () => {
+  const page = readFileSync(new URL("../../docs/events.md", import.meta.url), "utf8");
   for (const rule of ofAdd) expect(page).toContain(`\`${rule}\``);
 });
 
