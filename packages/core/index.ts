@@ -25,7 +25,7 @@ import type {
   StatusInput,
 } from "./documents.ts";
 import { Code, Fault } from "./fault.ts";
-import { ABI } from "./version.ts";
+import { ABI, SECTION, type Version } from "./version.ts";
 
 export type * from "./documents.ts";
 
@@ -39,8 +39,8 @@ type Exports = Record<string, unknown> & {
 type Operation = (ptr: number, len: number) => number;
 
 const MAX_INPUT_BYTES = 16 << 20;
-/** Above this an instance is replaced: the memory of WebAssembly never shrinks. A pod's ADD takes 2 MiB. */
-const MAX_KEPT_BYTES = 32 << 20;
+/** A pod's ADD takes 2 MiB. */
+const KEPT_MEGABYTES = 32;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
@@ -53,28 +53,44 @@ export interface Runtime {
   network?: string;
 }
 
+export interface Options {
+  /**
+   * How much memory an instance may keep, in megabytes (2^20 bytes; 32 by default): it is replaced after an operation that has
+   * taken more, as the memory of WebAssembly never shrinks. What an operation may take meanwhile is bound by its document alone.
+   */
+  mostMegabytes?: number;
+  /** Is called before a further instance is made: the memory of the one before is garbage by then, which V8 does not know the size of. */
+  replacing?: () => void;
+}
+
 /** The decision core, instantiated. Each method is one pure operation and throws a Fault with its CNI code. */
 export class Core {
   private readonly module: WebAssembly.Module;
   private instance: Exports | undefined;
-  private readonly replacing: () => void;
+  private readonly mostBytes: number;
+  private replacing: () => void = () => undefined;
 
-  /**
-   * @param bytes build/core.wasm
-   * @param replacing is called before a further instance is made: the memory of the one before is garbage by then, which V8
-   *   does not know the size of
-   */
-  constructor(bytes: BufferSource, replacing: () => void = () => undefined) {
-    this.replacing = () => undefined;
-    this.module = new WebAssembly.Module(bytes);
+  /** @param code core.wasm or lint.wasm: its bytes, or what they were compiled to */
+  constructor(
+    code: BufferSource | WebAssembly.Module,
+    { mostMegabytes = KEPT_MEGABYTES, replacing = () => undefined }: Options = {},
+  ) {
+    this.mostBytes = mostMegabytes * 2 ** 20;
+    this.module = code instanceof WebAssembly.Module ? code : new WebAssembly.Module(code);
     const version = this.exports().abi_version();
     if (version !== ABI) {
       throw new Fault(
         Code.internal,
-        `core.wasm: it speaks ABI ${version}, this launcher ${ABI}; build both from the same source`,
+        `core.wasm: it speaks ABI ${version}, and what loads it ${ABI}; take both from one version`,
       );
     }
     this.replacing = replacing;
+  }
+
+  /** Tells which core it is; undefined if it does not say. */
+  version(): Version | undefined {
+    const [section] = WebAssembly.Module.customSections(this.module, SECTION);
+    return section && (JSON.parse(decoder.decode(section)) as Version);
   }
 
   /** Tells whether operations are answered, and rightly: a small one is. For health endpoints. */
@@ -101,7 +117,7 @@ export class Core {
       this.instance = undefined; // nothing is known of its memory
       throw error instanceof Fault ? error : trapped(operation, error);
     }
-    if (this.exports().memory.buffer.byteLength > MAX_KEPT_BYTES) this.instance = undefined;
+    if (this.exports().memory.buffer.byteLength > this.mostBytes) this.instance = undefined;
     if (answer.status === 0) return answer.text;
     throw faultOf(JSON.parse(answer.text) as CoreError);
   }

@@ -12,6 +12,9 @@ import { Core } from "../../packages/core/index.ts";
 export type Module = "core.wasm" | "lint.wasm";
 
 export class CheckedCore extends Core {
+  /** The first document that was not as its schema says: what is tested may have dealt with the error. */
+  complaint: Error | undefined;
+
   constructor(
     bytes: BufferSource,
     private readonly name: Module = "core.wasm",
@@ -22,14 +25,23 @@ export class CheckedCore extends Core {
   override run(operation: string, input: Uint8Array): string {
     try {
       const answer = super.run(operation, input);
-      holdToSchema(this.name, operation, input, 0, answer);
+      this.hold(() => holdToSchema(this.name, operation, input, 0, answer));
       return answer;
     } catch (thrown) {
       if (thrown instanceof Fault) {
         const { code, message: msg, place } = thrown;
-        hold(error, { code, msg, ...place }, `the error of ${operation}`);
+        this.hold(() => hold(error, { code, msg, ...place }, `the error of ${operation}`));
       }
       throw thrown;
+    }
+  }
+
+  private hold(check: () => void): void {
+    try {
+      check();
+    } catch (error) {
+      this.complaint ??= error as Error;
+      throw error;
     }
   }
 }

@@ -133,7 +133,7 @@ export const statusInput = given({
     .describe("The attachments, in the order of the delegates"),
 }).describe("All attachments of a container");
 
-const routeChange = z.strictObject({
+export const routeChange = z.strictObject({
   attachment: index("An index into `attachments`"),
   ifname: text("The name of the interface"),
   dropV4: flag("Whether its IPv4 default routes go"),
@@ -142,7 +142,7 @@ const routeChange = z.strictObject({
   result: jsonText("the attachment's result with the routes as they are then, all else byte for byte"),
 });
 
-const unmet = z.strictObject({
+export const unmet = z.strictObject({
   attachment: index("An index into `attachments`"),
   rule: z.enum(["address-not-given", "mac-not-given", "interface-not-given", "device-not-given"]),
   capability: z.optional(z.enum(["ips", "mac"]).describe("The capability that it takes")),

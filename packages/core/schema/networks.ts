@@ -126,14 +126,14 @@ export const delegate = z
   .describe("A delegate, ready to be invoked: pass it on as it is")
   .meta({ id: "Delegate" });
 
-/** Its lists of words may grow: it may come from another version. */
+/** What a host gives back. Its lists of words may grow: it may come from another version. In TypeScript it is a delegate. */
 export const givenDelegate = given({
   ...members,
   verbs: texts("As it was planned"),
   unclaimed: z.optional(texts("As it was planned")),
 })
   .describe("A delegate as `plan` or `recover` gave it")
-  .meta({ id: "GivenDelegate" });
+  .meta({ id: "GivenDelegate" }) as unknown as z.ZodType<z.infer<typeof delegate>>;
 
 export const plan = z
   .strictObject({
