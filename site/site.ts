@@ -57,6 +57,7 @@ async function find(): Promise<void> {
     const isMessage = words.split(/\s+/).length > 5;
     const found = search.search(words, isMessage ? {} : { prefix: true, fuzzy: 0.15, combineWith: "AND" });
     const all = found.length > 0 || isMessage ? found : search.search(words, { prefix: true, fuzzy: 0.2 });
+    if (isMessage) all.sort((a, b) => fitOf(b.title, words) - fitOf(a.title, words));
     list.replaceChildren(...all.slice(0, SHOWN).map((one) => shown(one as unknown as Part, one.terms)));
     element("count").textContent =
       all.length === 0 ? "Nothing is found." : `${Math.min(all.length, SHOWN)} of ${all.length}`;
@@ -64,6 +65,19 @@ async function find(): Promise<void> {
     element("count").textContent = `The search fails: ${(error as Error).message}; build the site anew`;
   }
   results.dataset.query = words;
+}
+
+/** Tells how many letters of an entry's message are in a text, in their order; 0 if not all of them are. */
+function fitOf(title: string, text: string): number {
+  if (!/‹|[;:] /.test(title)) return 0;
+  const parts = title.split(/‹[^›]*›/);
+  let at = 0;
+  for (const part of parts) {
+    const found = text.indexOf(part, at);
+    if (found < 0) return 0;
+    at = found + part.length;
+  }
+  return parts.join("").length;
 }
 
 function shown({ at, page, title, text }: Part, terms: string[]): HTMLLIElement {

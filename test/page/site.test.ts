@@ -85,7 +85,7 @@ test.each([
 });
 
 test.each([
-  ["namespaceIsolation", "security.html"],
+  ["namespaceIsolation", "conf.html"],
   ["kubectl plexus map", "plexus-map"],
   ["unknown-interface", "rules/unknown-interface.html"],
   ["plexus_calls_total", "metrics"],
