@@ -69,6 +69,7 @@ export default defineConfig({
         ...ONE_BY_ONE,
       }),
       tier("runtime", 30, {
+        include: ["test/runtime/**/*.test.ts", "test/docs/**/*.test.ts"],
         globalSetup: "test/runtime/setup.ts",
         sequence: { groupOrder: 4 },
         ...ONE_BY_ONE,

@@ -202,7 +202,7 @@ async function equip(node: Node, api: ApiServer, isPlain: boolean): Promise<void
  * As the thin Multus's installer leaves a node. MULTUS_DIR may name a directory with Multus's own executable; without it, that is
  * Plexus under its name.
  */
-async function equipMultus(node: Node, api: ApiServer): Promise<void> {
+export async function equipMultus(node: Node, api: ApiServer): Promise<void> {
   const { MULTUS_DIR = "" } = process.env;
   node.copy(MULTUS_DIR === "" ? binary : join(MULTUS_DIR, "multus"), "/opt/cni/bin/multus");
   await api.apply(RIGHTS);
