@@ -23,12 +23,13 @@ function begins(node: Node, file: string): { code?: Node; words: Node } | undefi
 /** Messages of what cannot be, which no user sees: a table that the compiler has not held to its type. */
 const NOT_SEEN = /^there is no rule for /;
 
-/** Returns the messages of `assembly/`, `packages/core/` and `launcher/`, in the order of their files. */
+/** Returns the messages of `assembly/` and `launcher/`, in the order of their files. */
 export function collect(): Message[] {
   return [
-    ...collectFrom(new Sources("assembly", /^assembly\/lint\/|\/abi\.ts$/)),
-    ...collectFrom(new Sources("packages/core", /\/fault\.ts$/)),
-    ...collectFrom(new Sources("launcher", /^launcher\/fault\.ts$/)),
+    ...collectFrom(new Sources(["assembly"], /^assembly\/lint\/|\/abi\.ts$/)),
+    ...collectFrom(
+      new Sources(["packages/core", "launcher"], /^packages\/core\/(fault\.ts|schema\/|node_modules\/)/),
+    ),
   ];
 }
 

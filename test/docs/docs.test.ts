@@ -19,9 +19,10 @@ afterAll(async () => {
   console.log(report);
 });
 
-const when = (which: Page["when"]) => PAGES.filter((page) => page.when === which);
+const when = (which: Page["when"]) =>
+  PAGES.filter((page) => page.when === which).map((page) => [page.path, page] as const);
 
-async function follow({ path, prepare, unexecuted }: Page): Promise<void> {
+async function follow(path: string, { prepare, unexecuted }: Page): Promise<void> {
   await prepare?.(cluster);
   results.set(path, await new Trial(cluster, path, REASONS).run(unexecuted));
 }
@@ -37,7 +38,7 @@ test("each reason for what is not executed is one of a block or a page", () => {
   expect([...new Set(used)].sort()).toEqual(Object.keys(REASONS).sort());
 });
 
-it.each(when("first"))("docs/$path can be followed as it is written", follow);
+it.each(when("first"))("docs/%s can be followed as it is written", follow);
 
 describe("at the same time:", () => {
   let before: string[];
@@ -46,7 +47,7 @@ describe("at the same time:", () => {
   });
 
   describe.concurrent("a page", () => {
-    it.each(when("beside"))("docs/$path can be followed as it is written", follow);
+    it.each(when("beside"))("docs/%s can be followed as it is written", follow);
   });
 
   it("what a page has made is gone when its reader has undone it", async () => {
@@ -55,5 +56,10 @@ describe("at the same time:", () => {
 });
 
 describe("one after the other:", () => {
-  it.each(when("alone"))("docs/$path can be followed as it is written", follow);
+  it.each(when("alone"))("docs/%s can be followed as it is written", follow);
+
+  it("at the end no pod is left, and the node has nothing of one", async () => {
+    const left = (await cluster.inventory()).filter((one) => !/^ \/|\/etc\/cni\/net\.d\//.test(one));
+    expect(left).toEqual([]);
+  });
 });

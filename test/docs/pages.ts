@@ -2,7 +2,7 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { equipMultus } from "../runtime/site.ts";
-import { type Cluster, ROOT } from "./cluster.ts";
+import { type Cluster, type Place, ROOT } from "./cluster.ts";
 
 export interface Page {
   /** Below docs/. */
@@ -22,7 +22,6 @@ export interface Page {
 export const REASONS: Record<string, string> = {
   checkout: "CI begins with `npm ci`, and what this tier needs is made by `npm run image`",
   registry: "no registry is here",
-  internet: "it fetches from the internet what Debian does not have",
   ipvlan: "this machine's kernel may be without ipvlan",
   whereabouts: "Debian does not have the plugin whereabouts",
   vfs: "this machine has no NIC with VFs; the VM of tier sriov does the same by the plugin's own verbs",
@@ -48,8 +47,9 @@ export const PAGES: readonly Page[] = [
   { path: "how-to/kubevirt.md", when: "beside", unexecuted: "kubevirt" },
   { path: "how-to/namespace-isolation.md", when: "alone" },
   { path: "how-to/air-gapped.md", when: "alone" },
-  { path: "how-to/upgrade.md", when: "alone" },
+  { path: "how-to/upgrade.md", when: "alone", prepare: hasAnEarlierVersion },
   { path: "how-to/uninstall.md", when: "alone" },
+  { path: "how-to/from-multus.md", when: "alone", prepare: isOfMultus },
 ];
 
 /** All pages that have to be tried. */
@@ -58,7 +58,26 @@ export function pagesThatAre(): string[] {
   return ["quickstart.md", ...howTos].sort();
 }
 
-/** The node is Multus's, as its installer leaves it. */
-export async function isMultus({ node, api }: Cluster): Promise<void> {
-  await equipMultus(node, api);
+/** The cluster runs an image of another version: the same one under another name. */
+async function hasAnEarlierVersion(cluster: Cluster): Promise<void> {
+  const { version } = JSON.parse(fs.readFileSync(join(ROOT, "package.json"), "utf8"));
+  const tag = `ctr --namespace k8s.io images tag --force localhost/plexus:${version} localhost/plexus:0.0.9`;
+  await must(cluster, "node", tag);
+  const plexus = "kubectl --namespace kube-system";
+  await must(cluster, "workstation", `${plexus} set image daemonset/plexus install=localhost/plexus:0.0.9`);
+  await must(cluster, "workstation", `${plexus} rollout status daemonset plexus`);
+}
+
+/**
+ * The node is that of a thin Multus, as its installer leaves it. Without MULTUS_DIR its executable is Plexus, under Multus's name
+ * (test/runtime/site.ts).
+ */
+async function isOfMultus(cluster: Cluster): Promise<void> {
+  await must(cluster, "workstation", `kubectl apply -k ${join(ROOT, "deploy/crd")}`);
+  await equipMultus(cluster.node, cluster.api);
+}
+
+async function must(cluster: Cluster, place: Place, command: string): Promise<void> {
+  const { exitCode, output } = await cluster.run(place, "/", command);
+  if (exitCode !== 0) throw new Error(`${command}: ${output}`);
 }
