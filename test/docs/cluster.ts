@@ -16,10 +16,12 @@ import { bridge } from "../runtime/site.ts";
 import { ApiServer } from "../support/apiserver.ts";
 import { binary } from "../support/binary.ts";
 import type { Daemon } from "../support/daemon.ts";
+import { SLOWNESS } from "../support/pace.ts";
 import { FakeControllers } from "./fake-controllers.ts";
 
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const COMMAND_LIMIT_SECONDS = 240;
+/** More than any `--timeout` in a page. */
+const COMMAND_LIMIT_SECONDS = Math.ceil(360 * SLOWNESS);
 const NETWORK = { version: "k8s.cni.cncf.io/v1", kind: "NetworkAttachmentDefinition" };
 
 /** Where a command is typed. */
@@ -148,11 +150,14 @@ export class Cluster {
     return dir;
   }
 
-  /** Executes a command as its reader would: as the cluster's administrator, or as root on the node. */
+  /**
+   * Executes a command as its reader would: as the cluster's administrator, or as root on the node. On a slow machine its `--timeout`
+   * is longer.
+   */
   async run(place: Place, dir: string, command: string): Promise<Ended> {
     const path = `${join(this.dir, "bin")}:${this.tools}:${process.env.PATH}`;
     const env = [`PATH=${path}`, `KUBECONFIG=${this.kubeconfigs[place]}`, `HOME=${dir}`];
-    const script = `cd ${dir} && exec 2>&1 < /dev/null\n${command}`;
+    const script = `cd ${dir} && exec 2>&1 < /dev/null\n${patient(command)}`;
     const all = ["env", ...env, "timeout", String(COMMAND_LIMIT_SECONDS), "bash", "-c", script];
     const inside = place === "node" ? this.node.machine.entered(all) : all;
     return new Promise((resolve, reject) => {
@@ -185,6 +190,10 @@ export class Cluster {
       ...addresses,
     ].sort();
   }
+}
+
+function patient(command: string): string {
+  return command.replace(/--timeout=(\d+)m/g, (_, minutes) => `--timeout=${Math.ceil(minutes * SLOWNESS)}m`);
 }
 
 async function equip(node: Node): Promise<void> {
