@@ -21,7 +21,7 @@ const VARIES: [what: RegExp, like: string][] = [
  *
  * @param shown ends with a newline
  */
-export function patternOf(shown: string): RegExp {
+function patternOf(shown: string): RegExp {
   const any = new RegExp(VARIES.map(([what]) => `(${what.source})`).join("|"), "gm");
   let [pattern, from] = ["", 0];
   for (const match of shown.matchAll(any)) {
