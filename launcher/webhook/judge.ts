@@ -28,7 +28,7 @@ const MOST_NETWORKS = 1000;
 /** Networks of a pod that are looked up. */
 const MOST_LOOKED_UP = 16;
 /**
- * Characters. An object that has more to look at is let through, with a warning: the largest takes 0.3 s. All annotations of an
+ * Characters. An object that has more to look at is let through, with a warning: 16,000 keys that are unknown take 45 ms. All annotations of an
  * object have 256 KiB at most. Source: apimachinery, pkg/api/validation, TotalAnnotationSizeLimitB.
  */
 export const LONGEST = 300 << 10;

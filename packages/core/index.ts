@@ -38,6 +38,8 @@ type Exports = Record<string, unknown> & {
 
 type Operation = (ptr: number, len: number) => number;
 
+/** The functions that are no operations. */
+const LIFECYCLE = ["abi_version", "alloc", "reset"];
 const MAX_INPUT_BYTES = 16 << 20;
 /** A pod's ADD takes 2 MiB. */
 const KEPT_MEGABYTES = 32;
@@ -110,6 +112,7 @@ export class Core {
         `the document: it has ${input.length} bytes, and at most ${MAX_INPUT_BYTES} are read; make it smaller`,
       );
     }
+    this.require(operation);
     let answer: Answer;
     try {
       answer = call(this.exports(), operation, input);
@@ -120,6 +123,16 @@ export class Core {
     if (this.exports().memory.buffer.byteLength > this.mostBytes) this.instance = undefined;
     if (answer.status === 0) return answer.text;
     throw faultOf(JSON.parse(answer.text) as CoreError);
+  }
+
+  private require(operation: string): void {
+    const isThere = typeof this.exports()[operation] === "function" && !LIFECYCLE.includes(operation);
+    if (isThere) return;
+    const module = this.version()?.name ?? "the module";
+    throw new Fault(
+      Code.internal,
+      `core: ${module} has no operation ${JSON.stringify(operation)}; load the module that has it`,
+    );
   }
 
   private exports(): Exports {

@@ -26,8 +26,10 @@ const NOT_SEEN = /^there is no rule for /;
 /** Returns the messages of `assembly/` and `launcher/`, in the order of their files. */
 export function collect(): Message[] {
   return [
-    ...collectFrom(new Sources("assembly", /^assembly\/lint\/|\/abi\.ts$/)),
-    ...collectFrom(new Sources("launcher", /^launcher\/fault\.ts$/)),
+    ...collectFrom(new Sources(["assembly"], /^assembly\/lint\/|\/abi\.ts$/)),
+    ...collectFrom(
+      new Sources(["packages/core", "launcher"], /^packages\/core\/(fault\.ts|schema\/|node_modules\/)/),
+    ),
   ];
 }
 

@@ -38,10 +38,14 @@ export class Sources {
   private readonly imported = new Map<string, Map<string, [file: string, name: string]>>();
   private callers: Map<Scope, Call[]> | undefined;
 
-  constructor(directory: string, except: RegExp) {
-    const files = fs.readdirSync(join(root, directory), { recursive: true, encoding: "utf8" });
-    for (const file of files.sort()) {
-      const path = `${directory}/${file}`;
+  constructor(directories: string[], except: RegExp) {
+    const paths = directories.flatMap((directory) =>
+      fs
+        .readdirSync(join(root, directory), { recursive: true, encoding: "utf8" })
+        .map((file) => `${directory}/${file}`)
+        .sort(),
+    );
+    for (const path of paths) {
       if (path.endsWith(".ts") && !path.endsWith(".d.ts") && !except.test(path)) this.read(path);
     }
   }

@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import { dirname, join } from "node:path";
-import { deflateSync } from "node:zlib";
+import { deflateSync, gunzipSync, gzipSync } from "node:zlib";
 import { type BuildOptions, build } from "esbuild";
 import { documentTypes } from "./types.ts";
 
@@ -13,6 +13,9 @@ const stage = join(root, "build/plexus-core");
 const { version } = JSON.parse(fs.readFileSync(join(root, "package.json"), "utf8")) as { version: string };
 /** File in the package -> its source. */
 const MODULES = { index: "package.ts", "wasm/file": "wasm/file.ts", "wasm/inline": "wasm/inline.ts" };
+
+/** WebAssembly changes from part to part: small blocks fit it better. */
+const SMALLEST = { level: 9, memLevel: 6 };
 
 /** Makes the package. Returns its path. */
 export async function packCore(): Promise<string> {
@@ -28,14 +31,13 @@ export async function packCore(): Promise<string> {
   fs.writeFileSync(join(stage, "package.json"), `${JSON.stringify({ name, version, ...more }, null, 2)}\n`);
   const args = ["pack", "--silent", "--ignore-scripts", "--pack-destination", join(root, "build"), stage];
   execFileSync("npm", args, { stdio: ["ignore", "ignore", "inherit"] });
-  return join(root, `build/${name}-${version}.tgz`);
+  const file = join(root, `build/${name}-${version}.tgz`);
+  fs.writeFileSync(file, gzipSync(gunzipSync(fs.readFileSync(file)), SMALLEST)); // 2 KB less than npm's
+  return file;
 }
 
 async function compile(from: string, outfile: string): Promise<void> {
-  const core = deflateSync(fs.readFileSync(join(root, "build/core.wasm")), {
-    level: 9,
-    memLevel: 9,
-  }).toString("base64");
+  const core = deflateSync(fs.readFileSync(join(root, "build/core.wasm")), SMALLEST).toString("base64");
   const options: BuildOptions = {
     entryPoints: [join(source, from)],
     outfile,

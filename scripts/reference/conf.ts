@@ -1,7 +1,7 @@
 // docs/conf.md: the keys of Plexus's conf. Types are those that lint knows, defaults what the core fills in.
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { Core } from "../../launcher/core/index.ts";
+import { Core } from "../../packages/core/index.ts";
 
 const root = join(import.meta.dirname, "../..");
 

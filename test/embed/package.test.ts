@@ -9,7 +9,7 @@ import { chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { packCore } from "../../scripts/package/pack.ts";
 import { ensureChromium } from "../../scripts/provide/chromium.ts";
-import { ALONE } from "../page/browser.ts";
+import { ALONE } from "../page/alone.ts";
 import { coreBytes } from "../support/wasm.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));

@@ -23,12 +23,9 @@ const REST = "…";
 const answers = new Map<string, unknown>();
 const exports = new WebAssembly.Instance(new WebAssembly.Module(coreBytes())).exports;
 
-function ask(name: string, document: string): { status: number; answer: unknown } {
-  const [operation = ""] = name.split("-");
+function ask(operation: string, document: string): { status: number; answer: unknown } {
   const { status, text } = runIn(exports, operation, new TextEncoder().encode(document));
-  const answer: unknown = JSON.parse(text);
-  answers.set(name, answer);
-  return { status, answer };
+  return { status, answer: JSON.parse(text) };
 }
 
 /** Replaces each `${name.path}` by that part of the answer `name`. */
@@ -71,7 +68,9 @@ test("every document of the page is what the core answers, one after the other",
     const [name = "", kind = ""] = about.split(" ");
     const shown: unknown = filledIn(JSON.parse(text));
     if (kind === "in") {
-      last = ask(name, text.includes("${") ? JSON.stringify(shown) : text.trimEnd());
+      const [operation = ""] = name.split("-");
+      last = ask(operation, text.includes("${") ? JSON.stringify(shown) : text.trimEnd());
+      answers.set(name, last.answer);
       continue;
     }
     expect(["out", "error"], about).toContain(kind);
@@ -80,6 +79,55 @@ test("every document of the page is what the core answers, one after the other",
     expect(last?.status, about).toBe(kind === "out" ? 0 : 1);
   }
   expect(documents.length).toBeGreaterThan(30);
+});
+
+test("the versions that the page has for VERSION are those of `describe`", () => {
+  const [, listed = "[]"] = /"supportedVersions": (\[.*?\])/.exec(page) ?? [];
+  const versions = JSON.parse(listed) as string[];
+  const isKnown = (cniVersion: string) =>
+    ask(
+      "describe",
+      JSON.stringify({ conf: JSON.stringify({ cniVersion, name: "n", type: "t" }), source: "s" }),
+    ).status === 0;
+  const tried = [0, 1, 2].flatMap((major) =>
+    [0, 1, 2, 3, 4, 5].flatMap((minor) => [0, 1, 2].map((patch) => `${major}.${minor}.${patch}`)),
+  );
+  expect(tried.filter(isKnown)).toEqual(versions);
+});
+
+test("CHECK, STATUS and GC go by a delegate's `verbs`, STATUS and GC without a container", () => {
+  const conf = '{"cniVersion":"1.1.0","name":"n","type":"t"}';
+  const networks = [{ conf, source: "s" }];
+  const runtime = { containerId: "", ifname: "", args: "" };
+  const { answer } = ask("plan", JSON.stringify({ runtime, networks }));
+  const [delegate] = (answer as { delegates: { verbs: string[] }[] }).delegates;
+  expect(delegate?.verbs).toEqual(["CHECK", "GC", "STATUS"]);
+  const none = { containerId: "", netns: "" };
+  const command = (more: object) => {
+    const { answer } = ask("invoke", JSON.stringify({ plugin: 0, delegate, runtime: none, ...more }));
+    return (answer as { env: { CNI_COMMAND: string } }).env.CNI_COMMAND;
+  };
+  expect(command({ verb: "STATUS" })).toBe("STATUS");
+  expect(command({ verb: "GC", validAttachments: "[]" })).toBe("GC");
+  const [recovered] = (answers.get("recover") as { delegates: { result: string; verbs: string[] }[] })
+    .delegates;
+  expect(recovered?.verbs).toContain("CHECK");
+  const container = { containerId: "c0ffee", netns: "/run/netns/web" };
+  const check = { verb: "CHECK", delegate: recovered, prevResult: recovered?.result, runtime: container };
+  expect(command(check)).toBe("CHECK");
+});
+
+test("either kind of file is enough for a DEL, and torn ones are no failure", () => {
+  const documents = blocks.filter(({ about }) => about === "recover in").map(({ text }) => JSON.parse(text));
+  const whole = filledIn(documents[0]) as { scratch: string; caches: string[] };
+  const namesOf = (files: object) => {
+    const { status, answer } = ask("recover", JSON.stringify({ ...whole, ...files }));
+    expect(status).toBe(0);
+    return (answer as { delegates: { name: string }[] }).delegates.map(({ name }) => name).sort();
+  };
+  const torn = whole.caches.map((text) => text.slice(0, 50));
+  for (const files of [{}, { caches: [] }, { caches: torn }, { scratch: undefined }, { scratch: "[{" }])
+    expect(namesOf(files), JSON.stringify(files)).toHaveLength(2);
 });
 
 test("every line of code in the page is in the example that it is of", () => {

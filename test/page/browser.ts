@@ -5,22 +5,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BrowserContext, chromium, type Page } from "playwright-core";
 import { ensureChromium } from "../../scripts/provide/chromium.ts";
+import { ALONE } from "./alone.ts";
 
 export const FILE = fileURLToPath(new URL("../../build/playground.html", import.meta.url));
 export const SITE = fileURLToPath(new URL("../../build/site", import.meta.url));
 const URL_OF_FILE = `file://${FILE}`;
-
-/** Alone, and without a network. */
-export const ALONE = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 
 export interface Look {
   width?: number;

@@ -58,7 +58,12 @@ describe("the built core", () => {
   test("is alive, and after an operation that nobody knows too", () => {
     const core = loadCore();
     expect(core.isAlive()).toBe(true);
-    expect(faultOf(() => core.run("nonsense", none))).toMatchObject({ code: 999 });
+    for (const name of ["nonsense", "lint", "memory", "alloc", "reset", "constructor"]) {
+      expect(faultOf(() => core.run(name, none))).toMatchObject({
+        code: 999,
+        message: `core: core.wasm has no operation "${name}"; load the module that has it`,
+      });
+    }
     expect(core.isAlive()).toBe(true);
   });
 

@@ -2,7 +2,7 @@
 import * as fs from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { Code } from "../../launcher/fault.ts";
+import { Code } from "../../packages/core/fault.ts";
 import { collect } from "../../scripts/messages/collect.ts";
 import { pages } from "../../scripts/messages/print.ts";
 import { collectFromShim } from "../../scripts/messages/shim.ts";

@@ -116,7 +116,7 @@ test.each([
   ["a message of an event", "launcher/cluster/cluster.ts", "MAX_EVENT_MESSAGE_BYTES", 1],
   ["orphans of a node", "launcher/state/orphans.ts", "MAX_ORPHANS", 1],
   ["the conf on stdin", "launcher/plugin.ts", "MAX_CONF", 2 ** 20],
-  ["a document of the core", "launcher/core/index.ts", "MAX_INPUT_BYTES", 2 ** 20],
+  ["a document of the core", "packages/core/index.ts", "MAX_INPUT_BYTES", 2 ** 20],
   ["what a plugin prints", "launcher/host/host.ts", "MAX_OUTPUT", 2 ** 20],
   ["an answer of the API server", "launcher/cluster/http.ts", "MAX_BODY_BYTES", 2 ** 20],
   ["a wait of an ADD for the API server", "launcher/cluster/transport.ts", "REQUEST_LIMIT_MS", 1000],
