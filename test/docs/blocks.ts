@@ -22,7 +22,7 @@ export interface Command {
 }
 
 /** A file that a page asks its reader to write. */
-export interface PageFile {
+interface PageFile {
   path: string;
   text: string;
 }

@@ -28,7 +28,7 @@ const NETWORK = { version: "k8s.cni.cncf.io/v1", kind: "NetworkAttachmentDefinit
 export type Place = "workstation" | "node";
 
 /** How a command has ended. */
-export interface Ended {
+interface Ended {
   exitCode: number;
   /** stdout and stderr, as a terminal shows them. */
   output: string;
