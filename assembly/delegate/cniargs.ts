@@ -32,6 +32,15 @@ export class CniArgs {
     return this.common.length;
   }
 
+  /** Takes MAC and IP addresses from the pairs themselves. */
+  readAddresses(): void {
+    for (let i = 0; i < this.common.length; i++) {
+      const pair = this.common[i];
+      if (pair.key.is("MAC")) this.mac = pair.value;
+      else if (pair.key.is("IP")) this.ips = pair.value;
+    }
+  }
+
   /** Writes `[["KEY","value"],...]`, the form that delegates and libcni's cache have. */
   write(out: Writer): void {
     out.openList();

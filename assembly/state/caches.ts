@@ -73,7 +73,10 @@ export class Cached {
     if (result !== null && checkResult(result, ascii("a cached result"))) this.result = result.source();
     forgive();
     const args = this.root.present("cniArgs");
-    if (args !== null) this.args = new CniArgs(pairsOf(args));
+    if (args === null) return;
+    const read = new CniArgs(pairsOf(args));
+    read.readAddresses();
+    this.args = read;
   }
 }
 

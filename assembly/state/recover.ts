@@ -1,11 +1,12 @@
 // From a container's files on disk back to its delegates, which DEL, CHECK and GC go by.
+import { isMac } from "../cni/address";
 import { isDeviceId, isInterfaceName, isNetworkTitle } from "../cni/names";
 import { readNetwork, requirePlugins } from "../cni/network";
 import { readRuntimeConfig } from "../delegate/capabilities";
-import { CniArgs, checkArgs, readArgs } from "../delegate/cniargs";
+import { CniArgs, checkArgs, Pair, readArgs } from "../delegate/cniargs";
 import { Delegate, interfaceName } from "../delegate/delegate";
 import { checkContainerId, checkRuntimeIfname } from "../delegate/given";
-import { checkIps, readGateways } from "../delegate/request";
+import { checkIps, joinIps, readGateways } from "../delegate/request";
 import { Code, fail, failed, forgive, forgiven } from "../fault";
 import { embedded } from "../json/embedded";
 import { Fields } from "../json/fields";
@@ -63,7 +64,7 @@ export function recover(input: Value): Writer | null {
   }
   const common = readArgs(args);
   for (let i = 0; i < delegates.length; i++) {
-    if (args.len > 0 || delegates[i].args.length === 0) delegates[i].args = new CniArgs(common);
+    if (args.len > 0 || delegates[i].args.length === 0) delegates[i].args = argsOf(common, delegates[i]);
     delegates[i].setCapabilityArgs(config, containerId);
     if (isExhausted()) return null;
   }
@@ -74,6 +75,15 @@ export function recover(input: Value): Writer | null {
   out.closeList();
   if (others) out.key("rest").string(rest.closeList().take());
   return out.key("unusable").json(unusable.closeList().take()).close();
+}
+
+/** Returns CNI_ARGS with the MAC and IP addresses that ADD had in them: CHECK and DEL have the same (CNI spec 1.1.0, section 2). */
+function argsOf(common: Pair[], delegate: Delegate): CniArgs {
+  const args = new CniArgs(common);
+  const request = delegate.request;
+  args.mac = isMac(request.mac) ? request.mac : delegate.args.mac;
+  args.ips = request.ips.len > 0 ? joinIps(parse(request.ips, say("the addresses"))) : delegate.args.ips;
+  return args;
 }
 
 function readScratch(

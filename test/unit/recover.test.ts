@@ -130,6 +130,25 @@ describe("recover", () => {
     );
   });
 
+  test("CNI_ARGS have the MAC and IP addresses of the ADD, whichever file is left, and whether the runtime gives its own", () => {
+    const argsOf = (delegate: Delegate, verb: "ADD" | "CHECK" | "DEL") =>
+      core.invoke({ delegate, verb, plugin: 0, runtime: { containerId: "c1", netns: "/n" } }).env.CNI_ARGS;
+    const addresses = "MAC=02:00:00:00:00:01;IP=10.0.0.9";
+    const known = `IgnoreUnknown=true;K8S_POD_NAME=p;${addresses}`;
+    expect(argsOf(delegates[1] as Delegate, "ADD")).toBe(known);
+    for (const [files, without] of [
+      [{ scratch, caches }, known],
+      [{ scratch, caches: [] as string[] }, `IgnoreUnknown=true;${addresses}`],
+      [{ caches }, known],
+    ] as const)
+      for (const args of [runtime.args, ""]) {
+        const recovered = core.recover({ runtime: { containerId: "c1", args, ifname: "eth0" }, ...files });
+        const second = recovered.delegates.find(({ network }) => network === "b") as Delegate;
+        for (const verb of ["CHECK", "DEL"] as const)
+          expect(argsOf(second, verb)).toBe(args === "" ? without : known);
+      }
+  });
+
   test("any cut of either file leaves what the other one has", () => {
     for (let length = 0; length < scratch.length; length += 7) {
       const torn = recover({ scratch: scratch.slice(0, length), caches });

@@ -220,7 +220,9 @@ export function essence({ verb, exit, calls, state, stdout }: Step) {
 
 export function callEssence({ plugin, env, stdin }: PluginCall) {
   const pairs = (env.CNI_ARGS as string[]).map((pair) => pair.split(/=(.*)/s).slice(0, 2));
-  const args = Object.fromEntries(pairs.filter(([key, value]) => key !== "IgnoreUnknown" && value !== ""));
+  // Multus has the addresses that a pod asks for in an ADD's arguments only: docs/differences.md.
+  const left = env.CNI_COMMAND === "ADD" ? ["IgnoreUnknown"] : ["IgnoreUnknown", "MAC", "IP"];
+  const args = Object.fromEntries(pairs.filter(([key = "", value]) => !left.includes(key) && value !== ""));
   return { plugin, env: { ...env, CNI_ARGS: args }, stdin: clean(stdin) };
 }
 

@@ -81,6 +81,14 @@ describe("where Multus leaks or loses something, Plexus does not", () => {
       expect(step?.calls[0]?.env.CNI_ARGS).not.toContain("junk");
     }
   });
+
+  test("DEL's CNI_ARGS have the addresses that ADD's had", async () => {
+    const [added, deleted] = await run("33-json-ips-mac.json");
+    const argsOf = (step: typeof added) =>
+      step?.calls.find(({ env }) => env.CNI_IFNAME === "net9")?.env.CNI_ARGS;
+    expect(argsOf(added)).toContain("MAC=02:11:22:33:44:55");
+    expect(argsOf(deleted)).toEqual(argsOf(added));
+  });
 });
 
 type Left = { case: Case; files: Record<string, string>; delCalls: PluginCall[] };
