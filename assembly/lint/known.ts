@@ -1,6 +1,7 @@
 // What the host of the core knows beside the documents: plugins, networks, interfaces. Of what it does not know, nothing is
 // said to be missing.
 import { firstOf, Value } from "../json/value";
+import { isExhausted } from "../text/arena";
 import { Char } from "../text/char";
 import { Sorted } from "../text/sorted";
 import { Span } from "../text/span";
@@ -16,7 +17,7 @@ class Names {
 
   constructor(list: Value) {
     this.sorted = Sorted.of(list.count);
-    for (let one = list.first; one.exists; one = one.next) {
+    for (let one = list.first; one.exists && !isExhausted(); one = one.next) {
       const text = one.text();
       this.sorted.add(text);
       this.all.push(text);

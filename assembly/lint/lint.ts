@@ -4,6 +4,7 @@ import { Code, fail } from "../fault";
 import { Fields } from "../json/fields";
 import { hasShape } from "../json/shape";
 import { textOf, Value } from "../json/value";
+import { isExhausted } from "../text/arena";
 import { ascii, Span } from "../text/span";
 import { say, Writer } from "../text/writer";
 import { lintAnnotation } from "./annotation";
@@ -73,7 +74,7 @@ export function lint(input: Value): Writer | null {
   learn(input);
   learnNetworks(input.present("networks"), input.present("namespaces"));
   const documents = readDocuments(input.present("documents"));
-  if (documents === null) return null;
+  if (documents === null || isExhausted()) return null;
   for (let i = 0; i < documents.length && !isFull(); i++) {
     silence(documents[i].isGiven);
     lintNetworks(documents[i], documents[i].root, ascii(""));
@@ -96,7 +97,7 @@ function readDocuments(list: Value | null): Document[] | null {
     );
   }
   const documents: Document[] = [];
-  for (let one = list.first; one.exists; one = one.next) {
+  for (let one = list.first; one.exists && !isExhausted(documents.length); one = one.next) {
     const document = readDocument(one, documents.length);
     if (document === null) return null;
     documents.push(document);

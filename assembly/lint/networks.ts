@@ -1,5 +1,6 @@
 // The networks that a pod can name: those of the documents, and those that the host knows.
 import { Value } from "../json/value";
+import { isExhausted } from "../text/arena";
 import { Char } from "../text/char";
 import { Sorted } from "../text/sorted";
 import { ascii, Span } from "../text/span";
@@ -33,11 +34,12 @@ export function learnNetworks(list: Value | null, among: Value | null): void {
   isComplete = list !== null;
   namespaces = among === null ? null : sortedOf(among);
   if (list === null) return;
-  for (let one = list.first; one.exists; one = one.next) {
+  const nothing = new Facts();
+  for (let one = list.first; one.exists && !isExhausted(3 * titles.length); one = one.next) {
     const title = one.text();
     titles.push(title);
     keys.push(title);
-    facts.push(new Facts());
+    facts.push(nothing);
   }
 }
 
@@ -107,7 +109,7 @@ function isNamespaceKnown(title: Span): bool {
 
 function sortedOf(list: Value): Sorted {
   const all = Sorted.of(list.count);
-  for (let one = list.first; one.exists; one = one.next) all.add(one.text());
+  for (let one = list.first; one.exists && !isExhausted(); one = one.next) all.add(one.text());
   all.sort();
   return all;
 }

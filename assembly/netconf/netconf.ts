@@ -6,6 +6,7 @@ import { Code } from "../fault";
 import { Fields } from "../json/fields";
 import { failOn } from "../json/place";
 import { firstOf, Value } from "../json/value";
+import { isExhausted } from "../text/arena";
 import { Char } from "../text/char";
 import { ascii, Span } from "../text/span";
 import { say, Writer } from "../text/writer";
@@ -173,7 +174,7 @@ function writeGlobalNamespaces(out: Writer, fields: Fields): bool {
   if (text === null) return false;
   const names = text.len > 0 ? text : ascii("default");
   out.key("globalNamespaces").openList();
-  for (let from = 0; from <= names.len; ) {
+  for (let from = 0; from <= names.len && !isExhausted(); ) {
     const comma = names.indexOf(Char.Comma, from);
     const to = comma < 0 ? names.len : comma;
     out.string(names.slice(from, to).trim());

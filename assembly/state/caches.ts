@@ -7,6 +7,7 @@ import { Delegate, isDeviceInfoPath } from "../delegate/delegate";
 import { forgive, forgiven } from "../fault";
 import { parse } from "../json/parse";
 import { firstOf, textOf, Value } from "../json/value";
+import { isExhausted } from "../text/arena";
 import { decodeBase64 } from "../text/base64";
 import { Char } from "../text/char";
 import { Sorted } from "../text/sorted";
@@ -112,7 +113,7 @@ export class Caches {
 export function readCaches(texts: Value | null, containerId: Span, unusable: Writer): Caches {
   const all: Cached[] = [];
   let index = 0;
-  for (let text = firstOf(texts); text.exists; text = text.next) {
+  for (let text = firstOf(texts); text.exists && !isExhausted(all.length); text = text.next) {
     const cached = readCache(text.text(), index++, containerId, unusable);
     if (cached !== null) all.push(cached);
   }

@@ -100,7 +100,7 @@ function readScratch(
   }
   let owner = ifname;
   let index = 0;
-  for (let entry = list.first; entry.exists; entry = entry.next) {
+  for (let entry = list.first; entry.exists && !isExhausted(); entry = entry.next) {
     const recorded = textOf(entry, "runtimeIfName");
     if (recorded.len > 0 && ifname.len > 0 && !recorded.equals(ifname)) continue;
     const delegate = delegateOf(entry);

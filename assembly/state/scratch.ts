@@ -29,7 +29,7 @@ export function keepOthers(out: Writer, current: Span, runtimeIfname: Span): boo
     forgive();
     return false;
   }
-  for (let one = list.first; one.exists; one = one.next) {
+  for (let one = list.first; one.exists && !isExhausted(); one = one.next) {
     const owner = one.present("runtimeIfName");
     if (owner === null || !owner.isString() || owner.text().equals(runtimeIfname)) continue;
     out.json(one.source());

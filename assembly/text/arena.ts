@@ -44,9 +44,14 @@ export function exhaustion(): Exhaustion {
   return why;
 }
 
-/** Tells whether memory was refused since the operation began: loops end, as all they write is lost. */
-export function isExhausted(): bool {
-  return why !== Exhaustion.None;
+/**
+ * Tells whether memory was refused since the operation began, or small objects have taken what is allowed: loops end, as all
+ * they write is lost. Every loop asks that goes through characters, or makes objects for each member of a list.
+ *
+ * @param count the members of an array that the loop pushes to: its next push may move it, to twice the room
+ */
+export function isExhausted(count: i32 = 0): bool {
+  return !hasRoom(<usize>count * 8);
 }
 
 /** Tells whether `size` bytes more may be taken. */
