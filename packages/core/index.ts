@@ -154,12 +154,17 @@ export class Core {
     return this.call("selection", input);
   }
 
-  /** Plans the delegates of a container, and its scratch file. */
+  /**
+   * Plans the delegates of a container, and its scratch file.
+   *
+   * @param input its `kept` are interfaces that are attached already: what `scratch` says of them stays
+   */
   plan(input: {
     runtime: Runtime;
     runtimeConfig?: string | undefined;
     runtimePortMappings?: PortMappings;
     scratch?: string | undefined;
+    kept?: string[];
     networks: Network[];
   }): Plan {
     const { containerId, ifname, args, network } = input.runtime;
