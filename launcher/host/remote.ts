@@ -95,9 +95,9 @@ export class Shim {
     });
   }
 
-  accept(version: string): void {
+  /** @param known what shims before this one have told; nothing for an executor, which does not work by itself */
+  accept(version: string, known = this.earlier.known): void {
     this.accepted = true;
-    const { known } = this.earlier;
     const knowing = known.length > 0 ? [frame(ToShim.known, 0, known)] : [];
     this.write(Buffer.concat([frame(ToShim.accept, 0, PROTOCOL, version), ...knowing]));
   }

@@ -177,7 +177,7 @@ export class ResidentServer {
     const shim = new Shim(
       socket,
       (received) => {
-        shim.accept(this.options.version);
+        shim.accept(this.options.version, received ? undefined : []);
         if (!received) {
           this.shims.delete(shim); // it is there all the time
           this.executor.take(shim);
