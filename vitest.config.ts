@@ -13,7 +13,7 @@ const unserved = [
   ...(process.env.VITEST && bindsTokensToNodes() ? [] : ["test/kube/restricted.test.ts"]),
 ];
 
-/** Two files at a time gain nothing on two cores, and make what a failing one prints hard to read. */
+/** For files that share what is one on a machine, or work all the time: two of them at a time gain nothing on two cores. */
 const ONE_BY_ONE = { fileParallelism: false } as const;
 
 /**
@@ -59,21 +59,21 @@ export default defineConfig({
         env: { PLEXUS_MODE: "resident" },
         globalSetup: "test/kube/setup.ts",
         sequence: { groupOrder: 1 },
-        ...ONE_BY_ONE,
       }),
-      // After the others: an API server, then a node, then a VM take the machine for themselves.
-      tier("kube", 5, { globalSetup: "test/kube/setup.ts", sequence: { groupOrder: 2 }, ...ONE_BY_ONE }),
+      // Two files of these three at a time: each has an API server of its own, and waits more than it works.
+      tier("kube", 5, { globalSetup: "test/kube/setup.ts", sequence: { groupOrder: 1 } }),
       tier("hostile", 5, {
         globalSetup: ["test/shim/setup.ts", "test/kube/setup.ts"],
-        sequence: { groupOrder: 3 },
-        ...ONE_BY_ONE,
+        sequence: { groupOrder: 1 },
       }),
+      // After the others: a node, then a VM take the machine for themselves.
       tier("runtime", 30, {
+        include: ["test/runtime/**/*.test.ts", "test/docs/**/*.test.ts"],
         globalSetup: "test/runtime/setup.ts",
-        sequence: { groupOrder: 4 },
+        sequence: { groupOrder: 2 },
         ...ONE_BY_ONE,
       }),
-      tier("sriov", 30, { globalSetup: "test/sriov/setup.ts", sequence: { groupOrder: 5 } }),
+      tier("sriov", 30, { globalSetup: "test/sriov/setup.ts", sequence: { groupOrder: 3 } }),
     ],
   },
 });

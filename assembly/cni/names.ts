@@ -12,6 +12,11 @@ export const IDENTIFIER_RULE =
 const NO_BREAK_SPACE: u8 = 0xa0;
 /** What `isInterfaceName` wants, for messages. */
 export const INTERFACE_RULE = "must have 1 to 15 characters, without `/`, `:`, `%` or space";
+/** What `isSubdomain` wants of a network's name, for messages. */
+export const NAME_RULE =
+  "must be the name of a NetworkAttachmentDefinition: lower case letters, digits, `-` and `.`";
+/** What `isLabel` wants of a namespace, for messages. */
+export const NAMESPACE_RULE = "must be the name of a namespace: lower case letters, digits and `-`";
 /** What `isNetworkTitle` wants, for messages. */
 export const TITLE_RULE =
   "must be the name of a network, or of a namespace and a NetworkAttachmentDefinition with `/` between";

@@ -125,7 +125,18 @@ export function joinArgs(list: Value | null): Span | null {
   return list.isArray() ? out.take() : wrongArgs();
 }
 
-function wrongArgs(): Span | null {
+/** Tells whether `list` is a list of two strings each, a key and a value. */
+export function arePairs(list: Value | null): bool {
+  if (list === null || !list.isArray()) return false;
+  for (let one = list.first; one.exists; one = one.next) {
+    const first = one.first;
+    if (!one.isArray() || one.count !== 2 || !first.isFilled() || !first.next.isString()) return false;
+  }
+  return true;
+}
+
+/** Fails with what a delegate's `args` must be. */
+export function wrongArgs(): Span | null {
   return fail<Span>(
     Code.InvalidNetworkConfig,
     say(

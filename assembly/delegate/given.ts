@@ -15,6 +15,7 @@ import { hasShape } from "../json/shape";
 import { Value } from "../json/value";
 import { ascii, Span } from "../text/span";
 import { say, Writer } from "../text/writer";
+import { arePairs, wrongArgs } from "./cniargs";
 import { DELEGATE_SHAPE } from "./delegate";
 
 /** A delegate as `plan` or `recover` gave it. */
@@ -49,7 +50,7 @@ export function readDelegate(document: Value | null): GivenDelegate | null {
   const runtimeIfname = fields.text("runtimeIfname", none);
   const conf = fields.text("conf", none);
   if (name === null || network === null || ifname === null || runtimeIfname === null) return null;
-  if (conf === null) return null;
+  if (conf === null || !areRightTypes(document, fields)) return null;
   if (!isNetworkTitle(name)) return bad("name", name, TITLE_RULE);
   if (!isIdentifier(network)) return bad("network", network, IDENTIFIER_RULE);
   if (ifname.len > 0 && !isInterfaceName(ifname)) return bad("ifname", ifname, INTERFACE_RULE);
@@ -57,6 +58,24 @@ export function readDelegate(document: Value | null): GivenDelegate | null {
     return bad("runtimeIfname", runtimeIfname, INTERFACE_RULE);
   }
   return new GivenDelegate(document, name, network, ifname, runtimeIfname, conf);
+}
+
+/** Tells whether the members that only some operations read are of their types, whichever operation it is; false with fault 7. */
+function areRightTypes(document: Value, fields: Fields): bool {
+  if (fields.bool("default", 0) < 0) return false;
+  if (!fields.isText("cniVersion") || !fields.isText("cacheFile") || !fields.isText("runtimeNetwork"))
+    return false;
+  if (!fields.isText("capabilityArgs") || !fields.isText("deviceInfoFile")) return false;
+  if (!fields.isText("deviceID") || !fields.isText("resourceName")) return false;
+  if (!fields.isText("netns") || !fields.isText("result")) return false;
+  if (!fields.areTexts("verbs") || !fields.areTexts("plugins")) return false;
+  if (!fields.areTexts("gateways") || !fields.areTexts("unclaimed")) return false;
+  if (!arePairs(document.present("args"))) return wrongArgs() !== null;
+  const drop = document.present("dropDefaultRoute");
+  if (drop === null) return true;
+  if (!hasShape(drop, "`dropDefaultRoute` of the delegate", "v4 v6", Code.InvalidNetworkConfig)) return false;
+  const flags = new Fields(drop, ascii("`dropDefaultRoute` of the delegate"), Code.InvalidNetworkConfig);
+  return flags.bool("v4", 0) >= 0 && flags.bool("v6", 0) >= 0;
 }
 
 /** Reads `{containerId, netns}`; null with fault 4. Both may be empty: for STATUS and GC, and at DEL if there is no netns. */

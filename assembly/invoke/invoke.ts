@@ -36,6 +36,7 @@ export function invoke(input: Value): Writer | null {
   const call = new Fields(input, ascii("the input"), Code.InvalidNetworkConfig);
   const verb = call.text("verb", ascii(""));
   const index = call.count("plugin", 0, 1000000);
+  if (!call.isText("prevResult") || !call.isText("validAttachments")) return null; // whichever of them the verb takes
   if (delegate === null || container === null || verb === null || index < 0) return null;
   const onContainer = verb.is("ADD") || verb.is("DEL") || verb.is("CHECK");
   if (!onContainer && !verb.is("GC") && !verb.is("STATUS")) {

@@ -19,6 +19,14 @@ export class Fields {
     return value.isString() ? value.text() : this.wrong<Span>(name, "a string");
   }
 
+  /** Tells whether a field is absent or a string; if not, with a fault. */
+  isText(name: string): bool {
+    const value = memberOf(this.object, name);
+    if (value === null || value.isString()) return true;
+    this.wrong<Value>(name, "a string");
+    return false;
+  }
+
   /** Returns one of two words, `usual` if the field is absent, or null with a fault. */
   choice(name: string, usual: string, other: string): Span | null {
     const word = this.text(name, ascii(usual));

@@ -1,5 +1,12 @@
 // The networks annotation of a pod, in both of its formats.
-import { INTERFACE_RULE, isInterfaceName, isLabel, isSubdomain } from "../cni/names";
+import {
+  INTERFACE_RULE,
+  isInterfaceName,
+  isLabel,
+  isSubdomain,
+  NAME_RULE,
+  NAMESPACE_RULE,
+} from "../cni/names";
 import { Value } from "../json/value";
 import { Char } from "../text/char";
 import { ascii, Span } from "../text/span";
@@ -17,10 +24,8 @@ import { bad, wrongType } from "./types";
 
 /** More are not looked at: Plexus takes 100, if its conf says nothing else. */
 const MAX_CHOICES = 1000;
-const NAME_RULE = "write the name of a NetworkAttachmentDefinition: lower case letters, digits, `-` and `.`";
 /** Whether the namespace of a network that names none is only the usual one: nothing is missing there then. */
 let isGuessed = false;
-const NAMESPACE_RULE = "write the name of a namespace: lower case letters, digits and `-`";
 
 /** Checks a networks annotation. `namespace` is that of the pod. */
 export function lintAnnotation(text: Text, namespace: Span): void {

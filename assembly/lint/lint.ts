@@ -153,8 +153,9 @@ function lintRest(document: Document, root: Value | null, usual: Span): void {
     return;
   }
   if (root === null) return;
-  if (!root.isObject()) noteNoObject(root, root === document.root ? "the document" : "the item");
-  else if (root.count === 0) noteEmpty(root);
+  const isItem = root !== document.root;
+  if (!root.isObject()) noteNoObject(root, isItem);
+  else if (root.count === 0) noteEmpty(root, isItem);
   else if (isManifest(root, usual)) lintObject(document, root, usual);
   else lintFile(root);
 }

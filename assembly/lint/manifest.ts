@@ -92,16 +92,18 @@ export function itemKind(root: Value): Span {
 }
 
 /** Notes a document, or an item of a list, that is not an object. */
-export function noteNoObject(root: Value, what: string): void {
-  const found = say(what).text(" is ").text(kindOf(root)).text(", and not an object");
-  const remedy = root.isArray()
-    ? say("put `---` between documents, or the items into a `List`")
-    : say("write a manifest or a conf");
+export function noteNoObject(root: Value, isItem: bool): void {
+  const found = say(isItem ? "the item" : "the document");
+  found.text(" is ").text(kindOf(root)).text(", and not an object");
+  const remedy =
+    root.isArray() && !isItem
+      ? say("put `---` between documents, or the items into a `List`")
+      : say("write a manifest or a conf");
   onValue("wrong-type", Severity.Error, root, found, remedy);
 }
 
 /** Notes an object with nothing in it. */
-export function noteEmpty(root: Value): void {
-  const found = say("the document is an empty object");
+export function noteEmpty(root: Value, isItem: bool): void {
+  const found = say(isItem ? "the item is an empty object" : "the document is an empty object");
   onValue("missing-key", Severity.Error, root, found, say("write a manifest or a conf"));
 }

@@ -1,5 +1,5 @@
 // Kubernetes objects: NetworkAttachmentDefinitions, pods, and what pods are made from.
-import { isSubdomain } from "../cni/names";
+import { isSubdomain, NAME_RULE } from "../cni/names";
 import { firstOf, memberOf, textOf, Value } from "../json/value";
 import { ascii, Span } from "../text/span";
 import { say } from "../text/writer";
@@ -50,7 +50,7 @@ export function lintDefinition(root: Value, text: Text, namespace: Span): void {
   const name = memberOf(metadata, "name");
   const annotations = memberOf(metadata, "annotations");
   if (name !== null && name.isString() && !isSubdomain(name.text())) {
-    bad(name, "bad-name", ascii("name"), name.text(), "write lower case letters, digits, `-` and `.`");
+    bad(name, "bad-name", ascii("name"), name.text(), NAME_RULE);
   }
   checkAnnotationKeys(annotations);
   const spec = root.present("spec");

@@ -1,5 +1,5 @@
 // Holds values to the types of tables.ts.
-import { cidrFamily, Family, GUID_RULE, ipFamily, isGuid, isMac } from "../cni/address";
+import { cidrFamily, Family, GUID_RULE, ipFamily, isGuid, isMac, MAC_RULE } from "../cni/address";
 import { DEVICE_RULE, INTERFACE_RULE, isDeviceId, isInterfaceName } from "../cni/names";
 import { Kind, Value } from "../json/value";
 import { Char, codeAt, isDigit } from "../text/char";
@@ -173,8 +173,7 @@ function checkText(value: Value, name: Span, type: i32): void {
       if (cidrFamily(text) === Family.None) badAddress(value, name, text, true);
       return;
     case 0x4d: // M
-      if (!isMac(text))
-        bad(value, "bad-mac", name, text, "write the address of one interface, such as 02:00:5e:00:53:01");
+      if (!isMac(text)) bad(value, "bad-mac", name, text, MAC_RULE);
       return;
     case 0x47: // G
       if (!isGuid(text)) bad(value, "bad-mac", name, text, GUID_RULE);

@@ -23,7 +23,7 @@ const MAX_BACKUPS = 10000;
  * Out: `{cniVersion, name, confDir, cniDir, binDir, kubeconfig, clusterNetwork, defaultNetworks, delegates,
  * multusNamespace, systemNamespaces, namespaceIsolation, globalNamespaces, readinessIndicatorFile, retryDeleteOnError,
  * auxiliaryCNIChainName, logFile, logLevel, logToStderr, logOptions: {maxAge, maxSize, maxBackups, compress},
- * runtimeConfig?, delegateTimeoutSeconds, maxNetworks, attach, resident, capabilityCheck, runtimePortMappings,
+ * runtimeConfig?, delegateTimeoutSeconds, maxNetworks, attach, capabilityCheck, runtimePortMappings,
  * kubeletRoot, validAttachments?}`. `delegates` is a list of
  * confs, and they, `runtimeConfig` and `validAttachments` are JSON as text: untouched bytes. `maxAge` is in days,
  * `maxSize` in megabytes; of `delegateTimeoutSeconds` 0 means no limit.

@@ -1,5 +1,12 @@
 // A pod's networks annotation, and the network selection elements in it.
-import { INTERFACE_RULE, isInterfaceName, isLabel, isSubdomain } from "../cni/names";
+import {
+  INTERFACE_RULE,
+  isInterfaceName,
+  isLabel,
+  isSubdomain,
+  NAME_RULE,
+  NAMESPACE_RULE,
+} from "../cni/names";
 import {
   checkBandwidth,
   checkIps,
@@ -180,11 +187,10 @@ function element(out: Writer, one: Value, namespace: Span, request: Request, wha
   if (ifname.len === 0) ifname = deprecated;
   if (!isSubdomain(own)) {
     const value = one.present("name");
-    const rule = "must be the name of a NetworkAttachmentDefinition";
-    return wrong(what, "name", rule, value === null ? one : value, own);
+    return wrong(what, "name", NAME_RULE, value === null ? one : value, own);
   }
   if (space.len > 0 && !isLabel(space)) {
-    return wrong(what, "namespace", "must be the name of a namespace", one.present("namespace"), space);
+    return wrong(what, "namespace", NAMESPACE_RULE, one.present("namespace"), space);
   }
   if (!checkNames(one, what, ifname, mac, guid, deviceID)) return false;
   out

@@ -48,7 +48,7 @@ export function recover(input: Value): Writer | null {
   const scratch = fields.text("scratch", none);
   const portMappings = fields.choice("runtimePortMappings", "default", "all");
   if (containerId === null || ifname === null || args === null || scratch === null) return null;
-  if (portMappings === null || !fields.areTexts("caches")) return null;
+  if (portMappings === null || !fields.areTexts("caches") || !fields.isText("runtimeConfig")) return null;
   if (!checkContainerId(containerId) || !checkRuntimeIfname(ifname) || !checkArgs(args)) return null;
   const config = readRuntimeConfig(usable(embedded(input, "runtimeConfig")), portMappings);
   const unusable = new Writer().openList();

@@ -126,7 +126,14 @@ async function chain(call: Call, conf: string, source: string, dir: string): Pro
   const files = (await confFiles(call, dir)).filter((path) => extname(path) === ".conf");
   const plugins = await Promise.all(files.map(async (path) => (await call.host.read(path)) ?? ""));
   if (plugins.length === 0) return conf;
-  return call.core.describe({ conf, source: `${source} with ${dir}`, plugins }).conf;
+  try {
+    return call.core.describe({ conf, source: `${source} with ${dir}`, plugins }).conf;
+  } catch (error) {
+    const fault = Fault.of(error);
+    const [, index] = /^\/plugins\/(\d+)$/.exec(fault.place?.text ?? "") ?? [];
+    const file = files[Number(index ?? -1)];
+    throw file === undefined ? fault : new Fault(fault.code, `${file}: ${fault.message}`);
+  }
 }
 
 /** The chain that runs beside all networks, if it is asked for and has plugins (`auxiliaryCNIChainName`). */

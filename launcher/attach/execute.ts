@@ -1,7 +1,7 @@
 // One delegate, for one verb: its plugins executed in their order.
 // Source: CNI spec 1.1.0, section 3 "Lifecycle & Ordering".
 
-import type { Delegate, Invocation } from "../../packages/core/index.ts";
+import type { Delegate, Invocation, Verb } from "../../packages/core/index.ts";
 import type { BuiltIn, PluginCall } from "../cni/builtin.ts";
 import { parametersOf } from "../cni/parameters.ts";
 import { Code, Fault } from "../fault.ts";
@@ -104,7 +104,7 @@ interface Given {
 
 async function execute(
   call: Call,
-  verb: string,
+  verb: Verb,
   delegate: Delegate,
   plugin: number,
   given: Given,
@@ -121,7 +121,7 @@ async function execute(
 
 async function executePlugin(
   call: Call,
-  verb: string,
+  verb: Verb,
   delegate: Delegate,
   plugin: number,
   given: Given,

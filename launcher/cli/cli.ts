@@ -1,6 +1,7 @@
 // The commands that an operator calls.
 import { Exit, type Program } from "./command.ts";
 import { KUBECTL, PLEXUS } from "./commands.ts";
+import { completionFor } from "./completion/kubectl.ts";
 import { runProgram } from "./parser.ts";
 
 /**
@@ -14,7 +15,9 @@ export async function runCommand(name: string, args: string[], version: string):
   process.stdout.on("error", ({ code = "" }: NodeJS.ErrnoException) => {
     if (code !== "EPIPE") why = code; // that one is nobody listening any more, as behind `| head`
   });
-  const exitCode = await runProgram(program, wordsOf(program, args), version);
+  const isAsked = /(^|\/)kubectl_complete-plexus$/.test(name); // by kubectl, for a shell
+  if (isAsked) process.stdout.write(completionFor(KUBECTL, args));
+  const exitCode = isAsked ? Exit.done : await runProgram(program, wordsOf(program, args), version);
   // A pipe may take a long text bit by bit, and the process ends with the answer.
   await new Promise((resolve) => process.stdout.write("", resolve));
   if (why === "") return exitCode;

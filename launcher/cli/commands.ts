@@ -52,7 +52,8 @@ export const KUBECTL: Program = {
   summary: "shows the networks of a cluster's pods",
   description:
     "It asks the API server that kubectl asks. It is the binary `plexus` under another name: `ln -s /opt/cni/bin/plexus " +
-    "/usr/local/bin/kubectl-plexus`, or a copy, in a directory of PATH.",
+    "/usr/local/bin/kubectl-plexus`, or a copy, in a directory of PATH. Under the name `kubectl_complete-plexus` beside it, it lets " +
+    "kubectl 1.26 and newer complete its commands and options.",
   otherwise: "pods",
   commands: [pods, map, lint, nad, explain, version, help],
 };

@@ -10,6 +10,12 @@ export const DOCTOR = {
   "bin-dir": { ...ABSOLUTE_DIR, fallback: PLUGIN_DIR, help: "the runtime's directory of plugins" },
   "cni-dir": { ...ABSOLUTE_DIR, help: `the files of attachments, if not in the conf's (${STATE_DIR})` },
   kubeconfig: { value: "PATH", help: "by which the API server is asked, if not by the conf's" },
+  look: {
+    value: "NAME",
+    isRepeatable: true,
+    isHidden: true,
+    help: "do only this look, and print it for the doctor",
+  },
 } as const;
 
 export const doctor = command({
@@ -18,7 +24,7 @@ export const doctor = command({
   description:
     "It looks at confs, plugins, kubeconfig and rights, clock, socket, shim and resident process, kernel, state, reservations of " +
     "addresses, SR-IOV, disk and limits. Each line is ok, warn or FAIL, with what mends it. It changes nothing without --fix. " +
-    "A server or a plugin that does not answer is given some seconds.",
+    "A server, a plugin or a disk that does not answer is given some seconds.",
   options: DOCTOR,
   failure: "a line is FAIL, or it has failed",
   examples: ["plexus doctor", "plexus doctor --fix"],

@@ -9,7 +9,7 @@ import { command, type Options, usage, type Values } from "./command.ts";
 
 const DAY_MS = 86_400_000;
 
-/** Lint's, each with a page in docs/rules. */
+/** Lint's, each with a page in docs/rules. What only an ADD finds is not among them. */
 export const RULES = [
   "annotation-key",
   "bad-address",
@@ -137,7 +137,11 @@ function certificateOf(values: Values<typeof WEBHOOK>): WebhookOptions["certific
   const { "tls-cert": cert, "tls-key": key, secret, host, configuration, "authority-days": days } = values;
   const hasFiles = cert !== undefined && key !== undefined;
   if (hasFiles && secret === undefined) return { cert, key };
-  if (secret === undefined || cert !== undefined || key !== undefined)
+  if (secret !== undefined && (cert !== undefined || key !== undefined))
+    throw usage(
+      `--secret and ${cert === undefined ? "--tls-key" : "--tls-cert"} exclude each other: a certificate is in files, or made by itself`,
+    );
+  if (secret === undefined)
     throw usage("it needs a certificate: give --tls-cert and --tls-key, or --secret and --host");
   if (host.length === 0)
     throw usage("--secret: it needs --host, the name under which the API server calls it");

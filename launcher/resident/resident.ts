@@ -142,10 +142,16 @@ function plugging(
 function portsTo(cluster: Ports["cluster"]) {
   let loaded: Core | undefined;
   const linter = () => {
-    loaded ??= new Core(wasm("lint.wasm"), collectGarbage);
+    loaded ??= new Core(wasm("lint.wasm"), { replacing: collectGarbage });
     return loaded;
   };
-  return { core: new Core(wasm(), collectGarbage), clock: systemClock, builtIns: BUILT_INS, cluster, linter };
+  return {
+    core: new Core(wasm(), { replacing: collectGarbage }),
+    clock: systemClock,
+    builtIns: BUILT_INS,
+    cluster,
+    linter,
+  };
 }
 
 /**

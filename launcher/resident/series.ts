@@ -1,5 +1,5 @@
 // The metrics of a resident process, each with its name. What tenants choose is a label only where the number of its values is
-// bounded. Source: Prometheus naming practices. docs/operations.md has the list.
+// bounded. Source: Prometheus naming practices. docs/metrics.md has the list.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, type Registry } from "prom-client";
 import type { WatchedKind } from "../cluster/follower.ts";
 import { visible } from "../log/visible.ts";

@@ -24,7 +24,7 @@ export interface Times {
 const MOST = 4;
 
 export function timesOf(authority: number): Times {
-  const look = Math.min(Math.max(authority / 60, 250), 60_000);
+  const look = Math.min(Math.max(authority / 60, 250), 20_000);
   const early = Math.min(authority / 20, 300_000);
   return { authority, server: authority / 3, early, look, settle: 4 * look };
 }

@@ -38,7 +38,7 @@ export async function inject(
   try {
     const found = await lookedUp(networks, chosen, limit);
     const nads = chosen.flatMap((one) => found.get(titleOf(one)) ?? []);
-    return patched(object, nads);
+    return patched(object, nads, namespace);
   } catch (error) {
     const why = visible(Fault.of(error).message);
     return { warnings: [`what the pod's networks need of its node has not been added: ${why}`] };
@@ -68,10 +68,13 @@ function titleOf({ namespace, name }: Selection): string {
   return `${namespace}/${name}`;
 }
 
-/** @param nads one for each time that it is chosen */
-function patched(pod: JsonObject, nads: NetworkAttachmentDefinition[]): AdmissionAnswer {
+/**
+ * @param nads one for each time that it is chosen
+ * @param own the pod's namespace: what others' networks say is not for whoever may not read them
+ */
+function patched(pod: JsonObject, nads: NetworkAttachmentDefinition[], own: string): AdmissionAnswer {
   const spec = pod.at("spec");
-  const labels = labelsOf(nads, spec.at("nodeSelector").raw());
+  const labels = labelsOf(nads, spec.at("nodeSelector").raw(), own);
   return { patch: [...resourcesFor(nads, spec), ...labels.patch], warnings: labels.warnings };
 }
 
@@ -96,8 +99,8 @@ function resourcesFor(nads: NetworkAttachmentDefinition[], spec: JsonObject): Pa
   return [add("/spec/containers/0/resources", { ...resources.raw(), requests, limits })];
 }
 
-function labelsOf(nads: NetworkAttachmentDefinition[], own: Record<string, unknown>) {
-  const wanted: Record<string, unknown> = { ...own };
+function labelsOf(nads: NetworkAttachmentDefinition[], before: Record<string, unknown>, own: string) {
+  const wanted: Record<string, unknown> = { ...before };
   const warnings = new Set<string>();
   for (const { namespace, name, annotations } of nads) {
     const text = annotations[NODE_SELECTOR];
@@ -105,14 +108,22 @@ function labelsOf(nads: NetworkAttachmentDefinition[], own: Record<string, unkno
     const [key = "", value = "", ...more] = text.split("=").map((part) => part.trim());
     const network = `network ${namespace}/${name}: its annotation ${NODE_SELECTOR}`;
     if (more.length > 0 || !LABEL.test(key) || !LABEL_VALUE.test(value))
-      warnings.add(visible(`${network} is ${JSON.stringify(text)}; write one label, key=value`));
+      warnings.add(
+        visible(
+          namespace === own
+            ? `${network} is ${JSON.stringify(text)}; write one label, key=value`
+            : `${network} is not one label, key=value`,
+        ),
+      );
     else if (Object.hasOwn(wanted, key) && wanted[key] !== value)
       warnings.add(
-        `${network} asks for nodes with ${key}=${value}, and the pod for ${key}=${wanted[key]}; it stays so`,
+        namespace === own
+          ? `${network} asks for nodes with ${key}=${value}, and the pod for ${key}=${wanted[key]}; it stays so`
+          : `${network} asks for other nodes than the pod or its other networks do; it stays so`,
       );
     else wanted[key] = value;
   }
-  const isMore = Object.keys(wanted).length > Object.keys(own).length;
+  const isMore = Object.keys(wanted).length > Object.keys(before).length;
   return { patch: isMore ? [add("/spec/nodeSelector", wanted)] : [], warnings: [...warnings] };
 }
 

@@ -1,5 +1,6 @@
 // The cluster's NetworkAttachmentDefinitions, as far as they are known: followed, and asked for if one is missing, as it may
 // have been created a moment ago.
+import type { Clock } from "../clock.ts";
 import type { NetworkAttachmentDefinition, TimeLimit } from "../cluster/cluster.ts";
 import { Follower, type FollowerOptions, type WatchedKind } from "../cluster/follower.ts";
 import { nadOf } from "../cluster/objects.ts";
@@ -10,6 +11,9 @@ export const NODE_SELECTOR = "k8s.v1.cni.cncf.io/nodeSelector";
 
 /** How long the API server may take to say that there is none of a name: it waits for us meanwhile. */
 const ASK_MS = 500;
+/** How long it is remembered that there is none. One that is created meanwhile is known by following, mostly at once. */
+const ABSENT_MS = 3000;
+const MOST_ABSENT = 1000;
 
 export interface Networks {
   /** Are all of them known? */
@@ -31,6 +35,7 @@ export interface FollowedNetworks extends Networks {
 /** Begins to list and follow them. */
 export function followNetworks(options: FollowerOptions, signal: AbortSignal): FollowedNetworks {
   const rest = restCluster(options);
+  const asked = new Asked((namespace, name, limit) => rest.nad(namespace, name, limit), options.clock);
   const follower = new Follower<NetworkAttachmentDefinition>(
     "NetworkAttachmentDefinition",
     "/apis/k8s.cni.cncf.io/v1/network-attachment-definitions?",
@@ -44,10 +49,50 @@ export function followNetworks(options: FollowerOptions, signal: AbortSignal): F
     titles: () => follower.keys(),
     find: async (namespace, name, limit) => {
       const known = follower.isTooOld() ? undefined : follower.get(namespace, name);
-      const deadlineMs = Math.min(options.clock.now() + ASK_MS, limit.deadlineMs ?? Number.POSITIVE_INFINITY);
-      return known ?? rest.nad(namespace, name, { ...limit, deadlineMs });
+      return known ?? asked.find(namespace, name, limit);
     },
   };
+}
+
+/** Asks the API server for networks that are not known. A controller makes a thousand pods at once that name one that is not there. */
+export class Asked {
+  /** `namespace/name` -> since when it is known that there is none. The oldest first. */
+  private readonly absent = new Map<string, number>();
+  private readonly open = new Map<string, Promise<NetworkAttachmentDefinition | undefined>>();
+
+  constructor(
+    private readonly ask: Networks["find"],
+    private readonly clock: Clock,
+  ) {}
+
+  async find(namespace: string, name: string, limit: TimeLimit) {
+    const key = `${namespace}/${name}`;
+    const since = this.absent.get(key);
+    if (since !== undefined && this.clock.now() - since < ABSENT_MS) return undefined;
+    const before = this.open.get(key) ?? this.begin(key, namespace, name, limit);
+    return before;
+  }
+
+  private begin(key: string, namespace: string, name: string, limit: TimeLimit) {
+    const deadlineMs = Math.min(this.clock.now() + ASK_MS, limit.deadlineMs ?? Number.POSITIVE_INFINITY);
+    const asked = this.ask(namespace, name, { ...limit, deadlineMs })
+      .then((found) => {
+        if (found === undefined) this.remember(key);
+        return found;
+      })
+      .finally(() => this.open.delete(key));
+    this.open.set(key, asked);
+    return asked;
+  }
+
+  private remember(key: string): void {
+    this.absent.delete(key); // so that it is the youngest
+    this.absent.set(key, this.clock.now());
+    for (const [oldest] of this.absent) {
+      if (this.absent.size <= MOST_ABSENT) return;
+      this.absent.delete(oldest);
+    }
+  }
 }
 
 function withKeptAnnotations(nad: NetworkAttachmentDefinition): NetworkAttachmentDefinition {

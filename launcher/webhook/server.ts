@@ -11,7 +11,7 @@ import { Bodies, LARGEST_BODY } from "./bodies.ts";
 import { type AdmissionRequest, readReview } from "./request.ts";
 import type { Pair } from "./x509.lazy.ts";
 
-/** API servers keep some connections each. For more, the oldest gives way whose request is not being answered. */
+/** API servers keep some connections each. For more, one gives way: see `leastWorthy`. */
 const MOST_CONNECTIONS = 256;
 /** A request that is not whole by then ends its connection. */
 const SLOWEST_MS = 5000;
@@ -39,12 +39,49 @@ export interface Routes {
   failed(status: number, why: string): void;
 }
 
+/** What a connection has shown of itself. */
+export enum Worth {
+  /** TLS is not there yet. */
+  Silent,
+  Idle,
+  /** It has asked about an object, as API servers do. */
+  Reviewer,
+}
+
+export interface Client {
+  socket: Socket;
+  address: string;
+  worth: Worth;
+  /** Those that are being answered. */
+  reviews: number;
+}
+
+/**
+ * Returns the connection that gives way to others; undefined if each is being answered. Nobody proves to be an API server, but
+ * who has more than half of all connections is crowding out the rest, and gives way first; else those that have asked nothing
+ * do, before those that have asked about objects. Of equals the oldest.
+ *
+ * @param clients the oldest first
+ */
+export function leastWorthy<One extends Omit<Client, "socket">>(clients: readonly One[]): One | undefined {
+  const counts = new Map<string, number>();
+  for (const { address } of clients) counts.set(address, (counts.get(address) ?? 0) + 1);
+  const isCrowd = ({ address }: One) => (counts.get(address) ?? 0) > clients.length / 2;
+  const crowd = clients.filter(isCrowd);
+  for (const some of [crowd, clients]) {
+    const free = some.filter(({ reviews }) => reviews === 0);
+    const least = Math.min(...free.map(({ worth }) => worth));
+    const found = free.find(({ worth }) => worth === least);
+    if (found) return found;
+  }
+  return undefined;
+}
+
 export class WebhookServer {
   private readonly server: Server;
   private readonly bodies = new Bodies();
   /** By the client's address and port, which a connection and TLS on it have in common. */
-  private readonly open = new Map<string, Socket>();
-  private readonly busy = new Set<string>();
+  private readonly open = new Map<string, Client>();
   private isLeaving = false;
 
   constructor(
@@ -63,6 +100,7 @@ export class WebhookServer {
     };
     this.server = createServer(options, (request, response) => void this.answer(request, response));
     this.server.on("connection", (socket: Socket) => this.connected(socket));
+    this.server.on("secureConnection", (socket: Socket) => this.isWorth(socket, Worth.Idle));
     this.server.on("tlsClientError", () => undefined);
     this.server.on("clientError", (_, socket) => socket.destroy());
   }
@@ -100,14 +138,16 @@ export class WebhookServer {
 
   private connected(socket: Socket): void {
     const key = clientOf(socket);
-    this.open.set(key, socket);
-    socket.once("close", () => {
-      this.open.delete(key);
-      this.busy.delete(key);
-    });
+    this.open.set(key, { socket, address: `${socket.remoteAddress}`, worth: Worth.Silent, reviews: 0 });
+    socket.once("close", () => this.open.delete(key));
     if (this.open.size <= MOST_CONNECTIONS) return;
-    const idle = [...this.open].find(([one]) => !this.busy.has(one));
-    idle?.[1].destroy();
+    leastWorthy([...this.open.values()])?.socket.destroy();
+  }
+
+  private isWorth(socket: Socket, worth: Worth): Client | undefined {
+    const client = this.open.get(clientOf(socket));
+    if (client && client.worth < worth) client.worth = worth;
+    return client;
   }
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -150,12 +190,13 @@ export class WebhookServer {
     const deadlineMs = began + REVIEW_MS;
     if (response.destroyed || systemClock.now() > deadlineMs)
       return no(503, "nobody waits for the answer any more");
-    const client = clientOf(request.socket);
-    this.busy.add(client);
+    const asked = readReview(body.toString());
+    const client = this.isWorth(request.socket, Worth.Reviewer);
+    if (client) client.reviews++;
     try {
-      return { text: await review(readReview(body.toString()), { deadlineMs }), type: "application/json" };
+      return { text: await review(asked, { deadlineMs }), type: "application/json" };
     } finally {
-      this.busy.delete(client);
+      if (client) client.reviews--;
     }
   }
 }

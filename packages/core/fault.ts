@@ -1,4 +1,5 @@
 // The one kind of error that reaches a runtime: a CNI error object.
+import type { Place } from "./documents.ts";
 
 /** Codes of the CNI spec 1.1.0, section 5 "Error", and libcni's for errors that the spec does not name. */
 export const Code = {
@@ -24,6 +25,8 @@ export class Fault extends Error {
     readonly reason?: string,
     /** The kind of trouble, if the caller goes on by it. */
     override readonly cause?: string,
+    /** Where in the operation's document it is, if the core says so. */
+    readonly place?: Place,
   ) {
     super(message);
   }

@@ -1,21 +1,33 @@
 // The one place that knows the core's ABI: documents in, documents out.
-
 import type {
   Cause,
+  CausesInput,
   ConfDocument,
-  Delegate,
-  Environment,
+  ConvertInput,
+  CoreError,
+  DescribeInput,
+  EnvironmentInput,
   Invocation,
+  InvokeInput,
+  LintInput,
   LintResult,
+  OutcomeInput,
+  Place,
   Plan,
+  PlanInput,
+  RecoverInput,
   Recovery,
+  RememberInput,
   Selection,
+  SelectionInput,
   Settings,
   Status,
+  StatusInput,
 } from "./documents.ts";
 import { Code, Fault } from "./fault.ts";
+import { ABI, SECTION, type Version } from "./version.ts";
 
-export type { Delegate, Invocation, RouteChange, Selection, Settings, Unmet } from "./documents.ts";
+export type * from "./documents.ts";
 
 type Exports = Record<string, unknown> & {
   memory: { buffer: ArrayBuffer };
@@ -26,10 +38,11 @@ type Exports = Record<string, unknown> & {
 
 type Operation = (ptr: number, len: number) => number;
 
-const ABI_VERSION = 2;
+/** The functions that are no operations. */
+const LIFECYCLE = ["abi_version", "alloc", "reset"];
 const MAX_INPUT_BYTES = 16 << 20;
-/** Above this an instance is replaced: the memory of WebAssembly never shrinks. A pod's ADD takes 2 MiB. */
-const MAX_KEPT_BYTES = 32 << 20;
+/** A pod's ADD takes 2 MiB. */
+const KEPT_MEGABYTES = 32;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
@@ -42,57 +55,44 @@ export interface Runtime {
   network?: string;
 }
 
-/** A network to attach: its conf as text, and the requests for it. See `plan` in assembly/plan/plan.ts. */
-export interface Network {
-  conf: string;
-  /** Names the conf in messages. */
-  source: string;
-  name?: string;
-  fallbackName?: string;
-  selection?: Partial<Selection>;
-  device?: { id: string; resourceName: string };
+export interface Options {
+  /**
+   * How much memory an instance may keep, in megabytes (2^20 bytes; 32 by default): it is replaced after an operation that has
+   * taken more, as the memory of WebAssembly never shrinks. What an operation may take meanwhile is bound by its document alone.
+   */
+  mostMegabytes?: number;
+  /** Is called before a further instance is made: the memory of the one before is garbage by then, which V8 does not know the size of. */
+  replacing?: () => void;
 }
-
-/** What `lint` looks at, and what the host knows beside it. */
-export interface LintInput {
-  documents: { text: string; kind?: "annotation" | "given"; namespace?: string }[];
-  /** The executables of the node. */
-  plugins?: string[];
-  /** The NetworkAttachmentDefinitions that there are, as `namespace/name`. */
-  networks?: string[];
-  /** The namespaces whose networks those are, if not of all. */
-  namespaces?: string[];
-  /** The interfaces of the node. */
-  interfaces?: string[];
-  /** The PCI addresses of the node's devices. */
-  devices?: string[];
-}
-
-/** Who takes part in the runtime's port mappings: see `plan` in assembly/plan/plan.ts. */
-type PortMappings = Settings["runtimePortMappings"] | undefined;
 
 /** The decision core, instantiated. Each method is one pure operation and throws a Fault with its CNI code. */
 export class Core {
   private readonly module: WebAssembly.Module;
   private instance: Exports | undefined;
-  private readonly replacing: () => void;
+  private readonly mostBytes: number;
+  private replacing: () => void = () => undefined;
 
-  /**
-   * @param bytes build/core.wasm
-   * @param replacing is called before a further instance is made: the memory of the one before is garbage by then, which V8
-   *   does not know the size of
-   */
-  constructor(bytes: BufferSource, replacing: () => void = () => undefined) {
-    this.replacing = () => undefined;
-    this.module = new WebAssembly.Module(bytes);
+  /** @param code core.wasm or lint.wasm: its bytes, or what they were compiled to */
+  constructor(
+    code: BufferSource | WebAssembly.Module,
+    { mostMegabytes = KEPT_MEGABYTES, replacing = () => undefined }: Options = {},
+  ) {
+    this.mostBytes = mostMegabytes * 2 ** 20;
+    this.module = code instanceof WebAssembly.Module ? code : new WebAssembly.Module(code);
     const version = this.exports().abi_version();
-    if (version !== ABI_VERSION) {
+    if (version !== ABI) {
       throw new Fault(
         Code.internal,
-        `core.wasm: it speaks ABI ${version}, this launcher ${ABI_VERSION}; build both from the same source`,
+        `core.wasm: it speaks ABI ${version}, and what loads it ${ABI}; take both from one version`,
       );
     }
     this.replacing = replacing;
+  }
+
+  /** Tells which core it is; undefined if it does not say. */
+  version(): Version | undefined {
+    const [section] = WebAssembly.Module.customSections(this.module, SECTION);
+    return section && (JSON.parse(decoder.decode(section)) as Version);
   }
 
   /** Tells whether operations are answered, and rightly: a small one is. For health endpoints. */
@@ -112,6 +112,7 @@ export class Core {
         `the document: it has ${input.length} bytes, and at most ${MAX_INPUT_BYTES} are read; make it smaller`,
       );
     }
+    this.require(operation);
     let answer: Answer;
     try {
       answer = call(this.exports(), operation, input);
@@ -119,10 +120,19 @@ export class Core {
       this.instance = undefined; // nothing is known of its memory
       throw error instanceof Fault ? error : trapped(operation, error);
     }
-    if (this.exports().memory.buffer.byteLength > MAX_KEPT_BYTES) this.instance = undefined;
+    if (this.exports().memory.buffer.byteLength > this.mostBytes) this.instance = undefined;
     if (answer.status === 0) return answer.text;
-    const { code, msg } = JSON.parse(answer.text) as { code: number; msg: string };
-    throw new Fault(code, msg);
+    throw faultOf(JSON.parse(answer.text) as CoreError);
+  }
+
+  private require(operation: string): void {
+    const isThere = typeof this.exports()[operation] === "function" && !LIFECYCLE.includes(operation);
+    if (isThere) return;
+    const module = this.version()?.name ?? "the module";
+    throw new Fault(
+      Code.internal,
+      `core: ${module} has no operation ${JSON.stringify(operation)}; load the module that has it`,
+    );
   }
 
   private exports(): Exports {
@@ -139,93 +149,59 @@ export class Core {
   }
 
   /** Throws if the CNI_* variables do not suffice for their verb. */
-  environment(input: Environment): void {
+  environment(input: EnvironmentInput): void {
     const { CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME, CNI_PATH, cniVersion } = input;
     this.call("environment", { CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME, CNI_PATH, cniVersion });
   }
 
   /** Checks a conf or conflist and adds `plugins` at the end of its list. */
-  describe(input: { conf: string; source: string; plugins?: string[] }): ConfDocument {
+  describe(input: DescribeInput): ConfDocument {
     return this.call("describe", input);
   }
 
   /** Returns the networks that a pod's annotation selects. */
-  selection(input: { annotation: string; namespace: string; maxNetworks?: number }): Selection[] {
+  selection(input: SelectionInput): Selection[] {
     return this.call("selection", input);
   }
 
-  /**
-   * Plans the delegates of a container, and its scratch file.
-   *
-   * @param input its `kept` are interfaces that are attached already: what `scratch` says of them stays
-   */
-  plan(input: {
-    runtime: Runtime;
-    runtimeConfig?: string | undefined;
-    runtimePortMappings?: PortMappings;
-    scratch?: string | undefined;
-    kept?: string[];
-    networks: Network[];
-  }): Plan {
+  /** Plans the delegates of a container, and its scratch file. */
+  plan(input: PlanInput): Plan {
     const { containerId, ifname, args, network } = input.runtime;
-    const networks = input.networks.map(({ conf, source, name, fallbackName, selection, device }) => ({
-      conf,
-      source,
-      name,
-      fallbackName,
-      selection,
-      device,
+    const networks = input.networks.map((one) => ({
+      conf: one.conf,
+      source: one.source,
+      name: one.name,
+      fallbackName: one.fallbackName,
+      default: one.default,
+      selection: one.selection,
+      device: one.device,
     }));
     return this.call("plan", { ...input, runtime: { containerId, ifname, args, network }, networks });
   }
 
   /** Prepares the execution of one plugin of a delegate. */
-  invoke(input: {
-    verb: string;
-    plugin: number;
-    delegate: Delegate;
-    runtime: Pick<Runtime, "containerId" | "netns">;
-    prevResult?: string | undefined;
-    validAttachments?: string | undefined;
-  }): Invocation {
+  invoke(input: InvokeInput): Invocation {
     return this.call("invoke", { ...input, runtime: containerOf(input.runtime) });
   }
 
   /** Returns the result that a plugin printed, undefined if none is expected; throws the plugin's own error. */
-  outcome(input: {
-    plugin: string;
-    cniVersion: string;
-    exitCode: number;
-    stdout: string;
-    stderr: string;
-    expectsResult: boolean;
-  }): string | undefined {
+  outcome(input: OutcomeInput): string | undefined {
     return this.call<{ result?: string }>("outcome", input).result;
   }
 
   /** Returns the text of the file that libcni's result cache has of one attachment: its name is `delegate.cacheFile`. */
-  remember(input: {
-    delegate: Delegate;
-    result: string;
-    runtime: Pick<Runtime, "containerId" | "netns">;
-  }): string {
+  remember(input: RememberInput): string {
     return this.call<{ text: string }>("remember", { ...input, runtime: containerOf(input.runtime) }).text;
   }
 
   /** Recovers the delegates that a container's files name. */
-  recover(input: {
-    runtime: Pick<Runtime, "containerId" | "args"> & { ifname?: string };
-    runtimeConfig?: string | undefined;
-    runtimePortMappings?: PortMappings;
-    scratch?: string | undefined;
-    caches: string[];
-  }): Recovery {
+  recover(input: RecoverInput): Recovery {
     const { containerId, ifname, args } = input.runtime;
     return this.call("recover", { ...input, runtime: { containerId, ifname, args } });
   }
 
   /** Derives the answer of an ADD, network-status and the changes of routes. */
-  status(input: { attachments: { delegate: Delegate; result: string; deviceInfo?: string }[] }): Status {
+  status(input: StatusInput): Status {
     const attachments = input.attachments.map(({ delegate, result, deviceInfo }) => ({
       delegate,
       result,
@@ -235,7 +211,7 @@ export class Core {
   }
 
   /** Converts a result to another version of the spec. */
-  convert(input: { result: string; cniVersion: string }): string {
+  convert(input: ConvertInput): string {
     return this.call<{ result: string }>("convert", input).result;
   }
 
@@ -245,9 +221,7 @@ export class Core {
   }
 
   /** Says what in a conf may be why its plugin failed: an operation of lint.wasm. See assembly/lint/causes.ts. */
-  causes(
-    input: { conf: string; message: string } & Pick<LintInput, "plugins" | "interfaces" | "devices">,
-  ): Cause[] {
+  causes(input: CausesInput): Cause[] {
     return this.call<{ causes: Cause[] }>("causes", input).causes;
   }
 
@@ -278,6 +252,12 @@ function call(exports: Exports, operation: string, input: Uint8Array): Answer {
   const status = view.getUint32(out, true);
   reset();
   return { status, text };
+}
+
+function faultOf({ code, msg, text, path, offset, length, line, column }: CoreError): Fault {
+  if (path === undefined) return new Fault(code, msg);
+  const place = { ...(text === undefined ? {} : { text }), path, offset, length, line, column } as Place;
+  return new Fault(code, msg, undefined, undefined, place);
 }
 
 /** What a host makes of an operation that ended without an answer: the engine gives no memory, or the core is wrong. */

@@ -10,6 +10,7 @@ import { basename, dirname, join } from "node:path";
 import { type BuildOptions, build } from "esbuild";
 import { commitOf, timeOf } from "./commit.ts";
 import { packLiterals } from "./literals.ts";
+import { withVersion } from "./section.ts";
 import { buildShim } from "./shim.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -94,7 +95,7 @@ function compileCore(entry: string, wasm: string): void {
   const asc = join(root, "node_modules/assemblyscript/bin/asc.js");
   const args = [asc, entry, "--config", "asconfig.json", "--outFile", wasm];
   execFileSync(process.execPath, args, { cwd: root, stdio: "inherit" });
-  fs.writeFileSync(wasm, packLiterals(fs.readFileSync(wasm)));
+  fs.writeFileSync(wasm, withVersion(packLiterals(fs.readFileSync(wasm)), basename(wasm), version));
 }
 
 async function bundleLauncher(): Promise<void> {

@@ -2,9 +2,10 @@
 // build/notes.md, its entry in CHANGELOG.md. The manifest and the chart name the image as the environment's IMAGE does.
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { gzipSync } from "node:zlib";
 import { timeOf } from "../build/commit.ts";
+import { packCore } from "../package/pack.ts";
 import { archive } from "./tar.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -20,7 +21,8 @@ for (const name of ["plexus", "plexus-shim"]) {
   take(`build/${name}`, `${name}-linux-${process.arch}`);
   take(`build/${name}-${other}`, `${name}-linux-${other}`);
 }
-for (const name of ["core.wasm", "plexus.8", "kubectl-plexus.1"]) take(`build/${name}`, name);
+for (const name of ["core.wasm", "lint.wasm", "plexus.8", "kubectl-plexus.1"]) take(`build/${name}`, name);
+take(relative(root, await packCore()), `plexus-core-${version}.tgz`);
 take("build/image.tar", `plexus-image-${version}.tar`);
 for (const name of ["amd64", "arm64"])
   take(`build/image-${name}.spdx.json`, `plexus-image-${name}.spdx.json`);
@@ -29,6 +31,7 @@ fs.writeFileSync(
   named(fs.readFileSync(join(root, "deploy/install.yaml"), "utf8")),
 );
 fs.writeFileSync(join(target, `plexus-chart-${version}.tgz`), gzipSync(archive(chart(), seconds)));
+fs.writeFileSync(join(target, `plexus-schema-${version}.tgz`), gzipSync(archive(schemas(), seconds)));
 fs.writeFileSync(join(target, "SHA256SUMS"), sums());
 fs.writeFileSync(join(root, "build/notes.md"), notes());
 
@@ -51,6 +54,16 @@ function chart() {
       const content = Buffer.from(name === "values.yaml" ? named(text) : text);
       return { name: `plexus/${name}`, mode: 0o644, content };
     });
+}
+
+/** What describes the core's documents to programs in any language. */
+function schemas() {
+  const dir = join(root, "docs/schema");
+  return fs
+    .readdirSync(dir, { recursive: true, encoding: "utf8" })
+    .filter((name) => fs.statSync(join(dir, name)).isFile())
+    .sort()
+    .map((name) => ({ name: `schema/${name}`, mode: 0o644, content: fs.readFileSync(join(dir, name)) }));
 }
 
 /** As `sha256sum --check` reads them. */

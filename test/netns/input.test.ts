@@ -288,4 +288,16 @@ describe("logs", () => {
     const loud = await lab.run("DEL", lab.conf([lab.bridge("a", 1)], { logLevel: "verbose" }), { container });
     expect(loud.stderr).toMatch(/ \[verbose\] DEL container /);
   });
+
+  test("that no log knows the name of is told of on stderr, and nothing else is logged there", async () => {
+    const container = await lab.container();
+    const conf = lab.conf([lab.bridge("a", 1)], { logLevel: "loud" });
+    for (const verb of ["ADD", "DEL"]) {
+      const { exitCode, stderr } = await lab.run(verb, conf, { container });
+      expect([exitCode, stderr.trim().split("\n")]).toEqual([
+        0,
+        [expect.stringMatching(/ \[panic\] unknown logLevel "loud": only "panic" is logged$/)],
+      ]);
+    }
+  });
 });

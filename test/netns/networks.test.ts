@@ -205,6 +205,16 @@ describe("the default network", () => {
     await delAll(conf);
     expect(lab.calls("fake-aux").map(({ verb }) => verb)).toEqual(["ADD", "DEL"]);
   });
+
+  it("fails if a conf of the auxiliary chain is broken, and attaches nothing then", async () => {
+    const clusterNetwork = lab.file("10-one.conf", lab.bridge("one", 1));
+    fs.writeFileSync(lab.file("aux/10-aux.conf", {}), '{"type":');
+    const conf = lab.conf([], { clusterNetwork, auxiliaryCNIChainName: "aux" });
+    const { exitCode, answer } = await lab.run("ADD", conf, { container });
+    expect([exitCode, answer.code, answer.msg]).toEqual([1, 6, expect.stringContaining("10-aux.conf")]);
+    expect(await lab.interfaces(container)).toEqual([]);
+    expect((await lab.run("DEL", conf, { container })).exitCode).toBe(0);
+  });
 });
 
 describe("STATUS", () => {

@@ -1,4 +1,4 @@
-// Makes the parts of tier page: a browser, and the page.
+// Makes the parts of tier page: a browser, the playground, and the documentation's site.
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { ensureChromium } from "../../scripts/provide/chromium.ts";
@@ -6,6 +6,8 @@ import { setUp } from "../support/parts.ts";
 
 export default setUp(() => {
   ensureChromium();
-  const build = fileURLToPath(new URL("../../scripts/build/playground.ts", import.meta.url));
-  execFileSync(process.execPath, [build], { stdio: "inherit" });
+  for (const script of ["build/playground.ts", "site/build.ts"]) {
+    const build = fileURLToPath(new URL(`../../scripts/${script}`, import.meta.url));
+    execFileSync(process.execPath, [build], { stdio: "inherit" });
+  }
 });

@@ -75,9 +75,7 @@ export class Deployment {
   /** Gives the node the image, and the cluster what its pods' tokens need. */
   async prepare(): Promise<void> {
     await this.node.import(IMAGE);
-    const data = { "ca.crt": fs.readFileSync(this.api.authority.cert, "utf8") };
-    const body = { metadata: { name: AUTHORITY }, data };
-    await this.api.core.createNamespacedConfigMap({ namespace: NAMESPACE, body });
+    await publishAuthority(this.api);
   }
 
   /** Applies the manifests, and waits until Plexus is on the node. */
@@ -134,8 +132,15 @@ export class Deployment {
   }
 }
 
+/** Gives the cluster the ConfigMap that each pod's token comes with. */
+export async function publishAuthority(api: ApiServer): Promise<void> {
+  const data = { "ca.crt": fs.readFileSync(api.authority.cert, "utf8") };
+  const body = { metadata: { name: AUTHORITY }, data };
+  await api.core.createNamespacedConfigMap({ namespace: NAMESPACE, body });
+}
+
 /** A DaemonSet's pod on a node, with the token that the admission of service accounts would have put into it. */
-function podOf({ metadata, spec }: V1DaemonSet, nodeName: string): V1Pod {
+export function podOf({ metadata, spec }: V1DaemonSet, nodeName: string): V1Pod {
   const template = spec?.template;
   const { containers = [], volumes = [], ...pod } = template?.spec ?? ({} as Partial<V1PodSpec>);
   const mount = { ...TOKEN, readOnly: true };

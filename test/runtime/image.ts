@@ -7,7 +7,8 @@ import { join } from "node:path";
 
 /** Its name in a pod; its container sleeps unless the pod says otherwise. */
 export const IMAGE = "plexus.test/busybox:1";
-const APPLETS = ["sh", "cat", "ip", "ping", "sleep", "wget", "httpd", "nc"];
+/** As docs/ calls it. */
+const PUBLIC = "docker.io/library/busybox:1.36";
 
 /**
  * @param busybox the path of a static busybox
@@ -18,7 +19,9 @@ export function makeImage(busybox: string, dir: string): string {
   const [root, image] = [join(dir, "root"), join(dir, "image")];
   for (const path of [join(root, "bin"), image]) fs.mkdirSync(path, { recursive: true });
   fs.copyFileSync(busybox, join(root, "bin/busybox"));
-  for (const name of APPLETS) fs.symlinkSync("busybox", join(root, "bin", name));
+  const applets = execFileSync(busybox, ["--list"], { encoding: "utf8" }).trim().split("\n");
+  for (const name of applets.filter((one) => one !== "busybox"))
+    fs.symlinkSync("busybox", join(root, "bin", name));
   const tar = (file: string, from: string) =>
     execFileSync("tar", [
       "--create",
@@ -43,7 +46,7 @@ export function makeImage(busybox: string, dir: string): string {
     rootfs: { type: "layers", diff_ids: [`sha256:${digest}`] },
   });
   fs.writeFileSync(join(image, "config.json"), config);
-  const manifest = [{ Config: "config.json", RepoTags: [IMAGE], Layers: ["layer.tar"] }];
+  const manifest = [{ Config: "config.json", RepoTags: [IMAGE, PUBLIC], Layers: ["layer.tar"] }];
   fs.writeFileSync(join(image, "manifest.json"), JSON.stringify(manifest));
   const file = join(dir, "image.tar");
   tar(file, image);

@@ -75,6 +75,11 @@ export class Machine {
     await this.init.stop("SIGKILL");
   }
 
+  /** A command as it is executed on this process's machine, so that it runs on that one. */
+  entered([command = "", ...args]: string[]): string[] {
+    return ["nsenter", ...this.enter(command, args)];
+  }
+
   private enter(command: string, args: string[]): string[] {
     return ["--target", `${this.pid}`, "--mount", "--net", "--pid", "--", command, ...args];
   }

@@ -40,6 +40,8 @@ test("a release has each file with its checksum, and its manifests name the imag
   const names = fs.readdirSync(release).filter((name) => name !== "SHA256SUMS");
   for (const name of ["plexus", "plexus-shim"])
     for (const arch of ["x64", "arm64"]) expect(names).toContain(`${name}-linux-${arch}`);
+  for (const name of ["core.wasm", "lint.wasm", `plexus-core-${version}.tgz`, `plexus-schema-${version}.tgz`])
+    expect(names).toContain(name);
   const checked = execFileSync("sha256sum", ["--check", "SHA256SUMS"], { cwd: release, encoding: "utf8" });
   expect(checked.trim().split("\n").sort()).toEqual(names.map((name) => `${name}: OK`).sort());
   expect(fs.readFileSync(join(release, "install.yaml"), "utf8")).toContain(`image: ${env.IMAGE}:${version}`);

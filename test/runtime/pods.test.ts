@@ -34,29 +34,6 @@ describe("on demand:", () => {
       await site.remove(pod);
     });
 
-    it("has the fixed address on macvlan that it asks for, and reaches the other one there", async () => {
-      const conf = { cniVersion: "1.0.0", type: "macvlan", master: "uplink", mode: "bridge" };
-      await site.nad("macvlan", { ...conf, capabilities: { ips: true }, ipam: { type: "static" } });
-      const one = await site.pod("macvlan-1", [{ name: "macvlan", ips: ["10.1.1.11/24"] }]);
-      const other = await site.pod("macvlan-2", [{ name: "macvlan", ips: ["10.1.1.12/24"] }]);
-      expect(site.status(one)[1]).toMatchObject({
-        name: "default/macvlan",
-        interface: "net1",
-        ips: ["10.1.1.11"],
-      });
-      await site.ping(one, "10.1.1.12");
-      await site.ping(other, "10.1.1.11");
-      await site.remove(one, other);
-    });
-
-    it("has its default route through the network it says", async () => {
-      await site.nad("gateway", bridge("gateway", 2));
-      const pod = await site.pod("routed", [{ name: "gateway", "default-route": ["10.244.2.1"] }]);
-      const routes = await site.node.inside(pod, "ip", "-4", "route", "show", "default");
-      expect(routes.trim()).toMatch(/^default via 10\.244\.2\.1 dev net1\s*$/);
-      await site.remove(pod);
-    });
-
     it("gets the plugins of a conf's subdirectory too", async () => {
       const chained = { cniVersion: "1.0.0", name: "chained", plugins: [bridge("chained", 3)] };
       site.node.write(join(CONF_DIR, "20-chained.conflist"), JSON.stringify(chained));
@@ -82,26 +59,6 @@ describe("on demand:", () => {
       await site.node.run("rm", manifest);
       await until("the static pod is gone", () => site.node.networks().length === 0);
       await site.expectNothingLeft();
-    });
-
-    it("has Flannel as its second network, by a conf that a node has for it", async () => {
-      const subnet = { FLANNEL_NETWORK: "10.42.0.0/16", FLANNEL_SUBNET: "10.42.7.1/24", FLANNEL_MTU: "1450" };
-      const lines = Object.entries({ ...subnet, FLANNEL_IPMASQ: "false" }).map(
-        ([key, value]) => `${key}=${value}\n`,
-      );
-      site.node.write("/run/flannel/subnet.env", lines.join("")); // by flanneld
-      const delegate = { hairpinMode: true, isDefaultGateway: true };
-      const portmap = { type: "portmap", capabilities: { portMappings: true } };
-      const plugins = [{ type: "flannel", delegate }, portmap];
-      await site.nad("flannel", { name: "cbr0", cniVersion: "0.3.1", plugins });
-      const one = await site.pod("flannel-1", "flannel");
-      const other = await site.pod("flannel-2", "flannel");
-      const [, status] = site.status(other);
-      expect(status).toMatchObject({ name: "default/flannel", interface: "net1" });
-      expect(status?.ips).toEqual([expect.stringMatching(/^10\.42\.7\./)]);
-      expect(other.status?.podIP).toMatch(/^10\.244\.0\./);
-      await site.ping(one, status?.ips?.[0] ?? "");
-      await site.remove(one, other);
     });
   });
 

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import type { KubernetesObject, V1Pod } from "@kubernetes/client-node";
 import { expect } from "vitest";
 import { ensurePackages } from "../../scripts/provide/debian.ts";
-import { ensureFlannel } from "../../scripts/provide/flannel.ts";
 import { ApiServer } from "../support/apiserver.ts";
 import { binary } from "../support/binary.ts";
 import { RIGHTS, serverOf, writeMultus } from "../support/multus-node.ts";
@@ -126,7 +125,6 @@ export class Site {
     expect(
       this.node.files("/var/lib/cni/networks").filter((name) => /\/\d+\.\d+\.\d+\.\d+$/.test(name)),
     ).toEqual([]);
-    expect(this.node.files("/var/lib/cni/flannel")).toEqual([]);
   }
 
   /** The pod has these interfaces, each with an address that the pod's network-status has too. */
@@ -188,10 +186,6 @@ export function bridge(name: string, number: number, ipam: Conf = {}): Conf {
 }
 
 async function equip(node: Node, api: ApiServer, isPlain: boolean): Promise<void> {
-  node.copy(ensureFlannel(), "/opt/cni/bin/flannel");
-  // Something for macvlan to be on: the tests' pods are the only ones on that wire.
-  await node.run("ip", "link", "add", "uplink", "type", "veth", "peer", "name", "wire");
-  for (const link of ["uplink", "wire"]) await node.run("ip", "link", "set", link, "up");
   const podnet = JSON.stringify(bridge("podnet", 0, { routes: [{ dst: "0.0.0.0/0" }] }));
   node.write("/etc/cni/net.d/10-podnet.conf", podnet); // which the node has already
   node.copy(binary, "/opt/plexus"); // for an operator to call
@@ -202,7 +196,7 @@ async function equip(node: Node, api: ApiServer, isPlain: boolean): Promise<void
  * As the thin Multus's installer leaves a node. MULTUS_DIR may name a directory with Multus's own executable; without it, that is
  * Plexus under its name.
  */
-async function equipMultus(node: Node, api: ApiServer): Promise<void> {
+export async function equipMultus(node: Node, api: ApiServer): Promise<void> {
   const { MULTUS_DIR = "" } = process.env;
   node.copy(MULTUS_DIR === "" ? binary : join(MULTUS_DIR, "multus"), "/opt/cni/bin/multus");
   await api.apply(RIGHTS);

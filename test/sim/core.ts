@@ -1,10 +1,10 @@
 // The built core, which is pure: an operation that was carried out before on the same document has the same result.
-import { Core } from "../../packages/core/index.ts";
+import { CheckedCore } from "../support/checked.ts";
 
 /** More results than these are forgotten, all at once. */
 const REMEMBERED = 20_000;
 
-export class RememberingCore extends Core {
+export class RememberingCore extends CheckedCore {
   private readonly results = new Map<string, string>();
 
   override run(operation: string, input: Uint8Array): string {

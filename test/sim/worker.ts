@@ -68,6 +68,7 @@ if (order.play === "seeds") {
     say({ is: "shortest", history: await shortened(order.history, isAlike) });
   }
 }
+if (core.complaint) throw core.complaint;
 say({ is: "done", ...totals });
 
 async function play(history: History, trace?: (line: string) => void): Promise<Outcome> {

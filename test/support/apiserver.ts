@@ -100,6 +100,10 @@ export class ApiServer {
     this.etcd = new Daemon("etcd", etcd, this.dir);
     const names = ["127.0.0.1", ADDRESS, SERVICE].map((address) => `IP:${address}`);
     const tls = this.authority.issue({ name: "kube-apiserver", server: [...names, "DNS:localhost"] });
+    const towardsKubelets = this.authority.issue({
+      name: "kube-apiserver-kubelet-client",
+      groups: ["system:masters"],
+    });
     const tokens = this.authority.tokenKeys();
     const policy = join(this.dir, "audit.yaml");
     fs.writeFileSync(policy, AUDIT);
@@ -114,6 +118,9 @@ export class ApiServer {
       `--client-ca-file=${this.authority.cert}`,
       `--tls-cert-file=${tls.cert}`,
       `--tls-private-key-file=${tls.key}`,
+      `--kubelet-client-certificate=${towardsKubelets.cert}`, // for `kubectl exec` and `kubectl logs`
+      `--kubelet-client-key=${towardsKubelets.key}`,
+      "--kubelet-preferred-address-types=InternalIP", // no server knows the names of nodes
       "--authorization-mode=Node,RBAC",
       "--enable-admission-plugins=NodeRestriction",
       "--disable-admission-plugins=ServiceAccount", // nothing here makes the accounts it asks for
@@ -134,12 +141,13 @@ export class ApiServer {
    * A new cluster, ready to be used.
    *
    * @param confs which confs a NetworkAttachmentDefinition can have there: those that deploy/crd allows, or any, as with
-   *   Multus's own CRD, and as what was created before
+   *   Multus's own CRD, and as what was created before; or there is nothing of Plexus in it, not even that CRD
    */
-  static async start(confs: "checked" | "any" = "checked"): Promise<ApiServer> {
+  static async start(confs: "checked" | "any" | "none" = "checked"): Promise<ApiServer> {
     const api = new ApiServer(await freePorts(3));
     try {
       await api.ready();
+      if (confs === "none") return api;
       const crd = deploy("crd/crd.yaml");
       await api.apply(confs === "any" ? crd.replace(/^ +pattern: .*\n/m, "") : crd);
       await api.apply(deploy("thin/rbac.yaml"));

@@ -1,10 +1,13 @@
 // What a pod asked for and did not get, and why a network's plugin may have failed.
+import binaryen from "assemblyscript/binaryen";
 import { describe, expect, test } from "vitest";
 import type { Call } from "../../launcher/attach/call.ts";
 import { withCauses } from "../../launcher/attach/causes.ts";
 import { Fault } from "../../launcher/fault.ts";
-import { causesResult } from "../../packages/core/documents.ts";
+import { lintOperations } from "../../packages/core/documents.ts";
+import { Core } from "../../packages/core/index.ts";
 import { loadCore, loadLint } from "../support/core.ts";
+import { coreBytes } from "../support/wasm.ts";
 
 const core = loadCore();
 const linter = loadLint();
@@ -90,7 +93,7 @@ describe("a request that was not met names its rule, what was asked for, and wha
 const node = { interfaces: ["bond0", "cali1", "ens8", "eth0", "lo", "veth2"], devices: ["0000:03:02.0"] };
 const causes = (more: object, message: string) => {
   const found = linter.causes({ conf: conf(more), message, ...node });
-  causesResult.parse({ causes: found });
+  lintOperations.causes.output.parse({ causes: found });
   return found.map(({ rule, path, found: what, remedy }) => `${path} [${rule}] ${what}; ${remedy}`);
 };
 
@@ -168,6 +171,36 @@ describe("the error of a plugin names what in its conf may be why", () => {
       message:
         'Link not found; `master` is "x", which the node does not have; write one of the node\'s interfaces: eth0 [unknown-interface]',
     });
+  });
+
+  test("and a linter that traps leaves the plugin's error as it was, and goes on working", async () => {
+    const module = binaryen.readBinary(coreBytes("lint.wasm"));
+    const text = module
+      .emitText()
+      .replace(
+        /\(export "causes" \(func [^)]+\)\)/,
+        '(export "causes" (func $trap)) (func $trap (param i32 i32) (result i32) (unreachable))',
+      );
+    const broken = binaryen.parseText(text);
+    broken.setFeatures(module.getFeatures());
+    const trapping = new Core(new Uint8Array(broken.emitBinary()));
+    for (const one of [module, broken]) one.dispose();
+    expect(() => trapping.causes({ conf: "{}", message: "" })).toThrow(Fault);
+    const [delegate] = core.plan({
+      runtime,
+      networks: [{ conf: conf({ type: "macvlan", master: "x" }), source: "s" }],
+    }).delegates;
+    if (!delegate) throw new Error("there is no delegate");
+    const fault = new Fault(7, "Link not found");
+    const written: string[] = [];
+    const call = {
+      host: { list: async () => ["eth0"] },
+      log: { write: (level: string, message: string) => written.push(`${level} ${message}`) },
+      linter: () => trapping,
+    } as unknown as Call;
+    expect(await withCauses(call, delegate, fault)).toBe(fault);
+    expect(written).toEqual([expect.stringMatching(/^debug .*the causes are not known/)]);
+    expect(trapping.isAlive()).toBe(true);
   });
 
   test("of a conf of a megabyte, which would keep other calls waiting, none is looked for", async () => {

@@ -157,5 +157,6 @@ test("the hints are of commands and options that are shown", () => {
 
 test("webhook --warn takes the rules that there are", () => {
   const pages = fs.readdirSync(new URL("../../docs/rules", import.meta.url)).sort();
-  expect(RULES.map((rule) => `${rule}.md`)).toEqual(pages);
+  const ofLint = pages.filter((page) => !read(`docs/rules/${page}`).includes("Only an ADD finds it"));
+  expect(RULES.map((rule) => `${rule}.md`)).toEqual(ofLint);
 });

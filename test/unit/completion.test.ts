@@ -10,6 +10,7 @@ import { bash } from "../../launcher/cli/completion/bash.ts";
 import { fish } from "../../launcher/cli/completion/fish.ts";
 import { zsh } from "../../launcher/cli/completion/zsh.ts";
 import { ensurePackages } from "../../scripts/provide/debian.ts";
+import { binary } from "../support/binary.ts";
 
 const programs = [PLEXUS, KUBECTL];
 let dir = "";
@@ -135,6 +136,35 @@ describe.each(Object.entries(SHELLS))("%s", (_, offered) => {
         .filter((word) => word.startsWith("--") && word !== "--help");
       expect(new Set(shown)).toEqual(new Set(shownOptions(command).map(([name]) => `--${name}`)));
     }
+  });
+});
+
+describe("as kubectl_complete-plexus, kubectl is given", () => {
+  const completed = (...args: string[]) => {
+    const { status, stdout, stderr } = spawnSync(binary, args, {
+      argv0: "/usr/local/bin/kubectl_complete-plexus",
+      env: {},
+      encoding: "utf8",
+    });
+    expect([status, stderr]).toEqual([0, ""]);
+    const lines = stdout.trimEnd().split("\n");
+    return [...lines.slice(0, -1).map((line) => line.split("\t")[0]), lines.at(-1)];
+  };
+
+  test.each([
+    ["commands", ["m"], ["map", ":4"]],
+    ["all of them", [""], [...KUBECTL.commands.map(({ name }) => name), ":4"]],
+    ["options of the command that is meant if none is named", ["--all"], ["--all-namespaces", ":4"]],
+    ["options of a command", ["map", "--no"], ["--node", ":4"]],
+    ["an option's words", ["map", "-o", ""], ["svg", "html", ":4"]],
+    ["and those behind =", ["map", "--output=s"], ["--output=svg", ":4"]],
+    ["nothing where nobody knows", ["map", "--node", ""], [":4"]],
+    ["files", ["lint", "a"], [":0"]],
+    ["files for an option", ["lint", "--kubeconfig", ""], [":0"]],
+    ["directories for an option", ["lint", "--bin-dir", ""], [":16"]],
+    ["nothing of what is typed", ["map", "$(touch x)", ""], [":4"]],
+  ])("%s", (_, args, expected) => {
+    expect(completed(...args)).toEqual(expected);
   });
 });
 

@@ -1,16 +1,69 @@
 // How the launcher keeps the core alive: what becomes of an instance that trapped, or whose memory has grown.
+import { readFileSync } from "node:fs";
 import { compileString } from "assemblyscript/asc";
 import { beforeAll, describe, expect, test } from "vitest";
-import { Core } from "../../packages/core/index.ts";
-import { faultOf, loadCore } from "../support/core.ts";
+import { Core, type Delegate } from "../../packages/core/index.ts";
+import { SCHEMA } from "../../packages/core/version.ts";
+import { faultOf, loadCore, loadLint } from "../support/core.ts";
+import { coreBytes } from "../support/wasm.ts";
 
 const none = new Uint8Array();
 
 describe("the built core", () => {
+  test("says which one it is, as its custom section does", () => {
+    const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+    const { abi_version } = new WebAssembly.Instance(new WebAssembly.Module(coreBytes())).exports;
+    expect(loadCore().version()).toEqual({ name: "core.wasm", version, abi: 2, schema: SCHEMA });
+    expect(loadLint().version()).toEqual({ name: "lint.wasm", version, abi: 2, schema: SCHEMA });
+    expect((abi_version as () => number)()).toBe(loadCore().version()?.abi);
+    const shown = `{ name: "core.wasm", version: "${version}", abi: 2, schema: "${SCHEMA}" }`;
+    expect(readFileSync(new URL("../../docs/core.md", import.meta.url), "utf8").split(shown)).toHaveLength(3);
+  });
+
+  test("takes a delegate as an earlier version has put it into a file", () => {
+    const text = readFileSync(new URL("../fixtures/core/delegate-2.0.json", import.meta.url), "utf8");
+    const delegate = JSON.parse(text) as Delegate;
+    const runtime = { containerId: "c0ffee", netns: "/run/netns/blue" };
+    const result = '{"cniVersion":"1.0.0","ips":[{"address":"10.0.0.5/24"}]}';
+    expect(loadCore().invoke({ verb: "DEL", plugin: 0, delegate, runtime, prevResult: result }).plugin).toBe(
+      "bridge",
+    );
+    expect(loadCore().remember({ delegate, result, runtime })).toContain("cniCacheV1");
+    expect(loadCore().status({ attachments: [{ delegate, result }] }).answer).toBe(
+      result.replace("}]}", '}],"routes":[{"dst":"0.0.0.0/0","gw":"10.0.0.1"}]}'),
+    );
+  });
+
+  test("names the place of a fault in the document", () => {
+    const fault = faultOf(() => loadCore().selection({ annotation: '[{"name": "a", "mac": "xx"}]' }));
+    expect(fault.place).toEqual({
+      text: "/annotation",
+      path: "/0/mac",
+      offset: 22,
+      length: 4,
+      line: 1,
+      column: 23,
+    });
+  });
+
+  test("plans a second default network if the host says so", () => {
+    const network = (name: string) => ({ conf: JSON.stringify({ name, type: "x" }), source: name });
+    const { delegates } = loadCore().plan({
+      runtime: { containerId: "c", ifname: "eth0", args: "" },
+      networks: [network("a"), { ...network("b"), default: true, selection: { interface: "if0" } }],
+    });
+    expect(delegates.map((one) => one.default)).toEqual([true, true]);
+  });
+
   test("is alive, and after an operation that nobody knows too", () => {
     const core = loadCore();
     expect(core.isAlive()).toBe(true);
-    expect(faultOf(() => core.run("nonsense", none))).toMatchObject({ code: 999 });
+    for (const name of ["nonsense", "lint", "memory", "alloc", "reset", "constructor"]) {
+      expect(faultOf(() => core.run(name, none))).toMatchObject({
+        code: 999,
+        message: `core: core.wasm has no operation "${name}"; load the module that has it`,
+      });
+    }
     expect(core.isAlive()).toBe(true);
   });
 
@@ -81,6 +134,14 @@ describe("a core that fails", () => {
     expect(core.run("count", none)).toBe("1");
   });
 
+  test("keeps as much memory as its host allows", () => {
+    const core = new Core(bytes, { mostMegabytes: 64 });
+    core.run("count", none);
+    expect([core.run("grow", none), core.run("count", none)]).toEqual(["2", "3"]);
+    const small = new Core(bytes, { mostMegabytes: 0.01 });
+    expect([small.run("count", none), small.run("count", none)]).toEqual(["1", "1"]);
+  });
+
   test("says that there is no memory if it has none for the document", () => {
     const core = new Core(bytes);
     const fault = faultOf(() => core.run("count", new Uint8Array(101)));
@@ -93,6 +154,6 @@ describe("a core that fails", () => {
 
   test("that speaks another ABI is refused", async () => {
     const other = await compile(SOURCE.replace("return 2", "return 3"));
-    expect(faultOf(() => new Core(other)).message).toContain("it speaks ABI 3, this launcher 2");
+    expect(faultOf(() => new Core(other)).message).toContain("it speaks ABI 3, and what loads it 2");
   });
 });

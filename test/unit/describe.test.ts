@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import * as documents from "../../packages/core/documents.ts";
+import { operations } from "../../packages/core/documents.ts";
 import { faultOf, loadCore } from "../support/core.ts";
 
 const core = loadCore();
 const facts = (conf: object, plugins?: string[]) =>
-  documents.confDocument.parse(
+  operations.describe.output.parse(
     core.describe({ conf: JSON.stringify(conf), source: "the test", ...(plugins ? { plugins } : {}) }),
   );
 

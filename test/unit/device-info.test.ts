@@ -26,7 +26,7 @@ afterEach(() => rmSync(dir, { recursive: true }));
 function planned(device?: { id: string; resourceName: string }): Delegate {
   const conf = (name: string) => JSON.stringify({ cniVersion: "1.0.0", name, type: "sriov" });
   const { delegates } = loadCore().plan({
-    runtime: { containerId: "0123abc", netns: "/proc/1/ns/net", ifname: "eth0", args: "" },
+    runtime: { containerId: "0123abc", ifname: "eth0", args: "" },
     networks: [
       { conf: conf("default"), source: "a conf" },
       { conf: conf("vf"), source: "a conf", name: "apps/vf", ...(device ? { device } : {}) },

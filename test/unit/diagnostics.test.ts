@@ -1,6 +1,11 @@
 // Where an error stands, and what is wrong beside it: for editors.
 import { describe, expect, test } from "vitest";
-import { diagnosis, fault } from "../../packages/core/documents.ts";
+import {
+  type Cause,
+  diagnosedError,
+  error as faultOf,
+  lintOperations,
+} from "../../packages/core/documents.ts";
 import { seeds } from "../fuzz/seeds.ts";
 import { coreBytes, runFresh, runIn } from "../support/wasm.ts";
 
@@ -90,7 +95,7 @@ const FAULTS: [string, unknown, string | undefined, string, string][] = [
 describe("an error names its place, so that an editor can mark it", () => {
   test.each(FAULTS)("%s of %j", (operation, document, text, path, marked) => {
     const { status, text: answer } = run(operation, document);
-    const error = fault.parse(JSON.parse(answer));
+    const error = faultOf.parse(JSON.parse(answer));
     expect([status, error.text, error.path]).toEqual([1, text, path]);
     const whole = text === undefined ? new TextDecoder().decode(encode(document)) : textAt(document, text);
     const from = Buffer.from(whole).subarray(error.offset);
@@ -143,7 +148,11 @@ describe("lint.wasm's operations say what is wrong beside their answer", () => {
       "/type",
     ],
   ])("%s of %j", (operation, document, rule, text, path) => {
-    const { diagnostics } = diagnosis.parse(JSON.parse(diagnose(operation, document).text));
+    const { status, text: answer } = diagnose(operation, document);
+    const { output } = lintOperations[operation as keyof typeof lintOperations];
+    const { diagnostics } = (status === 0 ? output : diagnosedError).parse(JSON.parse(answer)) as {
+      diagnostics: Cause[];
+    };
     expect(diagnostics.map((one) => [one.rule, one.text, one.path])).toEqual([[rule, text, path]]);
   });
 

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Node } from "../../launcher/cli/doctor/node.ts";
 import { resident } from "../../launcher/cli/doctor/process.ts";
 import { run } from "../../launcher/cli/doctor/run.ts";
+import { readShimConf } from "../../launcher/cli/doctor/shimconf.ts";
 
 vi.mock("../../launcher/cli/doctor/run.ts", { spy: true });
 
@@ -37,7 +38,7 @@ const node = (): Node => ({
   own: { path: join(dir, "00-plexus.conflist"), text: "{}", settings: undefined, why: "" },
   mode: "resident",
   socket,
-  shimConf: "",
+  shimConf: readShimConf(join(dir, "plexus-shim.conf")),
 });
 
 test("doctor executes no program of a process that only calls itself plexus daemon", async () => {
@@ -62,4 +63,69 @@ test("doctor --fix makes no link's target writable, or readable, that has taken 
   expect(fixes[0]?.()).toBe(`chmod 0755 ${dir}`);
   expect(() => fixes[1]?.()).toThrow("is another one by now");
   expect(fs.statSync(secret).mode & 0o777).toBe(0o600);
+});
+
+/** Leaves a socket at which nobody listens any more. */
+async function abandon(): Promise<void> {
+  fs.renameSync(socket, `${socket}.kept`); // node removes it by its name
+  await new Promise((resolve) => server.close(resolve));
+  fs.renameSync(`${socket}.kept`, socket);
+}
+
+test("doctor --fix removes a socket at which nobody has listened for a minute, and no younger one", async () => {
+  await abandon();
+  expect(await resident(node())).toMatchObject([{ level: "FAIL", remedy: "see the daemon's log" }]);
+  vi.useFakeTimers({ now: Date.now() + 120_000, toFake: ["Date"] });
+  try {
+    const [line] = await resident(node());
+    expect(line).toMatchObject({ level: "FAIL", remedy: expect.stringContaining(`rm ${socket}`) });
+    expect(await line?.fix?.()).toBe(`rm ${socket}`);
+    expect(fs.existsSync(socket)).toBe(false);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("doctor --fix leaves a socket at which somebody listens by now", async () => {
+  await abandon();
+  vi.useFakeTimers({ now: Date.now() + 120_000, toFake: ["Date"] });
+  try {
+    const [line] = await resident(node());
+    fs.rmSync(socket);
+    server = createServer((connection) => connection.destroy());
+    await new Promise<void>((resolve) => server.listen(socket, resolve));
+    expect(await line?.fix?.()).toBe("nothing: somebody listens by now");
+    expect(fs.existsSync(socket)).toBe(true);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("whether the process behind the socket is of the installed build is told by its executable's bytes", async () => {
+  fs.writeFileSync(join(dir, "plexus"), "another build");
+  expect(await resident(node())).toContainEqual(
+    expect.objectContaining({
+      level: "warn",
+      of: "process",
+      found: expect.stringContaining("another build than"),
+    }),
+  );
+  fs.rmSync(join(dir, "plexus"));
+  fs.symlinkSync(process.execPath, join(dir, "plexus"));
+  expect(await resident(node())).toContainEqual(
+    expect.objectContaining({
+      level: "ok",
+      of: "process",
+      found: `process ${process.pid} serves, and is ${join(dir, "plexus")}`,
+    }),
+  );
+});
+
+test("a directory in the socket's place is not to be removed with all that is in it", async () => {
+  server.close();
+  fs.rmSync(socket, { force: true });
+  fs.mkdirSync(socket);
+  expect(await resident(node())).toMatchObject([
+    { level: "FAIL", remedy: expect.stringContaining(`rmdir ${socket}`) },
+  ]);
 });

@@ -1,7 +1,7 @@
 // What lint says of the networks of a pod, by what it knows beside the pod: Plexus's conf, and the networks that there are.
 import { expect, test } from "vitest";
 import { lintSources } from "../../launcher/cli/findings.ts";
-import { loadLint } from "../support/core.ts";
+import { faultOf, loadCore, loadLint } from "../support/core.ts";
 
 const core = loadLint();
 const NETWORKS = "k8s.v1.cni.cncf.io/networks";
@@ -91,7 +91,7 @@ test("the default network is one, and may have the runtime's interface name", ()
 });
 
 test("a file with too many values is called that, and not invalid", () => {
-  const text = `kind: Pod\nmetadata:\n  labels: {${"a: 1, ".repeat(260_000)}}\n`;
+  const text = `{"kind": "Pod", "spec": [${"1,".repeat(260_000)}1]}`; // as YAML it takes ten times as long
   const { located } = lintSources(core, [{ name: "f.yaml", text }], "default");
   expect(located.map(({ rule, found: what, remedy }) => [rule, what, remedy])).toEqual([
     ["out-of-range", "these documents have more than 250000 values in all", "give fewer of them at once"],
@@ -114,4 +114,20 @@ test("kinds of other groups, and members that have other meanings, are left alon
   ];
   const sources = fine.map((one, index) => ({ name: `${index}.json`, text: JSON.stringify(one) }));
   expect(lintSources(core, sources, "default").located).toEqual([]);
+});
+
+test.each([
+  ["a name", { name: "A" }],
+  ["a namespace", { name: "a", namespace: "A_" }],
+  ["an interface", { name: "a", interface: "a/b" }],
+  ["a MAC address", { name: "a", mac: "x" }],
+  ["a GUID", { name: "a", "infiniband-guid": "x" }],
+  ["a device", { name: "a", deviceID: "../x" }],
+])("what %s has to be is said by an ADD and by lint in the same words", (_, element) => {
+  const annotation = JSON.stringify([element]);
+  const { message } = faultOf(() => loadCore().selection({ annotation, namespace: "default" }));
+  const rule = /must .*(?=, not ")/.exec(message)?.[0];
+  expect(rule).toBeDefined();
+  const { findings } = core.lint({ documents: [{ text: annotation, kind: "annotation" }] });
+  expect(findings.map(({ remedy }) => remedy)).toEqual([`it ${rule}`]);
 });

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { lintSources } from "../../launcher/cli/findings.ts";
 import { FORMATS } from "../../launcher/cli/formats.ts";
-import { lintResult } from "../../packages/core/documents.ts";
+import { lintOperations } from "../../packages/core/documents.ts";
 import { loadLint } from "../support/core.ts";
 
 const core = loadLint();
@@ -92,7 +92,7 @@ test("a document with an alias of itself, or of many, ends with an error", () =>
 
 test("the module's answer has the shape that is written down", () => {
   const answer = core.lint({ documents: [{ text: '{"type": 1}' }, { text: "a,", kind: "annotation" }] });
-  expect(lintResult.parse(answer).findings).toHaveLength(4);
+  expect(lintOperations.lint.output.parse(answer).findings).toHaveLength(4);
 });
 
 test("more than 100 findings are not printed, and it says so", () => {

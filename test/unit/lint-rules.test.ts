@@ -2,13 +2,17 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { lintSources } from "../../launcher/cli/findings.ts";
-import { settings } from "../../packages/core/documents.ts";
+import { operations } from "../../packages/core/documents.ts";
 import { loadLint } from "../support/core.ts";
 
 const dir = new URL("../../docs/rules/", import.meta.url);
 const core = loadLint();
-const rules = readdirSync(dir).map((file) => file.replace(".md", ""));
-const sources = new URL("../../assembly/lint/", import.meta.url);
+const pages = readdirSync(dir).map((file) => file.replace(".md", ""));
+const isOfAdd = (rule: string) =>
+  readFileSync(new URL(`${rule}.md`, dir), "utf8").includes("Only an ADD finds it");
+const rules = pages.filter((rule) => !isOfAdd(rule));
+const ofAdd = pages.filter(isOfAdd);
+const sources = new URL("../../assembly/", import.meta.url);
 
 /** Settings whose keys in the conf are called otherwise. */
 const RENAMED: Record<string, string> = {
@@ -48,29 +52,37 @@ describe.each(rules)("%s", (rule) => {
   });
 });
 
+describe.each(ofAdd)("%s", (rule) => {
+  const { Bad: bad, Good: good } = examplesOf(rule);
+
+  test("has examples in which lint finds nothing: only an ADD does", () => {
+    if (!bad || !good) throw new Error("the page needs a bad and a good example");
+    expect([...findingsIn(bad), ...findingsIn(good)]).toEqual([]);
+  });
+});
+
 test("every key of Plexus's conf is known", () => {
-  const keys = Object.keys(settings.shape).map((key) => RENAMED[key] ?? key);
+  const keys = Object.keys(operations.netconf.output.shape).map((key) => RENAMED[key] ?? key);
   const text = JSON.stringify(Object.fromEntries([["type", "plexus"], ...keys.map((key) => [key, null])]));
   const known = lintSources(core, [{ name: "f.conf", text }], "default").located;
   expect(known.filter(({ rule }) => rule === "unknown-key")).toEqual([]);
 });
 
-test("what an ADD alone can find is in docs/operations.md", () => {
-  const page = readFileSync(new URL("../../docs/operations.md", import.meta.url), "utf8");
-  const found = [
-    "range-full",
-    "address-not-given",
-    "mac-not-given",
-    "interface-not-given",
-    "device-not-given",
-  ];
-  for (const rule of found) expect(page).toContain(`\`${rule}\``);
+test("what an ADD alone can find is in docs/events.md", () => {
+  const page = readFileSync(new URL("../../docs/events.md", import.meta.url), "utf8");
+  for (const rule of ofAdd) expect(page).toContain(`\`${rule}\``);
 });
 
-test("every rule has a page, but the one of a failed ADD", () => {
-  const names = readdirSync(sources)
-    .map((file) => readFileSync(new URL(file, sources), "utf8"))
-    .flatMap((text) => [...text.matchAll(/\b(?:report|onValue|onKey|bad|note)\(\s*(?:\w+,\s*)?"([a-z-]+)"/g)])
+test("every rule that a message can have has a page, and no other", () => {
+  const texts = readdirSync(sources, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts"))
+    .map((file) => readFileSync(new URL(file, sources), "utf8"));
+  const names = texts
+    .flatMap((text) => [
+      ...text.matchAll(
+        /\b(?:report|onValue|onKey|bad|note|end)\(\s*(?:\w+,\s*)?"([a-z]+(?:-[a-z]+)+|deprecated)"/g,
+      ),
+    ])
     .map(([, name]) => name ?? "");
-  expect(new Set([...names, "invalid-yaml"])).toEqual(new Set([...rules, "range-full"]));
+  expect(new Set([...names, "invalid-yaml"])).toEqual(new Set(pages));
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { settings } from "../../packages/core/documents.ts";
+import { operations } from "../../packages/core/documents.ts";
 import { faultOf, loadCore } from "../support/core.ts";
 
 const core = loadCore();
@@ -15,7 +15,7 @@ const read = (more: object) => core.netconf(encode({ ...minimal, ...more }));
 
 describe("netconf", () => {
   test("fills in Multus's defaults", () => {
-    expect(settings.parse(read({}))).toEqual({
+    expect(operations.netconf.output.parse(read({}))).toEqual({
       cniVersion: "1.0.0",
       name: "meta",
       confDir: "/etc/cni/multus/net.d",
@@ -62,7 +62,7 @@ describe("netconf", () => {
       auxiliaryCNIChainName: "chain",
       retryDeleteOnError: true,
     };
-    const read = settings.parse(
+    const read = operations.netconf.output.parse(
       core.netconf(
         encode({
           ...minimal,

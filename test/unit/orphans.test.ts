@@ -52,7 +52,7 @@ function fakeCall(containerId: string, tookMs = 0) {
 function delegateFor(containerId: string, more = ""): Delegate {
   const conf = JSON.stringify({ cniVersion: "1.0.0", name: "n", type: "fake", more });
   const { delegates } = core.plan({
-    runtime: { containerId, ifname: "eth0", args: "", netns: "" },
+    runtime: { containerId, ifname: "eth0", args: "" },
     networks: [{ conf, source: "a test" }],
   });
   return delegates[0] as Delegate;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import * as documents from "../../packages/core/documents.ts";
+import { operations } from "../../packages/core/documents.ts";
 import type { Delegate, Network } from "../../packages/core/index.ts";
 import { faultOf, loadCore } from "../support/core.ts";
 
@@ -16,12 +16,12 @@ const network = (conf: object | string, more: Partial<Network> = {}): Network =>
   ...more,
 });
 const plan = (networks: Network[], more: object = {}) =>
-  documents.plan.parse(core.plan({ runtime, networks, ...more }));
+  operations.plan.output.parse(core.plan({ runtime, networks, ...more }));
 const delegates = (...networks: Network[]) => plan(networks).delegates;
 const bridge = (name: string, more: object = {}) =>
   network({ cniVersion: "1.0.0", name, type: "bridge", ...more });
 const stdin = (delegate: Delegate | undefined, plugin = 0, more: object = {}) =>
-  documents.invocation.parse(
+  operations.invoke.output.parse(
     core.invoke({ verb: "ADD", plugin, delegate: delegate as Delegate, runtime, ...more }),
   ).stdin;
 

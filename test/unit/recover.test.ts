@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import * as documents from "../../packages/core/documents.ts";
+import { operations } from "../../packages/core/documents.ts";
 import type { Delegate } from "../../packages/core/index.ts";
 import { loadCore } from "../support/core.ts";
 
@@ -41,7 +41,9 @@ function added(scratch?: string, ifname = "eth0") {
 const recover = (more: { scratch?: string; caches?: string[]; ifname?: string | undefined }) => {
   const { ifname = "eth0", caches = [], ...files } = more;
   const { containerId, args } = runtime;
-  return documents.recovery.parse(core.recover({ runtime: { containerId, args, ifname }, caches, ...files }));
+  return operations.recover.output.parse(
+    core.recover({ runtime: { containerId, args, ifname }, caches, ...files }),
+  );
 };
 
 /** What a DEL depends on. */

@@ -242,7 +242,7 @@ describe("a host that gives `invoke` and `remember`", () => {
   test.each(["{}", "[1]", '[{"containerID":"c"}]', '[{"containerID":"c","ifname":1}]'])(
     "%s as valid attachments is refused by `invoke`",
     (validAttachments) => {
-      const given = { verb: "GC", plugin: 0, delegate, runtime: container, validAttachments };
+      const given = { verb: "GC" as const, plugin: 0, delegate, runtime: container, validAttachments };
       expect(faultOf(() => core.invoke(given)).message).toContain("`validAttachments` must be a list of");
     },
   );

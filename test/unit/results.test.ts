@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import * as documents from "../../packages/core/documents.ts";
+import { operations } from "../../packages/core/documents.ts";
 import type { Delegate } from "../../packages/core/index.ts";
 import { faultOf, loadCore } from "../support/core.ts";
 
@@ -247,7 +247,7 @@ describe("status", () => {
     ...more,
   });
   const status = (...attachments: { delegate: Delegate; result: string; deviceInfo?: string }[]) => {
-    const { answer, networkStatus, routes } = documents.status.parse(core.status({ attachments }));
+    const { answer, networkStatus, routes } = operations.status.output.parse(core.status({ attachments }));
     return { answer, routes, entries: JSON.parse(networkStatus) as unknown[] };
   };
 

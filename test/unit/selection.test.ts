@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { selections } from "../../packages/core/documents.ts";
+import { operations } from "../../packages/core/documents.ts";
 import { faultOf, loadCore } from "../support/core.ts";
 
 const core = loadCore();
 const select = (annotation: string, more: { maxNetworks?: number } = {}) =>
-  selections.parse(core.selection({ annotation, namespace: "own", ...more }));
+  operations.selection.output.parse(core.selection({ annotation, namespace: "own", ...more }));
 
 describe("the comma-delimited format", () => {
   test("names networks, their namespaces and interfaces, in order", () => {

@@ -16,7 +16,7 @@ export async function cluster(node: Node): Promise<Line[]> {
   const of = "cluster";
   if (kubeconfig === "") {
     const found = "there is no `kubeconfig` in the conf: annotations of pods are ignored";
-    return own === undefined
+    return own?.settings === undefined
       ? []
       : [warn(of, found, "add it, if the node is of a cluster: plexus install --kubeconfig PATH")];
   }
@@ -97,7 +97,7 @@ async function asked(api: Api, node: Node): Promise<Line[]> {
   return [...lines, ...(await networks(api, node))];
 }
 
-function clock(serverMs: number | undefined, beforeMs: number): Line[] {
+export function clock(serverMs: number | undefined, beforeMs: number): Line[] {
   if (serverMs === undefined) return [];
   const apart = (beforeMs + Date.now()) / 2 - serverMs;
   const seconds = Math.round(Math.abs(apart) / 1000);

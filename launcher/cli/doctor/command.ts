@@ -1,12 +1,13 @@
 // `plexus doctor`. A bundle of its own: nothing of it is loaded by any other command.
 //
-// All looks are taken at once, each with a limit: an API server that is away, or a plugin that hangs, keeps no other from
+// All looks are taken at once, each with a limit: an API server that is away, a plugin or a disk that hangs keeps no other from
 // being seen, nor doctor from ending.
 
 import { Fault } from "../../fault.ts";
 import { plain, plainJson } from "../../log/visible.ts";
 import type { Given } from "../command.ts";
 import type { DOCTOR } from "../doctoring.ts";
+import { lookApart } from "./children.ts";
 import { cluster } from "./cluster.ts";
 import { orderOfConfs, ownConf } from "./confs.ts";
 import { disks } from "./disk.ts";
@@ -35,30 +36,59 @@ const LOOKS: [name: string, look: Look][] = [
 ];
 
 const LIMIT_MS = 15_000;
+/** Until the processes that look are ended: more than a look's own limit, and than the time to start one. */
+const APART_MS = 20_000;
 
 /** Returns the exit code: 1 if a line is FAIL. */
 export async function doctor({ values }: Given<typeof DOCTOR>): Promise<number> {
-  const node = lookAtNode(values);
-  const found = (await Promise.all(LOOKS.map(([name, look]) => limited(name, look, node)))).flat();
-  const lines = values.fix ? await mended(found) : found;
+  if (values.look.length > 0) return lookHere(values);
+  const names = LOOKS.map(([name]) => name);
+  const found = await lookApart(names, ["doctor", ...argumentsOf(values)], APART_MS);
+  const lines = names.flatMap((name) => found.get(name) ?? [late(name)]);
   console.log(values.json ? plainJson(lines.map(shown)) : lines.map(textOf).join("\n"));
   return lines.some(({ level }) => level === "FAIL") ? 1 : 0;
 }
 
+/** Does looks, and prints what each has found, in JSON: what `lookApart` reads. */
+async function lookHere(values: Given<typeof DOCTOR>["values"]): Promise<number> {
+  const node = lookAtNode(values);
+  const asked = LOOKS.filter(([name]) => values.look.includes(name));
+  const print = async (name: string, found: Line[]) => {
+    const lines = (values.fix ? await mended(found) : found).map(shown);
+    process.stdout.write(`${JSON.stringify({ name, lines })}\n`);
+  };
+  if (values.fix) {
+    // What is mended for one look is not to be seen half by another.
+    const all = await Promise.all(asked.map(async (one) => [one[0], await limited(...one, node)] as const));
+    for (const [name, found] of all) await print(name, found);
+  } else {
+    await Promise.all(asked.map(async (one) => print(one[0], await limited(...one, node))));
+  }
+  return 0;
+}
+
+function argumentsOf(values: Given<typeof DOCTOR>["values"]): string[] {
+  const named = (["conf-dir", "bin-dir", "cni-dir", "kubeconfig"] as const).flatMap((name) => {
+    const value = values[name];
+    return value === undefined ? [] : [`--${name}`, value];
+  });
+  return [...named, ...(values.fix ? ["--fix"] : [])];
+}
+
+function late(name: string): Line {
+  const remedy = "see what hangs: ps, dmesg, mounts of a server that is away";
+  return fail(name, `this could not be looked at within ${LIMIT_MS / 1000} s`, remedy);
+}
+
 async function limited(name: string, look: Look, node: Node): Promise<Line[]> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<Line[]>((resolve) => {
-    const line = fail(
-      name,
-      `this could not be looked at within ${LIMIT_MS / 1000} s`,
-      "see what hangs: ps, dmesg",
-    );
-    timer = setTimeout(() => resolve([line]), LIMIT_MS);
+  const tooLate = new Promise<Line[]>((resolve) => {
+    timer = setTimeout(() => resolve([late(name)]), LIMIT_MS);
   });
   const looked = (async () => look(node))().catch((error: unknown) => [
     fail(name, `this could not be looked at: ${Fault.of(error).message}`, "call doctor as root"),
   ]);
-  const lines = await Promise.race([looked, late]);
+  const lines = await Promise.race([looked, tooLate]);
   clearTimeout(timer);
   return lines;
 }

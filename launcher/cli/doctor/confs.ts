@@ -13,6 +13,13 @@ import type { Node } from "./node.ts";
 /** Each plugin may take so long for STATUS. */
 const STATUS_LIMIT_SECONDS = 3;
 
+/** What takes away something that is not a file. */
+export function removing(path: string): string {
+  return fs.lstatSync(path).isDirectory()
+    ? `see what is in it: ls -la ${path}; move it away, or: rmdir ${path}`
+    : `rm ${path}`;
+}
+
 export function orderOfConfs({ confDir, names, own }: Node): Line[] {
   const of = "confs";
   if (!fs.existsSync(confDir))
@@ -35,11 +42,14 @@ export function orderOfConfs({ confDir, names, own }: Node): Line[] {
   const path = join(confDir, first);
   if (own === undefined) {
     const isMultus = names.some((name) => /multus/.test(name));
+    const torn = tornConfs(confDir, names);
     return [
-      ...tornConfs(confDir, names),
+      ...torn,
       fail(
         of,
-        `the runtime takes ${path}, and no conf here is Plexus's: pods get the default network alone`,
+        torn.length > 0
+          ? `the runtime takes ${path}, and no conf here that can be read is Plexus's`
+          : `the runtime takes ${path}, and no conf here is Plexus's: pods get the default network alone`,
         isMultus ? "plexus migrate" : "plexus install",
       ),
     ];
@@ -60,7 +70,7 @@ function tornConfs(confDir: string, names: readonly string[], of = "confs"): Lin
   return names.flatMap((name) => {
     const path = join(confDir, name);
     try {
-      if (!fs.statSync(path).isFile()) return [fail(of, `${path} is not a file`, `rm ${path}`)];
+      if (!fs.statSync(path).isFile()) return [fail(of, `${path} is not a file`, removing(path))];
       JSON.parse(fs.readFileSync(path, "utf8"));
       return [];
     } catch (error) {

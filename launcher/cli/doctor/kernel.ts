@@ -8,7 +8,7 @@ import { listFunctions } from "../../sriov/list.ts";
 import { readText } from "../install/place.ts";
 import { confNames } from "../install/primary.ts";
 import { fail, type Line, ok, warn } from "./line.ts";
-import type { Node } from "./node.ts";
+import { areConfsRead, type Node } from "./node.ts";
 import { processes } from "./processes.ts";
 
 /** Plugin -> the modules that its interfaces need. */
@@ -65,7 +65,8 @@ export async function system(): Promise<Line[]> {
   return lines;
 }
 
-export function modules({ own, names, confDir }: Node): Line[] {
+export function modules(node: Node): Line[] {
+  const { own, names, confDir } = node;
   const { settings } = own ?? {};
   const dirs = [...new Set([confDir, ...(settings ? [settings.confDir] : [])])];
   const files = dirs.flatMap((dir) =>
@@ -95,7 +96,8 @@ export function modules({ own, names, confDir }: Node): Line[] {
         ]
       : [];
   });
-  return lines.length > 0 ? lines : [ok("kernel", `${release()} has the modules of the confs' plugins`)];
+  if (lines.length > 0 || !areConfsRead(node)) return lines;
+  return [ok("kernel", `${release()} has the modules of the confs' plugins`)];
 }
 
 function safely(path: string): string {

@@ -6,6 +6,7 @@ import { type ListedAttachment, listAttachments } from "../../attach/inventory.t
 import { wasm } from "../../core/wasm.ts";
 import { SYSTEM_DIRS } from "../../host/host.ts";
 import { localHost } from "../../host/local.ts";
+import { STATE_DIR } from "../../paths.ts";
 import { State } from "../../state/state.ts";
 import { readText } from "../install/place.ts";
 import { confNames } from "../install/primary.ts";
@@ -58,37 +59,56 @@ function attachments(
   living: Set<string> | undefined,
 ): Line[] {
   const of = "state";
-  const lines = listed.flatMap(({ containerId, ifname, network, netns, state, tries, why }): Line[] => {
-    const what = `container ${containerId.slice(0, 13)}, ${ifname || "?"} of network ${network || "?"}`;
-    if (state === "failing")
-      return [
-        fail(
-          of,
-          `${what}: its DEL has failed ${tries} times: ${why}`,
-          `mend that, or: plexus forget ${containerId} --network ${network}`,
-        ),
-      ];
-    if (state === "orphan")
+  const lines = listed.flatMap(
+    ({ containerId, ifname, network, netns, state, tries, why, files }): Line[] => {
+      const what = `container ${containerId.slice(0, 13)}, ${ifname || "?"} of network ${network || "?"}`;
+      if (state === "failing")
+        return [
+          fail(
+            of,
+            `${what}: its DEL has failed ${tries} times: ${why}`,
+            `mend that, or: ${forgetting(cniDir, containerId, network)}`,
+          ),
+        ];
+      if (state === "orphan")
+        return [
+          warn(
+            of,
+            `${what} is an orphan, which GC tries to detach: ${why}`,
+            `mend that, or: ${forgetting(cniDir, containerId, network)}`,
+          ),
+        ];
+      if (state === "unreadable")
+        return [
+          warn(
+            of,
+            `${what}: ${why}`,
+            containerId === ""
+              ? `rm ${files.join(" ")}`
+              : `${forgetting(cniDir, containerId)}, if the container is gone`,
+          ),
+        ];
+      const isGone = living ? !living.has(containerId) && !isThere(netns) : netns !== "" && !isThere(netns);
+      if (!isGone || (state === "attaching" && isYoung(join(cniDir, containerId)))) return [];
       return [
         warn(
           of,
-          `${what} is an orphan, which GC tries to detach: ${why}`,
-          `mend that, or: plexus forget ${containerId} --network ${network}`,
+          `${what} is ${state}, and the container is not there any more`,
+          `a GC of the runtime undoes it; or: ${forgetting(cniDir, containerId)}`,
         ),
       ];
-    if (state === "unreadable")
-      return [warn(of, `${what}: ${why}`, `plexus forget ${containerId}, if the container is gone`)];
-    const isGone = living ? !living.has(containerId) && !isThere(netns) : netns !== "" && !isThere(netns);
-    if (!isGone || (state === "attaching" && isYoung(join(cniDir, containerId)))) return [];
-    return [
-      warn(
-        of,
-        `${what} is ${state}, and the container is not there any more`,
-        `a GC of the runtime undoes it; or: plexus forget ${containerId}`,
-      ),
-    ];
-  });
-  return shortened(lines, "attachments", "plexus attachments");
+    },
+  );
+  return shortened(lines, "attachments", `plexus attachments${at(cniDir)}`);
+}
+
+/** The command that forgets a container, or what it has of one network. */
+function forgetting(cniDir: string, containerId: string, network = ""): string {
+  return `plexus forget ${containerId}${network === "" ? "" : ` --network ${network}`}${at(cniDir)}`;
+}
+
+function at(cniDir: string): string {
+  return cniDir === STATE_DIR ? "" : ` --cni-dir ${cniDir}`;
 }
 
 /** The runtime may be adding the container just now. */

@@ -5,10 +5,10 @@ import { Core, type Settings } from "../../../packages/core/index.ts";
 import { wasm } from "../../core/wasm.ts";
 import { plexusConfIn } from "../../explain/plexusconf.ts";
 import { Fault } from "../../fault.ts";
-import { SOCKET, STATE_DIR } from "../../paths.ts";
-import { setUpBy } from "../install/binaries.ts";
-import { readText } from "../install/place.ts";
+import { STATE_DIR } from "../../paths.ts";
+import { objectIn, readText } from "../install/place.ts";
 import { confNames } from "../install/primary.ts";
+import { readShimConf, type ShimConf } from "./shimconf.ts";
 
 export interface Node {
   confDir: string;
@@ -23,7 +23,7 @@ export interface Node {
   own: { path: string; text: string; settings: Settings | undefined; why: string } | undefined;
   mode: "on-demand" | "resident" | "one-shot";
   socket: string;
-  shimConf: string | undefined;
+  shimConf: ShimConf;
 }
 
 export interface NodeOptions {
@@ -37,19 +37,26 @@ export function lookAtNode(options: NodeOptions): Node {
   const [confDir, binDir] = [options["conf-dir"], options["bin-dir"]];
   const names = confNames(confDir);
   const own = findOwn(confDir, names);
-  const shimConf = readText(join(binDir, "plexus-shim.conf"));
-  const { mode, socket } = setUpBy(shimConf) ?? { mode: "one-shot", socket: SOCKET };
+  const shimConf = readShimConf(join(binDir, "plexus-shim.conf"));
+  const { mode, socket } = shimConf;
   return {
     confDir,
     binDir,
-    cniDir: options["cni-dir"] ?? (own?.settings?.cniDir || STATE_DIR),
-    kubeconfig: options.kubeconfig ?? own?.settings?.kubeconfig ?? "",
+    cniDir: options["cni-dir"] ?? (ownText(own, "cniDir") || STATE_DIR),
+    kubeconfig: options.kubeconfig ?? ownText(own, "kubeconfig"),
     names,
     own,
     mode,
     socket,
     shimConf,
   };
+}
+
+/** A member of Plexus's conf: also of one that cannot be used for another member's sake. */
+function ownText(own: Node["own"], name: "cniDir" | "kubeconfig"): string {
+  if (own?.settings) return own.settings[name];
+  const value = objectIn(own?.text ?? "{}", JSON.parse)?.[name];
+  return typeof value === "string" && (value === "" || value.startsWith("/")) ? value : "";
 }
 
 function findOwn(confDir: string, names: readonly string[]): Node["own"] {
@@ -66,4 +73,18 @@ function findOwn(confDir: string, names: readonly string[]): Node["own"] {
     }
   }
   return undefined;
+}
+
+/** Tells whether Plexus's conf and all beside it can be read, so that what is in none of them is nowhere. */
+export function areConfsRead({ own, names, confDir }: Node): boolean {
+  if (own?.settings === undefined) return own === undefined && names.length === 0;
+  const dirs = [...new Set([confDir, own.settings.confDir])];
+  return dirs.every((dir) =>
+    (dir === confDir ? names : confNames(dir)).every((name) => isObjectAt(join(dir, name))),
+  );
+}
+
+function isObjectAt(path: string): boolean {
+  if (!fs.statSync(path, { throwIfNoEntry: false })?.isFile()) return true; // confs.ts says so
+  return objectIn(readText(path) ?? "", JSON.parse) !== undefined;
 }

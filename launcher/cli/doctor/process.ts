@@ -3,6 +3,7 @@ import * as fs from "node:fs";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
 import { areEqual } from "../install/place.ts";
+import { removing } from "./confs.ts";
 import { fail, type Line, ok, warn } from "./line.ts";
 import type { Node } from "./node.ts";
 import { listenerAt } from "./processes.ts";
@@ -19,7 +20,7 @@ export async function resident(node: Node): Promise<Line[]> {
   const status = fs.lstatSync(socket, { throwIfNoEntry: false });
   if (status === undefined) return [absent(mode, socket)];
   if (!status.isSocket())
-    return [fail(of, `${socket} is not a socket: each call is done by plexus`, `rm ${socket}`)];
+    return [fail(of, `${socket} is not a socket: each call is done by plexus`, removing(socket))];
   // The directory first: whoever may write there may put a link in the socket's place while it is mended.
   const lines = [dirname(socket), socket].flatMap((path) => openToOthers(path, fs.lstatSync(path)));
   const why = await answers(socket);

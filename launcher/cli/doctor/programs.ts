@@ -8,8 +8,9 @@ import { type Build, thisBuild } from "../../version.ts";
 import { objectIn, readText } from "../install/place.ts";
 import { confNames } from "../install/primary.ts";
 import { fail, type Line, ok, warn } from "./line.ts";
-import type { Node } from "./node.ts";
+import { areConfsRead, type Node } from "./node.ts";
 import { run } from "./run.ts";
+import { shimConfLines } from "./shimconf.ts";
 
 /** Who names a plugin, and which cniVersion he asks of it. */
 interface Use {
@@ -83,7 +84,9 @@ export async function plugins(node: Node, more: readonly Use[] = []): Promise<Li
     ),
   );
   const lines = found.flat();
-  return lines.length > 0 ? lines : [ok("plugins", "no conf names one")];
+  if (lines.length > 0) return lines;
+  // What a conf names that cannot be read, nobody knows.
+  return areConfsRead(node) ? [ok("plugins", "no conf names one")] : [];
 }
 
 async function plugin(type: string, uses: readonly Use[], dirs: readonly string[]): Promise<Line[]> {
@@ -157,14 +160,7 @@ export async function ownPrograms({ own, binDir, mode, shimConf }: Node): Promis
       );
   }
   if (lines.some(({ level }) => level === "FAIL")) return lines;
-  if (isShim && shimConf === undefined)
-    lines.push(
-      fail(
-        of,
-        `there is no ${binDir}/plexus-shim.conf: the shim allows nothing beyond its defaults, and starts no process`,
-        "plexus install",
-      ),
-    );
+  if (isShim) lines.push(...shimConfLines(join(binDir, "plexus-shim.conf"), shimConf));
   const binary = join(binDir, isShim ? "plexus" : (called[0] ?? "plexus"));
   const build = await buildOf(binary);
   if (build === undefined)

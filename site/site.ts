@@ -1,0 +1,151 @@
+// What a page of the site does by itself: search, the menu, light and dark. It works from a disk: nothing is fetched but scripts.
+import MiniSearch from "minisearch";
+
+interface Part {
+  id: number;
+  at: string;
+  page: string;
+  title: string;
+  text: string;
+}
+declare global {
+  interface Window {
+    parts?: Omit<Part, "id">[];
+  }
+}
+
+const SHOWN = 12;
+const EXCERPT = 160;
+const root = document.body.dataset.root ?? "";
+const query = element<HTMLInputElement>("query");
+const results = element("results");
+const list = results.querySelector("ol") as HTMLOListElement;
+let index: Promise<MiniSearch<Part>> | undefined;
+
+function element<T extends HTMLElement>(id: string): T {
+  return document.getElementById(id) as T;
+}
+
+/** Loads what is searched, by a script: from a disk, a page may not fetch. */
+function load(): Promise<MiniSearch<Part>> {
+  index ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = `${root}search.js`;
+    script.onerror = () => reject(new Error("search.js cannot be loaded"));
+    script.onload = () => {
+      const search = new MiniSearch<Part>({
+        fields: ["title", "text", "page"],
+        storeFields: ["at", "page", "title", "text"],
+        searchOptions: { boost: { title: 3, page: 1.5 } },
+      });
+      search.addAll((window.parts ?? []).map((part, id) => ({ ...part, id })));
+      resolve(search);
+    };
+    document.head.append(script);
+  });
+  return index;
+}
+
+async function find(): Promise<void> {
+  const words = query.value.trim();
+  results.hidden = words === "";
+  if (words === "") return;
+  try {
+    const search = await load();
+    if (query.value.trim() !== words) return;
+    // An error message has many words, each as it is; a reader's few may be the beginning of one, or misspelt.
+    const isMessage = words.split(/\s+/).length > 5;
+    const found = search.search(words, isMessage ? {} : { prefix: true, fuzzy: 0.15, combineWith: "AND" });
+    const all = found.length > 0 || isMessage ? found : search.search(words, { prefix: true, fuzzy: 0.2 });
+    if (isMessage) all.sort((a, b) => fitOf(b.title, words) - fitOf(a.title, words));
+    list.replaceChildren(...all.slice(0, SHOWN).map((one) => shown(one as unknown as Part, one.terms)));
+    element("count").textContent =
+      all.length === 0 ? "Nothing is found." : `${Math.min(all.length, SHOWN)} of ${all.length}`;
+  } catch (error) {
+    element("count").textContent = `The search fails: ${(error as Error).message}; build the site anew`;
+  }
+  results.dataset.query = words;
+}
+
+/** Tells how many letters of an entry's message are in a text, in their order; 0 if not all of them are. */
+function fitOf(title: string, text: string): number {
+  if (!/‹|[;:] /.test(title)) return 0;
+  const parts = title.split(/‹[^›]*›/);
+  let at = 0;
+  for (const part of parts) {
+    const found = text.indexOf(part, at);
+    if (found < 0) return 0;
+    at = found + part.length;
+  }
+  return parts.join("").length;
+}
+
+function shown({ at, page, title, text }: Part, terms: string[]): HTMLLIElement {
+  const item = document.createElement("li");
+  const link = document.createElement("a");
+  link.href = root + at;
+  const heading = document.createElement("strong");
+  heading.textContent = title;
+  const where = document.createElement("span");
+  where.className = "where";
+  where.textContent = page;
+  const excerpt = document.createElement("span");
+  excerpt.className = "excerpt";
+  const hit = Math.max(
+    0,
+    Math.min(
+      ...terms.map((term) => text.toLowerCase().indexOf(term)).filter((index) => index >= 0),
+      text.length,
+    ),
+  );
+  const from = hit >= text.length ? 0 : Math.max(0, hit - 40);
+  excerpt.textContent = text.slice(from, from + EXCERPT);
+  link.append(heading, where, excerpt);
+  item.append(link);
+  return item;
+}
+
+/** Moves among the field and what is found: -1 up, 1 down. */
+function move(by: number): void {
+  const stops = [query, ...list.querySelectorAll("a")];
+  const at = stops.indexOf(document.activeElement as HTMLAnchorElement);
+  stops[Math.max(0, Math.min(stops.length - 1, at + by))]?.focus();
+}
+
+query.addEventListener("input", () => void find());
+query.addEventListener("focus", () => void load().catch(() => undefined));
+document.querySelector("search")?.addEventListener("keydown", (event) => {
+  const { key } = event as KeyboardEvent;
+  if (key === "ArrowDown" || key === "ArrowUp") move(key === "ArrowDown" ? 1 : -1);
+  else if (key === "Enter" && document.activeElement === query) list.querySelector("a")?.click();
+  else if (key === "Escape") {
+    query.value = "";
+    results.hidden = true;
+    query.focus();
+  } else return;
+  event.preventDefault();
+});
+document.addEventListener("click", ({ target }) => {
+  if (!(target as Element).closest("search") || (target as Element).closest("#results a"))
+    results.hidden = true;
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || document.activeElement === query)
+    return;
+  event.preventDefault();
+  query.focus();
+});
+
+const menu = element<HTMLButtonElement>("menu");
+menu.addEventListener("click", () =>
+  menu.setAttribute("aria-expanded", `${menu.getAttribute("aria-expanded") !== "true"}`),
+);
+element("theme").addEventListener("click", () => {
+  const { dataset } = document.documentElement;
+  const isDark = dataset.theme
+    ? dataset.theme === "dark"
+    : matchMedia("(prefers-color-scheme: dark)").matches;
+  dataset.theme = isDark ? "light" : "dark";
+  localStorage.setItem("theme", dataset.theme);
+});
+document.querySelector('#pages [aria-current="page"]')?.scrollIntoView({ block: "nearest" });

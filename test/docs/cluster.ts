@@ -1,0 +1,212 @@
+// The cluster that the pages of docs/ are tried on: an API server, and a node with a default network, a second NIC and Flannel.
+import { execFile, spawnSync } from "node:child_process";
+import * as fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { KubernetesObject } from "@kubernetes/client-node";
+import { ensureContainerd } from "../../scripts/provide/containerd.ts";
+import { ensureFlannel } from "../../scripts/provide/flannel.ts";
+import { ensureHelm } from "../../scripts/provide/helm.ts";
+import { ensureKubectl } from "../../scripts/provide/kubectl.ts";
+import { kubernetesMinor } from "../../scripts/provide/kubernetes.ts";
+import { publishAuthority } from "../runtime/deployment.ts";
+import { Node } from "../runtime/node.ts";
+import { bridge } from "../runtime/site.ts";
+import { ApiServer } from "../support/apiserver.ts";
+import { binary } from "../support/binary.ts";
+import type { Daemon } from "../support/daemon.ts";
+import { SLOWNESS } from "../support/pace.ts";
+import { FakeControllers } from "./fake-controllers.ts";
+
+export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+/** More than any `--timeout` in a page. */
+const COMMAND_LIMIT_SECONDS = Math.ceil(360 * SLOWNESS);
+const NETWORK = { version: "k8s.cni.cncf.io/v1", kind: "NetworkAttachmentDefinition" };
+
+/** Where a command is typed. */
+export type Place = "workstation" | "node";
+
+/** How a command has ended. */
+interface Ended {
+  exitCode: number;
+  /** stdout and stderr, as a terminal shows them. */
+  output: string;
+}
+
+/**
+ * What is behind the node's second NIC, eth1: a LAN of 192.168.10.0/24 and fd00:10::/64, with a router that gives out addresses by DHCP
+ * and leads to 203.0.113.1.
+ */
+const LAN = `
+ip netns add lan
+ip link add eth1 type veth peer name lan0 netns lan
+ip link set eth1 up
+ip -n lan link set lan0 up
+ip -n lan link set lo up
+ip -n lan address add 192.168.10.1/24 dev lan0
+ip -n lan -6 address add fd00:10::1/64 dev lan0 nodad
+ip -n lan address add 203.0.113.1/32 dev lo
+mkdir -p /run/lan
+cat > /run/lan/udhcpd.conf <<end
+start 192.168.10.200
+end 192.168.10.220
+interface lan0
+lease_file /run/lan/leases
+pidfile /run/lan/udhcpd.pid
+option subnet 255.255.255.0
+option router 192.168.10.1
+end
+touch /run/lan/leases
+`;
+/** As flanneld leaves it. */
+const FLANNEL_SUBNET = `FLANNEL_NETWORK=10.42.0.0/16
+FLANNEL_SUBNET=10.42.7.1/24
+FLANNEL_MTU=1450
+FLANNEL_IPMASQ=false
+`;
+const FLANNEL_CONF = `{
+  "name": "cbr0",
+  "cniVersion": "0.3.1",
+  "plugins": [
+    {
+      "type": "flannel",
+      "delegate": {
+        "hairpinMode": true,
+        "isDefaultGateway": true
+      }
+    },
+    {
+      "type": "portmap",
+      "capabilities": {
+        "portMappings": true
+      }
+    }
+  ]
+}
+`;
+
+export class Cluster {
+  readonly api: ApiServer;
+  readonly node: Node;
+  /** For pages' directories, and for a directory of commands. */
+  private readonly dir = fs.mkdtempSync(join(tmpdir(), "plexus-docs-"));
+  private readonly controllers: FakeControllers;
+  private readonly kubeconfigs: Record<Place, string>;
+  private readonly tools = ensureContainerd(kubernetesMinor("kubelet"));
+  private dhcpServer: Daemon | undefined;
+
+  private constructor(api: ApiServer, node: Node) {
+    this.api = api;
+    this.node = node;
+    this.controllers = new FakeControllers(api, node.name);
+    this.kubeconfigs = {
+      workstation: api.kubeconfig("admin"),
+      node: api.kubeconfig("admin", { url: node.apiUrl }),
+    };
+    fs.mkdirSync(join(this.dir, "bin"));
+    const commands = { kubectl: ensureKubectl(), helm: ensureHelm(), plexus: binary };
+    for (const [name, path] of Object.entries(commands)) fs.symlinkSync(path, join(this.dir, "bin", name));
+  }
+
+  /** Starts it, with nothing of Plexus on it. */
+  static async open(): Promise<Cluster> {
+    const api = await ApiServer.start("none");
+    try {
+      await publishAuthority(api);
+      const cluster = new Cluster(api, await Node.start(api, equip));
+      cluster.dhcpServer = cluster.node.machine.daemon("udhcpd", [
+        ...[
+          "ip",
+          "netns",
+          "exec",
+          "lan",
+          join(cluster.tools, "busybox"),
+          "udhcpd",
+          "-f",
+          "/run/lan/udhcpd.conf",
+        ],
+      ]);
+      return cluster;
+    } catch (error) {
+      await api.stop();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.controllers.stop();
+    await this.dhcpServer?.stop("SIGKILL");
+    await this.node.stop();
+    await this.api.stop();
+    fs.rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  /** Makes a directory for a page to be tried in, in which a checkout's `build` and `deploy` are. */
+  directory(page: string): string {
+    const dir = join(this.dir, page.replaceAll("/", "-"));
+    fs.mkdirSync(dir);
+    for (const name of ["build", "deploy"]) fs.symlinkSync(join(ROOT, name), join(dir, name));
+    return dir;
+  }
+
+  /**
+   * Executes a command as its reader would: as the cluster's administrator, or as root on the node. On a slow machine its `--timeout`
+   * is longer.
+   */
+  async run(place: Place, dir: string, command: string): Promise<Ended> {
+    const path = `${join(this.dir, "bin")}:${this.tools}:${process.env.PATH}`;
+    const env = [`PATH=${path}`, `KUBECONFIG=${this.kubeconfigs[place]}`, `HOME=${dir}`];
+    const script = `cd ${dir} && exec 2>&1 < /dev/null\n${patient(command)}`;
+    const all = ["env", ...env, "timeout", String(COMMAND_LIMIT_SECONDS), "bash", "-c", script];
+    const inside = place === "node" ? this.node.machine.entered(all) : all;
+    return new Promise((resolve, reject) => {
+      const [file = "", ...args] = inside;
+      execFile(file, args, { encoding: "utf8", maxBuffer: 16 << 20 }, (error, output) => {
+        const code = error === null ? 0 : error.code;
+        if (typeof code === "number") resolve({ exitCode: code, output });
+        else reject(error);
+      });
+    });
+  }
+
+  /** What a page might leave behind: pods and networks, and what the node has of pods. */
+  async inventory(): Promise<string[]> {
+    const { items: pods } = await this.api.core.listPodForAllNamespaces();
+    const networks = await this.api.admin
+      .list<KubernetesObject>(NETWORK.version, NETWORK.kind)
+      .catch(() => ({ items: [] }));
+    const { items: namespaces } = await this.api.core.listNamespace();
+    const objects = [...pods, ...networks.items, ...namespaces].map(
+      ({ kind, metadata }) => `${kind ?? ""} ${metadata?.namespace ?? ""}/${metadata?.name}`,
+    );
+    const files = ["/var/lib/cni/multus", "/var/lib/cni/flannel", "/etc/cni/net.d"];
+    const addresses = this.node
+      .files("/var/lib/cni/networks")
+      .filter((name) => /\/[0-9a-f.:]*\d$/.test(name));
+    return [
+      ...objects,
+      ...files.flatMap((dir) => this.node.files(dir).map((name) => join(dir, name))),
+      ...addresses,
+    ].sort();
+  }
+}
+
+function patient(command: string): string {
+  return command.replace(/--timeout=(\d+)m/g, (_, minutes) => `--timeout=${Math.ceil(minutes * SLOWNESS)}m`);
+}
+
+async function equip(node: Node): Promise<void> {
+  const podnet = bridge("podnet", 0, { routes: [{ dst: "0.0.0.0/0" }] });
+  node.write("/etc/cni/net.d/10-podnet.conf", `${JSON.stringify(podnet, null, 2)}\n`);
+  node.write("/etc/cni/net.d/20-flannel.conflist", FLANNEL_CONF);
+  node.write("/run/flannel/subnet.env", FLANNEL_SUBNET);
+  node.copy(ensureFlannel(), "/opt/cni/bin/flannel");
+  await node.run("sh", "-ec", LAN);
+}
+
+/** Does a shell take this as commands? Throws with its words if it does not. */
+export function checkSyntax(command: string): void {
+  const { status, stderr } = spawnSync("bash", ["-n"], { input: command, encoding: "utf8" });
+  if (status !== 0) throw new Error(`bash does not take it: ${stderr}`);
+}

@@ -1,0 +1,83 @@
+// The pages that are tried, and what of them cannot be executed here, with the reason: the report repeats it.
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { equipMultus } from "../runtime/site.ts";
+import { type Cluster, type Place, ROOT } from "./cluster.ts";
+
+export interface Page {
+  /** Below docs/. */
+  path: string;
+  /**
+   * `first`: what it has done stays for the others; `beside`: at the same time as others; `alone`: one after the other, after those,
+   * as it changes what pods of others meet.
+   */
+  when: "first" | "beside" | "alone";
+  /** Why none of its blocks is executed: a key of REASONS. */
+  unexecuted?: string;
+  /** Makes what the page takes for granted. */
+  prepare?: (cluster: Cluster) => Promise<void>;
+}
+
+/** Why a block is not executed: its word `unexecuted=KEY` says which. */
+export const REASONS: Record<string, string> = {
+  checkout: "CI begins with `npm ci`, and what this tier needs is made by `npm run image`",
+  registry: "no registry is here",
+  ipvlan: "this machine's kernel may be without ipvlan",
+  whereabouts: "Debian does not have the plugin whereabouts",
+  vfs: "this machine has no NIC with VFs; the VM of tier sriov does the same by the plugin's own verbs",
+  dpdk: "this machine has no device for vfio-pci; the VM of tier sriov binds one, and sends by dpdk-testpmd",
+  rdma: "no RDMA device is here",
+  kubevirt: "KubeVirt's operator is not here",
+};
+
+export const PAGES: readonly Page[] = [
+  { path: "quickstart.md", when: "first" },
+  { path: "how-to/flannel-second.md", when: "beside" },
+  { path: "how-to/macvlan.md", when: "beside" },
+  { path: "how-to/dhcp.md", when: "beside" },
+  { path: "how-to/dual-stack.md", when: "beside" },
+  { path: "how-to/default-network.md", when: "beside" },
+  { path: "how-to/default-route.md", when: "beside" },
+  { path: "how-to/port-mapping.md", when: "beside" },
+  { path: "how-to/ipvlan.md", when: "beside", unexecuted: "ipvlan" },
+  { path: "how-to/whereabouts.md", when: "beside", unexecuted: "whereabouts" },
+  { path: "how-to/sriov.md", when: "beside", unexecuted: "vfs" },
+  { path: "how-to/dpdk.md", when: "beside", unexecuted: "dpdk" },
+  { path: "how-to/rdma.md", when: "beside", unexecuted: "rdma" },
+  { path: "how-to/kubevirt.md", when: "beside", unexecuted: "kubevirt" },
+  { path: "how-to/namespace-isolation.md", when: "alone" },
+  { path: "how-to/air-gapped.md", when: "alone" },
+  { path: "how-to/upgrade.md", when: "alone", prepare: hasAnEarlierVersion },
+  { path: "how-to/uninstall.md", when: "alone" },
+  { path: "how-to/from-multus.md", when: "alone", prepare: isOfMultus },
+];
+
+/** All pages that have to be tried. */
+export function pagesThatAre(): string[] {
+  const howTos = fs.readdirSync(join(ROOT, "docs/how-to")).map((name) => `how-to/${name}`);
+  return ["quickstart.md", ...howTos].sort();
+}
+
+/** The cluster runs an image of another version: the same one under another name. */
+async function hasAnEarlierVersion(cluster: Cluster): Promise<void> {
+  const { version } = JSON.parse(fs.readFileSync(join(ROOT, "package.json"), "utf8"));
+  const tag = `ctr --namespace k8s.io images tag --force localhost/plexus:${version} localhost/plexus:0.0.9`;
+  await must(cluster, "node", tag);
+  const plexus = "kubectl --namespace kube-system";
+  await must(cluster, "workstation", `${plexus} set image daemonset/plexus install=localhost/plexus:0.0.9`);
+  await must(cluster, "workstation", `${plexus} rollout status daemonset plexus`);
+}
+
+/**
+ * The node is that of a thin Multus, as its installer leaves it. Without MULTUS_DIR its executable is Plexus, under Multus's name
+ * (test/runtime/site.ts).
+ */
+async function isOfMultus(cluster: Cluster): Promise<void> {
+  await must(cluster, "workstation", `kubectl apply -k ${join(ROOT, "deploy/crd")}`);
+  await equipMultus(cluster.node, cluster.api);
+}
+
+async function must(cluster: Cluster, place: Place, command: string): Promise<void> {
+  const { exitCode, output } = await cluster.run(place, "/", command);
+  if (exitCode !== 0) throw new Error(`${command}: ${output}`);
+}
