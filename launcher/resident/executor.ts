@@ -63,7 +63,7 @@ export class Executor implements Hands {
   }
 
   sandboxes(): Promise<Sandbox[]> {
-    return this.required().sandboxes();
+    return this.presentExecutor().sandboxes();
   }
 
   /**
@@ -73,7 +73,7 @@ export class Executor implements Hands {
    */
   async work(sandbox: Sandbox, verb: JobVerb, work?: Work): Promise<void> {
     const number = randomInt(FIRST_JOB, LAST_JOB);
-    const begun = this.required().begin(sandbox.name, verb, number);
+    const begun = this.presentExecutor().begin(sandbox.name, verb, number);
     const job: Job = { verb, sandbox, work, ended: begun.catch(() => undefined) };
     this.jobs.set(number, job);
     try {
@@ -109,7 +109,7 @@ export class Executor implements Hands {
     }
   }
 
-  private required(): Shim {
+  private presentExecutor(): Shim {
     if (this.shim) return this.shim;
     throw new Fault(
       Code.tryAgainLater,
