@@ -138,7 +138,7 @@ test("what stays keeps its entry in the scratch file, to the last byte, whatever
 });
 
 test("after any edits, each carried out or cut off anywhere, one more plan leads to what is asked for, and the next does nothing", () => {
-  for (let seed = 1; seed <= 500; seed++) {
+  for (let seed = 1; seed <= 100; seed++) {
     let state = seed;
     const random = (below: number) => {
       state = (Math.imul(state, 1103515245) + 12345) >>> 0;
