@@ -20,7 +20,7 @@ import { about, say, Writer } from "../text/writer";
 import { injectArgs, injectDevice } from "./inject";
 
 const MAX_NETWORKS = 10000; // of one container; the limit of `maxNetworks` in Plexus's conf
-const SHAPE = "runtime runtimeConfig? runtimePortMappings? scratch? networks";
+const SHAPE = "runtime runtimeConfig? runtimePortMappings? scratch? kept? networks";
 const NETWORK_SHAPE = "conf source name? fallbackName? default? selection? device?";
 
 /** What the runtime gives, for all networks of a container. */
@@ -37,12 +37,13 @@ class Runtime {
 /**
  * Plans the attachments of a container: `plan`.
  *
- * In: `{runtime: {containerId, ifname, args, network?}, runtimeConfig?, runtimePortMappings?, scratch?, networks: [{conf, source,
+ * In: `{runtime: {containerId, ifname, args, network?}, runtimeConfig?, runtimePortMappings?, scratch?, kept?: [ifname, ...], networks: [{conf, source,
  * name?, fallbackName?, default?, selection?, device?: {id, resourceName}}]}`: the networks in their order, the default
  * one first. `conf`, `runtimeConfig` and `scratch` (the container's scratch file as it is now) are JSON as text; `source`
  * names the conf in messages; `network` is the name of the conf that the runtime has; `selection` is an element that `selection` gave; `args` is CNI_ARGS. `containerId` and
  * `ifname` are empty if there is no container, as for STATUS and GC. The runtime's own `portMappings` reach the default
- * network (`runtimePortMappings` `default`) or all (`all`).
+ * network (`runtimePortMappings` `default`) or all (`all`). The interfaces in `kept` are attached already: what `scratch` says of
+ * them stays.
  * Out: `{delegates, scratch}`: the delegates, ready to be invoked in their order (see `Delegate.write`), and the text of
  * the scratch file that names them all.
  * Errors: 1 (a conf's version is not supported), 4 (`runtime` is malformed), 6 (a text is not JSON), 7 (a conf cannot be
@@ -62,8 +63,9 @@ export function plan(input: Value): Writer | null {
   }
   const runtime = readRuntime(input);
   if (runtime === null) return null;
-  const scratch = new Fields(input, ascii("the input"), Code.InvalidNetworkConfig).text("scratch", ascii(""));
-  if (scratch === null) return null;
+  const fields = new Fields(input, ascii("the input"), Code.InvalidNetworkConfig);
+  const scratch = fields.text("scratch", ascii(""));
+  if (scratch === null || !fields.areTexts("kept")) return null;
 
   const delegates: Delegate[] = [];
   for (let one = networks.first; one.exists; one = one.next) {
@@ -87,7 +89,7 @@ export function plan(input: Value): Writer | null {
   out.closeList();
   return out
     .key("scratch")
-    .string(writeScratch(delegates, scratch, runtime.ifname))
+    .string(writeScratch(delegates, scratch, runtime.ifname, input.present("kept")))
     .close();
 }
 

@@ -5,24 +5,39 @@ import { Network } from "../cni/network";
 import { Delegate } from "../delegate/delegate";
 import { forgive } from "../fault";
 import { parse } from "../json/parse";
-import { copy } from "../json/value";
+import { copy, firstOf, textOf, Value } from "../json/value";
 import { isExhausted } from "../text/arena";
 import { Span } from "../text/span";
 import { say, Writer } from "../text/writer";
 
 /**
  * Returns the text of the file for `delegates`. Of `current`, the file's text as it is now, those entries stay that
- * another call for the same container made, with another interface name than `runtimeIfname`.
+ * another call for the same container made, with another interface name than `runtimeIfname`, and those of the interfaces
+ * in the list `kept`, whose delegates are then left out.
  */
-export function writeScratch(delegates: Delegate[], current: Span, runtimeIfname: Span): Span {
+export function writeScratch(
+  delegates: Delegate[],
+  current: Span,
+  runtimeIfname: Span,
+  kept: Value | null = null,
+): Span {
   const out = new Writer().openList();
-  if (current.len > 0) keepOthers(out, current, runtimeIfname);
-  for (let i = 0; i < delegates.length && !isExhausted(); i++) writeEntry(out, delegates[i]);
+  if (current.len > 0) keepOthers(out, current, runtimeIfname, kept);
+  for (let i = 0; i < delegates.length && !isExhausted(); i++) {
+    if (!isKept(delegates[i].ifname, kept)) writeEntry(out, delegates[i]);
+  }
   return out.closeList().take();
 }
 
-/** Copies the entries of other calls, and tells whether there is one. An unreadable file has none. */
-export function keepOthers(out: Writer, current: Span, runtimeIfname: Span): bool {
+function isKept(ifname: Span, kept: Value | null): bool {
+  for (let one = firstOf(kept); one.exists; one = one.next) {
+    if (one.text().equals(ifname)) return true;
+  }
+  return false;
+}
+
+/** Copies the entries of other calls and of `kept`, and tells whether there is one. An unreadable file has none. */
+export function keepOthers(out: Writer, current: Span, runtimeIfname: Span, kept: Value | null = null): bool {
   let any = false;
   const list = parse(current, say("the scratch file"));
   if (list === null) {
@@ -31,7 +46,8 @@ export function keepOthers(out: Writer, current: Span, runtimeIfname: Span): boo
   }
   for (let one = list.first; one.exists && !isExhausted(); one = one.next) {
     const owner = one.present("runtimeIfName");
-    if (owner === null || !owner.isString() || owner.text().equals(runtimeIfname)) continue;
+    if (owner === null || !owner.isString()) continue;
+    if (owner.text().equals(runtimeIfname) && !isKept(textOf(one, "ifName"), kept)) continue;
     out.json(one.source());
     any = true;
   }

@@ -49,6 +49,11 @@ export async function recordFailed(call: Call, pod: Pod, fault: Fault): Promise<
   await record(call, pod, [{ type: "Warning", reason, message: fault.message }]);
 }
 
+/** Records what has become of a pod that runs. */
+export async function recordChange(call: Call, pod: Pod, event: PodEvent): Promise<void> {
+  await record(call, pod, [event]);
+}
+
 /** An event that is lost changes nothing: its message is in the log too, or in the answer to the runtime. */
 async function record(call: Call, pod: Pod, events: PodEvent[]): Promise<void> {
   const { clock, cluster, log, outbox, runtime } = call;

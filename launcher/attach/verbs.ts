@@ -47,7 +47,7 @@ export interface Answer {
 }
 
 /** What each verb does; a text it returns goes to stdout. */
-const VERBS = new Map<string, (call: Call) => Promise<unknown>>([
+const VERBS = new Map<string, Work>([
   ["ADD", add],
   ["DEL", del],
   ["CHECK", check],
@@ -55,13 +55,25 @@ const VERBS = new Map<string, (call: Call) => Promise<unknown>>([
   ["GC", gc],
 ]);
 
-/** Carries out one call. Never throws: a failure is an answer too. */
-export async function carryOut(ports: Ports, env: NodeJS.ProcessEnv, stdin: Uint8Array): Promise<Answer> {
+/** What is done in the place of a verb. */
+export type Work = (call: Call) => Promise<unknown>;
+
+/**
+ * Carries out one call. Never throws: a failure is an answer too.
+ *
+ * @param instead what is done, if it is not what the verb says
+ */
+export async function carryOut(
+  ports: Ports,
+  env: NodeJS.ProcessEnv,
+  stdin: Uint8Array,
+  instead?: Work,
+): Promise<Answer> {
   let settings: Settings | undefined;
   try {
     settings = ports.core.netconf(stdin);
     const parameters = parametersOf(env);
-    const verb = requireVerb(ports.core, parameters, settings);
+    const verb = instead ?? requireVerb(ports.core, parameters, settings);
     const host = ports.host(settings);
     const log = await openLog(settings, host, ports.stderr, traceOf(env));
     const result = await carryOutVerb(verb, openCall(ports, { settings, parameters, env, host, log }), log);
@@ -121,7 +133,7 @@ function requireVerb(core: Core, { verb, containerId, netns, ifname, path }: Par
   );
 }
 
-async function carryOutVerb(verb: (call: Call) => Promise<unknown>, call: Call, log: CallLog) {
+async function carryOutVerb(verb: Work, call: Call, log: CallLog) {
   try {
     return await verb(call);
   } catch (error) {

@@ -75,12 +75,18 @@ export const daemon = command({
       fallback: "",
       help: "by which the API server is asked: the pod's own account",
     },
+    heal: {
+      ...wholeNumber(1),
+      value: "SECONDS",
+      fallback: "60",
+      help: "how often it looks for what the runtime has left, where plexus-shim --serve runs",
+    },
   },
   run: async ({ values, version }) => {
-    const { "node-name": nodeName = process.env.NODE_NAME ?? "", kubeconfig } = values;
+    const { "node-name": nodeName = process.env.NODE_NAME ?? "", kubeconfig, heal } = values;
     if (nodeName === "")
       throw usage("it needs the node's name: give --node-name, or set NODE_NAME to spec.nodeName");
-    await runDaemon({ ...servingOf(values, version), nodeName, kubeconfig });
+    await runDaemon({ ...servingOf(values, version), nodeName, kubeconfig, healSeconds: Number(heal) });
     return undefined;
   },
 });

@@ -82,6 +82,8 @@ export class Follower<T> implements WatchedKind {
   private readonly path: string;
   private readonly read: (object: JsonObject) => T;
   private readonly options: FollowerOptions;
+  /** Is told of each object that is new, or may be another one than before, when it is known. */
+  put: (key: string, now: T, before: T | undefined) => void = () => undefined;
 
   /**
    * @param path of the list; parameters can be appended to it
@@ -167,7 +169,9 @@ export class Follower<T> implements WatchedKind {
       listed = await this.listAt(api, from, signal);
     }
     if (listed === undefined) throw new Fault(Code.tryAgainLater, "the list has changed too often meanwhile");
+    const known = this.objects;
     this.objects = listed.objects;
+    for (const [key, now] of this.objects) this.put(key, now, known.get(key));
     this.version = listed.version;
     this.isPaged ||= from === "0" && listed.pages > 1;
     this.mustList = this.isVersionLost = false;
@@ -185,7 +189,7 @@ export class Follower<T> implements WatchedKind {
     // A server that has a watch cache ignores the limit for version 0, but asks etcd if another version has one.
     let query = from === "" || from === "0" ? limit + version : this.isPaged ? limit : version;
     for (let pages = 1; ; pages++) {
-      const reader = new ListReader(`the list of ${this.kind}s`, (item) => this.put(objects, item));
+      const reader = new ListReader(`the list of ${this.kind}s`, (item) => this.keep(objects, item));
       const path = this.path + query;
       const refused = await api.follow(path, { read: (piece) => reader.read(piece) }, LIST_MS, signal);
       if (refused) {
@@ -251,15 +255,23 @@ export class Follower<T> implements WatchedKind {
       throw new Fault(Code.tryAgainLater, `${message}`);
     }
     const version = object.at("metadata").text("resourceVersion");
-    if (type === "ADDED" || type === "MODIFIED") this.put(this.objects, object);
+    if (type === "ADDED" || type === "MODIFIED") this.replace(object);
     if (type === "DELETED") this.objects.delete(keyOf(object));
     if (type === "BOOKMARK") this.sendsBookmarks = true;
     if (version !== "") this.version = version;
     this.mustList = false;
   }
 
+  private replace(object: JsonObject): void {
+    const key = keyOf(object);
+    const before = this.objects.get(key);
+    this.keep(this.objects, object);
+    const now = this.objects.get(key);
+    if (now !== undefined) this.put(key, now, before);
+  }
+
   /** Keeps an object. One that cannot be read is not known: who asks for it is told why. */
-  private put(objects: Map<string, T>, object: JsonObject): void {
+  private keep(objects: Map<string, T>, object: JsonObject): void {
     const key = keyOf(object);
     try {
       objects.set(key, this.read(object));

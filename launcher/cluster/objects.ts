@@ -62,6 +62,16 @@ export function lacksClaims(pod: JsonObject): boolean {
   return claims.some((claim) => claim.text("resourceClaimName") === "" && !names.has(claim.text("name")));
 }
 
+/** Has the pod neither ended nor been deleted, and a network of its own? Source: Kubernetes API reference, PodStatus `phase`. */
+export function runsInOwnNetwork(pod: JsonObject): boolean {
+  const isOver = ["Succeeded", "Failed"].includes(pod.at("status").text("phase"));
+  return (
+    !isOver &&
+    pod.at("metadata").text("deletionTimestamp") === "" &&
+    pod.at("spec").raw().hostNetwork !== true
+  );
+}
+
 export function nadOf(nad: JsonObject): NetworkAttachmentDefinition {
   const metadata = nad.at("metadata");
   return {

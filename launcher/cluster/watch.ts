@@ -7,7 +7,7 @@
 import type { Clock } from "../clock.ts";
 import type { Cluster, NetworkAttachmentDefinition, Pod } from "./cluster.ts";
 import { Follower, type FollowerOptions, TOO_OLD_SECONDS, type WatchedKind } from "./follower.ts";
-import { lacksClaims, nadOf, podOf } from "./objects.ts";
+import { lacksClaims, nadOf, podOf, runsInOwnNetwork } from "./objects.ts";
 import { Observed } from "./readiness.ts";
 import { restCluster } from "./rest.ts";
 
@@ -18,10 +18,20 @@ export interface WatchOptions extends FollowerOptions {
   nodeName: string;
 }
 
+/** What is kept of a pod. */
+interface WatchedPod {
+  pod: Pod;
+  isEarly: boolean;
+  isRunning: boolean;
+}
+
 export class WatchedCluster {
   /** Answers calls. */
   readonly cluster: Cluster;
   readonly kinds: readonly WatchedKind[];
+  /** Is told of each pod, as `namespace/name`, that is new here, or whose networks may be others than before. */
+  changed: (pod: string) => void = () => undefined;
+  private readonly pods: Follower<WatchedPod>;
   private readonly observed: Observed;
   private readonly answers: Answers;
   private readonly end = new AbortController();
@@ -31,12 +41,20 @@ export class WatchedCluster {
     this.observed = new Observed(restCluster(options), options.clock);
     this.answers = new Answers(options.clock);
     const rest = this.observed.cluster;
-    const pods = new Follower<{ pod: Pod; isEarly: boolean }>(
+    const pods = new Follower<WatchedPod>(
       "Pod",
       `/api/v1/pods?fieldSelector=${encodeURIComponent(`spec.nodeName=${options.nodeName}`)}`,
-      (object) => ({ pod: withKeptAnnotations(podOf(object)), isEarly: lacksClaims(object) }),
+      (object) => ({
+        pod: withKeptAnnotations(podOf(object)),
+        isEarly: lacksClaims(object),
+        isRunning: runsInOwnNetwork(object),
+      }),
       options,
     );
+    this.pods = pods;
+    pods.put = (key, now, before) => {
+      if (before === undefined || !isSame(now, before)) this.changed(key);
+    };
     const nads = new Follower<NetworkAttachmentDefinition>(
       "NetworkAttachmentDefinition",
       "/apis/k8s.cni.cncf.io/v1/network-attachment-definitions?",
@@ -70,9 +88,20 @@ export class WatchedCluster {
     return this.observed.problem();
   }
 
+  /** Is it a pod that has not ended, is not about to, and is not in the node's network? Such a one only may get other networks. */
+  isRunning(namespace: string, name: string): boolean {
+    return this.pods.get(namespace, name)?.isRunning ?? false;
+  }
+
   stop(): void {
     this.end.abort();
   }
+}
+
+function isSame(one: WatchedPod, other: WatchedPod): boolean {
+  const [some, others] = [one.pod.annotations, other.pod.annotations];
+  const keys = [...new Set([...Object.keys(some), ...Object.keys(others)])];
+  return one.pod.uid === other.pod.uid && keys.every((key) => some[key] === others[key]);
 }
 
 /** More are not kept. */

@@ -6,7 +6,7 @@ export const PROTOCOL = 5;
 export const MAX_FRAME = 16 << 20;
 
 /** The frames that the shim sends. */
-export const FromShim = { call: 1, executed: 2, done: 3, refused: 4, synced: 5 } as const;
+export const FromShim = { call: 1, executed: 2, done: 3, refused: 4, synced: 5, serve: 6, work: 7 } as const;
 /** The frames that the resident process sends. */
 export const ToShim = {
   accept: 16,
@@ -36,6 +36,8 @@ export const ToShim = {
   sysctl: 40,
   known: 41,
 } as const;
+/** The frames that the resident process sends to an executor, beside `accept` and `alive`. */
+export const ToExecutor = { begin: 42, sandboxes: 43 } as const;
 
 /** A field: a u32, a string or bytes, a list of strings. */
 export type Part = number | string | Uint8Array | readonly string[];

@@ -42,6 +42,16 @@ export interface ExecuteOptions {
   timeout: number;
 }
 
+/** A sandbox that the shim has attached, as an executor knows it: docs/protocol.md. */
+export interface Sandbox {
+  /** Names it to the executor. */
+  name: string;
+  /** Is its network namespace the one of its ADD, or is that gone? Or has the runtime begun to delete it? */
+  life: "attached" | "gone" | "ended";
+  /** The CNI_* variables of its ADD. */
+  env: Record<string, string>;
+}
+
 /** How many log files to keep beside the one in use; 0 keeps all. */
 export interface Rotation {
   /** Days. */

@@ -12,9 +12,17 @@ import {
   frame,
   type Part,
   PROTOCOL,
+  ToExecutor,
   ToShim,
 } from "./frames.ts";
-import { type ExecuteOptions, type Execution, type Host, LeftToNode, MAX_OUTPUT } from "./host.ts";
+import {
+  type ExecuteOptions,
+  type Execution,
+  type Host,
+  LeftToNode,
+  MAX_OUTPUT,
+  type Sandbox,
+} from "./host.ts";
 import { linkIn, requireConfigured, requireMoved, requireSet } from "./iproute.ts";
 import { switchesOf, wordsOf } from "./network.ts";
 import { executionOf, resultOf, unlessMissing, unlessThere } from "./replies.ts";
@@ -32,6 +40,8 @@ const ALREADY_ENDED = "the runtime's call has ended before it was answered";
 export interface Received {
   env: Record<string, string>;
   stdin: Buffer;
+  /** The number of the job that it is: `begin` has given it. Absent from a call of the runtime. */
+  job?: number;
 }
 
 interface Waiting {
@@ -61,10 +71,10 @@ export class Shim {
   private accepted = false;
 
   /**
-   * @param called is told once, how the runtime executed the shim
+   * @param called is told once, how the runtime executed the shim; undefined if it is an executor
    * @param earlier is what shims before this one have told
    */
-  constructor(socket: Socket, called: (received: Received) => void, earlier = new Earlier()) {
+  constructor(socket: Socket, called: (received: Received | undefined) => void, earlier = new Earlier()) {
     this.socket = socket;
     this.earlier = earlier;
     socket.on("data", (chunk: Buffer) => {
@@ -85,9 +95,9 @@ export class Shim {
     });
   }
 
-  accept(version: string): void {
+  /** @param known what shims before this one have told; nothing for an executor, which does not work by itself */
+  accept(version: string, known = this.earlier.known): void {
     this.accepted = true;
-    const { known } = this.earlier;
     const knowing = known.length > 0 ? [frame(ToShim.known, 0, known)] : [];
     this.write(Buffer.concat([frame(ToShim.accept, 0, PROTOCOL, version), ...knowing]));
   }
@@ -109,6 +119,32 @@ export class Shim {
   /** Leaves the call to `plexus` beside the shim. */
   fallBack(why: string): void {
     this.socket.end(frame(ToShim.fallBack, 0, Buffer.from(why)));
+  }
+
+  /** Ends the connection: all that was begun by it ends. */
+  hangUp(): void {
+    this.socket.destroy();
+  }
+
+  /** Asks an executor for the sandboxes of its node. */
+  async sandboxes(): Promise<Sandbox[]> {
+    const result = resultOf((await this.send(ToExecutor.sandboxes, [])).fields, "the sandboxes of the node");
+    return Array.from({ length: result.u32() }, () => {
+      const [name = "", life, ...parameters] = result.list();
+      return { name, life: life as Sandbox["life"], env: Object.fromEntries(parameters.map(splitVariable)) };
+    });
+  }
+
+  /**
+   * Has an executor begin a job, whose shim comes with its number. Resolves with its exit code when it has ended.
+   *
+   * @param job a number that no other job has, above those of requests
+   */
+  async begin(sandbox: string, verb: string, job: number): Promise<number> {
+    const { type, fields } = await this.send(ToExecutor.begin, [sandbox, verb], job);
+    if (type === FromShim.refused)
+      throw new Fault(Code.internal, `the executor refused it: ${fields.text()}`);
+    return resultOf(fields, `sandbox ${sandbox}`).u32();
   }
 
   /** The host of the call. What it cannot do rejects with LeftToNode, and `refusal` says so. */
@@ -164,16 +200,21 @@ export class Shim {
     sync: async (dir) => void (await this.file(ToShim.sync, dir)),
   };
 
-  private take({ type, id, fields }: Frame, called: (received: Received) => void): void {
-    if (type === FromShim.call) {
+  private take({ type, id, fields }: Frame, called: (received: Received | undefined) => void): void {
+    if (type === FromShim.call || type === FromShim.serve || type === FromShim.work) {
       const version = fields.u32();
       if (version !== PROTOCOL) {
         this.fallBack(`the shim speaks protocol ${version}, not ${PROTOCOL}`);
         return;
       }
       fields.text();
+      if (type === FromShim.serve) {
+        called(undefined);
+        return;
+      }
       const env = Object.fromEntries(fields.list().map(splitVariable));
-      called({ env, stdin: fields.data() });
+      const stdin = fields.data();
+      called({ env, stdin, ...(type === FromShim.work ? { job: fields.u32() } : {}) });
       return;
     }
     if (type === FromShim.synced) {
@@ -203,8 +244,7 @@ export class Shim {
     return this.leave(`the shim refused it: ${answer.fields.text()}`);
   }
 
-  private send(type: number, parts: readonly Part[]): Promise<Frame> {
-    const id = ++this.lastId;
+  private send(type: number, parts: readonly Part[], id = ++this.lastId): Promise<Frame> {
     return new Promise((resolve, reject) => {
       if (this.socket.destroyed) {
         reject(new Fault(Code.tryAgainLater, ALREADY_ENDED));

@@ -12,6 +12,7 @@ import { accessBy, openCluster } from "../cluster/open.ts";
 import { WatchedCluster } from "../cluster/watch.ts";
 import { wasm } from "../core/wasm.ts";
 import { Fault } from "../fault.ts";
+import { HotPlug } from "../hotplug/loop.ts";
 import { leaveCgroup } from "./cgroup.ts";
 import { collectGarbage } from "./memory.ts";
 import { ResidentServer } from "./server.ts";
@@ -36,6 +37,8 @@ export interface DaemonOptions extends Serving {
   nodeName: string;
   /** Path, or "" for the service account of the pod that it runs in. */
   kubeconfig: string;
+  /** Seconds, after which it looks again for what the runtime has left, if there is an executor. */
+  healSeconds: number;
 }
 
 /** Serves until it is idle, another process has its socket, or it is asked to end by SIGTERM or SIGINT. */
@@ -98,6 +101,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   );
   if (!server) return;
   telling.serves(server, ports.core, watched);
+  const hotPlug = plugging(server, watched, options.healSeconds, warn);
   void telling.tellWhenFollowed(watched);
   const isOver = await ended(server, telling, DRAIN_MS);
   if (isOver) {
@@ -105,10 +109,34 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     warn(`${why}; this process ends`);
     telling.isEnding(why);
   }
+  hotPlug.stop();
   await server.close();
   watched.stop();
   await telling.ends("all calls have ended");
   process.exit(isOver ? 1 : 0); // connections to the API server, and to whoever reads metrics, are of no use any more
+}
+
+/** Does something only if there is an executor: `plexus-shim --serve`. */
+function plugging(
+  { executor }: ResidentServer,
+  watched: WatchedCluster,
+  healSeconds: number,
+  warn: (message: string) => void,
+): HotPlug {
+  const isRunning = (namespace: string, name: string) => watched.isRunning(namespace, name);
+  const [healEveryMs, givenUpMs] = [healSeconds * 1000, healSeconds * 2000];
+  const hotPlug = new HotPlug({
+    hands: executor,
+    clock: systemClock,
+    isRunning,
+    warn,
+    healEveryMs,
+    givenUpMs,
+  });
+  executor.connected = () => void hotPlug.connected();
+  watched.changed = (pod) => hotPlug.changed(pod);
+  void hotPlug.run();
+  return hotPlug;
 }
 
 function portsTo(cluster: Ports["cluster"]) {

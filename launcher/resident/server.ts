@@ -3,14 +3,15 @@ import * as fs from "node:fs";
 import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
 import { basename, dirname } from "node:path";
 import type { Outbox } from "../attach/call.ts";
-import { carryOut, type Ports } from "../attach/verbs.ts";
+import { carryOut, type Ports, type Work } from "../attach/verbs.ts";
 import { Fault } from "../fault.ts";
 import { machineDisk, makeDirectories } from "../host/disk.ts";
 import { Earlier } from "../host/earlier.ts";
 import type { Host } from "../host/host.ts";
-import { Shim } from "../host/remote.ts";
+import { type Received, Shim } from "../host/remote.ts";
 import type { Said } from "../log/log.ts";
 import { Admission, ENDED, type Turn } from "./admission.ts";
+import { Executor } from "./executor.ts";
 import { giveBackMemory } from "./memory.ts";
 import { CallNotes, type Observer } from "./observer.ts";
 import { EventOutbox } from "./outbox.ts";
@@ -49,8 +50,19 @@ export interface ServerOptions {
   observer: Observer;
 }
 
+/** A call that has come in. */
+interface Coming {
+  shim: Shim;
+  received: Received;
+  /** When it was connected, by performance.now(). */
+  began: number;
+  gone: AbortSignal;
+}
+
 export class ResidentServer {
   readonly admission: Admission;
+  /** Does what is to be done between calls. */
+  readonly executor = new Executor();
   readonly outbox: EventOutbox;
   private readonly together: Together;
   private readonly recent: Recent;
@@ -110,6 +122,7 @@ export class ResidentServer {
   async close(): Promise<void> {
     const { socket } = this.options;
     if (this.hasSocket()) fs.unlinkSync(socket);
+    this.executor.leave();
     await this.options.ports.clock.sleep(BACKLOG_MS);
     const closed = new Promise<void>((resolve) => {
       this.server.close(() => resolve());
@@ -163,33 +176,68 @@ export class ResidentServer {
     const gone = new AbortController();
     const shim = new Shim(
       socket,
-      ({ env, stdin }) => {
-        shim.accept(this.options.version);
-        const { CNI_COMMAND: verb = "", CNI_CONTAINERID: containerId = "" } = env;
-        const call = new CallNotes(env, began);
-        this.admission
-          .run({ verb, containerId, gone: gone.signal }, async (turn) => {
-            const waitedMs = turn.waitedMs;
-            call.begins();
-            await this.carryOut(shim, turn, call, stdin);
-            call.waitedAgain(turn.waitedMs - waitedMs);
-          })
-          .catch((error: unknown) => {
-            call.left = Fault.of(error).message;
-            if (!gone.signal.aborted) shim.fallBack(call.left);
-          })
-          .finally(() => this.options.observer.ended(call.ends(gone.signal.aborted)));
+      (received) => {
+        shim.accept(this.options.version, received ? undefined : []);
+        if (!received) {
+          this.shims.delete(shim); // it is there all the time
+          this.executor.take(shim);
+        } else if (received.job === undefined) this.admit({ shim, received, began, gone: gone.signal });
+        else this.admitJob(shim, received, gone.signal);
       },
       this.earlier,
     );
     this.shims.add(shim);
     await shim.gone;
     gone.abort(ENDED);
-    this.shims.delete(shim);
-    this.lastCall = performance.now();
+    if (this.shims.delete(shim)) this.lastCall = performance.now();
   }
 
-  private async carryOut(shim: Shim, turn: Turn, call: CallNotes, stdin: Uint8Array): Promise<void> {
+  private admit({ shim, received, began, gone }: Coming): void {
+    const { CNI_COMMAND: verb = "", CNI_CONTAINERID: containerId = "" } = received.env;
+    this.executor.interruptFor(received.env);
+    const call = new CallNotes(received.env, began);
+    this.admission
+      .run({ verb, containerId, gone }, async (turn) => {
+        const waitedMs = turn.waitedMs;
+        call.begins();
+        await this.carryOut(shim, turn, call, received.stdin);
+        call.waitedAgain(turn.waitedMs - waitedMs);
+      })
+      .catch((error: unknown) => {
+        call.left = Fault.of(error).message;
+        if (!gone.aborted) shim.fallBack(call.left);
+      })
+      .finally(() => this.options.observer.ended(call.ends(gone.aborted)));
+  }
+
+  /** A job of the executor has the turn of its container until its shim has ended. It is not a call that anybody counts. */
+  private admitJob(shim: Shim, received: Received, gone: AbortSignal): void {
+    const { CNI_COMMAND: verb = "", CNI_CONTAINERID: containerId = "" } = received.env;
+    const job = this.executor.jobOf(received);
+    if (!job) {
+      shim.hangUp();
+      return;
+    }
+    job.shim = shim;
+    if (job.isInterrupted) shim.hangUp();
+    const call = new CallNotes(received.env, performance.now());
+    this.admission
+      .run({ verb, containerId, gone }, async (turn) => {
+        const fault = await this.carryOut(shim, turn, call, received.stdin, job.work);
+        if (!gone.aborted) job.answer = { fault };
+        await job.ended;
+      })
+      .catch(() => shim.hangUp());
+  }
+
+  /** Returns why it has failed. */
+  private async carryOut(
+    shim: Shim,
+    turn: Turn,
+    call: CallNotes,
+    stdin: Uint8Array,
+    work?: Work,
+  ): Promise<Fault | undefined> {
     const { observer } = this.options;
     const stderr = (line: string, said: Said) => {
       shim.say(line);
@@ -214,15 +262,15 @@ export class ResidentServer {
       },
       stderr,
     };
-    const { exitCode, stdout, fault } = await carryOut(ports, call.env, stdin);
+    const { exitCode, stdout, fault } = await carryOut(ports, call.env, stdin, work);
     call.left = shim.refusal;
     call.fault = fault;
     if (shim.refusal !== undefined) {
-      shim.fallBack(shim.refusal); // it is plexus that tells the pod's user
-      return;
-    }
-    shim.answer(exitCode, stdout);
+      shim.fallBack(shim.refusal); // it is plexus that tells the pod's user, unless it is a job
+      if (!work) return fault;
+    } else shim.answer(exitCode, stdout);
     for (const event of events) this.outbox.put(...event); // nobody waits for these, so not even for their being written
+    return fault;
   }
 
   private timed(host: Host, call: CallNotes): Host {
@@ -255,6 +303,7 @@ export class ResidentServer {
 
   private tick(): void {
     for (const shim of this.shims) shim.alive();
+    this.executor.alive();
     if (!this.hasSocket()) this.end();
     if (this.shims.size > 0) return;
     const { idle } = this.options;

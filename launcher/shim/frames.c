@@ -59,6 +59,26 @@ void add_call(Outgoing *outgoing, const char *version, char *const *environment,
   free(parameters);
 }
 
+void add_work(Outgoing *outgoing, const char *version, char *const *environment, const Buffer *input, uint32_t job) {
+  char **parameters = parameters_in(environment);
+  size_t start = start_frame(outgoing, WORK, 0);
+  put_u32(&outgoing->bytes, PROTOCOL);
+  put_string(&outgoing->bytes, version);
+  put_u32(&outgoing->bytes, (uint32_t)list_length(parameters));
+  for (char **each = parameters; *each != NULL; each++) put_string(&outgoing->bytes, *each);
+  put_bytes(&outgoing->bytes, input->data, input->length);
+  put_u32(&outgoing->bytes, job);
+  end_frame(outgoing, start);
+  free(parameters);
+}
+
+void add_serve(Outgoing *outgoing, const char *version) {
+  size_t start = start_frame(outgoing, SERVE, 0);
+  put_u32(&outgoing->bytes, PROTOCOL);
+  put_string(&outgoing->bytes, version);
+  end_frame(outgoing, start);
+}
+
 void add_executed(Outgoing *outgoing, uint32_t id, enum Outcome outcome, uint32_t value, const Buffer *output,
                   const Buffer *errors) {
   size_t start = start_frame(outgoing, EXECUTED, id);

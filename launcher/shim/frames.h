@@ -11,7 +11,7 @@
 #define MAX_OUTGOING (4 * MAX_FRAME)
 
 /** The frames that the shim sends. */
-enum FromShim { CALL = 1, EXECUTED = 2, DONE = 3, REFUSED = 4, SYNCED = 5 };
+enum FromShim { CALL = 1, EXECUTED = 2, DONE = 3, REFUSED = 4, SYNCED = 5, SERVE = 6, WORK = 7 };
 
 /** The frames that the resident process sends. */
 enum ToShim {
@@ -43,6 +43,9 @@ enum ToShim {
   KNOWN = 41,
 };
 
+/** The frames to an executor, beside ACCEPT and ALIVE. */
+enum ToExecutor { BEGIN = 42, SANDBOXES = 43 };
+
 /** How an execution ended. */
 enum Outcome { EXITED = 0, SIGNALLED = 1, TIMED_OUT = 2, SAID_TOO_MUCH = 3, NOT_EXECUTED = 4 };
 
@@ -55,6 +58,10 @@ typedef struct {
 
 /** Of the environment only the CNI_* variables of the spec go out, section 2 "Parameters", and a trace context. */
 void add_call(Outgoing *outgoing, const char *version, char *const *environment, const Buffer *input);
+/** The same for a job of the daemon, with its number. */
+void add_work(Outgoing *outgoing, const char *version, char *const *environment, const Buffer *input, uint32_t job);
+/** Announces an executor. */
+void add_serve(Outgoing *outgoing, const char *version);
 /** `value` is an exit code, a signal or an errno, by the outcome. */
 void add_executed(Outgoing *outgoing, uint32_t id, enum Outcome outcome, uint32_t value, const Buffer *output,
                   const Buffer *errors);

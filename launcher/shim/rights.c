@@ -108,6 +108,13 @@ static const char *set_resident(Rights *rights, const char *value) {
   return rights->starts ? NULL : "there is `on-demand` only";
 }
 
+static const char *set_sandboxes(Rights *rights, const char *value) {
+  if (!is_plain(value) || value[1] == 0) return "the path is not absolute and plain";
+  free(rights->sandboxes);
+  rights->sandboxes = must(strdup(value));
+  return NULL;
+}
+
 /** Returns NULL, or why the line is ignored. */
 static const char *set_line(Rights *rights, const char *key, const char *value) {
   if (strcmp(key, "plugins") == 0) return add_word(&rights->plugin_dirs, value);
@@ -126,6 +133,7 @@ static const char *set_line(Rights *rights, const char *key, const char *value) 
   if (strcmp(key, "silence-timeout-ms") == 0) return set_timeout(&rights->silence_timeout_ms, value);
   if (strcmp(key, "wait-timeout-ms") == 0) return set_timeout(&rights->wait_timeout_ms, value);
   if (strcmp(key, "resident") == 0) return set_resident(rights, value);
+  if (strcmp(key, "sandboxes") == 0) return set_sandboxes(rights, value);
   if (strcmp(key, "socket") != 0) return "the key is unknown";
   free(rights->socket);
   rights->socket = must(strdup(value));

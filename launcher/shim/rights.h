@@ -33,6 +33,8 @@ typedef struct {
   Words log;
   /** PCI addresses of devices that may be bound and moved although they are not VFs. */
   Words devices;
+  /** Where the shim notes the sandboxes that it attaches, for `plexus-shim --serve`; NULL for nowhere. */
+  char *sandboxes;
   uint32_t connect_timeout_ms;
   /** For how long a resident process that is being started may do nothing. */
   uint32_t start_timeout_ms;

@@ -25,11 +25,13 @@
 #include "buffer.h"
 #include "connect.h"
 #include "executions.h"
+#include "executor.h"
 #include "frames.h"
 #include "jobs.h"
 #include "messages.h"
 #include "requests.h"
 #include "rights.h"
+#include "sandboxes.h"
 #include "start.h"
 #include "tally.h"
 #include "types.h"
@@ -64,6 +66,9 @@ static int server = -1;
 static int signals = -1;
 static Buffer incoming;
 
+/** The number of the daemon's job that this is; 0 for a call of the runtime. */
+static uint32_t job;
+
 /** Is this a node where `plexus` cannot run? What would end in it goes back to `next_round` then, and waits for the daemon. */
 static bool waits_for_daemon;
 static jmp_buf next_round;
@@ -88,7 +93,9 @@ static _Noreturn void become_plexus(enum Tally why) {
   if (server >= 0) close(server);
   server = -1;
   end_begun();
+  if (job != 0) _exit(1); // the daemon tries again, by what is on disk
   if (waits_for_daemon) longjmp(next_round, 1);
+  sandbox_is_handed_on();
   tally(&rights, why);
   int file = memfd_create("stdin", MFD_CLOEXEC);
   if (file < 0) fail("cannot pass stdin on: memfd_create: %s", strerror(errno));
@@ -114,7 +121,8 @@ __attribute__((format(printf, 2, 3))) static _Noreturn void fall_back(enum Tally
   va_start(values, format);
   char *because = worded(format, values);
   va_end(values);
-  if (!waits_for_daemon) complain("executing plexus: %s", because);
+  if (job != 0) complain("a job is given up: %s", because);
+  else if (!waits_for_daemon) complain("executing plexus: %s", because);
   if (*left_because != 0) free(left_because);
   if (asprintf(&left_because, ": %s", because) < 0) fail("out of memory");
   free(because);
@@ -124,6 +132,7 @@ __attribute__((format(printf, 2, 3))) static _Noreturn void fall_back(enum Tally
 /** Prints the answer. */
 static _Noreturn void answer_runtime(void) {
   jobs_end();
+  if (call.exit_code == 0) sandbox_is_deleted(); // if this was a DEL
   int error = write_all(1, call.answer, call.answer_length);
   if (error != 0 && error != EPIPE) complain("write stdout: %s", strerror(error)); // EPIPE: nobody is listening
   _exit((int)(call.exit_code & 0xff));
@@ -216,6 +225,13 @@ static void start_or_wait(int64_t deadline) {
   pause_for(LOCK_HELD_MS);
 }
 
+/** Says how this shim was executed. */
+static void announce(void) {
+  call.outgoing.bytes.length = 0;
+  if (job == 0) add_call(&call.outgoing, SHIM_VERSION, environ, &input);
+  else add_work(&call.outgoing, SHIM_VERSION, environ, &input, job);
+}
+
 /** Connects to the resident process, starts it if the installer says so, or falls back; without a word if there is none. */
 static void reach_resident(void) {
   int64_t start_deadline = now_ms() + rights.start_timeout_ms;
@@ -228,8 +244,7 @@ static void reach_resident(void) {
     else if (rights.starts) start_or_wait(start_deadline);
     else become_plexus(FELL_ABSENT);
   }
-  call.outgoing.bytes.length = 0;
-  add_call(&call.outgoing, SHIM_VERSION, environ, &input);
+  announce();
 }
 
 /**
@@ -346,8 +361,7 @@ static _Noreturn void wait_for_resident(const char *path) {
   incoming.length = 0;
   call.standing = OPEN;
   call.accepted = false;
-  call.outgoing.bytes.length = 0;
-  add_call(&call.outgoing, SHIM_VERSION, environ, &input);
+  announce();
   serve();
 }
 
@@ -406,7 +420,25 @@ static void end_left(const char *command) {
   }
 }
 
-int main(void) {
+/** Serves a daemon between the runtime's calls: executor.c. */
+static _Noreturn void be_executor(void) {
+  load_rights();
+  catch_signals();
+  serve_daemon(&rights, signals, SHIM_VERSION);
+}
+
+/** Reads which job this is, and locks its sandbox: a call of the runtime goes first. */
+static void begin_job(const char *number, const char *command) {
+  job = (uint32_t)strtoul(number, NULL, 10);
+  if (job == 0 || rights.sandboxes == NULL) fail("a job is begun by plexus-shim --serve only");
+  rights.starts = false;
+  if (strcmp(command, "GC") != 0 && sandbox_lock(&rights) != 0) _exit(1);
+}
+
+int main(int count, char **arguments) {
+  if (count == 2 && strcmp(arguments[1], "--serve") == 0) be_executor();
+  bool is_job = count == 3 && strcmp(arguments[1], WORK_ARGUMENT) == 0;
+
   // Executed by a person: say what this is.
   const char *command = getenv("CNI_COMMAND");
   if (command == NULL || *command == 0) {
@@ -432,6 +464,10 @@ int main(void) {
 
   // From now on there may be children to reap.
   catch_signals();
+
+  // Let a daemon know of the sandbox between the runtime's calls, if the installer says so.
+  if (is_job) begin_job(arguments[2], command);
+  else sandbox_begins(&rights, command, &input);
 
   // What a call that was killed has left running must not go on beside this one.
   end_left(command);

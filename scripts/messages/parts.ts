@@ -20,7 +20,7 @@ says the same with line and column.`,
     page: "calls",
     title: "Messages about calls, plugins and state",
     files:
-      /^packages\/core\/|^launcher\/(attach|host|state|explain|resident|log|cni)\/|^launcher\/[a-z]+\.ts$/,
+      /^packages\/core\/|^launcher\/(attach|hotplug|host|state|explain|resident|log|cni)\/|^launcher\/[a-z]+\.ts$/,
     intro: `They are of a call of the runtime: the error of an ADD, DEL, CHECK, GC or STATUS, as the pod's events and the runtime's log show it.
 [\`plexus explain NAMESPACE/POD\`](../troubleshooting.md) shows what has happened to a pod.`,
   },

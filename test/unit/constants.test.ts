@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { EXECUTION_VARIABLE } from "../../launcher/host/executions.ts";
-import { FromShim, MAX_FRAME, PROTOCOL, ToShim } from "../../launcher/host/frames.ts";
+import { FromShim, MAX_FRAME, PROTOCOL, ToExecutor, ToShim } from "../../launcher/host/frames.ts";
 import { DELEGATE_VARIABLE, MAX_OUTPUT, META_PLUGINS } from "../../launcher/host/host.ts";
 import { FORMS, SYSCTLS } from "../../launcher/host/network.ts";
 import {
@@ -86,7 +86,11 @@ function table(header: string): string[][] {
     );
 }
 
-const TABLES = { FromShim: "type | from the shim", ToShim: "type | to the shim" };
+const TABLES = {
+  FromShim: "type | from the shim",
+  ToShim: "type | to the shim",
+  ToExecutor: "type | to an executor",
+};
 
 /** Name -> number, as the document has them. */
 function documented(header: string): Record<string, number> {
@@ -131,6 +135,7 @@ describe("the protocol", () => {
   test.each([
     ["FromShim" as const, FromShim],
     ["ToShim" as const, ToShim],
+    ["ToExecutor" as const, ToExecutor],
   ])("has the same types in both languages and in the document: %s", (name, types) => {
     expect(enumeration(name)).toEqual(upperCase(types));
     expect(documented(TABLES[name])).toEqual(upperCase(types));

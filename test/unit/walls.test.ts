@@ -34,6 +34,8 @@ const BROKEN: [file: string, text: string, rule: string][] = [
   ["launcher/sriov/conf.ts", 'import "node:child_process";', RESTRICTED],
   ["launcher/device/checkpoint.ts", 'import "node:net";', RESTRICTED],
   ["launcher/attach/status.ts", 'import "../explain/node.ts";', RESTRICTED],
+  ["launcher/attach/check.ts", 'import "../hotplug/decide.ts";', RESTRICTED],
+  ["launcher/hotplug/decide.ts", 'import "../resident/server.ts";', RESTRICTED],
   ["launcher/explain/explain.ts", 'import "../cli/lint.ts";', RESTRICTED],
   ["launcher/explain/result.ts", 'import "node:path";', RESTRICTED],
   ["playground/analysis.ts", 'import "../launcher/cli/lint.ts";', RESTRICTED],

@@ -69,6 +69,11 @@ export const planInput = given({
   runtimeConfig: z.optional(jsonText("an object, the capability arguments that the runtime gives")),
   runtimePortMappings: z.optional(portMappings),
   scratch: z.optional(text("The text of the container's scratch file as it is now. Absent: there is none")),
+  kept: z.optional(
+    z
+      .array(z.string())
+      .describe("The interfaces that are attached already: what the scratch file says of them stays"),
+  ),
   networks: z
     .array(network)
     .min(1)

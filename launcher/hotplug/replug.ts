@@ -1,0 +1,198 @@
+// One sandbox: its interfaces become those that its pod asks for by now.
+//
+// How it works: what is wanted is the pod's annotation; what is, is on disk. As in an ADD, all that can be refused is refused
+// first, then the scratch file names all that is going to be attached, and each failure is undone by itself. So whoever is killed
+// in between, a DEL finds everything, and so does the next one of these: what was begun and has not ended is detached and
+// attached anew. What is detached goes by the conf that it was attached by, whatever became of the network since.
+import type { Delegate, Network } from "../../packages/core/index.ts";
+import { type Attachment, type Call, subjectOf } from "../attach/call.ts";
+import { withCauses } from "../attach/causes.ts";
+import { undo } from "../attach/del.ts";
+import { recordAttached, recordChange } from "../attach/events.ts";
+import { addDelegate, requirePlugins } from "../attach/execute.ts";
+import { podNetworks } from "../attach/networks.ts";
+import { findPod } from "../attach/pod.ts";
+import { recover } from "../attach/recover.ts";
+import { remember, rememberRoutes } from "../attach/remember.ts";
+import { changeRoutes } from "../attach/routes.ts";
+import type { Trouble } from "../attach/undeletable.ts";
+import type { Pod } from "../cluster/cluster.ts";
+import { offerDeviceInfo, readDeviceInfo } from "../device/deviceinfo.ts";
+import { Code, Fault } from "../fault.ts";
+import { type Change, decide, interfacesFor, isWhole } from "./decide.ts";
+
+/** Source: NPWG NAD spec v1.3, section 5. */
+const NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status";
+
+/**
+ * Detaches and attaches what has to be; nothing if the pod is gone, or the container is not attached. Throws what it could not do:
+ * the rest is done.
+ */
+export async function replug(call: Call): Promise<void> {
+  const pod = await findPod(call);
+  if (!pod) return;
+  const { any, delegates: attached } = await recover(call);
+  const { scratch } = await call.state.read(call.runtime.containerId);
+  // An ADD that has failed, or does not know the container, leaves it to the runtime.
+  const isAttached = any && scratch !== undefined && attached.some((one) => one.default && isWhole(one));
+  if (!isAttached) return;
+  const networks = namedNetworks(call, await podNetworks(call, pod), attached);
+  const change = decide(planned(call, networks).delegates, attached);
+  if (change.attach.length + change.detach.length === 0) return;
+  requirePossible(change, attached);
+  await requirePlugins(call, change.attach);
+  await carryOut(call, pod, { change, networks, scratch });
+}
+
+interface Replug {
+  change: Change;
+  networks: Network[];
+  /** The scratch file's text before. */
+  scratch: string;
+}
+
+function planned({ core, runtime, settings }: Call, networks: Network[], more: object = {}) {
+  const { runtimeConfig, runtimePortMappings } = settings;
+  return core.plan({ runtime, networks, runtimeConfig, runtimePortMappings, ...more });
+}
+
+/** The networks of which each secondary one asks for the interface that it has, or gets. */
+function namedNetworks(call: Call, networks: Network[], attached: readonly Delegate[]): Network[] {
+  const asked = networks.map(({ selection }) => selection?.interface);
+  const any = (ifname: string) => asked.includes(ifname);
+  let number = 0;
+  const unused = () => {
+    do number++;
+    while (any(`plug${number}`));
+    return `plug${number}`;
+  };
+  const distinct = networks.map((network, index) =>
+    index === 0 ? network : onto(network, asked[index] ?? unused()),
+  );
+  const wanted = planned(call, distinct).delegates.map((delegate, index) => ({
+    delegate,
+    asked: asked[index],
+  }));
+  const ifnames = interfacesFor(wanted, attached);
+  return networks.map((network, index) => (index === 0 ? network : onto(network, ifnames[index] ?? "")));
+}
+
+function onto(network: Network, ifname: string): Network {
+  return { ...network, selection: { ...network.selection, interface: ifname } };
+}
+
+/** Throws for what would have to change interfaces that stay. */
+function requirePossible({ attach, detach }: Change, attached: readonly Delegate[]): void {
+  const [asking] = [...attach, ...detach].filter(({ gateways }) => gateways !== undefined);
+  if (asking) {
+    throw new Fault(
+      Code.invalidNetworkConfig,
+      `network ${asking.name}: \`default-route\` cannot change while the pod runs, as the default routes of its other interfaces ` +
+        "would; create the pod anew",
+    );
+  }
+  const [foreign] = attached.filter(({ runtimeNetwork }) => runtimeNetwork === undefined);
+  if (foreign) {
+    throw new Fault(
+      Code.invalidNetworkConfig,
+      `network ${foreign.name}: it was attached by Multus, and does not change while the pod runs; create the pod anew`,
+    );
+  }
+}
+
+async function carryOut(call: Call, pod: Pod, { change, networks, scratch }: Replug): Promise<void> {
+  const { runtime, state } = call;
+  const { stuck, faults } = await detach(call, change.detach);
+  // What could not be detached keeps its entry, and its name.
+  const kept = [...change.keep, ...stuck].map(({ ifname }) => ifname);
+  const attach = change.attach.filter(({ ifname }) => !kept.includes(ifname));
+  const write = async (begun: readonly Delegate[]) => {
+    const names = new Set([...kept, ...begun.map(({ ifname }) => ifname)]);
+    const known = networks.filter(
+      ({ selection }, index) => index === 0 || names.has(selection?.interface ?? ""),
+    );
+    await state.writeScratch(runtime.containerId, planned(call, known, { scratch, kept }).scratch);
+  };
+  const gone = change.detach.filter((one) => !stuck.includes(one));
+  await state.removeNotes([...gone, ...attach].map(({ cacheFile }) => cacheFile));
+  await write(attach);
+
+  const attachments: Attachment[] = [];
+  const begun: Delegate[] = [];
+  for (const delegate of attach) {
+    const { attachment, fault, isLeft } = await attachOne(call, delegate);
+    if (attachment) attachments.push(attachment);
+    if (attachment || isLeft) begun.push(delegate);
+    if (fault) faults.push(fault.during(`network ${delegate.name} on ${delegate.ifname}`));
+  }
+  if (begun.length < attach.length) await write(begun);
+  await tell(call, pod, { kept: [...change.keep, ...stuck], attachments, gone });
+  const fault = Fault.all(faults);
+  if (fault) throw fault;
+}
+
+/** Detaches in reverse order. Returns those that are still attached, as far as is known; others are done with, or orphans. */
+async function detach(call: Call, delegates: readonly Delegate[]) {
+  const stuck: Delegate[] = [];
+  const faults: Fault[] = [];
+  for (const delegate of [...delegates].reverse()) {
+    const failed = await undo(call, [delegate], { isKnown: true });
+    faults.push(...failed);
+    if (failed.length > 0) stuck.unshift(delegate);
+  }
+  return { stuck, faults };
+}
+
+/** `isLeft` if it has failed, and could not be undone either: the next time it is detached first. */
+async function attachOne(call: Call, delegate: Delegate): Promise<AttachedOrNot> {
+  try {
+    await offerDeviceInfo(delegate, call);
+    const result = await addDelegate(call, delegate);
+    const attachment = await described(call, { ...delegate, result });
+    await remember(call, attachment);
+    await call.state.settleCaches([delegate.cacheFile]);
+    return { attachment };
+  } catch (error) {
+    const fault = Fault.of(error);
+    const isRefused = fault.cause !== ("no answer" satisfies Trouble);
+    const refused = new Set(isRefused ? [delegate.cacheFile] : []);
+    const left = await undo(call, [delegate], { isKnown: true, refused });
+    return { fault: await withCauses(call, delegate, fault), isLeft: left.length > 0 };
+  }
+}
+
+interface AttachedOrNot {
+  attachment?: Attachment;
+  fault?: Fault;
+  isLeft?: boolean;
+}
+
+async function described(call: Call, { result = "", ...delegate }: Delegate): Promise<Attachment> {
+  const deviceInfo = await readDeviceInfo(delegate, call);
+  return { delegate, result, ...(deviceInfo === undefined ? {} : { deviceInfo }) };
+}
+
+interface Done {
+  kept: readonly Delegate[];
+  attachments: readonly Attachment[];
+  gone: readonly Delegate[];
+}
+
+/** Tells the pod's user: by network-status, which has all that is attached, and by events. */
+async function tell(call: Call, pod: Pod, { kept, attachments, gone }: Done): Promise<void> {
+  const { cluster, core, log, runtime } = call;
+  const before = await Promise.all(kept.filter(isWhole).map((delegate) => described(call, delegate)));
+  const all = [...before, ...attachments];
+  const { networkStatus, routes } = core.status({ attachments: all });
+  // Another network has the pod's default route: a new one does not take it.
+  const own = routes.filter(({ attachment }) => attachment >= before.length);
+  await changeRoutes(call, own);
+  await rememberRoutes(call, all, own);
+  const isThere = await cluster?.annotate(pod, { [NETWORK_STATUS]: networkStatus });
+  if (!isThere) log.write("verbose", `${subjectOf(runtime)}: the pod was deleted meanwhile`);
+  await recordAttached(call, pod, [...attachments], []);
+  for (const { ifname, name } of gone) {
+    const message = `Remove ${ifname} from ${name}`;
+    await recordChange(call, pod, { type: "Normal", reason: "RemovedInterface", message });
+  }
+}

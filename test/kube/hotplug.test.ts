@@ -1,0 +1,241 @@
+// Networks come and go while a pod runs: a real API server, a daemon, an executor, real namespaces and plugins.
+import type { ChildProcess } from "node:child_process";
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { ApiServer } from "../support/apiserver.ts";
+import type { Resident } from "../support/resident.ts";
+import { NETWORKS, type Sandbox, Site } from "../support/site.ts";
+import { until } from "../support/until.ts";
+
+/** A plugin's answer that says it has made its interface. */
+const MADE = `echo '{"cniVersion":"1.1.0","interfaces":[{"name":"'$CNI_IFNAME'","sandbox":"'$CNI_NETNS'"}]}'`;
+
+let api: ApiServer;
+let site: Site;
+let resident: Resident;
+let executor: ChildProcess;
+const daemon = () => [
+  "daemon",
+  "--node-name",
+  "node",
+  "--kubeconfig",
+  api.kubeconfig("plexus"),
+  "--heal",
+  "1",
+];
+
+beforeAll(async () => {
+  api = await ApiServer.start();
+});
+afterAll(() => api?.stop());
+beforeEach(async () => {
+  site = await Site.open(api);
+  resident = await site.lab.reside();
+  fs.appendFileSync(`${resident.shim}.conf`, `sandboxes ${join(site.lab.dir, "sandboxes")}\n`);
+  await resident.stop();
+  await resident.start(daemon());
+  executor = serve();
+  for (const [index, name] of ["a", "b", "c"].entries())
+    await site.nad(name, site.lab.bridge(name, index + 1, { capabilities: { ips: true, mac: true } }));
+});
+afterEach(() => site.close());
+
+function serve(): ChildProcess {
+  return site.lab.daemon("node", resident.shim, "--serve");
+}
+
+async function attached(networks?: string | object[]): Promise<Sandbox> {
+  const pod = await site.pod(networks);
+  const added = await site.run("ADD", pod);
+  expect(added, added.stdout + added.stderr).toMatchObject({ exitCode: 0 });
+  return pod;
+}
+
+/** Edits the pod's annotation. */
+async function edit({ name, namespace }: Sandbox, networks: string | object[]): Promise<void> {
+  const text = typeof networks === "string" ? networks : JSON.stringify(networks);
+  await api.admin.patch({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name, namespace, annotations: { [NETWORKS]: text } },
+  } as never);
+}
+
+/** Waits until the pod's interfaces are these, in network-status and in its namespace. */
+async function becomes(pod: Sandbox, interfaces: string[]): Promise<void> {
+  await until(`the pod has ${interfaces.join(", ")}`, async (tell) => {
+    const status = (await site.status(pod)).map((one) => one.interface);
+    const links = await site.lab.interfaces(pod.container);
+    tell(`network-status has ${status}, the namespace ${links}; ${resident.said()}`);
+    const same = (some: string[]) => [...some].sort().join() === [...interfaces].sort().join();
+    return same(status) && same(links);
+  });
+}
+
+async function deleted(pod: Sandbox): Promise<void> {
+  expect(await site.run("DEL", pod)).toMatchObject({ exitCode: 0, stdout: "" });
+  expect(await site.lab.leftovers()).toEqual([]);
+}
+
+describe("an edit of the annotation", () => {
+  it("attaches what is new and detaches what is gone; the others stay as they are, under their names", async () => {
+    const pod = await attached("a");
+    const [before] = await site.lab.addresses(pod.container, "net1");
+    await edit(pod, "b,a");
+    await becomes(pod, ["eth0", "net1", "net2"]);
+    expect(await site.lab.addresses(pod.container, "net1")).toEqual([before]);
+    expect(await site.status(pod)).toMatchObject([
+      { name: "podnet", default: true },
+      { name: `${site.namespace}/a`, interface: "net1" },
+      { name: `${site.namespace}/b`, interface: "net2" },
+    ]);
+    await edit(pod, "b");
+    await becomes(pod, ["eth0", "net2"]);
+    expect(await site.events(pod, 3)).toEqual([
+      expect.stringMatching(/^Normal AddedInterface Add eth0 /),
+      expect.stringMatching(/^Normal AddedInterface Add net2 .* from .*\/b$/),
+      `Normal RemovedInterface Remove net1 from ${site.namespace}/a`,
+    ]);
+    await edit(pod, "");
+    await becomes(pod, ["eth0"]);
+    expect(site.lab.reserved()).toHaveLength(1);
+    await deleted(pod);
+  });
+
+  it("that asks an attached network for another address attaches it anew, and nothing else", async () => {
+    const pod = await attached([{ name: "a" }, { name: "b", ips: ["10.222.2.50/24"] }]);
+    const [kept] = await site.lab.addresses(pod.container, "net1");
+    await edit(pod, [{ name: "a" }, { name: "b", ips: ["10.222.2.60/24"] }]);
+    await until("it has the other address", async () =>
+      (await site.lab.addresses(pod.container, "net2").catch((): string[] => [])).includes("10.222.2.60/24"),
+    );
+    expect(await site.lab.addresses(pod.container, "net1")).toEqual([kept]);
+    await until(
+      "network-status says so",
+      async () => (await site.status(pod))[2]?.ips?.[0] === "10.222.2.60",
+    );
+    await deleted(pod);
+  });
+
+  it("that is invalid changes nothing, and is told by an event, once; the next one is carried out", async () => {
+    const pod = await attached("a");
+    await edit(pod, '[{"name": "a", "ips": "10.0.0.1"}]');
+    expect(await site.events(pod, 2)).toEqual([
+      expect.stringMatching(/^Normal AddedInterface/),
+      expect.stringMatching(/^Warning FailedToAttachNetworks .*`ips` must be a list of strings/),
+    ]);
+    await edit(pod, "a,none");
+    expect((await site.events(pod, 3))[2]).toMatch(
+      /^Warning NoNetworkFound .*no NetworkAttachmentDefinition/,
+    );
+    await becomes(pod, ["eth0", "net1"]);
+    await edit(pod, "a,c@other");
+    await becomes(pod, ["eth0", "net1", "other"]);
+    await deleted(pod);
+  });
+
+  it("detaches a network whose NetworkAttachmentDefinition is gone", async () => {
+    const pod = await attached("a,b");
+    await api.admin.delete({
+      apiVersion: "k8s.cni.cncf.io/v1",
+      kind: "NetworkAttachmentDefinition",
+      metadata: { name: "a", namespace: site.namespace },
+    } as never);
+    await edit(pod, "b@net2");
+    await becomes(pod, ["eth0", "net2"]);
+    await deleted(pod);
+  });
+
+  it("to a network that fails undoes that one, and is tried again until it works", async () => {
+    site.lab.fake("fake-net", {
+      ADD: `[ -e $dir/works ] || { echo '{"code":100,"msg":"not yet"}'; exit 1; }; ${MADE}`,
+    });
+    await site.nad("f", { cniVersion: "1.1.0", name: "f", type: "fake-net" });
+    const pod = await attached("a");
+    await edit(pod, "a,f,b");
+    await until("the others are there", async () =>
+      (await site.lab.interfaces(pod.container)).includes("net3"),
+    );
+    expect((await site.events(pod, 3)).join("\n")).toContain("not yet");
+    fs.writeFileSync(join(site.lab.dir, "works"), "");
+    await until("it is attached", async () =>
+      (await site.status(pod)).some(({ name }) => name.endsWith("/f")),
+    );
+    await deleted(pod);
+  });
+});
+
+describe("whatever dies", () => {
+  it("an edit while the daemon is gone is carried out by the next one", async () => {
+    const pod = await attached("a");
+    await resident.stop();
+    await edit(pod, "b");
+    await resident.start(daemon());
+    await becomes(pod, ["eth0", "net2"]);
+    await deleted(pod);
+  });
+
+  it("an edit while the executor is gone is carried out by the next one", async () => {
+    const pod = await attached("a");
+    executor.kill("SIGKILL");
+    await edit(pod, "a,b");
+    executor = serve();
+    await becomes(pod, ["eth0", "net1", "net2"]);
+    await deleted(pod);
+  });
+
+  it.each(["ADD", "DEL"])(
+    "the daemon is killed while a plugin's %s runs: the next one ends it",
+    async (verb) => {
+      const wait = `touch $dir/at-$CNI_COMMAND; while [ -e $dir/hold-$CNI_COMMAND ]; do sleep 0.02; done`;
+      site.lab.fake("fake-slow", { ADD: `${wait}; ${MADE}`, DEL: wait });
+      await site.nad("slow", { cniVersion: "1.1.0", name: "slow", type: "fake-slow" });
+      const hold = join(site.lab.dir, `hold-${verb}`);
+      fs.writeFileSync(hold, "");
+      const pod = await attached(verb === "ADD" ? "a" : "a,slow");
+      await edit(pod, verb === "ADD" ? "a,slow,b" : "a,b");
+      await until("the plugin is at work", () => fs.existsSync(join(site.lab.dir, `at-${verb}`)));
+      await resident.stop();
+      fs.rmSync(hold);
+      await resident.start(daemon());
+      await until("the pod is as it asks", async () => {
+        const names = (await site.status(pod)).map(({ name }) => name.split("/").at(-1));
+        return [...names].sort().join() === (verb === "ADD" ? "a,b,podnet,slow" : "a,b,podnet");
+      });
+      await deleted(pod);
+    },
+  );
+
+  it("a DEL of the sandbox does not wait for a plugin of an edit", async () => {
+    site.lab.fake("fake-hangs", { ADD: "touch $dir/hangs; exec sleep 1000" });
+    await site.nad("hangs", { cniVersion: "1.1.0", name: "hangs", type: "fake-hangs" });
+    const pod = await attached("a");
+    await edit(pod, "a,hangs");
+    await until("the plugin hangs", () => fs.existsSync(join(site.lab.dir, "hangs")));
+    await deleted(pod);
+    expect(site.lab.calls("fake-hangs").map(({ verb }) => verb)).toEqual(["ADD", "DEL"]);
+  });
+});
+
+describe("leftovers heal without a call of the runtime", () => {
+  it("a sandbox that was taken away without a DEL is undone", async () => {
+    const pod = await attached("a,b");
+    expect(site.lab.reserved()).toHaveLength(3);
+    await site.lab.kill(pod.container);
+    await until("its addresses are free", () => site.lab.reserved().length === 0);
+    await until("nothing is left", async () => (await site.lab.leftovers()).length === 0);
+  });
+
+  it("a DEL that has failed, and that the runtime does not repeat, is repeated", async () => {
+    site.lab.fake("fake-del", {
+      ADD: MADE,
+      DEL: `[ -e $dir/works ] || { echo '{"code":100,"msg":"no"}'; exit 1; }`,
+    });
+    await site.nad("d", { cniVersion: "1.1.0", name: "d", type: "fake-del" });
+    const pod = await attached("a,d");
+    expect(await site.run("DEL", pod)).toMatchObject({ exitCode: 1 });
+    fs.writeFileSync(join(site.lab.dir, "works"), "");
+    await until("nothing is left", async () => (await site.lab.leftovers()).length === 0);
+  });
+});

@@ -1,0 +1,332 @@
+// `plexus-shim --serve`: what a daemon may have it do between the runtime's calls, and what not.
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import * as fs from "node:fs";
+import type { Socket } from "node:net";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import {
+  encode,
+  type Frame,
+  FrameReader,
+  FromShim,
+  frame,
+  PROTOCOL,
+  ToExecutor,
+  ToShim,
+} from "../../launcher/host/frames.ts";
+import { until } from "../support/until.ts";
+import { Call, isRunning, Place } from "./fake-resident.ts";
+import { SHIMS, sanitized } from "./shims.ts";
+
+/** A daemon that takes executors and their jobs, and answers the runtime's calls. */
+class FakeDaemon {
+  readonly executors: Socket[] = [];
+  readonly answers: Frame[] = [];
+  /** What a job, or a call of the runtime, is served with. */
+  serve: (call: Call, job: number) => Promise<void> | void = (call) => call.answer();
+  private lastId = 0;
+
+  listen(place: Place): Promise<void> {
+    return place.listen((socket) => {
+      const reader = new FrameReader();
+      let call: Call | undefined;
+      socket.on("data", (chunk: Buffer) => {
+        for (const one of reader.push(chunk)) {
+          if (one.type === FromShim.serve) this.executors.push(socket);
+          else if (one.type === FromShim.call || one.type === FromShim.work) {
+            one.fields.u32();
+            one.fields.text();
+            call = new Call(socket, one.fields.list(), one.fields.text());
+            socket.write(frame(ToShim.accept, 0, PROTOCOL, "test"));
+            void this.serve(call, one.type === FromShim.work ? one.fields.u32() : 0);
+          } else if (call) call.take(one);
+          else this.answers.push(one);
+          if (one.type === FromShim.serve) socket.write(frame(ToShim.accept, 0, PROTOCOL, "test"));
+        }
+      });
+    });
+  }
+
+  /** Asks the executor; its answer: a number is an errno, a text why it is refused. */
+  async ask(type: number, ...parts: string[]): Promise<Buffer | number | string> {
+    const id = ++this.lastId;
+    await until("there is an executor", () => this.executors.length > 0);
+    this.executors.at(-1)?.write(frame(type, id, ...parts));
+    let answer: Frame | undefined;
+    await until("the executor has answered", () => {
+      answer = this.answers.find((one) => one.id === id);
+      return answer !== undefined;
+    });
+    if (answer?.type === FromShim.refused) return answer.fields.text();
+    const errno = answer?.fields.u32() ?? -1;
+    return errno === 0 ? (answer?.fields.data() ?? Buffer.alloc(0)) : errno;
+  }
+
+  /** A job's exit code, an errno, or why it is refused. */
+  async begin(sandbox: string, verb: string): Promise<number | string> {
+    const answer = await this.ask(ToExecutor.begin, sandbox, verb);
+    return Buffer.isBuffer(answer) ? answer.readUInt32LE() : typeof answer === "number" ? -answer : answer;
+  }
+
+  async sandboxes(): Promise<string[][]> {
+    const bytes = (await this.ask(ToExecutor.sandboxes)) as Buffer;
+    const [only] = new FrameReader().push(frame(1, 0, bytes));
+    const fields = only?.fields.inner();
+    return Array.from({ length: fields?.u32() ?? 0 }, () => fields?.list() ?? []);
+  }
+}
+
+const NO_NAMES = ["../netns", "c1@../../netns", ".c1@eth0", "@", "c1@", "", "x".repeat(300)];
+
+let place: Place;
+let daemon: FakeDaemon;
+let executor: ChildProcess | undefined;
+let said = "";
+
+const dir = () => join(place.dir, "sandboxes");
+const netns = () => join(place.dir, "netns");
+const env = () => ({
+  CNI_CONTAINERID: "c1",
+  CNI_IFNAME: "eth0",
+  CNI_NETNS: netns(),
+  CNI_ARGS: "K8S_POD_UID=u",
+});
+const CONF = '{"name":"n","cniVersion":"1.1.0"}';
+
+function serve(): void {
+  const child = spawn(place.shim, ["--serve"], { env: { PATH: process.env.PATH ?? "" } });
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (said += text));
+  executor = child;
+}
+
+describe.each(SHIMS)("%s", (_, shim) => {
+  beforeEach(() => {
+    place = new Place(shim);
+    place.configure([`sandboxes ${dir()}`]);
+    fs.writeFileSync(netns(), ""); // identity is all that counts
+    daemon = new FakeDaemon();
+    said = "";
+  });
+  afterEach(async () => {
+    const child = executor;
+    executor = undefined;
+    if (child && child.exitCode === null && child.signalCode === null) {
+      const ended = new Promise((resolve) => child.once("close", resolve));
+      child.kill("SIGTERM");
+      await ended;
+    }
+    await place.remove();
+    expect(said).not.toMatch(/Sanitizer|runtime error/);
+  });
+
+  test("without a directory for it nothing is noted, and --serve says what is missing", async () => {
+    place.configure();
+    await daemon.listen(place);
+    await place.run("ADD", CONF, env());
+    expect(fs.existsSync(dir())).toBe(false);
+    serve();
+    await until("it has ended", () => executor?.exitCode === 1);
+    expect(said).toContain("plexus-shim.conf has no line `sandboxes DIRECTORY`");
+  });
+
+  test("a job has the parameters and the conf of the sandbox's ADD, and no others", async () => {
+    await daemon.listen(place);
+    await place.run("ADD", CONF, env());
+    serve();
+    expect(await daemon.sandboxes()).toEqual([
+      [
+        ...["c1@eth0", "attached", "CNI_CONTAINERID=c1", `CNI_NETNS=${netns()}`, "CNI_IFNAME=eth0"],
+        ...["CNI_ARGS=K8S_POD_UID=u", `CNI_PATH=${place.plugins}`],
+      ],
+    ]);
+    const seen: [string[], string, number][] = [];
+    daemon.serve = (call, job) => {
+      seen.push([[...call.env].sort(), call.stdin, job]);
+      call.answer();
+    };
+    expect(await daemon.begin("c1@eth0", "ADD")).toBe(0);
+    const given = ["CNI_COMMAND=ADD", `CNI_PATH=${place.plugins}`];
+    expect(seen).toEqual([
+      [[...Object.entries(env()).map(([key, value]) => `${key}=${value}`), ...given].sort(), CONF, 2],
+    ]);
+  });
+
+  test("a job executes plugins within the rights of a call: its own container, its own directories", async () => {
+    const path = place.plugin("p", "cat");
+    await daemon.listen(place);
+    await place.run("ADD", CONF, env());
+    serve();
+    const results: unknown[] = [];
+    daemon.serve = async (call) => {
+      results.push(await call.execute(path, { env: ["CNI_COMMAND=ADD", `CNI_NETNS=${netns()}`] }));
+      results.push(await call.execute(path, { env: ["CNI_NETNS=/proc/1/ns/net"] }));
+      results.push(await call.execute(path, { env: ["CNI_CONTAINERID=another"] }));
+      results.push(await call.execute("/bin/sh"));
+      results.push(await call.file(ToShim.write, join(dir(), "c2@eth0"), Buffer.from("forged")));
+      call.answer();
+    };
+    expect(await daemon.begin("c1@eth0", "ADD")).toBe(0);
+    expect(results).toEqual([
+      expect.objectContaining({ outcome: 0, value: 0 }),
+      "CNI_NETNS is not this call's",
+      "CNI_CONTAINERID is not this call's",
+      "its directory is neither in CNI_PATH nor among the `plugins` of plexus-shim.conf",
+      "plexus-shim.conf does not allow it",
+    ]);
+  });
+
+  test("a sandbox is attached as long as its network namespace is the one of the ADD; then it may be undone only", async () => {
+    await daemon.listen(place);
+    await place.run("ADD", CONF, env());
+    serve();
+    expect(await daemon.begin("c1@eth0", "DEL")).toBe("no such work is done for it");
+    fs.renameSync(netns(), `${netns()}.old`);
+    fs.writeFileSync(netns(), ""); // another one has its path
+    expect((await daemon.sandboxes()).map(([name, life]) => [name, life])).toEqual([["c1@eth0", "gone"]]);
+    expect(await daemon.begin("c1@eth0", "ADD")).toBe(-2);
+    const seen: string[][] = [];
+    daemon.serve = (call) => {
+      seen.push(call.env);
+      call.answer();
+    };
+    expect(await daemon.begin("c1@eth0", "DEL")).toBe(0);
+    expect(seen[0]).toContain("CNI_NETNS=");
+  });
+
+  test("the node's own network namespace is not one of a sandbox", async () => {
+    await daemon.listen(place);
+    await place.run("ADD", CONF, { ...env(), CNI_NETNS: "/proc/self/ns/net" });
+    serve();
+    expect(await daemon.begin("c1@eth0", "ADD")).toBe(-2);
+  });
+
+  test("from the beginning of a DEL on nothing is attached; one that succeeds ends the sandbox, one that fails can be repeated", async () => {
+    await daemon.listen(place);
+    await place.run("ADD", CONF, env());
+    serve();
+    daemon.serve = async (call) => {
+      expect(await daemon.begin("c1@eth0", "ADD")).toBe(-2);
+      call.answer("{}", 1);
+    };
+    expect(await place.run("DEL", CONF, env())).toMatchObject({ exitCode: 1 });
+    expect((await daemon.sandboxes()).map(([name, life]) => [name, life])).toEqual([["c1@eth0~", "ended"]]);
+    daemon.serve = (call) => call.answer();
+    expect(await daemon.begin("c1@eth0~", "ADD")).toBe(-2);
+    expect(await daemon.begin("c1@eth0~", "DEL")).toBe(0);
+    expect(await daemon.sandboxes()).toEqual([]);
+    expect(await daemon.begin("c1@eth0~", "DEL")).toBe(-2);
+  });
+
+  test("a job does not become plexus: it ends with what it executes, when the daemon has hung up", async () => {
+    const mark = `9${randomBytes(4).readUInt32LE()}`;
+    const path = place.plugin("slow", `sleep ${mark}`);
+    await daemon.listen(place);
+    await place.run("ADD", CONF, env());
+    serve();
+    daemon.serve = async (call) => {
+      void call.execute(path, { env: ["CNI_COMMAND=ADD"] });
+      await until("it is executed", () => isRunning(mark));
+      call.socket.destroy();
+    };
+    expect(await daemon.begin("c1@eth0", "ADD")).toBe(1);
+    await until("what it executes is gone", () => !isRunning(mark));
+    expect(said).toContain("a job is given up: the resident process is gone");
+    expect(said).not.toContain("fake ADD");
+  });
+
+  test("two jobs do not work on one sandbox at once", async () => {
+    await daemon.listen(place);
+    await place.run("ADD", CONF, env());
+    serve();
+    let other: number | string | undefined;
+    daemon.serve = async (call) => {
+      other = await daemon.begin("c1@eth0", "ADD");
+      call.answer();
+    };
+    expect(await daemon.begin("c1@eth0", "ADD")).toBe(0);
+    expect(other).toBe(1);
+  });
+
+  test("it comes back when the daemon does, and its jobs end with it", async () => {
+    const mark = `9${randomBytes(4).readUInt32LE()}`;
+    const path = place.plugin("slow", `sleep ${mark}`);
+    await daemon.listen(place);
+    await place.run("ADD", CONF, env());
+    serve();
+    await daemon.sandboxes();
+    await place.stopListening();
+    daemon = new FakeDaemon();
+    await daemon.listen(place);
+    expect(await daemon.sandboxes()).toHaveLength(1);
+    daemon.serve = (call) => void call.execute(path, { env: ["CNI_COMMAND=ADD"] });
+    void daemon.begin("c1@eth0", "ADD").catch(() => undefined);
+    await until("it is executed", () => isRunning(mark));
+    executor?.kill("SIGKILL");
+    await until("what it executes is gone", () => !isRunning(mark));
+  });
+
+  test("a directory that others may write to is not used", async () => {
+    fs.mkdirSync(dir());
+    fs.chmodSync(dir(), 0o777);
+    await daemon.listen(place);
+    const { exitCode, stderr } = await place.run("ADD", CONF, env());
+    expect(exitCode).toBe(0);
+    expect(stderr).toContain("it must belong to root, and nobody else may write to it");
+    expect(fs.readdirSync(dir())).toEqual([]);
+  });
+
+  test.each(NO_NAMES)("%s is not the name of a sandbox", async (name) => {
+    await daemon.listen(place);
+    await place.run("ADD", CONF, env());
+    serve();
+    expect(await daemon.begin(name, "ADD")).toBe(-2);
+  });
+});
+
+test("no frames, whatever is in them, do an executor harm", { timeout: 120_000 }, async () => {
+  place = new Place(sanitized);
+  place.configure([`sandboxes ${dir()}`]);
+  fs.writeFileSync(netns(), "");
+  said = "";
+  daemon = new FakeDaemon();
+  await daemon.listen(place);
+  daemon.serve = (call) => call.answer();
+  await place.run("ADD", CONF, env());
+  await place.stopListening();
+  const samples = [
+    frame(ToExecutor.begin, 1, "c1@eth0", "ADD"),
+    frame(ToExecutor.begin, 2, "c1@eth0", "GC"),
+    frame(ToExecutor.begin, 3, "c1@eth0", "VERSION"),
+    frame(ToExecutor.sandboxes, 4),
+    frame(ToShim.alive, 0),
+    frame(ToShim.read, 5, "/etc/passwd", 100),
+    frame(ToShim.answer, 0, 0, ""),
+    encode(1, 2, 3),
+  ];
+  let seed = 1;
+  const random = (below: number) => {
+    seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
+    return (seed >>> 8) % below;
+  };
+  let rounds = 0;
+  await place.listen((socket) => {
+    rounds++;
+    socket.on("data", () => undefined);
+    const bytes = Buffer.concat(
+      Array.from({ length: 1 + random(6) }, () => samples[random(samples.length)] ?? Buffer.alloc(0)),
+    );
+    for (let count = random(3); count > 0; count--) bytes[random(bytes.length)] = random(256);
+    socket.write(frame(ToShim.accept, 0, PROTOCOL, ""));
+    setTimeout(() => socket.end(bytes), 1);
+  });
+  serve();
+  await until("it has connected often", () => rounds >= 60);
+  expect(executor?.exitCode).toBeNull();
+  const ended = new Promise((resolve) => executor?.once("close", resolve));
+  executor?.kill("SIGTERM");
+  await ended;
+  executor = undefined;
+  await place.remove();
+  expect(said).not.toMatch(/Sanitizer|runtime error/);
+});

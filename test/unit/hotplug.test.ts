@@ -1,0 +1,197 @@
+// Hot-plug's decision: which interfaces of a running pod come, go and stay. Whatever edits follow each other, the plan after a
+// crash is the one before it.
+import { describe, expect, test } from "vitest";
+import { decide, interfacesFor } from "../../launcher/hotplug/decide.ts";
+import type { Delegate, Network, Selection } from "../../packages/core/index.ts";
+import { loadCore } from "../support/core.ts";
+
+const core = loadCore();
+const runtime = { containerId: "c1", netns: "/n", ifname: "eth0", args: "K8S_POD_UID=u", network: "plexus" };
+const RESULT = '{"cniVersion":"1.0.0","interfaces":[{"name":"net1","sandbox":"/n"}]}';
+
+type Asked = Partial<Selection> & { name: string };
+
+function network({ name, ...asked }: Asked): Network {
+  const conf = { cniVersion: "1.0.0", name, type: "bridge", capabilities: { ips: true, mac: true } };
+  return { conf: JSON.stringify(conf), source: "the test", name: `d/${name}`, selection: { name, ...asked } };
+}
+const CLUSTER: Network = {
+  conf: '{"cniVersion":"1.0.0","name":"podnet","type":"bridge"}',
+  source: "the conf",
+};
+
+/** A container on disk: its scratch file and its result cache. */
+class Disk {
+  scratch: string | undefined;
+  caches = new Map<string, string>();
+
+  attached(): Delegate[] {
+    const scratch = this.scratch === undefined ? {} : { scratch: this.scratch };
+    return core.recover({ runtime, ...scratch, caches: [...this.caches.values()] }).delegates;
+  }
+
+  write(networks: Network[], kept: string[] = []): Delegate[] {
+    const plan = core.plan({ runtime, networks, scratch: this.scratch, kept });
+    this.scratch = plan.scratch;
+    return plan.delegates;
+  }
+
+  add(delegate: Delegate): void {
+    this.caches.set(delegate.cacheFile, core.remember({ delegate, result: RESULT, runtime }));
+  }
+
+  static of(asked: Asked[]): Disk {
+    const disk = new Disk();
+    for (const one of disk.write([CLUSTER, ...asked.map(network)])) disk.add(one);
+    return disk;
+  }
+}
+
+function named(disk: Disk, asked: Asked[]): Network[] {
+  const networks = [CLUSTER, ...asked.map(network)];
+  const distinct = networks.map((one, index) =>
+    index === 0 || one.selection?.interface !== undefined
+      ? one
+      : { ...one, selection: { ...one.selection, interface: `plug${index}` } },
+  );
+  const wanted = core.plan({ runtime, networks: distinct }).delegates.map((delegate, index) => ({
+    delegate,
+    asked: networks[index]?.selection?.interface,
+  }));
+  const ifnames = interfacesFor(wanted, disk.attached());
+  return networks.map((one, index) =>
+    index === 0 ? one : { ...one, selection: { ...one.selection, interface: ifnames[index] ?? "" } },
+  );
+}
+
+function change(disk: Disk, asked: Asked[]) {
+  const planned = core.plan({ runtime, networks: named(disk, asked) }).delegates;
+  const { attach, detach, keep } = decide(planned, disk.attached());
+  const words = (all: Delegate[]) => all.map(({ name, ifname }) => `${name} ${ifname}`);
+  return { attach: words(attach), detach: words(detach), keep: words(keep) };
+}
+
+describe("what is decided", () => {
+  const disk = Disk.of([{ name: "a" }, { name: "b", ips: ["10.0.0.1/24"] }, { name: "a" }]);
+  const all = ["podnet eth0", "d/a net1", "d/b net2", "d/a net3"];
+
+  test("nothing, if the pod asks for what it has, in whatever order", () => {
+    const b = { name: "b", ips: ["10.0.0.1/24"] };
+    const nothing = { attach: [], detach: [], keep: all };
+    expect(change(disk, [{ name: "a" }, b, { name: "a" }])).toEqual(nothing);
+    expect(change(disk, [b, { name: "a" }, { name: "a" }])).toEqual(nothing);
+  });
+
+  test("an element that is gone takes its interface with it, and renames none; a new one gets the lowest free name", () => {
+    expect(change(disk, [{ name: "a" }, { name: "c" }, { name: "a" }])).toEqual({
+      attach: ["d/c net4"],
+      detach: ["d/b net2"],
+      keep: ["podnet eth0", "d/a net1", "d/a net3"],
+    });
+    expect(change(disk, [])).toEqual({ attach: [], detach: all.slice(1), keep: ["podnet eth0"] });
+  });
+
+  test.each([
+    [{ name: "b", ips: ["10.0.0.2/24"] }],
+    [{ name: "b" }],
+    [{ name: "b", ips: ["10.0.0.1/24"], mac: "02:00:00:00:00:01" }],
+  ])("a request that is another one by now is attached anew, under its name: %j", (b) => {
+    expect(change(disk, [{ name: "a" }, b, { name: "a" }])).toEqual({
+      attach: ["d/b net2"],
+      detach: ["d/b net2"],
+      keep: ["podnet eth0", "d/a net1", "d/a net3"],
+    });
+  });
+
+  test("another network under the name of one that is attached takes its place", () => {
+    expect(change(Disk.of([{ name: "a", interface: "x" }]), [{ name: "b", interface: "x" }])).toEqual({
+      attach: ["d/b x"],
+      detach: ["d/a x"],
+      keep: ["podnet eth0"],
+    });
+  });
+
+  test("what was begun and has not ended is detached, and attached anew if it is still asked for", () => {
+    const cut = Disk.of([{ name: "a" }, { name: "b" }]);
+    cut.caches.delete("b-c1-net2");
+    expect(change(cut, [{ name: "a" }, { name: "b" }])).toEqual({
+      attach: ["d/b net2"],
+      detach: ["d/b net2"],
+      keep: ["podnet eth0", "d/a net1"],
+    });
+    expect(change(cut, [{ name: "a" }])).toMatchObject({ attach: [], detach: ["d/b net2"] });
+  });
+});
+
+test("what stays keeps its entry in the scratch file, to the last byte, whatever its network is by now", () => {
+  const disk = Disk.of([{ name: "a", mac: "02:00:00:00:00:01" }, { name: "b" }]);
+  const before = JSON.parse(disk.scratch ?? "") as object[];
+  const other = { ...network({ name: "a" }), conf: '{"cniVersion":"1.0.0","name":"a","type":"other"}' };
+  const on = (one: Network, ifname: string) => ({
+    ...one,
+    selection: { ...one.selection, interface: ifname },
+  });
+  disk.write([CLUSTER, on(other, "net1"), on(network({ name: "c" }), "net3")], ["eth0", "net1"]);
+  const after = JSON.parse(disk.scratch ?? "") as { Name: string }[];
+  expect(after.slice(0, 2)).toEqual(before.slice(0, 2));
+  expect(after.map(({ Name }) => Name)).toEqual(["podnet", "d/a", "d/c"]);
+});
+
+test("after any edits, each carried out or cut off anywhere, one more plan leads to what is asked for, and the next does nothing", () => {
+  for (let seed = 1; seed <= 100; seed++) {
+    let state = seed;
+    const random = (below: number) => {
+      state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+      return (state >>> 8) % below;
+    };
+    const asked = (): Asked[] => {
+      const names = new Set<string>();
+      return Array.from({ length: random(5) }, () => {
+        const ifname = random(3) === 0 ? `if${random(3)}` : undefined;
+        const isFree = ifname !== undefined && !names.has(ifname);
+        if (isFree) names.add(ifname);
+        return {
+          name: ["a", "b", "c"][random(3)] ?? "a",
+          ...(isFree ? { interface: ifname } : {}),
+          ...(random(3) === 0 ? { ips: [`10.0.0.${1 + random(3)}/24`] } : {}),
+        };
+      });
+    };
+    const disk = Disk.of(asked());
+    const carryOut = (networks: Asked[], steps: number) => {
+      let left = steps;
+      const isOver = () => left-- <= 0;
+      const wanted = named(disk, networks);
+      const { attach, detach, keep } = decide(
+        core.plan({ runtime, networks: wanted }).delegates,
+        disk.attached(),
+      );
+      for (const one of [...detach].reverse()) {
+        if (isOver()) return;
+        disk.caches.delete(one.cacheFile);
+      }
+      if (isOver()) return;
+      disk.write(
+        wanted,
+        keep.map(({ ifname }) => ifname),
+      );
+      for (const one of attach) {
+        if (isOver()) return;
+        disk.add(one);
+      }
+    };
+    for (let edit = 0; edit < 4; edit++) carryOut(asked(), random(8));
+    const last = asked();
+    carryOut(last, 1000);
+    const [, ...secondary] = disk.attached();
+    expect(secondary.map(({ name }) => name).sort(), `seed ${seed}`).toEqual(
+      last.map(({ name }) => `d/${name}`).sort(),
+    );
+    expect(new Set(secondary.map(({ ifname }) => ifname)).size, `seed ${seed}`).toBe(secondary.length);
+    for (const { interface: ifname, name } of last) {
+      if (ifname)
+        expect(secondary.find((one) => one.ifname === ifname)?.name, `seed ${seed}`).toBe(`d/${name}`);
+    }
+    expect(change(disk, last), `seed ${seed}`).toMatchObject({ attach: [], detach: [] });
+  }
+});
