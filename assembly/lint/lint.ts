@@ -15,6 +15,7 @@ import { learn } from "./known";
 import {
   checkKind,
   checkWay,
+  isKnownList,
   isList,
   isManifest,
   itemKind,
@@ -166,12 +167,16 @@ function lintObject(document: Document, root: Value, usual: Span): void {
   if (!isDefinition(root, kind)) {
     checkKind(root, usual);
     if (!isList(root)) return lintPod(root, kind, document.text, document.namespace);
-    checkWay(root, "items metadata", say("a ").span(kind).take());
+    if (isKnownList(kind)) checkWay(root, "items metadata", say("a ").span(kind).take());
   }
   const items = itemsOf(root);
   if (items === null) return;
   const inner = itemKind(root);
-  for (let one = items.first; one.exists && !isFull(); one = one.next) lintRest(document, one, inner);
+  const isKnown = isKnownList(kind);
+  for (let one = items.first; one.exists && !isFull(); one = one.next) {
+    // A kind of another API that ends in `List` may have items of any type.
+    if (isKnown || (one.isObject() && one.count > 0)) lintRest(document, one, inner);
+  }
 }
 
 /** Checks a conf, which may be Plexus's own. */

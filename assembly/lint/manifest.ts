@@ -13,6 +13,13 @@ const DEFINITION = "NetworkAttachmentDefinition";
 const KINDS =
   "Pod PodTemplate ReplicationController Deployment ReplicaSet StatefulSet DaemonSet Job CronJob VirtualMachine List PodList";
 
+/** All other kinds of the groups of KINDS: they are near some, and no slips. Source: k8s.io/api core/v1, apps/v1, batch/v1. */
+const OTHERS =
+  "Binding ComponentStatus ConfigMap Endpoints Event LimitRange Namespace Node PersistentVolume PersistentVolumeClaim " +
+  "PodStatusResult RangeAllocation ResourceQuota Secret SerializedReference Service ServiceAccount ControllerRevision " +
+  "Scale Eviction Status APIGroup APIResource APIVersions DeleteOptions PodExecOptions PodAttachOptions PodLogOptions " +
+  "PodPortForwardOptions PodProxyOptions NodeProxyOptions ServiceProxyOptions TokenRequest";
+
 /** Tells whether a kind is one whose members are known. */
 export function isKind(kind: Span): bool {
   return tokenOf(KINDS, kind) >= 0;
@@ -30,9 +37,18 @@ export function isManifest(root: Value, usual: Span): bool {
 export function meantKind(root: Value, usual: Span): Span {
   const kind = textOf(root, "kind");
   if (kind.len === 0) return usual;
-  if (isKind(kind) || kind.is(DEFINITION) || !mayBeChecked(root)) return kind;
+  if (isReal(kind) || !mayBeChecked(root)) return kind;
   const best = nearest(kind, KINDS);
   return best.len > 0 ? best : kind;
+}
+
+/** Tells whether there is a kind of this name, or a list of it. */
+function isReal(kind: Span): bool {
+  return isSingle(kind) || (endsInList(kind) && isSingle(kind.slice(0, kind.len - 4)));
+}
+
+function isSingle(kind: Span): bool {
+  return isKind(kind) || kind.is(DEFINITION) || tokenOf(OTHERS, kind) >= 0;
 }
 
 /** Other groups have kinds of names that are near: those are not slips. */
@@ -79,9 +95,17 @@ export function itemsOf(root: Value): Value | null {
   return isList(root) && items !== null && items.isArray() ? items : null;
 }
 
-/** Tells whether an object is a list. */
+/** Tells whether an object is a list, or is named like one: a kind of another API may end so too. */
 export function isList(root: Value): bool {
-  const kind = textOf(root, "kind");
+  return endsInList(textOf(root, "kind"));
+}
+
+/** Tells whether a kind is surely one of lists. */
+export function isKnownList(kind: Span): bool {
+  return endsInList(kind) && (kind.len === 4 || isSingle(kind.slice(0, kind.len - 4)));
+}
+
+function endsInList(kind: Span): bool {
   return kind.len >= 4 && kind.slice(kind.len - 4, kind.len).is("List");
 }
 

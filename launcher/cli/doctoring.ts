@@ -3,6 +3,12 @@ import { lazy } from "../lazy.ts";
 import { CONF_DIR, PLUGIN_DIR, STATE_DIR } from "../paths.ts";
 import { ABSOLUTE_DIR, command } from "./command.ts";
 
+/** In the order of what is printed. */
+export const LOOK_NAMES = [
+  ...(["confs", "conf", "programs", "plugins", "cluster", "socket", "kernel", "system"] as const),
+  ...(["state", "sriov", "disk"] as const),
+] as const;
+
 export const DOCTOR = {
   fix: { help: "also mend what is safe to mend, and say what was done" },
   json: { help: "for programs: a list of objects" },
@@ -12,6 +18,7 @@ export const DOCTOR = {
   kubeconfig: { value: "PATH", help: "by which the API server is asked, if not by the conf's" },
   look: {
     value: "NAME",
+    choices: LOOK_NAMES,
     isRepeatable: true,
     isHidden: true,
     help: "do only this look, and print it for the doctor",

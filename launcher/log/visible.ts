@@ -3,9 +3,10 @@
 
 /**
  * Controls; what turns the direction of writing, joins, or takes no room (format characters); breaks of lines and paragraphs;
- * halves of pairs. Source: Unicode 16.0, section 4.5, general categories; Unicode Technical Report 36, section 2.
+ * halves of pairs; what fonts leave out or leave empty, as fillers, selectors of variants and the braille blank. Source: Unicode
+ * 16.0, sections 4.5, general categories, and 5.21, default ignorable code points; Unicode Technical Report 36, section 2.
  */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800]/gu;
 
 /** Makes one line of a message, in which everything is seen. */
 export function visible(message: string): string {

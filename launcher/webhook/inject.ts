@@ -38,7 +38,8 @@ export async function inject(
   try {
     const found = await lookedUp(networks, chosen, limit);
     const nads = chosen.flatMap((one) => found.get(titleOf(one)) ?? []);
-    return patched(object, nads, namespace);
+    const { patch, warnings = [] } = patched(object, nads, namespace);
+    return { patch, warnings: [...missingOf(found), ...warnings] };
   } catch (error) {
     const why = visible(Fault.of(error).message);
     return { warnings: [`what the pod's networks need of its node has not been added: ${why}`] };
@@ -60,8 +61,20 @@ function selectionsIn(core: Core, chosen: { key: string; value: unknown }[], nam
 
 async function lookedUp(networks: Networks, chosen: Selection[], limit: TimeLimit) {
   const distinct = [...new Map(chosen.map((one) => [titleOf(one), one])).values()];
-  const found = await Promise.all(distinct.map((one) => networks.find(one.namespace, one.name, limit)));
+  const found = await Promise.all(distinct.map((one) => networks.find(one.namespace, one.name, limit, true)));
   return new Map(distinct.map((one, index) => [titleOf(one), found[index]]));
+}
+
+/** Says which networks were not found. Whoever has chosen one has named it. */
+function missingOf(found: Map<string, NetworkAttachmentDefinition | undefined>): string[] {
+  const titles = [...found].filter(([, nad]) => nad === undefined).map(([title]) => title);
+  if (titles.length === 0) return [];
+  return [
+    visible(
+      `what the pod's networks need of its node has not been added for ${titles.join(", ")}: there was no such ` +
+        "NetworkAttachmentDefinition yet; create it before the pod",
+    ),
+  ];
 }
 
 function titleOf({ namespace, name }: Selection): string {

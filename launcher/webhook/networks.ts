@@ -5,6 +5,7 @@ import type { NetworkAttachmentDefinition, TimeLimit } from "../cluster/cluster.
 import { Follower, type FollowerOptions, type WatchedKind } from "../cluster/follower.ts";
 import { nadOf } from "../cluster/objects.ts";
 import { restCluster } from "../cluster/rest.ts";
+import { Code, Fault } from "../fault.ts";
 import { RESOURCE_NAME } from "./subject.ts";
 
 export const NODE_SELECTOR = "k8s.v1.cni.cncf.io/nodeSelector";
@@ -23,9 +24,15 @@ export interface Networks {
   /**
    * Returns one of them, or undefined if there is none.
    *
+   * @param isNow is one needed that has been created a moment ago? Then no older answer counts.
    * @throws Fault if that cannot be known
    */
-  find(namespace: string, name: string, limit: TimeLimit): Promise<NetworkAttachmentDefinition | undefined>;
+  find(
+    namespace: string,
+    name: string,
+    limit: TimeLimit,
+    isNow?: boolean,
+  ): Promise<NetworkAttachmentDefinition | undefined>;
 }
 
 export interface FollowedNetworks extends Networks {
@@ -47,9 +54,9 @@ export function followNetworks(options: FollowerOptions, signal: AbortSignal): F
     kind: follower,
     isComplete: () => follower.isFollowed(),
     titles: () => follower.keys(),
-    find: async (namespace, name, limit) => {
+    find: async (namespace, name, limit, isNow) => {
       const known = follower.isTooOld() ? undefined : follower.get(namespace, name);
-      return known ?? asked.find(namespace, name, limit);
+      return known ?? asked.find(namespace, name, limit, isNow);
     },
   };
 }
@@ -65,22 +72,46 @@ export class Asked {
     private readonly clock: Clock,
   ) {}
 
-  async find(namespace: string, name: string, limit: TimeLimit) {
+  async find(namespace: string, name: string, limit: TimeLimit, isNow = false) {
     const key = `${namespace}/${name}`;
     const since = this.absent.get(key);
-    if (since !== undefined && this.clock.now() - since < ABSENT_MS) return undefined;
-    const before = this.open.get(key) ?? this.begin(key, namespace, name, limit);
-    return before;
+    if (!isNow && since !== undefined && this.clock.now() - since < ABSENT_MS) return undefined;
+    const before = this.open.get(key);
+    const found = await this.within(before ?? this.begin(key, namespace, name), key, limit);
+    if (found !== undefined || !isNow || before === undefined) return found;
+    // It may have been created since that was asked. Who asks next has asked later than this call.
+    return this.within(this.open.get(key) ?? this.begin(key, namespace, name), key, limit);
   }
 
-  private begin(key: string, namespace: string, name: string, limit: TimeLimit) {
-    const deadlineMs = Math.min(this.clock.now() + ASK_MS, limit.deadlineMs ?? Number.POSITIVE_INFINITY);
-    const asked = this.ask(namespace, name, { ...limit, deadlineMs })
+  /** Waits for an answer, which others may wait for too, as long as this caller may. */
+  private async within<Answer>(answer: Promise<Answer>, key: string, limit: TimeLimit): Promise<Answer> {
+    const { deadlineMs = Number.POSITIVE_INFINITY, signal } = limit;
+    const leftMs = deadlineMs - this.clock.now();
+    if (leftMs >= 2 * ASK_MS && !signal) return answer; // the question ends before
+    const ended = new AbortController();
+    const end = signal ? AbortSignal.any([signal, ended.signal]) : ended.signal;
+    const late = this.clock.sleep(Math.max(0, Math.min(leftMs, 2 * ASK_MS)), end).then(() => {
+      const why =
+        "the API server has not said in time whether there is one; it is asked again with the next object";
+      throw new Fault(Code.tryAgainLater, `network ${key}: ${why}`);
+    });
+    try {
+      return await Promise.race([answer, late]);
+    } finally {
+      late.catch(() => undefined);
+      ended.abort();
+    }
+  }
+
+  /** Asks, for all who wait: none of their limits counts for the others. */
+  private begin(key: string, namespace: string, name: string) {
+    const asked = this.ask(namespace, name, { deadlineMs: this.clock.now() + ASK_MS })
       .then((found) => {
         if (found === undefined) this.remember(key);
         return found;
       })
       .finally(() => this.open.delete(key));
+    asked.catch(() => undefined); // nobody may wait for it any more
     this.open.set(key, asked);
     return asked;
   }

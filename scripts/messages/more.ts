@@ -114,7 +114,7 @@ export const MORE: readonly (readonly [words: string, more: string])[] = [
   ],
   [
     "is ignored: it must belong to root",
-    "`plexus-shim.conf` would say what the shim allows. `plexus doctor --fix` sets its mode.",
+    "`plexus-shim.conf` would say what the shim allows. `plexus doctor` says whose it is, or who may write it; read it before you give it to root.",
   ],
   ["has ended before it served", "`journalctl -t plexus` has its log."],
 ];

@@ -159,6 +159,12 @@ describe("as kubectl_complete-plexus, kubectl is given", () => {
     ["an option's words", ["map", "-o", ""], ["svg", "html", ":4"]],
     ["and those behind =", ["map", "--output=s"], ["--output=svg", ":4"]],
     ["nothing where nobody knows", ["map", "--node", ""], [":4"]],
+    ["commands, as a namespace is not one", ["-n", "map", "ex"], ["explain", ":4"]],
+    [
+      "a command's words behind a value that is named as another",
+      ["map", "-n", "lint", "-o", "s"],
+      ["svg", ":4"],
+    ],
     ["files", ["lint", "a"], [":0"]],
     ["files for an option", ["lint", "--kubeconfig", ""], [":0"]],
     ["directories for an option", ["lint", "--bin-dir", ""], [":16"]],

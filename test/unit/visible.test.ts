@@ -31,6 +31,12 @@ const OBEYED = {
   "right-to-left isolate": "\u2067",
   "byte order mark": "\ufeff",
   "interlinear annotation": "\ufff9",
+  "combining grapheme joiner": "\u034f",
+  "Hangul filler": "\u3164",
+  "halfwidth Hangul filler": "\uffa0",
+  "braille blank": "\u2800",
+  "variation selector": "\ufe0f",
+  "supplementary variation selector": "\u{e0100}",
   tag: "\u{e0041}",
   "half of a pair": "\ud800",
 };

@@ -383,7 +383,6 @@ describe("with --mutate", () => {
   it.each([
     ["a pod without networks", pod({})],
     ["a pod whose networks need nothing", pod({ [NETWORKS]: "plain" })],
-    ["a pod whose networks do not exist", pod({ [NETWORKS]: "none" })],
     ["a pod whose annotation is wrong", pod({ [NETWORKS]: "NOT A NAME" })],
     ["a pod without containers", pod({ [NETWORKS]: "vf" }, { containers: [] })],
     ["a pod of its node's network", pod({ [NETWORKS]: "vf" }, { hostNetwork: true })],
@@ -393,6 +392,11 @@ describe("with --mutate", () => {
       warnings: [],
       ...((await injected(object)).patch ? { patch: [] } : {}),
     });
+  });
+
+  it("a pod whose network does not exist yet is not changed, with a warning", async () => {
+    const { patch, warnings } = await injected(pod({ [NETWORKS]: "none" }));
+    expect([patch, warnings]).toEqual([[], [expect.stringContaining("default/none: there was no such")]]);
   });
 
   it("a pod that exists is not changed", async () => {

@@ -55,11 +55,21 @@ function replyTo(program: Program, before: readonly string[], current: string): 
 function calledIn(program: Program, words: readonly string[]): AnyCommand | undefined {
   const all = everyCommand(program);
   let called: { words: string[]; command: AnyCommand } | undefined;
-  for (const word of words) {
+  for (const [index, word] of words.entries()) {
+    if (isValue(program, called?.command, words[index - 1])) continue;
     const next = [...(called?.words ?? []), word].join(" ");
     called = all.find((one) => one.words.join(" ") === next) ?? called;
   }
   return called?.command;
+}
+
+/** Tells whether what stands behind a word is its value, and so not a command. */
+function isValue(program: Program, called: AnyCommand | undefined, before = ""): boolean {
+  if (!before.startsWith("-")) return false;
+  const options = (called ? [called] : everyCommand(program).map(({ command }) => command)).flatMap((one) =>
+    shownOptions(one),
+  );
+  return optionOf(options, before)?.value !== undefined;
 }
 
 function optionOf(options: [string, Option][], flag = ""): Option | undefined {

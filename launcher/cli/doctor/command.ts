@@ -6,8 +6,8 @@
 import { Fault } from "../../fault.ts";
 import { plain, plainJson } from "../../log/visible.ts";
 import type { Given } from "../command.ts";
-import type { DOCTOR } from "../doctoring.ts";
-import { lookApart } from "./children.ts";
+import type { DOCTOR, LOOK_NAMES } from "../doctoring.ts";
+import { lookApart, ownArguments } from "./children.ts";
 import { cluster } from "./cluster.ts";
 import { orderOfConfs, ownConf } from "./confs.ts";
 import { disks } from "./disk.ts";
@@ -21,7 +21,7 @@ import { ownPrograms, plugins } from "./programs.ts";
 type Look = (node: Node) => Promise<Line[]> | Line[];
 
 /** In the order in which they are printed. */
-const LOOKS: [name: string, look: Look][] = [
+const LOOKS: [name: (typeof LOOK_NAMES)[number], look: Look][] = [
   ["confs", orderOfConfs],
   ["conf", ownConf],
   ["programs", ownPrograms],
@@ -43,8 +43,9 @@ const APART_MS = 20_000;
 export async function doctor({ values }: Given<typeof DOCTOR>): Promise<number> {
   if (values.look.length > 0) return lookHere(values);
   const names = LOOKS.map(([name]) => name);
-  const found = await lookApart(names, ["doctor", ...argumentsOf(values)], APART_MS);
-  const lines = names.flatMap((name) => found.get(name) ?? [late(name)]);
+  const again = [...ownArguments(), "doctor", ...argumentsOf(values)];
+  const found = await lookApart(names, [...again, ...(values.fix ? ["--fix"] : [])], APART_MS, again);
+  const lines = names.flatMap((name) => found.get(name) ?? [late(name, APART_MS)]);
   console.log(values.json ? plainJson(lines.map(shown)) : lines.map(textOf).join("\n"));
   return lines.some(({ level }) => level === "FAIL") ? 1 : 0;
 }
@@ -68,22 +69,21 @@ async function lookHere(values: Given<typeof DOCTOR>["values"]): Promise<number>
 }
 
 function argumentsOf(values: Given<typeof DOCTOR>["values"]): string[] {
-  const named = (["conf-dir", "bin-dir", "cni-dir", "kubeconfig"] as const).flatMap((name) => {
+  return (["conf-dir", "bin-dir", "cni-dir", "kubeconfig"] as const).flatMap((name) => {
     const value = values[name];
     return value === undefined ? [] : [`--${name}`, value];
   });
-  return [...named, ...(values.fix ? ["--fix"] : [])];
 }
 
-function late(name: string): Line {
+function late(name: string, limitMs: number): Line {
   const remedy = "see what hangs: ps, dmesg, mounts of a server that is away";
-  return fail(name, `this could not be looked at within ${LIMIT_MS / 1000} s`, remedy);
+  return fail(name, `this could not be looked at within ${limitMs / 1000} s`, remedy);
 }
 
 async function limited(name: string, look: Look, node: Node): Promise<Line[]> {
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<Line[]>((resolve) => {
-    timer = setTimeout(() => resolve([late(name)]), LIMIT_MS);
+    timer = setTimeout(() => resolve([late(name, LIMIT_MS)]), LIMIT_MS);
   });
   const looked = (async () => look(node))().catch((error: unknown) => [
     fail(name, `this could not be looked at: ${Fault.of(error).message}`, "call doctor as root"),

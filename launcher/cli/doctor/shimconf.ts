@@ -6,8 +6,10 @@ import { fail, type Line, warn } from "./line.ts";
 
 const MAX_WORDS = 64;
 const MAX_TIMEOUT_MS = 3_600_000;
-/** Of the shim's buffer, without its end: a longer line is two. */
-const LONGEST = 4094;
+/** What fits the shim's buffer of 4096 bytes. */
+const PIECE = /[\s\S]{1,4095}/g;
+/** Of a line that is shown. */
+const MOST_SHOWN = 200;
 const TIMEOUTS = ["connect", "start", "accept", "silence", "wait"].map((name) => `${name}-timeout-ms`);
 
 export interface ShimConf {
@@ -34,8 +36,8 @@ export function readShimConf(path: string): ShimConf {
   if (status === undefined) return nothing;
   const ignored = ignoredFor(path, status);
   if (ignored !== undefined) return { ...nothing, ignored };
-  const text = fs.readFileSync(path, "utf8");
-  return { ...nothing, text, ...readLines(text) };
+  const bytes = fs.readFileSync(path);
+  return { ...nothing, text: bytes.toString(), ...readLines(bytes) };
 }
 
 function ignoredFor(path: string, status: fs.Stats): ShimConf["ignored"] {
@@ -53,23 +55,32 @@ function ignoredFor(path: string, status: fs.Stats): ShimConf["ignored"] {
   return undefined;
 }
 
-function readLines(text: string): Pick<ShimConf, "lines" | "mode" | "socket"> {
+function readLines(bytes: Buffer): Pick<ShimConf, "lines" | "mode" | "socket"> {
   const counts = new Map<string, number>();
   const lines: ShimConf["lines"] = [];
   let socket: string | undefined;
   let isOnDemand = false;
-  for (const line of text.split("\n")) {
-    const [, key = "", value = ""] = /^[ \t]*([^ \t#]*)[ \t]*([^#]*?)\s*(?:#.*)?$/.exec(line) ?? [];
-    if (key === "" && line.length <= LONGEST) continue;
-    const why =
-      line.length > LONGEST ? `it has more than ${LONGEST} characters` : whyIgnored(key, value, counts);
+  for (const piece of piecesOf(bytes)) {
+    const [, key = "", rest = ""] = /^[ \t]*([^ \t]*)[ \t]*([\s\S]*)$/.exec(piece) ?? [];
+    if (key === "") continue;
+    const value = rest.replace(/[ \t\n\v\f\r]+$/, "");
+    const why = whyIgnored(key, value, counts);
+    if (key === "resident") isOnDemand = why === ""; // the last one counts, whatever it is
     if (why !== "") lines.push({ line: `${key} ${value}`.trim(), why });
     else if (key === "socket") socket = value;
-    else if (key === "resident") isOnDemand = true;
   }
   // Without a line `socket` install has set up no process; the shim would ask at the usual place, and be plexus itself.
   const mode = socket === undefined && !isOnDemand ? "one-shot" : isOnDemand ? "on-demand" : "resident";
   return { lines, mode, socket: socket ?? SOCKET };
+}
+
+/** Returns what the shim's fgets reads, each up to a comment or a zero byte: a line that is longer than its buffer is several. */
+function piecesOf(bytes: Buffer): string[] {
+  return bytes
+    .toString("latin1") // a character is a byte
+    .split("\n")
+    .flatMap((line) => line.match(PIECE) ?? [])
+    .map((piece) => Buffer.from(piece.split("#", 1)[0]?.split("\0", 1)[0] ?? "", "latin1").toString());
 }
 
 /** Returns "" for a line that the shim takes. */
@@ -129,7 +140,7 @@ export function shimConfLines(path: string, { ignored, lines, text }: ShimConf):
   return lines.map(({ line, why }) =>
     warn(
       of,
-      `the shim ignores a line of ${path}, ${JSON.stringify(line)}: ${why}`,
+      `the shim ignores a line of ${path}, ${JSON.stringify(line.slice(0, MOST_SHOWN))}: ${why}`,
       `correct it, or remove it; docs/security.md has all keys`,
     ),
   );
