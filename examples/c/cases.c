@@ -13,7 +13,7 @@ int main(int count, char **arguments) {
   char *line = NULL;
   size_t room = 0;
   for (ssize_t size; (size = getline(&line, &room, file)) > 0;) {
-    line[--size] = '\0'; // the end of the line
+    if (line[size - 1] == '\n') line[--size] = '\0'; // the last line may do without
     char *document = strchr(line, ' ');
     if (document == NULL) errx(2, "%s: this is not an operation and its document", line);
     *document++ = '\0'; // the end of the operation's name

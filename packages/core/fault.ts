@@ -40,18 +40,22 @@ export class Fault extends Error {
 
   /** The same fault, with the failed action in front. */
   during(what: string): Fault {
-    return new Fault(this.code, `${what}: ${this.message}`, this.reason, this.cause);
+    return this.saying(`${what}: ${this.message}`);
   }
 
   /** The same fault, with more to be said behind it. */
   followedBy(what: string): Fault {
-    return new Fault(this.code, `${this.message}${what}`, this.reason, this.cause);
+    return this.saying(`${this.message}${what}`);
   }
 
-  /** The faults of several actions as one, with the code of the first; undefined if there are none. */
+  /** The faults of several actions as one, with the code and the place of the first; undefined if there are none. */
   static all(faults: readonly Fault[]): Fault | undefined {
     const [first, ...rest] = faults;
     if (first === undefined || rest.length === 0) return first;
-    return new Fault(first.code, faults.map(({ message }) => message).join("; "), first.reason, first.cause);
+    return first.saying(faults.map(({ message }) => message).join("; "));
+  }
+
+  private saying(message: string): Fault {
+    return new Fault(this.code, message, this.reason, this.cause, this.place);
   }
 }

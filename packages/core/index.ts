@@ -46,6 +46,12 @@ const KEPT_MEGABYTES = 32;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
+/**
+ * What WebAssembly.compile gives, a WebAssembly.Module. It is declared here, as a program without the types of browsers
+ * has no such name; it is not a promise of one.
+ */
+export type Compiled = object & { then?: never };
+
 /** Names a container as the runtime does: CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME, CNI_ARGS, and the `name` in the conf. */
 export interface Runtime {
   containerId: string;
@@ -74,11 +80,14 @@ export class Core {
 
   /** @param code core.wasm or lint.wasm: its bytes, or what they were compiled to */
   constructor(
-    code: BufferSource | WebAssembly.Module,
+    code: ArrayBuffer | ArrayBufferView | Compiled,
     { mostMegabytes = KEPT_MEGABYTES, replacing = () => undefined }: Options = {},
   ) {
     this.mostBytes = mostMegabytes * 2 ** 20;
-    this.module = code instanceof WebAssembly.Module ? code : new WebAssembly.Module(code);
+    this.module = compiled(code);
+    if (!WebAssembly.Module.exports(this.module).some(isAbi)) {
+      throw foreign("it does not say which ABI it speaks");
+    }
     const version = this.exports().abi_version();
     if (version !== ABI) {
       throw new Fault(
@@ -113,16 +122,23 @@ export class Core {
       );
     }
     this.require(operation);
+    const { status, text } = this.answer(operation, input);
+    if (status === 0) return text;
+    throw faultOf(JSON.parse(text) as CoreError);
+  }
+
+  /** Asks the module, and takes its answer as it is. */
+  protected answer(operation: string, input: Uint8Array): Answer {
+    const exports = this.exports();
     let answer: Answer;
     try {
-      answer = call(this.exports(), operation, input);
+      answer = call(exports, operation, input);
     } catch (error) {
       this.instance = undefined; // nothing is known of its memory
       throw error instanceof Fault ? error : trapped(operation, error);
     }
-    if (this.exports().memory.buffer.byteLength > this.mostBytes) this.instance = undefined;
-    if (answer.status === 0) return answer.text;
-    throw faultOf(JSON.parse(answer.text) as CoreError);
+    if (exports.memory.buffer.byteLength > this.mostBytes) this.instance = undefined;
+    return answer;
   }
 
   private require(operation: string): void {
@@ -138,7 +154,12 @@ export class Core {
   private exports(): Exports {
     if (this.instance === undefined) {
       this.replacing();
-      this.instance = new WebAssembly.Instance(this.module).exports as unknown as Exports;
+      try {
+        this.instance = new WebAssembly.Instance(this.module).exports as unknown as Exports;
+      } catch (error) {
+        if (error instanceof RangeError) throw trapped("an instance", error);
+        throw foreign((error as Error).message);
+      }
     }
     return this.instance;
   }
@@ -159,9 +180,10 @@ export class Core {
     return this.call("describe", input);
   }
 
-  /** Returns the networks that a pod's annotation selects. */
+  /** Returns the networks that a pod's annotation selects; of lint.wasm's answer too, which has more beside them. */
   selection(input: SelectionInput): Selection[] {
-    return this.call("selection", input);
+    const answer = this.call<Selection[] | { elements: Selection[] }>("selection", input);
+    return Array.isArray(answer) ? answer : answer.elements;
   }
 
   /** Plans the delegates of a container, and its scratch file. */
@@ -231,9 +253,33 @@ export class Core {
   }
 }
 
-interface Answer {
+/** What an operation answers, as it is in memory. */
+export interface Answer {
+  /** 0: the result; 1: a CNI error object. */
   status: number;
   text: string;
+}
+
+function compiled(code: ArrayBuffer | ArrayBufferView | Compiled): WebAssembly.Module {
+  if (code instanceof WebAssembly.Module) return code;
+  try {
+    return new WebAssembly.Module(code as BufferSource);
+  } catch (error) {
+    if (error instanceof RangeError) throw trapped("the module", error);
+    throw foreign((error as Error).message);
+  }
+}
+
+function isAbi({ name, kind }: WebAssembly.ModuleExportDescriptor): boolean {
+  return name === "abi_version" && kind === "function";
+}
+
+/** What becomes of a module that is not Plexus's. */
+function foreign(why: string): Fault {
+  return new Fault(
+    Code.internal,
+    `core.wasm: this is not the core: ${why}; load core.wasm or lint.wasm of this version`,
+  );
 }
 
 function call(exports: Exports, operation: string, input: Uint8Array): Answer {

@@ -1,4 +1,5 @@
 // The shapes of the core's documents (packages/core/documents.ts) as JSON Schema 2020-12: the files of docs/schema.
+import { createHash } from "node:crypto";
 import * as z from "zod";
 import { diagnosedError, error, lintOperations, operations } from "../../packages/core/documents.ts";
 import { SCHEMA } from "../../packages/core/version.ts";
@@ -31,11 +32,37 @@ function printed(name: string, schema: z.ZodType, isInput: boolean): string {
     override: ({ jsonSchema }) => {
       // A host has to take what a later core adds; and a core refuses what it does not know.
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum; // zod's way to say "whole number"
-      if (!isInput && jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
+      if (isInput) return;
+      if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
+      openList(jsonSchema);
     },
   }) as Schema;
   const $id = `urn:plexus-core:${SCHEMA}:${name.replace("/", ":")}`;
   return `${JSON.stringify({ $schema, $id, ...(simplified(rest) as Schema) }, null, 2)}\n`;
+}
+
+/** A list of words may grow: what it is now are examples. */
+function openList(schema: Schema): void {
+  const { enum: words, description } = schema;
+  if (!Array.isArray(words)) return;
+  delete schema.enum;
+  if (description !== undefined) schema.description = `${description}. There may be further words`;
+  schema.examples = words;
+}
+
+/** Returns the documents' shapes as one checksum: names, types and bounds, without what is said of them. */
+export function shapesOf(files: Map<string, string>): string {
+  const shapes = [...files].map(([name, text]) => [name, shape(JSON.parse(text))]);
+  return createHash("sha256").update(JSON.stringify(shapes)).digest("hex");
+}
+
+function shape(value: unknown, isNamed = false): unknown {
+  if (Array.isArray(value)) return value.map((one) => shape(one));
+  if (typeof value !== "object" || value === null) return value;
+  const members = Object.entries(value)
+    .filter(([key]) => isNamed || !["$id", "description"].includes(key))
+    .sort(([one], [other]) => (one < other ? -1 : 1));
+  return members.map(([key, one]) => [key, shape(one, key === "properties" || key === "$defs")]);
 }
 
 /** Writes "this or null" in its short form. */

@@ -1,4 +1,4 @@
-// A checkout of which only the core is built, and what its examples are built with.
+// A copy of the work tree's examples and of its core, and what its examples are built with.
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -62,6 +62,21 @@ export class Checkout {
     });
     if (error) throw error;
     return { exitCode: status, stdout, stderr };
+  }
+
+  /** Writes a file of examples/. */
+  write(name: string, text: string): void {
+    const path = join(this.dir, "examples", name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+  }
+
+  /** Makes build/<name>/core.wasm of a module's text. */
+  assemble(name: string, text: string): void {
+    const dir = join(this.dir, "build", name);
+    mkdirSync(dir);
+    writeFileSync(join(dir, "core.wat"), text);
+    this.run(`wat2wasm ../build/${name}/core.wat -o ../build/${name}/core.wasm`);
   }
 
   remove(): void {

@@ -1,4 +1,4 @@
-// The core in other programs: examples/, built from a clean checkout, on one file of cases.
+// The core in other programs: examples/, built in a copy of the work tree without its build, on one file of cases.
 import { readFileSync } from "node:fs";
 import { chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -9,6 +9,7 @@ import { loadCore } from "../support/core.ts";
 import { coreBytes } from "../support/wasm.ts";
 import { cases } from "./cases.ts";
 import { Checkout } from "./checkout.ts";
+import { otherCore } from "./others.ts";
 import { serve } from "./serve.ts";
 
 const examples = new URL("../../examples/", import.meta.url);
@@ -97,6 +98,100 @@ test("a web page shows the same", async () => {
   }
 });
 
+describe("a module that is not the core", () => {
+  const ABIS = { nine: 9, none: undefined, failing: 2 };
+  beforeAll(() => {
+    for (const [name, abi] of Object.entries(ABIS)) checkout.assemble(name, otherCore(abi));
+    checkout.run("go build -C go -o ../../build/examples/ ./cases");
+    for (const name of ["nine", "failing"]) checkout.run(making(name));
+  });
+
+  const making = (name: string) => `make -C c WASM=../../build/${name}/core.wasm OUT=../../build/${name}/c`;
+  test.each([
+    ["TypeScript", "node node/cases.ts ../build/nine/core.wasm cases.txt", "speaks ABI 9, this program 2"],
+    ["TypeScript", "node node/cases.ts ../build/none/core.wasm cases.txt", "speaks ABI none, this program 2"],
+    ["Go", "../build/examples/cases ../build/nine/core.wasm cases.txt", "speaks ABI 9, this program 2"],
+    ["Go", "../build/examples/cases ../build/none/core.wasm cases.txt", "it has no function abi_version"],
+    ["C", "../build/nine/c/cases cases.txt", "the core speaks another ABI than 2"],
+    ["C, as it is made,", making("none"), "abi_version"],
+    [
+      "Python",
+      "python3 python/cases.py ../build/nine/c/libplexus.so cases.txt",
+      "speaks ABI 9, this program 2",
+    ],
+  ])("is refused in %s by words: %s", (_, line, words) => {
+    const { exitCode, stdout, stderr } = checkout.attempt(line);
+    expect(exitCode).toBeGreaterThan(0);
+    expect(stdout).not.toMatch(/^[01] /m);
+    expect(stderr).toContain(words);
+    expect(stderr).not.toContain("panic");
+  });
+
+  const FEW = "printf 'json a\\njson a\\njson g\\njson a' > few.txt &&";
+  test.each([
+    ["Go", `${FEW} ../build/examples/cases ../build/failing/core.wasm few.txt`],
+    ["C", `${FEW} ../build/failing/c/cases few.txt`],
+  ])("is replaced in %s by a fresh instance when it has grown; the last line may lack its end", (_, line) => {
+    expect(checkout.run(line)).toBe("0 1\n0 2\n0 3\n0 1\n");
+  });
+
+  test("is replaced by a fresh instance after a trap, in Python and so in C", () => {
+    checkout.write(
+      "trap.py",
+      `
+import sys
+sys.path.insert(0, "python")
+from plexus import Core
+core = Core("../build/failing/c/libplexus.so")
+for document in [b"a", b"a", b"t", b"t", b"a", b"a"]:
+    try:
+        print(core.call(b"json", document)[1].decode())
+    except RuntimeError:
+        print("none")
+`,
+    );
+    expect(checkout.run("python3 trap.py")).toBe("1\n2\nnone\nnone\n1\n2\n");
+  });
+
+  test("is replaced by a fresh instance after a trap, in Go", () => {
+    checkout.write(
+      "go/trap/main.go",
+      `package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"example.org/plexus-examples/core"
+)
+
+func main() {
+	ctx := context.Background()
+	wasm, _ := os.ReadFile("../build/failing/core.wasm")
+	plexus, err := core.Load(ctx, wasm)
+	if err != nil {
+		panic(err)
+	}
+	for _, document := range []string{"a", "a", "t", "t", "a", "a"} {
+		if _, answer, err := plexus.Call(ctx, "json", []byte(document)); err != nil {
+			fmt.Println("none")
+		} else {
+			fmt.Println(string(answer))
+		}
+	}
+	if err := plexus.Close(ctx); err != nil {
+		panic(err)
+	}
+}
+`,
+    );
+    expect(checkout.run("go build -C go -o ../../build/examples/ ./trap && ../build/examples/trap")).toBe(
+      "1\n2\nnone\nnone\n1\n2\n",
+    );
+  });
+});
+
 describe("the policy in Go", () => {
   const POLICY = "../build/examples/policy -core ../build/core.wasm -allow bridge,host-local,portmap";
   beforeAll(() => void checkout.run("go build -C go -o ../../build/examples/ ./policy"));
@@ -169,7 +264,8 @@ describe("the policy in Go", () => {
     ["YAML", POLICY, "kind: List\n", "stdin: invalid character 'k'"],
     ["half of a document", POLICY, '{"kind":', "stdin: unexpected EOF"],
     ["a file that there is not", `${POLICY} none.json`, "", "none.json: no such file"],
-    ["another core", POLICY.replace("core.wasm", "plexus"), "", "plexus: no such file"],
+    ["a core that there is not", POLICY.replace("core.wasm", "none.wasm"), "", "none.wasm: no such file"],
+    ["another core", POLICY.replace("core.wasm", "nine/core.wasm"), "", "speaks ABI 9, this program 2"],
     ["an empty list", POLICY.replace(/-allow .*/, "-allow ,"), "", "-allow names no type"],
   ])("cannot judge by %s: exit code 2", (_, line, input, why) => {
     const { exitCode, stdout, stderr } = checkout.attempt(line, input);

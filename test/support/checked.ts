@@ -6,8 +6,7 @@ import {
   lintOperations,
   operations,
 } from "../../packages/core/documents.ts";
-import { Fault } from "../../packages/core/fault.ts";
-import { Core } from "../../packages/core/index.ts";
+import { type Answer, Core } from "../../packages/core/index.ts";
 
 export type Module = "core.wasm" | "lint.wasm";
 
@@ -22,18 +21,11 @@ export class CheckedCore extends Core {
     super(bytes);
   }
 
-  override run(operation: string, input: Uint8Array): string {
-    try {
-      const answer = super.run(operation, input);
-      this.hold(() => holdToSchema(this.name, operation, input, 0, answer));
-      return answer;
-    } catch (thrown) {
-      if (thrown instanceof Fault) {
-        const { code, message: msg, place } = thrown;
-        this.hold(() => hold(error, { code, msg, ...place }, `the error of ${operation}`));
-      }
-      throw thrown;
-    }
+  /** Holds the text that the module gave, before anything is made of it. */
+  protected override answer(operation: string, input: Uint8Array): Answer {
+    const answer = super.answer(operation, input);
+    this.hold(() => holdToSchema(this.name, operation, input, answer.status, answer.text));
+    return answer;
   }
 
   private hold(check: () => void): void {

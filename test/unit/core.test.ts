@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { compileString } from "assemblyscript/asc";
 import { beforeAll, describe, expect, test } from "vitest";
+import { Fault } from "../../packages/core/fault.ts";
 import { Core, type Delegate } from "../../packages/core/index.ts";
 import { SCHEMA } from "../../packages/core/version.ts";
 import { faultOf, loadCore, loadLint } from "../support/core.ts";
@@ -44,6 +45,24 @@ describe("the built core", () => {
       line: 1,
       column: 23,
     });
+  });
+
+  test("names it still where a host has put words before the fault, behind it, or another fault beside it", () => {
+    const fault = faultOf(() => loadCore().selection({ annotation: '[{"name": "a", "mac": "xx"}]' }));
+    expect(fault.place?.path).toBe("/0/mac");
+    const both = Fault.all([fault, new Fault(7, "another")]);
+    for (const one of [fault.during("ADD"), fault.followedBy("; and more"), both]) {
+      expect(one?.place).toEqual(fault.place);
+    }
+  });
+
+  test("gives the elements of an annotation as a list, be it core.wasm or lint.wasm", () => {
+    const input = { annotation: "a,other/b@if0" };
+    const [own, linting] = [loadCore(), loadLint()].map((core) => core.selection(input));
+    expect(linting).toEqual(own);
+    expect(own?.map(({ name }) => name)).toEqual(["a", "b"]);
+    const text = loadLint().run("selection", new TextEncoder().encode(JSON.stringify(input)));
+    expect(JSON.parse(text)).toEqual({ elements: own, diagnostics: [], more: false });
   });
 
   test("plans a second default network if the host says so", () => {
@@ -155,5 +174,29 @@ describe("a core that fails", () => {
   test("that speaks another ABI is refused", async () => {
     const other = await compile(SOURCE.replace("return 2", "return 3"));
     expect(faultOf(() => new Core(other)).message).toContain("it speaks ABI 3, and what loads it 2");
+  });
+
+  const header = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+  test.each([
+    ["a module that says nothing of an ABI", header, "it does not say which ABI it speaks"],
+    [
+      "one with a memory for it",
+      [...header, 5, 3, 1, 0, 1, 7, 15, 1, 11, ...Buffer.from("abi_version"), 2, 0],
+      "it does not say which ABI it speaks",
+    ],
+    ["what is not WebAssembly", [...Buffer.from("core.wasm")], "WebAssembly.Module()"],
+    ["nothing", [], "WebAssembly.Module()"],
+    [
+      "one that needs imports",
+      [
+        ...[...header, 1, 5, 1, 0x60, 0, 1, 0x7f, 2, 7, 1, 1, 0x65, 1, 0x66, 0, 0],
+        ...[7, 15, 1, 11, ...Buffer.from("abi_version"), 0, 0],
+      ],
+      "WebAssembly.Instance()",
+    ],
+  ])("%s is refused by a Fault that says so", (_, other, why) => {
+    const fault = faultOf(() => new Core(Uint8Array.from(other)));
+    expect([fault.code, fault.message]).toEqual([999, expect.stringContaining(why)]);
+    expect(fault.message).toMatch(/^core\.wasm: this is not the core: .*; load core\.wasm or lint\.wasm/);
   });
 });

@@ -25,6 +25,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	defer plexus.Close(ctx)
 	cases, err := os.ReadFile(os.Args[2])
 	if err != nil {
 		log.Fatal(err)

@@ -50,6 +50,7 @@ func checkAll(wasm string, allowed, files []string) (refused bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	defer plexus.Close(ctx)
 	documents, err := read(files)
 	if err != nil {
 		return false, err

@@ -144,7 +144,9 @@ export const routeChange = z.strictObject({
 
 export const unmet = z.strictObject({
   attachment: index("An index into `attachments`"),
-  rule: z.enum(["address-not-given", "mac-not-given", "interface-not-given", "device-not-given"]),
+  rule: z
+    .enum(["address-not-given", "mac-not-given", "interface-not-given", "device-not-given"])
+    .describe("Which request it is"),
   capability: z.optional(z.enum(["ips", "mac"]).describe("The capability that it takes")),
   message: text("What was given instead, and what to do"),
 });
