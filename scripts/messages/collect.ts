@@ -51,9 +51,10 @@ export function collect(): Message[] {
       new Sources(["packages/core", "launcher"], /^packages\/core\/(fault\.ts|schema\/|node_modules\/)/),
     ),
     ...[...COMMANDERS, "it needs a command", "there are too many arguments"].flatMap((words) =>
-      ["`‹command› --help` says what there is", ...(words.startsWith("unknown") ? ["did you mean ‹name›?"] : [])].map(
-        (end): Message => ({ file: "launcher/cli/parser.ts", codes: [], text: `${words}; ${end}` }),
-      ),
+      [
+        "`‹command› --help` says what there is",
+        ...(words.startsWith("unknown") ? ["did you mean ‹name›?"] : []),
+      ].map((end): Message => ({ file: "launcher/cli/parser.ts", codes: [], text: `${words}; ${end}` })),
     ),
   ];
 }

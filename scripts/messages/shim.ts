@@ -16,21 +16,30 @@ const SAYS = /\b(fail|fail_with|complain|words_of)\(/g;
 export function collectFromShim(): Message[] {
   const dir = join(root, "launcher/shim");
   const names = fs.readdirSync(dir);
-  const all = names.filter((name) => /\.[ch]$/.test(name)).map((name) => fs.readFileSync(join(dir, name), "utf8"));
+  const all = names
+    .filter((name) => /\.[ch]$/.test(name))
+    .map((name) => fs.readFileSync(join(dir, name), "utf8"));
   const defined = new Map(
-    [...all.join("\n").matchAll(/^#define (\w+) "((?:[^"\\]|\\.)*)"/gm)].map(([, name = "", text = ""]) => [name, text]),
+    [...all.join("\n").matchAll(/^#define (\w+) "((?:[^"\\]|\\.)*)"/gm)].map(([, name = "", text = ""]) => [
+      name,
+      text,
+    ]),
   );
   return names
     .filter((name) => name.endsWith(".c") && name !== "messages.c")
     .sort()
-    .flatMap((name) => messagesOf(`launcher/shim/${name}`, fs.readFileSync(join(dir, name), "utf8"), defined));
+    .flatMap((name) =>
+      messagesOf(`launcher/shim/${name}`, fs.readFileSync(join(dir, name), "utf8"), defined),
+    );
 }
 
 function messagesOf(file: string, source: string, defined: ReadonlyMap<string, string>): Message[] {
   const text = source.replace(/\/\/.*|\/\*[\s\S]*?\*\//g, "");
   return [...text.matchAll(SAYS)].flatMap(({ index, 0: call, 1: name }): Message[] => {
     const code = /^([^"]*?),\s*"/.exec(text.slice(index + call.length, index + call.length + 200))?.[1] ?? "";
-    const format = /"(?:[^"\\]|\\.)*"(?:\s*(?:"(?:[^"\\]|\\.)*"|[A-Z_]{3,}))*/.exec(text.slice(index + call.length));
+    const format = /"(?:[^"\\]|\\.)*"(?:\s*(?:"(?:[^"\\]|\\.)*"|[A-Z_]{3,}))*/.exec(
+      text.slice(index + call.length),
+    );
     if (format === null) return [];
     const words = [...format[0].matchAll(/"((?:[^"\\]|\\.)*)"|([A-Z_]{3,})/g)]
       .map(([, one, macro = ""]) => one ?? defined.get(macro) ?? "‹…›")

@@ -147,7 +147,8 @@ export class Reader {
         const before = this.read(callee.object, scope, depth, bound);
         const [said] = args[0]?.type === "StringLiteral" ? [args[0].value as string] : [];
         // Of a Writer it writes, of a Value it reads the member of that name.
-        const isValue = !isOfWriter(callee.object) && before.every((one) => one.length === 1 && typeof one[0] !== "string");
+        const isValue =
+          !isOfWriter(callee.object) && before.every((one) => one.length === 1 && typeof one[0] !== "string");
         return said !== undefined && isValue ? [[{ name: said }]] : crossed([before, ...writes()]);
       }
       if (KEEPS.test(method)) return this.read(callee.object, scope, depth, bound);

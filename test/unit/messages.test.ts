@@ -71,7 +71,9 @@ test("commander's words are those of the commander that is used", () => {
 });
 
 test("no entry has words for a place that is left empty, or begins in the middle", () => {
-  const bad = [...collect(), ...collectFromShim()].filter(({ text }) => /^‹[^›]* |; see$| in : |lacks,/.test(text));
+  const bad = [...collect(), ...collectFromShim()].filter(({ text }) =>
+    /^‹[^›]* |; see$| in : |lacks,/.test(text),
+  );
   expect(bad).toEqual([]);
 });
 

@@ -24,7 +24,15 @@ test("no page has an id twice, and no heading can have one of the page's own", (
   for (const source of pagePaths()) {
     const { html, rendering } = render(source, fs.readFileSync(new URL(source, root), "utf8"));
     const { headings } = rendering;
-    const around = { place: "a.html", source, title: "", headings, navigation: [], titles: new Map(), version: "1" };
+    const around = {
+      place: "a.html",
+      source,
+      title: "",
+      headings,
+      navigation: [],
+      titles: new Map(),
+      version: "1",
+    };
     const ids = [...layout(around, html).matchAll(/\sid="([^"]*)"/g)].map(([, id]) => id);
     expect(
       ids.filter((id, index) => ids.indexOf(id) !== index),
