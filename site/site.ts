@@ -17,8 +17,8 @@ declare global {
 const SHOWN = 12;
 const EXCERPT = 160;
 const root = document.body.dataset.root ?? "";
-const query = element<HTMLInputElement>("query");
-const results = element("results");
+const query = element<HTMLInputElement>("siteQuery");
+const results = element("siteResults");
 const list = results.querySelector("ol") as HTMLOListElement;
 let index: Promise<MiniSearch<Part>> | undefined;
 
@@ -59,10 +59,10 @@ async function find(): Promise<void> {
     const all = found.length > 0 || isMessage ? found : search.search(words, { prefix: true, fuzzy: 0.2 });
     if (isMessage) all.sort((a, b) => fitOf(b.title, words) - fitOf(a.title, words));
     list.replaceChildren(...all.slice(0, SHOWN).map((one) => shown(one as unknown as Part, one.terms)));
-    element("count").textContent =
+    element("siteCount").textContent =
       all.length === 0 ? "Nothing is found." : `${Math.min(all.length, SHOWN)} of ${all.length}`;
   } catch (error) {
-    element("count").textContent = `The search fails: ${(error as Error).message}; build the site anew`;
+    element("siteCount").textContent = `The search fails: ${(error as Error).message}; build the site anew`;
   }
   results.dataset.query = words;
 }
@@ -126,7 +126,7 @@ document.querySelector("search")?.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 document.addEventListener("click", ({ target }) => {
-  if (!(target as Element).closest("search") || (target as Element).closest("#results a"))
+  if (!(target as Element).closest("search") || (target as Element).closest("#siteResults a"))
     results.hidden = true;
 });
 document.addEventListener("keydown", (event) => {
@@ -136,7 +136,7 @@ document.addEventListener("keydown", (event) => {
   query.focus();
 });
 
-const menu = element<HTMLButtonElement>("menu");
+const menu = element<HTMLButtonElement>("siteMenu");
 menu.addEventListener("click", () =>
   menu.setAttribute("aria-expanded", `${menu.getAttribute("aria-expanded") !== "true"}`),
 );
@@ -148,4 +148,4 @@ element("theme").addEventListener("click", () => {
   dataset.theme = isDark ? "light" : "dark";
   localStorage.setItem("theme", dataset.theme);
 });
-document.querySelector('#pages [aria-current="page"]')?.scrollIntoView({ block: "nearest" });
+document.querySelector('#sitePages [aria-current="page"]')?.scrollIntoView({ block: "nearest" });

@@ -75,22 +75,25 @@ function pluginFailed(plugin: Span, exitCode: i32, stdout: Span, stderr: Span): 
   const code = memberOf(error, "code");
   const msg = memberOf(error, "msg");
   if (error === null || code === null || msg === null || !code.isInteger() || !msg.isString()) {
-    const message = say("plugin ")
+    const why = say("plugin ")
       .quote(plugin)
       .text(" exited with ")
       .int(exitCode)
       .text(" and no CNI error");
-    if (stdout.trim().len > 0) message.text("; it printed ").quote(stdout.trim());
-    return fail<Writer>(Code.Internal, message.span(said(stderr)).text(SEE));
+    if (stdout.trim().len > 0) why.text("; it printed ").quote(stdout.trim());
+    return fail<Writer>(Code.Internal, why.span(said(stderr)).text(SEE));
   }
   const number = code.integer();
+  const known = number > 0 && number < 0x7fffffff ? <i32>number : Code.Internal;
   const message = new Writer().span(msg.text());
   const details = error.present("details");
   if (details !== null && details.isString() && details.text().len > 0)
     message.text("; ").span(details.text());
-  if (message.take().len === 0)
-    message.text("plugin ").quote(plugin).text(" gave no reason").span(said(stderr)).text(SEE);
-  return fail<Writer>(number > 0 && number < 0x7fffffff ? <i32>number : Code.Internal, message);
+  if (message.take().len > 0) return fail<Writer>(known, message);
+  return fail<Writer>(
+    known,
+    say("plugin ").quote(plugin).text(" gave no reason").span(said(stderr)).text(SEE),
+  );
 }
 
 /** Returns the end of a message that says what a plugin wrote to stderr, if anything. */

@@ -131,20 +131,22 @@ async function executePlugin(
     core.invoke({ verb, plugin, delegate, runtime, ...given }),
   );
   const what = `${verb} ${delegate.name} ${delegate.ifname}`;
+  const failing = (work: () => Promise<string | undefined>) =>
+    blaming("plugin's error", () => naming(delegate, invocation.plugin, work));
   const path = await find(call, invocation.plugin);
   const ours = builtIn(call, invocation.plugin);
   if (ours) {
     const request = pluginCall(call, invocation, delegate, given.prevResult);
     if (path === undefined || (await ours.replaces(invocation.plugin, request))) {
       log.write("debug", `${what}: built-in ${invocation.plugin} ${invocation.stdin}`);
-      return blaming("plugin's error", () => ours.run(request));
+      return failing(() => ours.run(request));
     }
   }
   if (path === undefined) throw notFound(call, delegate, invocation.plugin, Code.invalidNetworkConfig);
   log.write("debug", `${what}: ${path} ${invocation.stdin}`);
   const { exitCode, stdout, stderr } = await answerOf(call, path, invocation);
   log.write("debug", `${what}: exit ${exitCode}, ${stdout} ${stderr}`);
-  return blaming("plugin's error", async () =>
+  return failing(async () =>
     core.outcome({
       plugin: invocation.plugin,
       cniVersion: delegate.cniVersion,
@@ -164,6 +166,18 @@ function answerOf(call: Call, path: string, invocation: Invocation): Promise<Exe
     timeout: settings.delegateTimeoutSeconds * 1000,
   };
   return blaming("no answer", () => host.execute(path, options));
+}
+
+/** Puts the plugin in front of its error, which seldom says whose it is; one that is alone is known by its network. */
+async function naming<T>({ plugins }: Delegate, plugin: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const fault = Fault.of(error);
+    // The core's own words of a plugin have its name.
+    if (plugins.length < 2 || fault.message.includes(`plugin ${JSON.stringify(plugin)}`)) throw fault;
+    throw fault.during(`plugin ${plugin}`);
+  }
 }
 
 /** Gives a failure its cause; one that a plugin itself calls passing is like no answer. */

@@ -21,8 +21,9 @@ export const attachments = command({
   name: "attachments",
   summary: "lists the attachments of all pods on this node",
   description:
-    "It lists them by their files, Multus's too: addresses, VFs, and whether one is attached, attaching, failing (how often a DEL " +
-    "has failed, and why), or an orphan, which only GC tries to detach.",
+    "It lists them by their files, Multus's too: addresses, VFs, and its state. attached: an ADD has ended. " +
+    "attaching: an ADD that has not ended, or has failed and awaits its DEL. failing: a DEL has failed, how often, and why. " +
+    "orphan: only GC tries to detach it. unreadable: its file cannot be read, and why; the container's next DEL removes it.",
   options: {
     json: { help: "for programs: a list of objects, whose members stay; more may come" },
     wide: { help: "also MACs, network namespaces and the paths of the files" },

@@ -135,7 +135,7 @@ export function kindOf({ choices, value = "" }: Option): Kind {
 
 /** Returns an option's help up to where its first clause ends: what fits into a line of a shell. */
 export function briefOf({ help }: Option): string {
-  return help.split(/[.,;:(] /)[0]?.replace(/[.,;:]$/, "") ?? help;
+  return help.split(/[.;:] | \(/)[0]?.replace(/[.,;:]$/, "") ?? help;
 }
 
 /** Returns how a command is called, as `FILE... [--json]`, without its own name. */

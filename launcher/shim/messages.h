@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 /** Codes of a CNI error. Source: CNI spec 1.1.0, section 5 "Error". */
-enum Code { IO_FAILURE = 5, INVALID_NETWORK_CONFIG = 7, TRY_AGAIN_LATER = 11, NOT_AVAILABLE = 50 };
+enum Code { IO_FAILURE = 5, DECODE_FAILURE = 6, INVALID_NETWORK_CONFIG = 7, TRY_AGAIN_LATER = 11, NOT_AVAILABLE = 50 };
 
 /** Returns the words, for `free`. */
 __attribute__((format(printf, 1, 0))) char *worded(const char *format, va_list values);

@@ -20,8 +20,28 @@ function begins(node: Node, file: string): { code?: Node; words: Node } | undefi
   return undefined;
 }
 
+/** What is only printed, or written to the log. */
+function printed(node: Node): Node | undefined {
+  const { callee } = node;
+  if (node.type !== "CallExpression" || callee.type !== "MemberExpression") return undefined;
+  const [object, name] = [callee.object.name, callee.property.name];
+  if (object === "console" && name === "error") return node.arguments[0];
+  const isOfLog = name === "write" && /^(panic|error)$/.test(node.arguments[0]?.value ?? "");
+  return isOfLog && node.arguments.length === 2 ? node.arguments[1] : undefined;
+}
+
+/** Commander's words, as `launcher/cli/parser.ts` says them. */
+export const COMMANDERS: readonly string[] = [
+  "unknown command '‹name›'",
+  "unknown option '‹flag›'",
+  "missing required argument '‹name›'",
+  "option '‹flags›' argument missing",
+];
+
 /** Messages of what cannot be, which no user sees: a table that the compiler has not held to its type. */
 const NOT_SEEN = /^there is no rule for /;
+/** A place that a caller leaves empty, with the words for one that does not. */
+const EMPTY_PLACE = / (?:in|of|at|on|from) *[:;,]/;
 
 /** Returns the messages of `assembly/` and `launcher/`, in the order of their files. */
 export function collect(): Message[] {
@@ -29,6 +49,12 @@ export function collect(): Message[] {
     ...collectFrom(new Sources(["assembly"], /^assembly\/lint\/|\/abi\.ts$/)),
     ...collectFrom(
       new Sources(["packages/core", "launcher"], /^packages\/core\/(fault\.ts|schema\/|node_modules\/)/),
+    ),
+    ...[...COMMANDERS, "it needs a command", "there are too many arguments"].flatMap((words) =>
+      [
+        "`‹command› --help` says what there is",
+        ...(words.startsWith("unknown") ? ["did you mean ‹name›?"] : []),
+      ].map((end): Message => ({ file: "launcher/cli/parser.ts", codes: [], text: `${words}; ${end}` })),
     ),
   ];
 }
@@ -38,7 +64,11 @@ function collectFrom(sources: Sources): Message[] {
   const found = new Map<string, Message>();
   for (const { node, scope } of sources.calls) {
     const error = begins(node, scope.file);
-    if (error === undefined) continue;
+    if (error === undefined) {
+      const said = printed(node);
+      for (const words of said ? reader.read(said, scope) : []) note(found, scope.file, ["\n", ...words]);
+      continue;
+    }
     const words = reader.read(error.words, scope);
     const codes = error.code ? reader.read(error.code, scope) : [[]];
     // The code goes in front, so that who calls fills in both.
@@ -46,6 +76,9 @@ function collectFrom(sources: Sources): Message[] {
     for (const template of unique(marked))
       for (const one of reader.instances(template, scope.file)) note(found, one.file, one.template);
   }
+  for (const { node, scope } of sources.musts)
+    for (const words of reader.read(node.value, scope))
+      note(found, scope.file, ["\n", "--", { name: "option" }, " ", { name: "value" }, ": ", ...words]);
   return [...found.values()].sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0));
 }
 
@@ -65,12 +98,12 @@ function note(found: Map<string, Message>, file: string, template: Template): vo
   const end = template.indexOf("\n");
   const words = template.slice(end + 1);
   if (lettersOf(words) < 5) return; // the words of another error, or of the system
-  if (NOT_SEEN.test(textOf(words))) return;
+  if (NOT_SEEN.test(textOf(words)) || EMPTY_PLACE.test(textOf(words))) return;
   const code = textOf(template.slice(0, end)).replace(/[‹›]/g, "");
   const number = CODES[`${code.charAt(0).toLowerCase()}${code.slice(1)}`];
   const text = textOf(words)
     .replace(/\s+/g, " ")
-    .replace(/, not\s*$/, ", not ‹value›")
+    .replace(/, not\s*(?:"")?\s*$/, ", not ‹value›")
     .trim();
   const shape = text.replace(/‹[^›]*›/g, "‹›");
   const known = found.get(shape);

@@ -34,6 +34,8 @@ export interface Call {
 export class Sources {
   readonly modules = new Map<string, Scope>();
   readonly calls: Call[] = [];
+  /** What the values of a command's options have to be: `must: "..."`. */
+  readonly musts: Call[] = [];
   private readonly named = new Map<string, Scope[]>();
   private readonly imported = new Map<string, Map<string, [file: string, name: string]>>();
   private callers: Map<Scope, Call[]> | undefined;
@@ -118,6 +120,7 @@ export class Sources {
     if (node.type === "ReturnStatement" && node.argument) scope.returns.push(node.argument);
     if (node.type === "ExpressionStatement") noteAppended(node.expression, scope);
     if (/^(Call|New)Expression$/.test(node.type)) this.calls.push({ node, scope });
+    if (node.type === "ObjectProperty" && node.key.name === "must") this.musts.push({ node, scope });
     for (const [key, child] of Object.entries(node)) {
       if (key === "loc" || child === null || typeof child !== "object") continue;
       for (const one of Array.isArray(child) ? child : [child]) if (one?.type) this.visit(one, inner);

@@ -11,6 +11,8 @@ export type Template = (string | Hole)[];
 const MAX_DEPTH = 6;
 /** An expression that says more than these has a place instead. */
 const MAX_ALTERNATIVES = 8;
+/** A Writer that more is added to in turn has a place instead. */
+const MAX_APPENDED = 3;
 /** Those of the core's Writer that write their argument as it is, and of strings that return what they are called on. */
 const WRITES = /^(text|span|quote|int|number|string|literal|byte|key)$/;
 const KEEPS = /^(take|trim|trimEnd|toString|slice|replace|replaceAll|toLowerCase)$/;
@@ -116,6 +118,8 @@ export class Reader {
     const later = (scope.appended.get(name) ?? []).map((node) =>
       this.readChain(node, scope, depth + 1, bound),
     );
+    // Of many, each is left out if it does not apply.
+    if (later.length > MAX_APPENDED) return [[{ name }]];
     return later.length === 0 ? start : crossed([start, ...later]);
   }
 
@@ -124,7 +128,8 @@ export class Reader {
     if (node.type !== "CallExpression" || node.callee.type !== "MemberExpression") return [[]];
     const before = this.readChain(node.callee.object, scope, depth, bound);
     if (!WRITES.test(node.callee.property.name)) return before;
-    return crossed([before, ...(node.arguments as Node[]).map((one) => this.read(one, scope, depth, bound))]);
+    const words = (node.arguments as Node[]).map((one) => this.read(one, scope, depth, bound));
+    return crossed([before, ...words.flatMap((one) => quotedBy(node.callee.property.name, one))]);
   }
 
   private readCall(node: Node, scope: Scope, depth: number, bound: Bound): Template[] {
@@ -138,11 +143,13 @@ export class Reader {
     if (callee.type === "MemberExpression") {
       const method = callee.property.name as string;
       if (WRITES.test(method) && args.length > 0) {
+        const writes = () => quotedBy(method, first());
         const before = this.read(callee.object, scope, depth, bound);
         const [said] = args[0]?.type === "StringLiteral" ? [args[0].value as string] : [];
         // Of a Writer it writes, of a Value it reads the member of that name.
-        const isValue = before.every((one) => one.length === 1 && typeof one[0] !== "string");
-        return said !== undefined && isValue ? [[{ name: said }]] : crossed([before, first()]);
+        const isValue =
+          !isOfWriter(callee.object) && before.every((one) => one.length === 1 && typeof one[0] !== "string");
+        return said !== undefined && isValue ? [[{ name: said }]] : crossed([before, ...writes()]);
       }
       if (KEEPS.test(method)) return this.read(callee.object, scope, depth, bound);
       if (method === "stringify") return [[{ name: nameOf(args[0] ?? node) }]];
@@ -182,7 +189,8 @@ export class Reader {
       template.map((part): Template[] => {
         if (typeof part === "string" || part.parameter?.scope !== scope) return [[part]];
         const argument = call.node.arguments[part.parameter.index] as Node | undefined;
-        return argument === undefined ? [[]] : this.read(argument, call.scope);
+        if (argument === undefined) return [[]];
+        return argument.type === "NumericLiteral" ? [[{ name: part.name }]] : this.read(argument, call.scope);
       }),
     );
   }
@@ -193,6 +201,18 @@ function closed(template: Template, scope: Scope): Template {
   return template.map((part) =>
     typeof part !== "string" && part.parameter?.scope === scope ? { name: part.name } : part,
   );
+}
+
+/** The Writer's `quote` puts quotes around what it writes. */
+function quotedBy(method: string, words: Template[]): Template[][] {
+  return method === "quote" ? [[['"']], words, [['"']]] : [words];
+}
+
+/** Tells whether a chain of calls begins with a Writer. */
+function isOfWriter(node: Node): boolean {
+  if (node.type !== "CallExpression") return node.type === "NewExpression";
+  if (node.callee.type === "MemberExpression") return isOfWriter(node.callee.object);
+  return WRAPS.test(node.callee.name) || node.callee.name === "about";
 }
 
 /** Returns every combination of alternatives, one after the other. */

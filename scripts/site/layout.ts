@@ -15,7 +15,7 @@ export interface Around {
   version: string;
 }
 
-/** Returns a whole page. */
+/** Returns a whole page. Its own ids have a capital letter, which that of a heading never has. */
 export function layout(around: Around, content: string): string {
   const { place, title, version } = around;
   const to = (path: string) => linkFrom(place, path);
@@ -31,19 +31,19 @@ export function layout(around: Around, content: string): string {
 <script src="${to("site.js")}" defer></script>
 </head>
 <body data-root="${to("index.html").replace(/index\.html$/, "")}">
-<a class="skip" href="#main">To the text</a>
+<a class="skip" href="#siteText">To the text</a>
 <header>
 <a class="name" href="${to("index.html")}">Plexus</a>
 <search>
-<label class="hidden" for="query">Search: words, a key, or a whole error message</label>
-<input id="query" type="search" autocomplete="off" spellcheck="false" placeholder="Search, or paste an error message  ( / )">
-<div id="results" hidden><p id="count" role="status"></p><ol></ol></div>
+<label class="hidden" for="siteQuery">Search: words, a key, or a whole error message</label>
+<input id="siteQuery" type="search" autocomplete="off" spellcheck="false" placeholder="Search, or paste an error message  ( / )">
+<div id="siteResults" hidden><p id="siteCount" role="status"></p><ol></ol></div>
 </search>
 <button id="theme" type="button" aria-label="light or dark"><span aria-hidden="true">&#9680;</span></button>
 </header>
 <div class="columns">
-<nav aria-label="pages"><button id="menu" type="button" aria-expanded="false" aria-controls="pages">Pages</button><div id="pages">${pages(around)}</div></nav>
-<main id="main" tabindex="-1">
+<nav aria-label="pages"><button id="siteMenu" type="button" aria-expanded="false" aria-controls="sitePages">Pages</button><div id="sitePages">${pages(around)}</div></nav>
+<main id="siteText" tabindex="-1">
 ${content}
 <footer>Plexus ${escaped(version)}. This page is made of <code>${escaped(around.source)}</code>.</footer>
 </main>

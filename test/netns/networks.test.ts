@@ -96,6 +96,16 @@ describe("several networks", () => {
     await delAll(conf);
   });
 
+  it("name the plugin of a conflist that has failed", async () => {
+    const { type, bridge, ipam, ...identity } = lab.bridge("two", 2);
+    const bad = { type: "tuning", sysctl: { "net.ipv4.no_such_key": "1" } };
+    const conf = lab.conf([lab.bridge("one", 1), { ...identity, plugins: [{ type, bridge, ipam }, bad] }]);
+    const { exitCode, answer } = await lab.run("ADD", conf, { container });
+    expect(exitCode).toBe(1);
+    expect(answer.msg).toContain("network two on net1: plugin tuning: ");
+    await delAll(conf);
+  });
+
   it("are separate for two containers on one node", async () => {
     const conf = lab.conf([lab.bridge("one", 1), lab.bridge("two", 2)]);
     const peer = await lab.container();

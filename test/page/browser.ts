@@ -75,12 +75,12 @@ export class Site {
 
   /** Searches, and returns what is found, best first. */
   async search(words: string): Promise<{ title: string; where: string; href: string }[]> {
-    await this.page.fill("#query", words);
+    await this.page.fill("#siteQuery", words);
     await this.page.waitForFunction(
-      (asked) => document.querySelector<HTMLElement>("#results")?.dataset.query === asked,
+      (asked) => document.querySelector<HTMLElement>("#siteResults")?.dataset.query === asked,
       words.trim(),
     );
-    return this.page.locator("#results a").evaluateAll((links) =>
+    return this.page.locator("#siteResults a").evaluateAll((links) =>
       links.map((link) => ({
         title: link.querySelector("strong")?.textContent ?? "",
         where: link.querySelector(".where")?.textContent ?? "",

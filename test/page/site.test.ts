@@ -106,7 +106,7 @@ test("the search is used by keyboard alone, from any page", async () => {
   const { keyboard } = site.page;
   await keyboard.press("/");
   await keyboard.type("slots");
-  await site.page.waitForSelector("#results a");
+  await site.page.waitForSelector("#siteResults a");
   await keyboard.press("ArrowDown");
   await keyboard.press("ArrowDown");
   await keyboard.press("ArrowUp");
@@ -116,7 +116,7 @@ test("the search is used by keyboard alone, from any page", async () => {
   await keyboard.press("/");
   await keyboard.type("x");
   await keyboard.press("Escape");
-  expect(await site.page.locator("#results").isVisible()).toBe(false);
+  expect(await site.page.locator("#siteResults").isVisible()).toBe(false);
 });
 
 test("the first stop of the keyboard leads to the text", async () => {
@@ -144,9 +144,9 @@ test("the menu is folded in a narrow window, and nothing is wider than that", as
   await site.page.setViewportSize({ width: 390, height: 800 });
   try {
     await site.goto("differences.html");
-    expect(await site.page.locator("#pages").isVisible()).toBe(false);
-    await site.page.click("#menu");
-    expect(await site.page.locator("#pages").isVisible()).toBe(true);
+    expect(await site.page.locator("#sitePages").isVisible()).toBe(false);
+    await site.page.click("#siteMenu");
+    expect(await site.page.locator("#sitePages").isVisible()).toBe(true);
     expect(await site.page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
   } finally {
     await site.page.setViewportSize({ width: 1440, height: 1000 });
@@ -155,7 +155,7 @@ test("the menu is folded in a narrow window, and nothing is wider than that", as
 
 test("the playground is in it, and works", async () => {
   await site.goto("index.html");
-  await site.page.click('#pages a[href="play.html"]');
+  await site.page.click('#sitePages a[href="play.html"]');
   await site.page.waitForSelector("#results[data-analysis]", { state: "attached" });
   await site.page.selectOption("#example", "macvlan");
   await site.page.waitForSelector("#summary:has-text('interfaces will be attached')");

@@ -101,7 +101,10 @@ describe.each(SHIMS)("%s", (_, shim) => {
 
     test("the conf is too large", async () => {
       const { exitCode, stdout } = await place.run("ADD", "x".repeat((8 << 20) + 1));
-      expect([exitCode, JSON.parse(stdout)]).toEqual([1, error("the conf on stdin is larger than 8 MiB")]);
+      expect([exitCode, JSON.parse(stdout)]).toEqual([
+        1,
+        { ...error("the conf on stdin is larger than 8 MiB"), code: 6 },
+      ]);
     });
   });
 

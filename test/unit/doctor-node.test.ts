@@ -155,7 +155,7 @@ test("what forgets state names the directory that the state is in", async () => 
   write("torn", "[{");
   const lines = await leftovers({ ...lookAtNode(options()), cniDir: dir });
   expect(lines.find(({ level }) => level === "warn")?.remedy).toBe(
-    `plexus forget torn --cni-dir ${dir}, if the container is gone`,
+    `delete the pod; only if that does not help: plexus forget torn --cni-dir ${dir}`,
   );
 });
 

@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { Code } from "../../packages/core/fault.ts";
-import { collect } from "../../scripts/messages/collect.ts";
+import { COMMANDERS, collect } from "../../scripts/messages/collect.ts";
 import { pages } from "../../scripts/messages/print.ts";
 import { collectFromShim } from "../../scripts/messages/shim.ts";
 
@@ -48,10 +48,39 @@ test.each([
   expect(found[0]).toMatchObject({ codes, file });
 });
 
+test.each([
+  "--‹option› ‹value›: an absolute path is needed",
+  "--‹option› ‹value›: a whole number from 1 to ‹most› is needed",
+  "the state directory ‹values› does not exist; if confs have another cniDir, name it with --cni-dir",
+  "unknown command '‹name›'; did you mean ‹name›?",
+  "there are too many arguments; `‹command› --help` says what there is",
+  'unknown logLevel ‹logLevel›: only "panic" is logged',
+  '‹what›: `attach` must be "sequential" or "parallel"',
+  "‹what›: it must be an object; its members are ‹shape›",
+])("what is not thrown, and what a value is in, is there: %s", (text) => {
+  expect(collect().map((one) => one.text)).toContain(text);
+});
+
+test("commander's words are those of the commander that is used", () => {
+  const source = fs.readFileSync(
+    new URL("../../node_modules/commander/lib/command.js", import.meta.url),
+    "utf8",
+  );
+  const plain = source.replace(/\$\{[^}]*\}/g, "‹›");
+  for (const words of COMMANDERS) expect(plain).toContain(`error: ${words.replace(/‹[^›]*›/g, "‹›")}`);
+});
+
+test("no entry has words for a place that is left empty, or begins in the middle", () => {
+  const bad = [...collect(), ...collectFromShim()].filter(({ text }) =>
+    /^‹[^›]* |; see$| in : |lacks,/.test(text),
+  );
+  expect(bad).toEqual([]);
+});
+
 test("the shim's messages are there, with their codes", () => {
   expect(collectFromShim()).toContainEqual({
     file: "launcher/shim/shim.c",
-    codes: [999],
+    codes: [5],
     text: "no resident process serves this call: execve ‹…›: ‹…›; run plexus install",
   });
 });

@@ -85,7 +85,7 @@ function attachments(
             `${what}: ${why}`,
             containerId === ""
               ? `rm ${files.join(" ")}`
-              : `${forgetting(cniDir, containerId)}, if the container is gone`,
+              : `delete the pod; only if that does not help: ${forgetting(cniDir, containerId)}`,
           ),
         ];
       const isGone = living ? !living.has(containerId) && !isThere(netns) : netns !== "" && !isThere(netns);

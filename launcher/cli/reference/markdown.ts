@@ -12,14 +12,15 @@ import { exitCodes } from "../parser.ts";
 
 /** Returns docs/cli.md, or docs/kubectl.md. */
 export function markdown(program: Program): string {
-  const { name, executable, summary, description, commands } = program;
+  const { name, executable, section, summary, description, commands } = program;
   const list = commands.map(
     (one) => `| [\`${one.name}\`](#${anchor(`${name} ${one.name}`)}) | ${one.summary} |\n`,
   );
   const sections = everyCommand(program).map(({ words, command }) => sectionOf([name, ...words], command));
   return `# ${name}
 
-\`${name}\` ${summary}. ${description} \`${name} COMMAND --help\` and \`man ${executable}\` say the same as this page, which
+\`${name}\` ${summary}. ${description} \`${name} COMMAND --help\` and \`man ${executable}\` say the same as this page (the manual page is
+\`build/${executable}.${section}\`; \`${name} help --format man\` prints it), which
 \`npm run reference\` makes.
 
 Help and results go to stdout, what is wrong to stderr. Exit codes: ${exitCodes(undefined)}.
