@@ -75,11 +75,7 @@ function pluginFailed(plugin: Span, exitCode: i32, stdout: Span, stderr: Span): 
   const code = memberOf(error, "code");
   const msg = memberOf(error, "msg");
   if (error === null || code === null || msg === null || !code.isInteger() || !msg.isString()) {
-    const why = say("plugin ")
-      .quote(plugin)
-      .text(" exited with ")
-      .int(exitCode)
-      .text(" and no CNI error");
+    const why = say("plugin ").quote(plugin).text(" exited with ").int(exitCode).text(" and no CNI error");
     if (stdout.trim().len > 0) why.text("; it printed ").quote(stdout.trim());
     return fail<Writer>(Code.Internal, why.span(said(stderr)).text(SEE));
   }
