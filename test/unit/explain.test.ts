@@ -91,7 +91,7 @@ describe("each delegate is given what the binary was recorded to give it", () =>
       const split = pairs.split(";").filter((pair) => pair !== "");
       const { env, ...rest } = callEssence({
         plugin: type,
-        env: { CNI_ARGS: split },
+        env: { CNI_COMMAND: "ADD", CNI_ARGS: split },
         stdin: JSON.parse(stdin),
       });
       return { ...rest, args: env.CNI_ARGS };
