@@ -25,10 +25,11 @@ export function titlesOf(path: string): Set<string> {
 
 export function titlesIn(source: string): Set<string> {
   const program = treeOf(source);
-  const arrays = new Map<string, Tree>();
+  const arrays = new Map<string, Tree[]>(); // constants of several functions may have one name
   const titles = new Set<string>();
   const visit = (node: Tree): void => {
-    if (node.type === "VariableDeclarator" && node.init) arrays.set(node.id.name, node.init);
+    if (node.type === "VariableDeclarator" && node.init)
+      arrays.set(node.id.name, [...(arrays.get(node.id.name) ?? []), node.init]);
     below(node).forEach(visit);
   };
   visit(program);
@@ -54,12 +55,12 @@ function isTest(callee: Tree): boolean {
 }
 
 /** Returns the first string of each row of an `each`; its table is written there, or a constant of the file. */
-function rowsOf(callee: Tree, arrays: ReadonlyMap<string, Tree>): string[] {
+function rowsOf(callee: Tree, arrays: ReadonlyMap<string, Tree[]>): string[] {
   if (callee.type !== "CallExpression" || callee.callee.property?.name !== "each") return [];
   const table = plain(callee.arguments[0]);
-  const written = table?.type === "Identifier" ? plain(arrays.get(table.name)) : table;
-  if (written?.type !== "ArrayExpression") return [];
-  return written.elements.flatMap((row: Tree) => {
+  const written = table?.type === "Identifier" ? (arrays.get(table.name) ?? []) : [table];
+  const rows = written.map(plain).flatMap((one) => (one?.type === "ArrayExpression" ? one.elements : []));
+  return rows.flatMap((row: Tree) => {
     const first = plain(row)?.type === "ArrayExpression" ? plain(row)?.elements[0] : row;
     return textOf(first) ?? [];
   });
