@@ -146,6 +146,10 @@ element("theme").addEventListener("click", () => {
     ? dataset.theme === "dark"
     : matchMedia("(prefers-color-scheme: dark)").matches;
   dataset.theme = isDark ? "light" : "dark";
-  localStorage.setItem("theme", dataset.theme);
+  try {
+    localStorage.setItem("theme", dataset.theme);
+  } catch {
+    // Storage is blocked: the theme is this page's alone.
+  }
 });
 document.querySelector('#sitePages [aria-current="page"]')?.scrollIntoView({ block: "nearest" });

@@ -1,5 +1,5 @@
 // Builds the documentation's site, build/site: README.md, docs/ and the playground, to be read from a disk or a web server. `--open` opens it.
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -8,26 +8,23 @@ import { build } from "esbuild";
 import { type Around, escaped, layout } from "./layout.ts";
 import { type Rendering, render } from "./markdown.ts";
 import { navigation, pagePaths, pathsOf } from "./navigation.ts";
-import { isDirectory, linkFrom, placeOf } from "./places.ts";
+import { isDirectory, isFile, linkFrom, placeOf } from "./places.ts";
+import { keptFiles } from "./published.ts";
 
 const root = join(import.meta.dirname, "../..");
 const output = join(root, "build/site");
 const read = (path: string) => fs.readFileSync(join(root, path), "utf8");
 const { version } = JSON.parse(read("package.json")) as { version: string };
 
-const paths = pagePaths();
+const kept = keptFiles(root);
+/** May a page of the site show it? Without git: what a page names itself, and what is in docs/. */
+const isKept = (path: string) => kept?.has(path) ?? true;
+const paths = pagePaths().filter(isKept);
 const rendered = new Map(paths.map((path) => [path, render(path, read(path))]));
 const titles = new Map(
   [...rendered].map(([path, { rendering }]) => [path, rendering.headings[0]?.text ?? path]),
 );
 const shown = navigation(paths);
-const tracked = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "-z"], {
-  cwd: root,
-  encoding: "utf8",
-})
-  .split("\0")
-  .filter((path) => path !== "");
-
 await make();
 
 async function make(): Promise<void> {
@@ -73,8 +70,10 @@ function configure(config: Config): void {
     () => (data: { page: { filePathStem: string } }) => `${data.page.filePathStem}.html`,
   );
   for (const other of fs.readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })) {
-    if (!other.endsWith(".md") && !isDirectory(`docs/${other}`))
-      config.addPassthroughCopy({ [`docs/${other}`]: other });
+    const path = `docs/${other}`;
+    if (isDirectory(path)) continue;
+    if (!isKept(path)) config.ignores.add(path);
+    else if (!other.endsWith(".md")) config.addPassthroughCopy({ [path]: other });
   }
   config.setLibrary("md", {
     render: (_, data) =>
@@ -127,7 +126,7 @@ function addPage(pages: Map<string, string>, path: string): void {
   const isOurs = path.startsWith("docs/") && !isDirectory(path);
   if (path === "docs" || path === "" || isOurs || rendered.has(path) || pages.has(place)) return;
   if (isDirectory(path)) {
-    const below = tracked.filter((one) => one.startsWith(`${path}/`));
+    const below = [...(kept ?? [])].filter((one) => one.startsWith(`${path}/`));
     const children = [...new Set(below.map((one) => one.slice(path.length + 1).split("/")[0] ?? ""))].sort();
     const links = children.map((child) => {
       const to = `${path}/${child}`;
@@ -139,7 +138,7 @@ function addPage(pages: Map<string, string>, path: string): void {
     const title = group !== undefined && "title" in group ? group.title : path;
     pages.set(place, wrapped(path, `<h1>${escaped(title)}</h1>\n<ul>${links.join("\n")}</ul>`, { title }));
     for (const child of children) addPage(pages, `${path}/${child}`);
-  } else if (tracked.includes(path)) {
+  } else if (isKept(path) && isFile(path)) {
     const text = read(path);
     const isText = !text.includes("\0") && text.length < 200_000;
     const shownText = isText

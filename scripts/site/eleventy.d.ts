@@ -6,6 +6,7 @@ declare module "@11ty/eleventy" {
   }
 
   export interface Config {
+    ignores: Set<string>;
     setLibrary(extension: "md", library: { render(text: string, data: unknown): string }): void;
     setTemplateFormats(formats: string[]): void;
     addTemplate(path: string, content: string, data?: Record<string, unknown>): void;

@@ -27,7 +27,7 @@ export function layout(around: Around, content: string): string {
 <title>${escaped(title === "Plexus" ? title : `${title} - Plexus`)}</title>
 <link rel="stylesheet" href="${to("site.css")}">
 <link rel="icon" href="data:,">
-<script>document.documentElement.dataset.theme = localStorage.getItem("theme") ?? "";</script>
+<script>try { document.documentElement.dataset.theme = localStorage.getItem("theme") ?? ""; } catch { /* storage is blocked: the system's theme */ }</script>
 <script src="${to("site.js")}" defer></script>
 </head>
 <body data-root="${to("index.html").replace(/index\.html$/, "")}">
@@ -58,7 +58,7 @@ function pages({ place, source, navigation, titles }: Around): string {
   const link = (path: string) =>
     `<li><a href="${linkFrom(place, placeOf(path))}"${path === source ? ' aria-current="page"' : ""}>${escaped(titles.get(path) ?? path)}</a></li>`;
   return navigation
-    .map(({ title, entries }) => {
+    .map(({ title, for: purpose, entries }) => {
       const list = entries.map((entry) => {
         if ("path" in entry) return link(entry.path);
         const isOpen = entry.paths.includes(source) || entry.directory === source;
@@ -68,7 +68,7 @@ function pages({ place, source, navigation, titles }: Around): string {
         title === "How to"
           ? [`<li><a href="${linkFrom(place, "play.html")}">Playground (the page itself)</a></li>`]
           : [];
-      return `<h2>${escaped(title)}</h2>\n<ul>${[...list, ...own].join("\n")}</ul>\n`;
+      return `<h2 title="${escaped(purpose)}">${escaped(title)}</h2>\n<ul>${[...list, ...own].join("\n")}</ul>\n`;
     })
     .join("");
 }

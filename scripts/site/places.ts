@@ -30,3 +30,7 @@ export function linkFrom(place: string, to: string): string {
 export function isDirectory(path: string): boolean {
   return fs.statSync(join(root, path), { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
+
+export function isFile(path: string): boolean {
+  return fs.statSync(join(root, path), { throwIfNoEntry: false })?.isFile() ?? false;
+}

@@ -14,6 +14,10 @@ export interface Page {
   when: "first" | "beside" | "alone";
   /** Why none of its blocks is executed: a key of REASONS. */
   unexecuted?: string;
+  /** May its blocks be executed although `unexecuted` is given? Asked when the cluster runs. */
+  isPossible?: (cluster: Cluster) => Promise<boolean>;
+  /** What is a fake while it is executed; undefined if nothing is. The report says it of each block. */
+  fake?: string;
   /** Makes what the page takes for granted. */
   prepare?: (cluster: Cluster) => Promise<void>;
 }
@@ -21,13 +25,13 @@ export interface Page {
 /** Why a block is not executed: its word `unexecuted=KEY` says which. */
 export const REASONS: Record<string, string> = {
   checkout: "CI begins with `npm ci`, and what this tier needs is made by `npm run image`",
-  registry: "no registry is here",
-  ipvlan: "this machine's kernel may be without ipvlan",
+  registry: "the tests' node has no registry",
+  ipvlan: "the kernel of the tests' node has no ipvlan",
   whereabouts: "Debian does not have the plugin whereabouts",
-  vfs: "this machine has no NIC with VFs; the VM of tier sriov does the same by the plugin's own verbs",
-  dpdk: "this machine has no device for vfio-pci; the VM of tier sriov binds one, and sends by dpdk-testpmd",
-  rdma: "no RDMA device is here",
-  kubevirt: "KubeVirt's operator is not here",
+  vfs: "the tests' node has no NIC with VFs; the VM of tier sriov does the same by the plugin's own verbs",
+  dpdk: "the tests' node has no device for vfio-pci; the VM of tier sriov binds one, and sends by dpdk-testpmd",
+  rdma: "the tests' node has no RDMA device",
+  kubevirt: "the tests' cluster has no operator of KubeVirt",
 };
 
 export const PAGES: readonly Page[] = [
@@ -39,17 +43,25 @@ export const PAGES: readonly Page[] = [
   { path: "how-to/default-network.md", when: "beside" },
   { path: "how-to/default-route.md", when: "beside" },
   { path: "how-to/port-mapping.md", when: "beside" },
-  { path: "how-to/ipvlan.md", when: "beside", unexecuted: "ipvlan" },
   { path: "how-to/whereabouts.md", when: "beside", unexecuted: "whereabouts" },
   { path: "how-to/sriov.md", when: "beside", unexecuted: "vfs" },
   { path: "how-to/dpdk.md", when: "beside", unexecuted: "dpdk" },
   { path: "how-to/rdma.md", when: "beside", unexecuted: "rdma" },
   { path: "how-to/kubevirt.md", when: "beside", unexecuted: "kubevirt" },
+  // Not beside the pages with macvlan, which cannot share eth1 with it.
+  { path: "how-to/ipvlan.md", when: "alone", unexecuted: "ipvlan", isPossible: hasIpvlan },
   { path: "how-to/namespace-isolation.md", when: "alone" },
   { path: "how-to/air-gapped.md", when: "alone" },
   { path: "how-to/upgrade.md", when: "alone", prepare: hasAnEarlierVersion },
   { path: "how-to/uninstall.md", when: "alone" },
-  { path: "how-to/from-multus.md", when: "alone", prepare: isOfMultus },
+  {
+    path: "how-to/from-multus.md",
+    when: "alone",
+    prepare: isOfMultus,
+    ...(process.env.MULTUS_DIR
+      ? {}
+      : { fake: "Multus is a fake: Plexus under Multus's name, as MULTUS_DIR is not given" }),
+  },
 ];
 
 /** All pages that have to be tried. */
@@ -75,6 +87,17 @@ async function hasAnEarlierVersion(cluster: Cluster): Promise<void> {
 async function isOfMultus(cluster: Cluster): Promise<void> {
   await must(cluster, "workstation", `kubectl apply -k ${join(ROOT, "deploy/crd")}`);
   await equipMultus(cluster.node, cluster.api);
+}
+
+/** Has the node's kernel ipvlan? A link says so: a module may be loaded for it, or built in. On a dummy link, as eth1 has a macvlan. */
+async function hasIpvlan(cluster: Cluster): Promise<boolean> {
+  const script = [
+    "ip link add probe0 type dummy",
+    "ip link add link probe0 name probe1 type ipvlan mode l2; code=$?",
+    "ip link delete probe0",
+    "exit $code",
+  ].join("; ");
+  return (await cluster.run("node", "/", script)).exitCode === 0;
 }
 
 async function must(cluster: Cluster, place: Place, command: string): Promise<void> {

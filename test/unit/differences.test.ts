@@ -3,6 +3,7 @@ import * as fs from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { loadCore } from "../support/core.ts";
+import { titlesOf } from "../support/titles.ts";
 
 const read = (path: string) =>
   fs.readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), "utf8");
@@ -17,14 +18,6 @@ const rows = document
 /** `folder/file: name of the test`. */
 const NAMED = /`` ([a-z]+\/[\w-]+): (.+?) ``|`([a-z]+\/[\w-]+): ([^`]+)`/g;
 
-/** The names of tests in a file: of one, of a group of them, or of a row of `test.each`. */
-function titles(path: string): Set<string> {
-  const found = read(path).matchAll(
-    /(?:\b(?:test|it|describe)(?:\.each\(\w+\))?\(|\]\)\(|\]\)\(\s+|\[\s*)"((?:[^"\\]|\\.)*)"/g,
-  );
-  return new Set([...found].map(([, title = ""]) => title));
-}
-
 test("every difference says why, and which tests show it", () => {
   expect(rows.length).toBeGreaterThan(80);
   const without = rows.filter((cells) => [...(cells.at(-1) ?? "").matchAll(NAMED)].length === 0);
@@ -37,7 +30,7 @@ test("every test that is named exists", () => {
     .flatMap((cells) => [...(cells.at(-1) ?? "").matchAll(NAMED)])
     .map(([, file, name, file2 = "", name2 = ""]) => ({ file: file ?? file2, name: name ?? name2 }));
   expect(named.length).toBeGreaterThan(100);
-  expect(named.filter(({ file, name }) => !titles(`test/${file}.test.ts`).has(name))).toEqual([]);
+  expect(named.filter(({ file, name }) => !titlesOf(`${file}.test.ts`).has(name))).toEqual([]);
 });
 
 const core = loadCore();

@@ -119,6 +119,13 @@ test.each([
   ["a document of the core", "packages/core/index.ts", "MAX_INPUT_BYTES", 2 ** 20],
   ["what a plugin prints", "launcher/host/host.ts", "MAX_OUTPUT", 2 ** 20],
   ["an answer of the API server", "launcher/cluster/http.ts", "MAX_BODY_BYTES", 2 ** 20],
+  ["foreign text in a message of the core", "assembly/text/writer.ts", "MAX_QUOTE_BYTES", 1],
+  ["why an attachment could not be made", "launcher/state/state.ts", "MAX_WHY", 1],
+  ["findings of one `plexus lint`", "assembly/lint/findings.ts", "MAX_FINDINGS", 1],
+  ["orphans whose ADD never succeeded", "launcher/state/orphans.ts", "MAX_NEVER_ATTACHED", 1],
+  ["annotations or conf of an object", "launcher/webhook/judge.ts", "LONGEST", 1],
+  ["the time for an object", "launcher/webhook/server.ts", "REVIEW_MS", 1],
+  ["connections", "launcher/webhook/server.ts", "MOST_CONNECTIONS", 1],
   ["a wait of an ADD for the API server", "launcher/cluster/transport.ts", "REQUEST_LIMIT_MS", 1000],
 ])("limits.md has the limit of %s", (what, path, name, unit) => {
   const limit = constant(path, name) / unit;

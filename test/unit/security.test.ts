@@ -2,6 +2,7 @@
 import * as fs from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { titlesOf } from "../support/titles.ts";
 
 const read = (path: string) =>
   fs.readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), "utf8");
@@ -16,12 +17,6 @@ const promises = document
   .slice(1)
   .flatMap((table) => table.split("\n\n")[0]?.trim().split("\n") ?? []);
 
-/** The names of tests in a file: of one, or of a row of `test.each`. */
-function titles(path: string): Set<string> {
-  const found = read(path).matchAll(/(?:\b(?:test|it)(?:\.each\(\w+\))?\(|\]\)\(|\[\s*)"((?:[^"\\]|\\.)*)"/g);
-  return new Set([...found].map(([, title = ""]) => title));
-}
-
 test("every promise names tests", () => {
   expect(promises.length).toBeGreaterThan(30);
   expect(promises.filter((row) => [...row.matchAll(NAMED)].length === 0)).toEqual([]);
@@ -32,6 +27,6 @@ test("every test that is named exists", () => {
     .flatMap((row) => [...row.matchAll(NAMED)])
     .map(([, file, name = ""]) => ({ file, name }));
   expect(named.length).toBeGreaterThan(promises.length);
-  const missing = named.filter(({ file, name }) => !titles(`test/${file}.test.ts`).has(name));
+  const missing = named.filter(({ file, name }) => !titlesOf(`${file}.test.ts`).has(name));
   expect(missing).toEqual([]);
 });
