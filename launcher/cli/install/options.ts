@@ -102,7 +102,7 @@ export const INSTALL = {
     help: "after which a plugin is ended, and its ADD undone: never",
   },
   "log-level": {
-    ...oneOf("LEVEL", "panic", "error", "warning", "info", "verbose", "debug"),
+    ...oneOf("LEVEL", "panic", "error", "verbose", "debug"),
     help: "what is logged",
   },
   "log-file": { ...path, value: "PATH", help: "where to" },
