@@ -56,11 +56,7 @@ func checkAll(wasm string, allowed, files []string) (refused bool, err error) {
 		return false, err
 	}
 	for _, document := range documents {
-		reasons, err := policy{plexus, allowed}.check(ctx, document)
-		if err != nil {
-			return false, err
-		}
-		for _, reason := range reasons {
+		for _, reason := range (policy{plexus, allowed}).check(ctx, document) {
 			refused = true
 			fmt.Println(strings.Map(printable, reason))
 		}
@@ -116,14 +112,25 @@ func documentsIn(name string, stream io.Reader) (all []document, err error) {
 	}
 }
 
-// flattened returns the items of a list, or else the object itself.
+// flattened returns the items of a list, or else the object itself. In a list of one kind, items may leave out what the list
+// says of them.
 func (d document) flattened() []document {
 	items := []document{}
-	if !strings.HasSuffix(d.text("kind"), "List") || json.Unmarshal(d["items"], &items) != nil {
+	kind, isList := strings.CutSuffix(d.text("kind"), "List")
+	if !isList || json.Unmarshal(d["items"], &items) != nil {
 		return []document{d}
 	}
 	all := []document{}
 	for _, item := range items {
+		if item == nil {
+			item = document{} // null
+		}
+		if _, says := item["kind"]; !says && kind != "" {
+			item["kind"], _ = json.Marshal(kind)
+			if _, says := item["apiVersion"]; !says {
+				item["apiVersion"] = d["apiVersion"]
+			}
+		}
 		all = append(all, item.flattened()...)
 	}
 	return all
@@ -144,13 +151,16 @@ func (d document) text(path ...string) (text string) {
 	return text
 }
 
+// apiVersion is that of the objects that this program knows. In another one a conf may be elsewhere.
+const apiVersion = "k8s.cni.cncf.io/v1"
+
 type policy struct {
 	plexus  *core.Core
 	allowed []string
 }
 
 // check returns the reasons to refuse a document.
-func (p policy) check(ctx context.Context, d document) (reasons []string, err error) {
+func (p policy) check(ctx context.Context, d document) (reasons []string) {
 	name := fmt.Sprintf("%s %s/%s", d.text("kind"), d.text("metadata", "namespace"), d.text("metadata", "name"))
 	refuse := func(format string, values ...any) {
 		reasons = append(reasons, fmt.Sprintf("refused %s: ", name)+fmt.Sprintf(format, values...))
@@ -158,20 +168,25 @@ func (p policy) check(ctx context.Context, d document) (reasons []string, err er
 	conf := d.text("spec", "config")
 	if d.text("kind") != "NetworkAttachmentDefinition" {
 		refuse("it is not a NetworkAttachmentDefinition; check it elsewhere")
-		return reasons, nil
+		return reasons
+	}
+	if version := d.text("apiVersion"); version != apiVersion {
+		refuse("its `apiVersion` is %q; this program knows %s alone", version, apiVersion)
+		return reasons
 	}
 	if conf == "" {
 		refuse("it has no `spec.config`, so a file of each node says what is executed; give it a conf")
-		return reasons, nil
+		return reasons
 	}
 	var described struct{ Plugins []string }
-	err = p.plexus.Do(ctx, "describe", map[string]string{"conf": conf, "source": "its conf"}, &described)
+	err := p.plexus.Do(ctx, "describe", map[string]string{"conf": conf, "source": "its conf"}, &described)
 	if fault := new(core.Fault); errors.As(err, &fault) {
 		refuse("%s", fault.Msg)
-		return reasons, nil
+		return reasons
 	}
-	if err != nil {
-		return nil, err
+	if err != nil { // it may be larger than the core takes; the others are checked all the same
+		refuse("its conf, of %d bytes, cannot be checked: %s", len(conf), err)
+		return reasons
 	}
 	for _, plugin := range described.Plugins {
 		if !slices.Contains(p.allowed, plugin) {
@@ -187,11 +202,12 @@ func (p policy) check(ctx context.Context, d document) (reasons []string, err er
 			refuse("%q, a `type` within its conf, is not allowed; use one of %s", kind, strings.Join(p.allowed, ", "))
 		}
 	}
-	return reasons, nil
+	return reasons
 }
 
 // typesIn returns every string that is a `type` in a conf, in whatever case: plugins, which are written in Go for the most
-// part, execute others that their part of the conf names so, such as `ipam.type` or Flannel's `delegate.type`.
+// part, execute others that their part of the conf names so, such as `ipam.type` or Flannel's `delegate.type`. An empty one
+// names none.
 func typesIn(conf string) (types []string, err error) {
 	decoder := json.NewDecoder(strings.NewReader(conf))
 	decoder.UseNumber() // else 1e400 would be the end
@@ -216,7 +232,7 @@ func typesIn(conf string) (types []string, err error) {
 		case isKey:
 			isKey, key = false, text
 			continue
-		case isText && strings.EqualFold(key, "type") && !slices.Contains(types, text):
+		case isText && text != "" && strings.EqualFold(key, "type") && !slices.Contains(types, text):
 			types = append(types, text)
 		}
 		isKey = len(open) > 0 && open[len(open)-1] == '{'
