@@ -48,6 +48,19 @@ export async function add(call: Call): Promise<string> {
   }
 }
 
+/**
+ * Returns the answer in the conf's version (CNI spec 1.1.0, section 5). What has no form there stays as the plugin gave it: runtimes
+ * read every version, and the pod is attached.
+ */
+function inVersion({ core, settings, log }: Call, answer: string): string {
+  try {
+    return core.convert({ result: answer, cniVersion: settings.cniVersion });
+  } catch (error) {
+    log.write("error", `the result stays in its plugin's version: ${Fault.of(error).message}`);
+    return answer;
+  }
+}
+
 /** The conf's networks and the pod's; none for a pod that is gone. */
 async function networksOf(call: Call, finding: Promise<Pod | undefined> | undefined): Promise<Network[]> {
   if (!finding) return confNetworks(call);
@@ -130,7 +143,11 @@ async function attach(call: Call, networks: Network[], { noted, scratch }: Left,
     }
     await state.settleCaches(added.map(({ delegate }) => delegate.cacheFile));
     await published;
-    return { answer, attachments, warnings: [...warnings, ...warningsOf(call, added, unmet)] };
+    return {
+      answer: inVersion(call, answer),
+      attachments,
+      warnings: [...warnings, ...warningsOf(call, added, unmet)],
+    };
   } catch (error) {
     await Promise.allSettled(written);
     const undone = plan.delegates.filter((delegate) => begun.has(delegate));

@@ -227,6 +227,32 @@ describe("the default network", () => {
   });
 });
 
+describe("the answer", () => {
+  const result = `{"cniVersion":"1.0.0","ips":[{"address":"10.9.0.2/24"}],"x":12345678901234567890}`;
+  const conf = (cniVersion: string) => ({
+    ...lab.conf([{ cniVersion: "1.0.0", name: "one", type: "fake-one" }]),
+    cniVersion,
+  });
+
+  it.each([
+    ["1.0.0", result],
+    ["0.4.0", '"version":"4"'],
+    ["0.2.0", '"ip4":{'],
+  ])("has the version of the conf: %s", async (cniVersion, part) => {
+    lab.fake("fake-one", { ADD: `printf '%s' '${result}'` });
+    const { answer, stdout } = await add(conf(cniVersion));
+    expect([answer.cniVersion, stdout]).toEqual([cniVersion, expect.stringContaining(part)]);
+    await delAll(conf(cniVersion));
+  });
+
+  it("stays in its plugin's version if it has no form in the conf's", async () => {
+    lab.fake("fake-one", { ADD: `printf '%s' '{"cniVersion":"1.0.0"}'` });
+    const { exitCode, answer } = await lab.run("ADD", conf("0.2.0"), { container });
+    expect([exitCode, answer]).toEqual([0, { cniVersion: "1.0.0" }]);
+    await delAll(conf("0.2.0"));
+  });
+});
+
 describe("STATUS", () => {
   it("is silent where a container can be added", async () => {
     expect(await lab.run("STATUS", lab.conf([lab.bridge("one", 1)]))).toMatchObject(OK);
