@@ -5,14 +5,14 @@ import { parse } from "@babel/parser";
 
 /** A node of Babel's tree. */
 // biome-ignore lint/suspicious/noExplicitAny: its members are looked for by name.
-export type Tree = { type: string } & Record<string, any>;
+type Tree = { type: string } & Record<string, any>;
 
-export function treeOf(source: string): Tree {
+function treeOf(source: string): Tree {
   return parse(source, { sourceType: "module", plugins: ["typescript"] }).program as unknown as Tree;
 }
 
 /** Returns the nodes right below one. */
-export function below(node: Tree): Tree[] {
+function below(node: Tree): Tree[] {
   return Object.values(node).flatMap((child) =>
     [child].flat().filter((one): one is Tree => typeof one?.type === "string"),
   );
