@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { instantiateSync } from "@assemblyscript/loader";
 import { describe, expect, test } from "vitest";
 import type { Core } from "../../packages/core/index.ts";
@@ -115,6 +115,16 @@ function answerOf(core: Core, operation: string, text: string): unknown {
     return (error as Error).message;
   }
 }
+
+test("no text of the core is put together when its module starts: it would be on the heap, which reset empties", () => {
+  const root = new URL("../../assembly/", import.meta.url);
+  const names = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((name) =>
+    name.endsWith(".ts"),
+  );
+  expect(names.length).toBeGreaterThan(50);
+  const puttingTogether = /^(export )?(const|let) \w+(: string)? =[^;]*["`]\s*\+/m;
+  expect(names.filter((name) => puttingTogether.test(readFileSync(new URL(name, root), "utf8")))).toEqual([]);
+});
 
 describe("packed literals", () => {
   test("a literal that is not ASCII is refused when the core is built", async () => {
