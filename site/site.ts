@@ -55,7 +55,13 @@ async function find(): Promise<void> {
     if (query.value.trim() !== words) return;
     // An error message has many words, each as it is; a reader's few may be the beginning of one, or misspelt.
     const isMessage = words.split(/\s+/).length > 5;
-    const found = search.search(words, isMessage ? {} : { prefix: true, fuzzy: 0.15, combineWith: "AND" });
+    // Of few words the entries of messages that have them are many: pages go first.
+    const boostDocument = (_: unknown, __: string, part?: Record<string, unknown>) =>
+      `${part?.at}`.startsWith("messages/") ? 0.2 : 1;
+    const found = search.search(
+      words,
+      isMessage ? {} : { prefix: true, fuzzy: 0.15, combineWith: "AND", boostDocument },
+    );
     const all = found.length > 0 || isMessage ? found : search.search(words, { prefix: true, fuzzy: 0.2 });
     if (isMessage) all.sort((a, b) => fitOf(b.title, words) - fitOf(a.title, words));
     list.replaceChildren(...all.slice(0, SHOWN).map((one) => shown(one as unknown as Part, one.terms)));

@@ -139,15 +139,17 @@ describe("two replicas", () => {
   });
 
   it("a pod whose network is not there yet is created, with a warning of what was meant", async () => {
-    // Nothing is said if the API server takes longer than 500 ms to say that there is none of that name.
-    const said = await until("the API server answers the webhook in time", (tell) => {
+    // Nothing is said if the API server takes longer than 500 ms to say that there is none of that name; and the replica may
+    // hear of `fine` a moment later.
+    const words = 'there is no network "default/fien"; write "default/fine" [unknown-network]';
+    await until("the webhook says what was meant", (tell) => {
       const { status, stderr } = apply(pod("early", "fien"));
       expect(status).toBe(0);
       tell(stderr);
-      if (stderr === "") kubectl(["delete", "pod", "early", "--now"]);
-      return stderr;
+      if (stderr.includes(words)) return true;
+      kubectl(["delete", "pod", "early", "--now"]);
+      return false;
     });
-    expect(said).toContain('there is no network "default/fien"; write "default/fine" [unknown-network]');
   });
 
   it("a network that was created a moment ago is known", () => {

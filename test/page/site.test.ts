@@ -123,7 +123,7 @@ test("the first stop of the keyboard leads to the text", async () => {
   await site.goto("cli.html");
   await site.page.keyboard.press("Tab");
   await site.page.keyboard.press("Enter");
-  expect(await site.page.evaluate(() => document.activeElement?.id)).toBe("main");
+  expect(await site.page.evaluate(() => document.activeElement?.id)).toBe("siteText");
 });
 
 test("light and dark are what the reader has chosen, on the next page too", async () => {
