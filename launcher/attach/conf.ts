@@ -132,7 +132,7 @@ async function chain(call: Call, conf: string, source: string, dir: string): Pro
     const fault = Fault.of(error);
     const [, index] = /^\/plugins\/(\d+)$/.exec(fault.place?.text ?? "") ?? [];
     const file = files[Number(index ?? -1)];
-    throw file === undefined ? fault : new Fault(fault.code, `${file}: ${fault.message}`);
+    throw file === undefined ? fault : fault.during(file);
   }
 }
 

@@ -1,4 +1,5 @@
 // Every message of an error that a user can see, from the code.
+import { Code } from "../../packages/core/fault.ts";
 import { type Node, Sources } from "./source.ts";
 import { lettersOf, Reader, type Template, textOf, unique } from "./templates.ts";
 
@@ -82,17 +83,8 @@ function collectFrom(sources: Sources): Message[] {
   return [...found.values()].sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0));
 }
 
-const CODES: Record<string, number> = {
-  incompatibleVersion: 1,
-  unknownContainer: 3,
-  invalidEnvironment: 4,
-  ioFailure: 5,
-  decodeFailure: 6,
-  invalidNetworkConfig: 7,
-  tryAgainLater: 11,
-  pluginNotAvailable: 50,
-  internal: 999,
-};
+/** The core's sources call them by the same names, but for the first letter. */
+const CODES: Record<string, number> = Code;
 
 function note(found: Map<string, Message>, file: string, template: Template): void {
   const end = template.indexOf("\n");

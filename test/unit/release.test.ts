@@ -1,4 +1,5 @@
 // What a release is made by.
+import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -21,6 +22,15 @@ test("the manifests name the image of this version", () => {
     .flatMap((name) => [...read(join("deploy", name)).matchAll(/image: (localhost\/\S+)/g)])
     .map(([, image]) => image);
   expect([...new Set(images)]).toEqual([`localhost/plexus:${version}`]);
+});
+
+test("README's command gives each container of deploy/install.yaml the registry's image, of this version", () => {
+  const [, command = ""] =
+    /^(sed '[^']*' deploy\/install\.yaml) \| kubectl apply -f -$/m.exec(read("README.md")) ?? [];
+  const made = execFileSync("sh", ["-c", command], { cwd: root, encoding: "utf8" });
+  const images = [...made.matchAll(/^ *image: (\S+)$/gm)].map(([, image]) => image);
+  expect([...new Set(images)]).toEqual([`registry.example/plexus:${version}`]);
+  expect(read("README.md")).toContain(`docker://registry.example/plexus:${version}\n`);
 });
 
 test("the release workflow is of steps that there are, and names no registry: a variable does", () => {
