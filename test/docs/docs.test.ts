@@ -2,6 +2,7 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
+import { until } from "../support/until.ts";
 import { Cluster, ROOT } from "./cluster.ts";
 import { type Result, readPage, Trial } from "./page.ts";
 import { PAGES, type Page, pagesThatAre, REASONS } from "./pages.ts";
@@ -64,7 +65,11 @@ describe("one after the other:", () => {
   it.each(when("alone"))("docs/%s can be followed as it is written", follow);
 
   it("at the end no pod is left, and the node has nothing of one", async () => {
-    const left = (await cluster.inventory()).filter((one) => !/^ \/|\/etc\/cni\/net\.d\//.test(one));
-    expect(left).toEqual([]);
+    // The pod of a DaemonSet that was deleted has a while to end.
+    await until("nothing is left", async (tell) => {
+      const left = (await cluster.inventory()).filter((one) => !/^ \/|\/etc\/cni\/net\.d\//.test(one));
+      tell(left.join(", "));
+      return left.length === 0;
+    });
   });
 });

@@ -7,8 +7,9 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import type { V1DaemonSet, V1Pod, V1PodSpec } from "@kubernetes/client-node";
+import type { V1Container, V1DaemonSet, V1Pod, V1PodSpec } from "@kubernetes/client-node";
 import { ensureKubectl } from "../../scripts/provide/kubectl.ts";
+import { kubernetesMinor } from "../../scripts/provide/kubernetes.ts";
 import type { ApiServer } from "../support/apiserver.ts";
 import { Release, type Values } from "../support/helm.ts";
 import { kustomized } from "../support/kustomize.ts";
@@ -139,6 +140,15 @@ export async function publishAuthority(api: ApiServer): Promise<void> {
   await api.core.createNamespacedConfigMap({ namespace: NAMESPACE, body });
 }
 
+/**
+ * Returns a readiness probe that asks what the start-up probe asks. Kubelets before 1.21 say that a container without one is ready at
+ * the pod's next sync only, up to 90 s later: kubernetes/kubernetes#95140.
+ */
+function saidAtOnce({ readinessProbe, startupProbe }: V1Container): Partial<V1Container> {
+  if (!startupProbe || readinessProbe || kubernetesMinor("kubelet") >= 21) return {};
+  return { readinessProbe: { ...startupProbe, periodSeconds: 5, failureThreshold: 3 } };
+}
+
 /** A DaemonSet's pod on a node, with the token that the admission of service accounts would have put into it. */
 export function podOf({ metadata, spec }: V1DaemonSet, nodeName: string): V1Pod {
   const template = spec?.template;
@@ -160,7 +170,11 @@ export function podOf({ metadata, spec }: V1DaemonSet, nodeName: string): V1Pod 
     spec: {
       ...pod,
       nodeName,
-      containers: containers.map((one) => ({ ...one, volumeMounts: [...(one.volumeMounts ?? []), mount] })),
+      containers: containers.map((one) => ({
+        ...one,
+        ...saidAtOnce(one),
+        volumeMounts: [...(one.volumeMounts ?? []), mount],
+      })),
       volumes: [...volumes, { name: TOKEN.name, projected: { sources } }],
     },
   };
