@@ -154,11 +154,15 @@ it("many pods that are edited at once get their networks", async () => {
   await Promise.all(pods.map((pod) => edit(pod, "a")));
   await until("all have them", async (tell) => {
     const { items } = await site.api.core.listNamespacedPod({ namespace: "default" });
-    const attached = items.filter((pod) => names.includes(nameOf(pod)) && site.status(pod).length === 2).length;
+    const attached = items.filter(
+      (pod) => names.includes(nameOf(pod)) && site.status(pod).length === 2,
+    ).length;
     tell(`${attached} of ${names.length}`);
     return attached === names.length;
   });
-  console.log(`hot-plug: ${PODS_AT_ONCE} pods at once: ${Math.round(performance.now() - beganMs)} ms to the last`);
+  console.log(
+    `hot-plug: ${PODS_AT_ONCE} pods at once: ${Math.round(performance.now() - beganMs)} ms to the last`,
+  );
   await site.remove(...pods);
 });
 

@@ -136,19 +136,27 @@ describe.each(SHIMS)("%s", (_, shim) => {
     let printed = "";
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (printed += text));
     await until("it waits", () => printed.includes("waiting until plexus install --hotplug"));
-    fs.writeFileSync(path, '#!/bin/sh\necho "is $* with ${LEAKS:-nothing else}"; ls $(dirname $0)\n', { mode: 0o755 });
+    fs.writeFileSync(path, '#!/bin/sh\necho "is $*, with: $LEAKS."; ls $(dirname $0)\n', {
+      mode: 0o755,
+    });
     fs.writeFileSync(`${path}.conf`, "socket /run/s\nsandboxes /run/plexus-sandboxes\n");
     await until("it has become the other one", () => child.exitCode !== null);
-    expect(printed).toContain("is --serve with nothing else\nplexus-shim\nplexus-shim.conf\n");
+    expect(printed).toContain("is --serve, with: .\nplexus-shim\nplexus-shim.conf\n");
   });
 
   test("--host says what its container lacks", async () => {
     const serve = (path: string) => `${place.shim} --serve --host=${path}`;
     const printed = (command: string) => must("unshare", onNode(command));
-    expect(await printed(serve("/x/plexus-shim"))).toContain("the container needs the node's processes, hostPID");
-    expect(await printed(serve("x/plexus-shim"))).toContain("x/plexus-shim is not an absolute and plain path");
+    expect(await printed(serve("/x/plexus-shim"))).toContain(
+      "the container needs the node's processes, hostPID",
+    );
+    expect(await printed(serve("x/plexus-shim"))).toContain(
+      "x/plexus-shim is not an absolute and plain path",
+    );
     const without = (name: string) =>
-      printed(`unshare --mount setpriv --bounding-set -${name} --inh-caps -${name} ${serve("/x/plexus-shim")}`);
+      printed(
+        `unshare --mount setpriv --bounding-set -${name} --inh-caps -${name} ${serve("/x/plexus-shim")}`,
+      );
     expect(await without("sys_ptrace")).toContain("with the capability SYS_PTRACE");
     expect(await without("sys_chroot")).toContain("needs the capabilities SYS_ADMIN and SYS_CHROOT");
   });
