@@ -11,6 +11,7 @@ const EDITS = 20;
 const PODS_AT_ONCE = 60;
 
 let site: Site;
+let survivors = 0;
 beforeAll(async () => {
   site = await Site.open(kustomization("hotplug"));
   for (const [index, name] of NETS.entries())
@@ -107,7 +108,7 @@ describe("while other traffic of the pod flows, of which nothing is lost,", () =
     ["the kubelet is restarted", () => site.node.restartKubelet()],
     ["the pods of both are replaced", async () => site.deployment?.roll()],
   ])("%s in the middle of an edit, and the pod becomes what it asks for", async (_, happens) => {
-    const pod = await site.pod("surviving", "a");
+    const pod = await site.pod(`surviving-${++survivors}`, "a"); // the API has an earlier one for a while yet
     await withTraffic(pod, async () => {
       await edit(pod, "a,b,c");
       await happens();
