@@ -6,6 +6,8 @@ export const STATE_DIR = "/var/lib/cni/multus";
 export const SOCKET = "/run/plexus/plexus.sock";
 /** A file for each execution that is under way. Beside the socket's directory, not in it, which the daemon's pod has. */
 export const EXECUTIONS_DIR = "/run/plexus-executions";
+/** Where the shim notes sandboxes for the executor, if `plexus install --hotplug` says so. In memory: a boot ends them all. */
+export const SANDBOXES_DIR = "/run/plexus-sandboxes";
 /** The runtimes' directories of plugins and of confs. */
 export const PLUGIN_DIR = "/opt/cni/bin";
 export const CONF_DIR = "/etc/cni/net.d";

@@ -223,10 +223,26 @@ static void wait_for(int signals, int ms) {
   if (poll(&polled, 1, ms) > 0) take_signals(signals);
 }
 
+/** Becomes the shim that an upgrade has put in the place of this one, unless a job runs. */
+static void follow_upgrade(const char *path) {
+  char own[4096];
+  ssize_t length = readlink("/proc/self/exe", own, sizeof own - 1);
+  own[length < 0 ? 0 : length] = 0;
+  if (length < 0 || strcmp(own, path) == 0 || access(path, X_OK) < 0) return;
+  for (size_t slot = 0; slot < MAX_WORK; slot++) {
+    if (work[slot].pid != 0) return;
+  }
+  restore_signals();
+  char *const arguments[] = {"plexus-shim", "--serve", NULL};
+  execve(path, arguments, environ);
+  fail("cannot become the shim that has taken its place: execve %s: %s; run plexus install", path, strerror(errno));
+}
+
 /** Serves a daemon that has been connected to, until it is gone, falls silent, or sends what it should not. */
-static void serve_connection(const Rights *rights, int signals) {
+static void serve_connection(const Rights *rights, const char *path, int signals) {
   int64_t heard = now_ms();
   while (daemon_link.ended == NULL) {
+    follow_upgrade(path);
     int64_t limit = daemon_link.accepted ? rights->silence_timeout_ms : rights->accept_timeout_ms;
     int64_t left = heard + limit - now_ms();
     if (left <= 0) {
@@ -261,17 +277,18 @@ static void say_why(char *why) {
   said = why;
 }
 
-_Noreturn void serve_daemon(const Rights *rights, int signals, const char *version) {
+_Noreturn void serve_daemon(const Rights *rights, const char *path, int signals, const char *version) {
   if (rights->sandboxes == NULL)
     fail("--serve: plexus-shim.conf has no line `sandboxes DIRECTORY`, so there is nothing to serve; add one, such as `sandboxes "
          "/run/plexus-sandboxes`");
   for (int pause = FIRST_PAUSE_MS;; pause = pause * 2 > LONGEST_PAUSE_MS ? LONGEST_PAUSE_MS : pause * 2) {
+    follow_upgrade(path);
     char *why = NULL;
     enum Reached reached = connect_to_resident(rights, &daemon_link.fd, &why);
     if (reached == UNUSABLE) say_why(why);
     if (reached == CONNECTED) {
       add_serve(&daemon_link.outgoing, version);
-      serve_connection(rights, signals);
+      serve_connection(rights, path, signals);
       if (daemon_link.accepted) pause = FIRST_PAUSE_MS;
       forget_connection();
       say_why(daemon_link.ended);

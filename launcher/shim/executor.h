@@ -9,8 +9,9 @@
 
 /**
  * Serves the daemon until SIGTERM: connects, again whenever it is gone, says which sandboxes there are, and executes the shim
- * for each job. `signals` is a signalfd.
+ * for each job. If another shim has taken the place of this one at `path`, it becomes that one as soon as it has no job. `signals` is
+ * a signalfd.
  */
-_Noreturn void serve_daemon(const Rights *rights, int signals, const char *version);
+_Noreturn void serve_daemon(const Rights *rights, const char *path, int signals, const char *version);
 
 #endif

@@ -29,6 +29,7 @@
 #include "frames.h"
 #include "jobs.h"
 #include "messages.h"
+#include "node.h"
 #include "requests.h"
 #include "rights.h"
 #include "sandboxes.h"
@@ -42,6 +43,7 @@
 #endif
 
 #define SUPPORTED "\"0.1.0\",\"0.2.0\",\"0.3.0\",\"0.3.1\",\"0.4.0\",\"1.0.0\",\"1.1.0\""
+#define HOST_OPTION "--host="
 #define MAX_INPUT (8u << 20)
 #define RECEIVE_SIZE 65536
 /** How often a shim looks whether another one has made the socket, and how far the resident process is. */
@@ -424,7 +426,7 @@ static void end_left(const char *command) {
 static _Noreturn void be_executor(void) {
   load_rights();
   catch_signals();
-  serve_daemon(&rights, signals, SHIM_VERSION);
+  serve_daemon(&rights, self, signals, SHIM_VERSION);
 }
 
 /** Reads which job this is, and locks its sandbox: a call of the runtime goes first. */
@@ -436,7 +438,10 @@ static void begin_job(const char *number, const char *command) {
 }
 
 int main(int count, char **arguments) {
-  if (count == 2 && strcmp(arguments[1], "--serve") == 0) be_executor();
+  bool serves = count > 1 && strcmp(arguments[1], "--serve") == 0;
+  if (serves && count == 2) be_executor();
+  if (serves && count == 3 && strncmp(arguments[2], HOST_OPTION, strlen(HOST_OPTION)) == 0)
+    serve_on_node(arguments[2] + strlen(HOST_OPTION));
   bool is_job = count == 3 && strcmp(arguments[1], WORK_ARGUMENT) == 0;
 
   // Executed by a person: say what this is.

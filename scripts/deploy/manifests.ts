@@ -1,4 +1,4 @@
-// npm run manifests: what is made of deploy/thin, deploy/daemon and deploy/webhook for those who do not use kustomize. deploy/install.yaml is
+// npm run manifests: what is made of deploy/thin, deploy/daemon, deploy/hotplug and deploy/webhook for those who do not use kustomize. deploy/install.yaml is
 // deploy/crd and deploy/thin as one file; the templates of deploy/chart are all of them, with the chart's values where those may change something.
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
@@ -24,8 +24,19 @@ export function manifests(): Map<string, string> {
         `${MADE}{{- if eq .Values.mode "${mode}" }}\n${text}{{- end }}\n`,
       ];
     }),
+    [
+      "chart/templates/hotplug.yaml",
+      `${MADE}{{- if .Values.hotplug.enabled }}\n${templateOf(executor())}{{- end }}\n`,
+    ],
     ["chart/templates/webhook.yaml", `${MADE}{{- if .Values.webhook.enabled }}\n${webhook()}{{- end }}\n`],
   ]);
+}
+
+/** What deploy/hotplug has besides the daemon; the installer's option for it is in the daemon's template. */
+function executor(): Manifest {
+  const found = kustomized("hotplug").find(({ metadata }) => metadata.name === "plexus-executor");
+  if (found === undefined) throw new Error("deploy/hotplug has no executor");
+  return found;
 }
 
 function webhook(): string {

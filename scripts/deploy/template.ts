@@ -64,6 +64,13 @@ function daemonSet(object: Manifest, action: Action): Manifest {
   pulled(spec, action);
   for (const container of spec.containers) {
     const own = `.Values.${container.name}`;
+    if (container.name === "executor") {
+      container.args = action(
+        `{{ list "--serve" (printf "--host=%s/plexus-shim" .Values.paths.bin) | toJson }}`,
+      );
+      container.resources = action("{{ toJson .Values.hotplug.resources }}");
+      continue;
+    }
     container.args = action(`{{ concat ${argumentsOf(container)} ${own}.extraArgs | toJson }}`);
     const { exec } = container.startupProbe;
     if (exec)
@@ -73,7 +80,7 @@ function daemonSet(object: Manifest, action: Action): Manifest {
       if (PLACES[mount.name]) mount.mountPath = action(`/host{{ .Values.paths.${mount.name} }}`);
     }
   }
-  for (const volume of spec.volumes) {
+  for (const volume of spec.volumes ?? []) {
     if (PLACES[volume.name]) volume.hostPath.path = action(`{{ .Values.paths.${volume.name} }}`);
   }
   return copy;
@@ -142,5 +149,9 @@ function argumentsOf({ name, args }: { name: string; args: string[] }): string {
     const value = `.Values.paths.${volume}`;
     return `(ternary (list) (list (printf "${option}=%s" ${value})) (eq ${value} "${path}"))`;
   });
-  return [`(list ${written.join(" ")})`, ...(name === "install" ? places : [])].join(" ");
+  // deploy/hotplug has it of the daemon's installer.
+  const hotplug = args.includes("--resident")
+    ? ['(ternary (list "--hotplug") (list) .Values.hotplug.enabled)']
+    : [];
+  return [`(list ${written.join(" ")})`, ...hotplug, ...(name === "install" ? places : [])].join(" ");
 }

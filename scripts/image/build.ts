@@ -14,6 +14,8 @@ import { type Lock, sbomOf } from "./sbom.ts";
 
 const root = join(import.meta.dirname, "../..");
 const PLEXUS = "opt/plexus/plexus";
+/** What the executor's container executes: it enters the node, and becomes the shim there. */
+const SHIM = "opt/plexus/plexus-shim";
 /** As Go names them -> as Node does. */
 const ARCHITECTURES: readonly [Architecture, string][] = [
   ["amd64", "x64"],
@@ -51,8 +53,12 @@ function writeImage(bases: ReadonlyMap<Architecture, Base>): void {
     const plexus = fs.readFileSync(binaries.get(architecture) ?? "");
     const sbom = sbomOf({ version, seconds, suite: SUITE }, architecture, plexus, lock, packages);
     fs.writeFileSync(`${dir}-${architecture}.spdx.json`, sbom);
+    const shim = fs.readFileSync(
+      (binaries.get(architecture) ?? "").replace(/plexus(?=[^/]*$)/, "plexus-shim"),
+    );
     const own = [
       { name: PLEXUS, mode: 0o755, content: plexus },
+      { name: SHIM, mode: 0o755, content: shim },
       { name: "usr/share/doc/plexus/LICENSE", mode: 0o644, content: read("LICENSE") },
       { name: "usr/share/man/man8/plexus.8", mode: 0o644, content: read("build/plexus.8") },
       { name: "usr/share/man/man1/kubectl-plexus.1", mode: 0o644, content: read("build/kubectl-plexus.1") },

@@ -51,6 +51,7 @@ export const PAGES: readonly Page[] = [
   // Not beside the pages with macvlan, which cannot share eth1 with it.
   { path: "how-to/ipvlan.md", when: "alone", unexecuted: "ipvlan", isPossible: hasIpvlan },
   { path: "how-to/namespace-isolation.md", when: "alone" },
+  { path: "how-to/hot-plug.md", when: "alone" },
   { path: "how-to/air-gapped.md", when: "alone" },
   { path: "how-to/upgrade.md", when: "alone", prepare: hasAnEarlierVersion },
   { path: "how-to/uninstall.md", when: "alone" },

@@ -47,6 +47,17 @@ describe("the chart", () => {
     expect(sorted(rendered(chart, { webhook: { enabled: true, mutate } }))).toEqual(sorted(all));
   });
 
+  it("has the executor if it is asked for: deploy/hotplug, to the last member", () => {
+    const objects = rendered(chart, { mode: "daemon", hotplug: { enabled: true } });
+    expect(sorted(objects)).toEqual(sorted(kustomized(join(deploy, "hotplug"))));
+  });
+
+  it("has the executor become the shim where its values say", () => {
+    const over = { mode: "daemon", hotplug: { enabled: true }, paths: { bin: "/var/lib/cni/bin" } };
+    const found = rendered(chart, over).find(({ metadata }) => metadata.name === "plexus-executor");
+    expect(found?.spec.template.spec.containers[0].args).toContain("--host=/var/lib/cni/bin/plexus-shim");
+  });
+
   it("keeps the webhook off its own namespace, and calls it there", () => {
     const objects = rendered(chart, { webhook: { enabled: true, mutate: true } }, "elsewhere");
     for (const { webhooks } of objects.filter(({ kind }) => kind.endsWith("WebhookConfiguration")))
@@ -115,6 +126,7 @@ describe("the chart", () => {
 
   it.each([
     ["a mode that there is not", { mode: "thick" }, "/mode"],
+    ["hot-plug without the daemon", { hotplug: { enabled: true } }, "/mode"],
     ["a value that it does not know", { images: {} }, "images"],
     ["a port that is none", { metrics: { port: 0 } }, "/metrics/port"],
     ["a relative path", { paths: { bin: "opt/cni/bin" } }, "/paths/bin"],

@@ -102,6 +102,39 @@ describe.each(OVERLAYS)("deploy/%s", (name) => {
   });
 });
 
+it("deploy/hotplug is deploy/daemon, and an executor in a pod of its own, with no right in the cluster", async () => {
+  const all = manifests("hotplug");
+  for (const object of all) expect(await dryRun(object)).toMatchObject(withoutNulls(object));
+  const [executor] = all.filter(({ metadata }) => metadata.name === "plexus-executor");
+  const others = structuredClone(all.filter((object) => object !== executor));
+  const [daemon] = others.filter(({ kind }) => kind === "DaemonSet");
+  const [, install] = daemon?.spec.template.spec.containers ?? [];
+  expect(install.args.pop()).toBe("--hotplug");
+  expect(others).toEqual(manifests("daemon"));
+  const { containers, volumes, serviceAccountName, ...pod } = executor?.spec.template.spec ?? {};
+  expect(pod).toMatchObject({
+    automountServiceAccountToken: false,
+    hostNetwork: true,
+    hostPID: true,
+    securityContext: { seccompProfile: { type: "RuntimeDefault" } },
+  });
+  expect([volumes, serviceAccountName]).toEqual([undefined, undefined]);
+  expect(containers).toMatchObject([
+    {
+      command: ["/opt/plexus/plexus-shim"],
+      args: ["--serve", "--host=/opt/cni/bin/plexus-shim"],
+      securityContext: {
+        readOnlyRootFilesystem: true,
+        allowPrivilegeEscalation: false,
+        capabilities: {
+          drop: ["ALL"],
+          add: ["SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE", "NET_ADMIN", "NET_RAW"],
+        },
+      },
+    },
+  ]);
+});
+
 it("deploy/openshift has a SecurityContextConstraints that allows what the daemon's pods ask for, and nothing else", () => {
   const objects = manifests("openshift");
   const [scc] = objects.filter(({ kind }) => kind === "SecurityContextConstraints");

@@ -25,8 +25,8 @@ const AUTHORITY = "kube-root-ca.crt";
 
 /** How Plexus comes into a cluster, and goes. */
 export interface Means {
-  /** The DaemonSet's name. */
-  readonly daemonSet: string;
+  /** The names of its DaemonSets. */
+  readonly daemonSets: readonly string[];
   apply(api: ApiServer): Promise<void>;
   delete(api: ApiServer): Promise<void>;
 }
@@ -38,9 +38,9 @@ export function kustomization(overlay: string): Means {
     const options = ["--kubeconfig", api.kubeconfig("admin"), "--cache-dir", join(api.dir, "kubectl")];
     await execute(ensureKubectl(), [...options, command, "-k", dir]);
   };
-  const [manifest] = kustomized(dir).filter(({ kind }) => kind === "DaemonSet");
+  const manifests = kustomized(dir).filter(({ kind }) => kind === "DaemonSet");
   return {
-    daemonSet: manifest?.metadata.name ?? "",
+    daemonSets: manifests.map(({ metadata }) => metadata.name),
     apply: (api) => kubectl(api, "apply"),
     delete: (api) => kubectl(api, "delete"),
   };
@@ -50,7 +50,7 @@ export function kustomization(overlay: string): Means {
 export function chart(values: Values): Means {
   const release = (api: ApiServer) => new Release(path("deploy/chart"), api.kubeconfig("admin"), api.dir);
   return {
-    daemonSet: "plexus",
+    daemonSets: ["plexus"],
     async apply(api) {
       // Rights that a test's server has from its start: Helm takes no object over that is not its own.
       for (const object of kustomized(path("deploy/thin")))
@@ -65,7 +65,7 @@ export class Deployment {
   private readonly api: ApiServer;
   private readonly node: Node;
   private readonly means: Means;
-  private pod = "";
+  private pods: string[] = [];
 
   constructor(api: ApiServer, node: Node, means: Means) {
     this.api = api;
@@ -85,7 +85,7 @@ export class Deployment {
     await this.start();
   }
 
-  /** Replaces the DaemonSet's pod, as an update does. */
+  /** Replaces the DaemonSets' pods, as an update does. */
   async roll(): Promise<void> {
     await this.end();
     await this.start();
@@ -98,38 +98,45 @@ export class Deployment {
   }
 
   /**
-   * Waits until the DaemonSet's pod is ready. Kubelets before 1.21 may say so at the pod's next sync only, up to 90 s after its
+   * Waits until the DaemonSets' pods are ready. Kubelets before 1.21 may say so at the pod's next sync only, up to 90 s after its
    * startup probe has succeeded: kubernetes/kubernetes#95140.
    */
   async ready(): Promise<void> {
-    const isReady = async (tell: (text: string) => void) => {
-      const { status } = await this.api.core.readNamespacedPod({ name: this.pod, namespace: NAMESPACE });
-      const containers = status?.containerStatuses ?? [];
-      tell(JSON.stringify(containers.map(({ name, ready, state }) => ({ name, ready, state }))));
-      return containers.length > 0 && containers.every(({ ready }) => ready);
-    };
-    await until(`the pod ${this.pod} is ready`, isReady, 150);
+    for (const name of this.pods) {
+      const isReady = async (tell: (text: string) => void) => {
+        const { status } = await this.api.core.readNamespacedPod({ name, namespace: NAMESPACE });
+        const containers = status?.containerStatuses ?? [];
+        tell(JSON.stringify(containers.map(({ name, ready, state }) => ({ name, ready, state }))));
+        return containers.length > 0 && containers.every(({ ready }) => ready);
+      };
+      await until(`the pod ${name} is ready`, isReady, 150);
+    }
   }
 
   private async start(): Promise<void> {
-    const daemonSet = (await this.api.admin.read({
-      apiVersion: "apps/v1",
-      kind: "DaemonSet",
-      metadata: { name: this.means.daemonSet, namespace: NAMESPACE },
-    })) as V1DaemonSet;
-    const body = podOf(daemonSet, this.node.name);
-    this.pod = body.metadata?.name ?? "";
-    await this.api.core.createNamespacedPod({ namespace: NAMESPACE, body });
+    this.pods = await Promise.all(this.means.daemonSets.map((name) => this.create(name)));
     await this.ready();
     // `kubectl rollout status` goes by that too.
     if (!this.node.files("/etc/cni/net.d").includes("00-plexus.conflist"))
-      throw new Error(`the pod ${this.pod} is ready, and its node has no conf of Plexus`);
+      throw new Error(`${this.pods.join(", ")} are ready, and their node has no conf of Plexus`);
+  }
+
+  /** Makes the pod of a DaemonSet. Returns its name. */
+  private async create(name: string): Promise<string> {
+    const daemonSet = (await this.api.admin.read({
+      apiVersion: "apps/v1",
+      kind: "DaemonSet",
+      metadata: { name, namespace: NAMESPACE },
+    })) as V1DaemonSet;
+    const body = podOf(daemonSet, this.node.name);
+    await this.api.core.createNamespacedPod({ namespace: NAMESPACE, body });
+    return body.metadata?.name ?? "";
   }
 
   private async end(): Promise<void> {
-    const [name, namespace] = [this.pod, NAMESPACE];
-    await this.api.core.deleteNamespacedPod({ name, namespace });
-    await this.node.gone([name], { namespace });
+    const namespace = NAMESPACE;
+    await Promise.all(this.pods.map((name) => this.api.core.deleteNamespacedPod({ name, namespace })));
+    await this.node.gone(this.pods, { namespace });
   }
 }
 
@@ -153,6 +160,7 @@ function saidAtOnce({ readinessProbe, startupProbe }: V1Container): Partial<V1Co
 export function podOf({ metadata, spec }: V1DaemonSet, nodeName: string): V1Pod {
   const template = spec?.template;
   const { containers = [], volumes = [], ...pod } = template?.spec ?? ({} as Partial<V1PodSpec>);
+  const hasToken = pod.automountServiceAccountToken !== false;
   const mount = { ...TOKEN, readOnly: true };
   const sources = [
     { serviceAccountToken: { path: "token", expirationSeconds: 3607 } },
@@ -173,9 +181,9 @@ export function podOf({ metadata, spec }: V1DaemonSet, nodeName: string): V1Pod 
       containers: containers.map((one) => ({
         ...one,
         ...saidAtOnce(one),
-        volumeMounts: [...(one.volumeMounts ?? []), mount],
+        volumeMounts: [...(one.volumeMounts ?? []), ...(hasToken ? [mount] : [])],
       })),
-      volumes: [...volumes, { name: TOKEN.name, projected: { sources } }],
+      volumes: [...volumes, ...(hasToken ? [{ name: TOKEN.name, projected: { sources } }] : [])],
     },
   };
 }

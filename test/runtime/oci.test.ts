@@ -71,7 +71,7 @@ describe.each(ARCHITECTURES)("the image for %s", (architecture) => {
     expect(label("created")).toBe(inspected.Created);
   });
 
-  it("is Plexus, its libraries and what is said about them: no shell, nothing else to execute", () => {
+  it("is Plexus and its shim, its libraries and what is said about them: no shell, nothing else to execute", () => {
     const layers = join(dir, architecture);
     skopeo("copy", "--quiet", `oci-archive:${FILE}`, `dir:${layers}`);
     const { layers: descriptors } = JSON.parse(fs.readFileSync(join(layers, "manifest.json"), "utf8"));
@@ -88,6 +88,7 @@ describe.each(ARCHITECTURES)("the image for %s", (architecture) => {
         ? ["etc/group", "etc/nsswitch.conf", "etc/passwd", "lib64/ld-linux-x86-64.so.2"]
         : ["etc/group", "etc/nsswitch.conf", "etc/passwd"]),
       "opt/plexus/plexus",
+      "opt/plexus/plexus-shim",
     ]);
     const libraries = files.filter((name) => /\/lib.*\.so/.test(name)).map((name) => name.split("/").at(-1));
     for (const name of ["libc.so.6", "libm.so.6", "libgcc_s.so.1", "libstdc++.so.6"])

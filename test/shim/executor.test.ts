@@ -15,6 +15,7 @@ import {
   ToExecutor,
   ToShim,
 } from "../../launcher/host/frames.ts";
+import { must } from "../support/outcome.ts";
 import { until } from "../support/until.ts";
 import { Call, isRunning, Place } from "./fake-resident.ts";
 import { SHIMS, sanitized } from "./shims.ts";
@@ -94,6 +95,12 @@ const env = () => ({
 });
 const CONF = '{"name":"n","cniVersion":"1.1.0"}';
 
+/** Arguments of unshare for a command that has another process 1, that of a node. */
+function onNode(command: string): string[] {
+  const namespaces = ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
+  return [...namespaces, "sh", "-c", `${command}; true`];
+}
+
 function serve(): void {
   const child = spawn(place.shim, ["--serve"], { env: { PATH: process.env.PATH ?? "" } });
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (said += text));
@@ -118,6 +125,53 @@ describe.each(SHIMS)("%s", (_, shim) => {
     }
     await place.remove();
     expect(said).not.toMatch(/Sanitizer|runtime error/);
+  });
+
+  test("--host enters the mounts of process 1, waits for the shim there and its line, and becomes that one", async () => {
+    const inside = join(place.dir, "inside");
+    const path = join(inside, "plexus-shim");
+    fs.mkdirSync(inside);
+    const contained = `mount -t tmpfs tmpfs ${inside} && exec ${place.shim} --serve --host=${path}`;
+    const child = spawn("unshare", onNode(`LEAKS=1 unshare --mount sh -c '${contained}'`));
+    let printed = "";
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (printed += text));
+    await until("it waits", () => printed.includes("waiting until plexus install --hotplug"));
+    fs.writeFileSync(path, '#!/bin/sh\necho "is $*, with: $LEAKS."; ls $(dirname $0)\n', {
+      mode: 0o755,
+    });
+    fs.writeFileSync(`${path}.conf`, "socket /run/s\nsandboxes /run/plexus-sandboxes\n");
+    await until("it has become the other one", () => child.exitCode !== null);
+    expect(printed).toContain("is --serve, with: .\nplexus-shim\nplexus-shim.conf\n");
+  });
+
+  test("--host says what its container lacks", async () => {
+    const serve = (path: string) => `${place.shim} --serve --host=${path}`;
+    const printed = (command: string) => must("unshare", onNode(command));
+    expect(await printed(serve("/x/plexus-shim"))).toContain(
+      "the container needs the node's processes, hostPID",
+    );
+    expect(await printed(serve("x/plexus-shim"))).toContain(
+      "x/plexus-shim is not an absolute and plain path",
+    );
+    const without = (name: string) =>
+      printed(
+        `unshare --mount setpriv --bounding-set -${name} --inh-caps -${name} ${serve("/x/plexus-shim")}`,
+      );
+    expect(await without("sys_ptrace")).toContain("with the capability SYS_PTRACE");
+    expect(await without("sys_chroot")).toContain("needs the capabilities SYS_ADMIN and SYS_CHROOT");
+  });
+
+  test("it becomes the shim that an upgrade puts in its place, when no job runs, and is served on", async () => {
+    await daemon.listen(place);
+    await place.run("ADD", CONF, env());
+    serve();
+    await until("it is served", () => daemon.executors.length === 1);
+    fs.copyFileSync(place.shim, `${place.shim}.new`);
+    fs.renameSync(`${place.shim}.new`, place.shim);
+    daemon.executors[0]?.write(frame(ToShim.alive, 0));
+    await until("it has come back", () => daemon.executors.length === 2);
+    expect(fs.readlinkSync(`/proc/${executor?.pid}/exe`)).toBe(place.shim);
+    expect(await daemon.begin("c1@eth0", "ADD")).toBe(0);
   });
 
   test("without a directory for it nothing is noted, and --serve says what is missing", async () => {

@@ -416,3 +416,30 @@ test("a conf that somebody changes or removes is put right at once, and the rest
     child.kill("SIGKILL");
   }
 });
+
+describe("--hotplug", () => {
+  const shimConf = () => fs.readFileSync(join(root, "opt/cni/bin/plexus-shim.conf"), "utf8");
+
+  test("has the shim note sandboxes, and leaves the executor of another root alone", () => {
+    primary("10-flannel.conflist", FLANNEL);
+    expect(plexus("install", "--resident").stderr).toBe("");
+    expect(shimConf()).not.toContain("sandboxes");
+    plexus("install", "--resident", "--hotplug");
+    expect(shimConf()).toMatch(/^sandboxes \/run\/plexus-sandboxes$/m);
+    expect(files().filter((name) => name.includes(".service"))).toEqual([]);
+  });
+
+  test("keeps the directory that an administrator has chosen, and the line if it is not given again", () => {
+    primary("10-flannel.conflist", FLANNEL);
+    plexus("install", "--resident");
+    fs.appendFileSync(join(root, "opt/cni/bin/plexus-shim.conf"), "sandboxes /run/elsewhere\n");
+    for (const more of [["--hotplug"], []]) {
+      plexus("install", "--resident", ...more);
+      expect(shimConf().match(/^sandboxes .*$/gm)).toEqual(["sandboxes /run/elsewhere"]);
+    }
+  });
+
+  test("is refused without the daemon", () => {
+    expect(plexus("install", "--hotplug").stderr).toContain("--hotplug: it is the daemon that");
+  });
+});

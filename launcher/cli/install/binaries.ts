@@ -2,7 +2,14 @@
 import * as fs from "node:fs";
 import { dirname, join } from "node:path";
 import { getRawAsset, isSea } from "node:sea";
-import { DEVICE_INFO_DIR, MULTUS_CONF_DIR, PLUGIN_DIR, SOCKET, STATE_DIR } from "../../paths.ts";
+import {
+  DEVICE_INFO_DIR,
+  MULTUS_CONF_DIR,
+  PLUGIN_DIR,
+  SANDBOXES_DIR,
+  SOCKET,
+  STATE_DIR,
+} from "../../paths.ts";
 import { type Installation, onNode } from "./installation.ts";
 import { SHIM_TIMEOUTS } from "./options.ts";
 import { copy, place, readText, removeParts } from "./place.ts";
@@ -56,6 +63,8 @@ function shimConf(installation: Installation, before: string): string {
     ...state.map((dir) => `state ${dir}`),
     ...read.map((dir) => `read ${dir}`),
     ...(logFile === undefined ? [] : [`log ${logFile}`]),
+    // Another directory is an administrator's choice.
+    ...(options.hotplug && !/^sandboxes\s/m.test(before) ? [`sandboxes ${SANDBOXES_DIR}`] : []),
     ...SHIM_TIMEOUTS.flatMap((name) => {
       const value = options[`${name}-timeout-ms`];
       return value === undefined ? [] : [`${name}-timeout-ms ${value}`];

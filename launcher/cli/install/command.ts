@@ -12,6 +12,7 @@ import {
   takenByCilium,
 } from "./conf.ts";
 import { DaemonSet } from "./daemonset.ts";
+import { installExecutor } from "./executor.ts";
 import { type Installation, installationOf, OWN_DIR, onNode } from "./installation.ts";
 import { installKubeconfig } from "./kubeconfig.ts";
 import { INSTALL, UNINSTALL, withPlaces } from "./options.ts";
@@ -129,6 +130,8 @@ class Installer {
     if (!options.watch) requireInstallable(this.installation); // before anything is written
     await pin(this.installation);
     this.say("binaries", await installBinaries(this.installation));
+    const executor = await installExecutor(this.installation);
+    if (executor !== undefined) this.say("executor", executor);
     if (!options.watch) {
       const isWell = await this.step();
       for (const line of await this.remarks(isWell)) console.log(line);

@@ -58,6 +58,8 @@ export function installationOf(options: Options, env: NodeJS.ProcessEnv): Instal
   const fallback = isInPod ? `${confDir}/${OWN_DIR}/plexus.kubeconfig` : "";
   const [mode = "on-demand", ...others] = MODES.filter((name) => options[name]);
   if (others.length > 0) throw usage(`--${mode} and --${others[0]}: there is one way to run it`);
+  if (options.hotplug && mode !== "resident")
+    throw usage("--hotplug: it is the daemon that changes networks of pods that run; give --resident too");
   if (options["conf-file"] !== undefined) {
     const vain = OF_CONF.find((name) => options[name] !== undefined && options[name] !== false);
     if (vain) throw usage(`--conf-file and --${vain}: that conf is copied as it is; set it in there`);

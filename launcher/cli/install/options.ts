@@ -25,6 +25,11 @@ export const INSTALL = {
   },
   resident: { help: "the shim starts none: `plexus daemon` decides" },
   "one-shot": { help: "the runtime executes plexus for each call" },
+  hotplug: {
+    help:
+      "with --resident: the shim notes the sandboxes that it attaches, so that networks may come and go while pods run. Where there is " +
+      "systemd, the executor becomes a unit of it, unless --root is given",
+  },
   watch: {
     help: "keep conf and kubeconfig in step with the default network's conf, the service account and the server",
   },

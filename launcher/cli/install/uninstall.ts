@@ -6,10 +6,11 @@ import { Core } from "../../../packages/core/index.ts";
 import { type ListedAttachment, listAttachments } from "../../attach/inventory.ts";
 import { wasm } from "../../core/wasm.ts";
 import { localHost } from "../../host/local.ts";
-import { STATE_DIR } from "../../paths.ts";
+import { SANDBOXES_DIR, STATE_DIR } from "../../paths.ts";
 import { State } from "../../state/state.ts";
 import { MIGRATED_CONF } from "../migrate/migrated.ts";
 import { BINARIES, setUpBy } from "./binaries.ts";
+import { removeExecutor } from "./executor.ts";
 import { ASIDE, CONF, type Installation, OWN_DIR, onNode, PLAIN_CONF } from "./installation.ts";
 import { isWritten } from "./kubeconfig.ts";
 import { PIN } from "./pin.ts";
@@ -45,7 +46,7 @@ export async function removeInstalled(installation: Installation): Promise<strin
   const shimConf = onNode(installation, binDir, "plexus-shim.conf");
   const { socket } = { ...installation, ...setUpBy(readText(shimConf)) };
   const stateDir = stateDirOf(installation, readText(shimConf) ?? "");
-  const said = removeConf(installation);
+  const said = [...removeConf(installation), ...removeExecutor(installation)];
   const attached = await attachmentsIn(onNode(installation, stateDir));
   const left = root === "/" ? await detachGone(installation, stateDir, attached) : attached;
   const count = new Set(left.map(({ containerId }) => containerId)).size;
@@ -61,6 +62,7 @@ export async function removeInstalled(installation: Installation): Promise<strin
   said.push(...parts.map((path) => `removed ${path}`));
   const run = [socket, `${socket}.lock`, `${socket}.tally`].map((path) => onNode(installation, path));
   for (const path of [...names, ...run]) said.push(...removed(path));
+  fs.rmSync(onNode(installation, SANDBOXES_DIR), { recursive: true, force: true }); // notes of pods that are gone
   removeOwnDir(onNode(installation, confDir, OWN_DIR));
   return said.length > 0 ? said : ["nothing to do: Plexus is not installed here"];
 }
