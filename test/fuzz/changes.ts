@@ -9,7 +9,15 @@ interface Change {
 }
 
 /** Makes each change of one member, or one item, of a document. */
-export function* changesOf(document: unknown): Generator<Change> {
+export function* changesOf(document: unknown, schema?: object): Generator<Change> {
+  for (const path of schema ? absentPathsOf(document, schema as Schema, schema as Schema) : []) {
+    for (const value of VALUES) {
+      yield {
+        what: `${JSON.stringify(value)} as /${path.join("/")}`,
+        document: changed(document, path, value),
+      };
+    }
+  }
   for (const value of VALUES) yield { what: `${JSON.stringify(value)} as its document`, document: value };
   for (const path of pathsOf(document)) {
     const at = `/${path.join("/")}`;
@@ -45,4 +53,34 @@ function changed(document: unknown, path: string[], value: unknown): unknown {
   }
   const object = document as Record<string, unknown>;
   return { ...object, [key]: changed(object[key], rest, value) };
+}
+
+/** JSON Schema, as far as docs/schema uses it. */
+interface Schema {
+  $ref?: string;
+  $defs?: Record<string, Schema>;
+  anyOf?: Schema[];
+  properties?: Record<string, Schema>;
+  items?: Schema;
+}
+
+/** Returns the ways to the members that a document may have and has not. */
+function absentPathsOf(value: unknown, schema: Schema, root: Schema): string[][] {
+  if (typeof value !== "object" || value === null) return [];
+  const { properties = {}, items, anyOf = [], $ref } = schema;
+  const named = $ref === undefined ? undefined : root.$defs?.[$ref.replace("#/$defs/", "")];
+  const others = [...anyOf, ...(named ? [named] : [])].flatMap((one) => absentPathsOf(value, one, root));
+  if (Array.isArray(value))
+    return [...others, ...value.flatMap((one, index) => below(`${index}`, one, items ?? {}, root))];
+  const object = value as Record<string, unknown>;
+  return [
+    ...others,
+    ...Object.entries(properties).flatMap(([key, one]) =>
+      Object.hasOwn(object, key) ? below(key, object[key], one, root) : [[key]],
+    ),
+  ];
+}
+
+function below(key: string, value: unknown, schema: Schema, root: Schema): string[][] {
+  return absentPathsOf(value, schema, root).map((path) => [key, ...path]);
 }
