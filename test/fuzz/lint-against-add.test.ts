@@ -18,7 +18,8 @@ const core = new Core(coreBytes());
 const linter = new Core(coreBytes("lint.wasm"));
 const json = JSON.stringify;
 /** Only a node has the confs that `clusterNetwork` and `defaultNetworks` may name. */
-const OF_NODE = /is neither a NetworkAttachmentDefinition in namespace \S+ nor the name of a conf/;
+const OF_NODE =
+  /is neither a NetworkAttachmentDefinition in namespace \S+ nor the name of a conf|cannot (read|choose a) conf/;
 /** What these say is not that it fails: nothing reads what was written, and it was meant to be read (docs/rules). */
 const OF_MEANING = ["unknown-key", "annotation-key", "misplaced-annotation"];
 
