@@ -4,7 +4,7 @@ import { forgive } from "./fault";
 import { resetParseBudget } from "./json/parse";
 import { pointerTo } from "./json/pointer";
 import { memberOf, textOf, Value } from "./json/value";
-import { lintAnnotation } from "./lint/annotation";
+import { lintAnnotations } from "./lint/annotation";
 import { parseText } from "./lint/broken";
 import { lintConf, Site } from "./lint/conf";
 import { forgetFindings, isFull, writeFindings } from "./lint/findings";
@@ -12,7 +12,7 @@ import { forgetKnown } from "./lint/known";
 import { checkRepeated } from "./lint/members";
 import { learnNetworks, sortNetworks } from "./lint/networks";
 import { lintPlexus } from "./lint/plexus";
-import { forgetSettings } from "./lint/settings";
+import { allowNetworks, forgetSettings } from "./lint/settings";
 import { forgetSearches } from "./lint/suggest";
 import { documentOf, forgetTexts } from "./lint/texts";
 import { netconf } from "./netconf/netconf";
@@ -55,7 +55,8 @@ export function diagnosedSelection(input: Value): Writer | null {
   const namespace = textOf(input, "namespace");
   if (annotation !== null && annotation.isString()) {
     pointers.push(pointerTo(input, annotation.start));
-    lintAnnotation(documentOf(annotation.text(), 0), namespace.len > 0 ? namespace : ascii("default"));
+    allowNetworks(input.present("maxNetworks"));
+    lintAnnotations(documentOf(annotation.text(), 0), null, namespace.len > 0 ? namespace : ascii("default"));
   }
   return end(out);
 }

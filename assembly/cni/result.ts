@@ -133,7 +133,10 @@ export function convertResult(result: Value, version: Span): Span | null {
   const given = versionOf(result);
   if (compareVersions(given, version) === 0) return result.print();
   const hadInterfaces = atLeast(given, Since.Interfaces);
-  const out = new Writer().open().key("cniVersion").string(version);
+  const out = new Writer()
+    .open()
+    .key("cniVersion")
+    .string(version.len > 0 ? version : ascii("0.1.0"));
   if (!atLeast(version, Since.Interfaces)) {
     if (!hadInterfaces) copy(out, result, "ip4"), copy(out, result, "ip6");
     else if (!writeFamilies(out, result)) return null;

@@ -49,6 +49,7 @@ export function readRequest(selection: Value, what: Span): Request | null {
   const bandwidth = fields.text("bandwidth", none);
   if (ifname === null || mac === null || guid === null || deviceID === null) return null;
   if (portMappings === null || bandwidth === null) return null;
+  if (!fields.isText("name") || !fields.isText("namespace") || !fields.isText("cniArgs")) return null;
   const ips = selection.present("ips");
   if (ips !== null && !checkIps(ips, what)) return null;
   if (!checkNames(selection, what, ifname, mac, guid, deviceID)) return null;

@@ -12,46 +12,57 @@ import { Char } from "../text/char";
 import { ascii, Span } from "../text/span";
 import { say } from "../text/writer";
 import { parseText } from "./broken";
-import { Choice, checkIps, compareChoices } from "./choices";
+import { Choice, compareChoices } from "./choices";
 import { Claim, excludes } from "./conf";
 import { isFull, onKey, onValue, report, Severity } from "./findings";
-import { checkMembers, Reader } from "./members";
+import { checkMembers, has, Reader } from "./members";
 import { networkOf, noteMissing, titleOf } from "./networks";
-import { defaultNamespace, furtherNetworks, isConfKnown } from "./settings";
+import { defaultNamespace, furtherNetworks, isConfKnown, mostNetworks } from "./settings";
 import { ELEMENT } from "./tables";
 import { Text } from "./texts";
 import { bad, wrongType } from "./types";
 
-/** More are not looked at: Plexus takes 100, if its conf says nothing else. */
+/** More are not looked at. */
 const MAX_CHOICES = 1000;
+/** Whether it is the annotation for the default network: it must name one. */
+let isOfDefault = false;
 /** Whether the namespace of a network that names none is only the usual one: nothing is missing there then. */
 let isGuessed = false;
 
-/** Checks a networks annotation. `namespace` is that of the pod. */
-export function lintAnnotation(text: Text, namespace: Span): void {
+/**
+ * Checks a pod's networks annotation and the one that names the network to be had instead of the default one, beside each other.
+ *
+ * @param namespace that of the pod
+ */
+export function lintAnnotations(networks: Text | null, ofDefault: Text | null, namespace: Span): void {
   const choices: Choice[] = [];
-  lintText(text, namespace, choices);
-  compareChoices(choices, furtherNetworks(namespace), isConfKnown());
+  if (networks !== null) lintText(networks, namespace, choices);
+  const first: Choice | null = ofDefault === null ? (null as Choice | null) : lintDefaultNetwork(ofDefault);
+  compareChoices(first, choices, furtherNetworks(namespace), isConfKnown());
 }
 
-/** Checks the annotation that names the network to be had instead of the default one: in the namespace of Plexus's conf. */
-export function lintDefaultNetwork(text: Text): void {
+/** Returns the one network that it names, in the namespace of Plexus's conf; null if it names none, or several. */
+function lintDefaultNetwork(text: Text): Choice | null {
   const choices: Choice[] = [];
+  isOfDefault = true;
   isGuessed = !isConfKnown();
   lintText(text, defaultNamespace(), choices);
+  isOfDefault = false;
   isGuessed = false;
-  if (choices.length === 1) return checkIps(choices[0]);
-  if (choices.length === 0) return;
+  if (choices.length === 0) return null;
+  if (choices.length === 1) return choices[0];
   const found = say("the annotation names ").int(choices.length).text(" networks, and must name one");
   const remedy = say("keep one; further ones belong in k8s.v1.cni.cncf.io/networks");
   report("out-of-range", Severity.Error, choices[1].at, choices[1].end, found, remedy);
+  return null;
 }
 
 function lintText(text: Text, namespace: Span, choices: Choice[]): void {
   const span = text.span;
   if (span.trim().len === 0) {
     const found = say("the annotation is empty");
-    report("empty-request", Severity.Error, span.ptr, span.end(), found, say("name a network, or remove it"));
+    const severity = span.len === 0 ? nothingAsked() : Severity.Error;
+    report("empty-request", severity, span.ptr, span.end(), found, say("name a network, or remove it"));
     return;
   }
   const isJson =
@@ -60,9 +71,16 @@ function lintText(text: Text, namespace: Span, choices: Choice[]): void {
   else lintNames(span, namespace, choices);
 }
 
+/** An annotation that asks for no network is like none, but for the default network: nothing stands for that one. */
+function nothingAsked(): Severity {
+  return isOfDefault ? Severity.Error : Severity.Warning;
+}
+
 function lintNames(span: Span, namespace: Span, choices: Choice[]): void {
-  for (let from = 0; from <= span.len && !isFull(); ) {
-    if (choices.length === MAX_CHOICES) return tooMany(span.ptr, span.end());
+  let count = 1;
+  for (let i = 0; i < span.len; i++) if (span.at(i) === Char.Comma) count++;
+  checkCount(count, span.ptr, span.end());
+  for (let from = 0; from <= span.len && choices.length < MAX_CHOICES && !isFull(); ) {
     const comma = span.indexOf(Char.Comma, from);
     const to = comma < 0 ? span.len : comma;
     const item = span.slice(from, to).trim();
@@ -77,15 +95,13 @@ function lintNames(span: Span, namespace: Span, choices: Choice[]): void {
   }
 }
 
-function tooMany(at: usize, end: usize): void {
-  report(
-    "out-of-range",
-    Severity.Error,
-    at,
-    end,
-    say("there are more than 1000 networks"),
-    say("name fewer"),
-  );
+/** Notes more networks than a pod may have. For the default network it is one. */
+function checkCount(count: i32, at: usize, end: usize): void {
+  const most = mostNetworks();
+  if (isOfDefault || count <= most) return;
+  const found = say("the annotation selects ").int(count).text(" networks, and Plexus takes ").int(most);
+  const remedy = say("name fewer, or raise `maxNetworks` in Plexus's conf, and give that too");
+  report("out-of-range", Severity.Error, at, end, found, remedy);
 }
 
 function lintName(item: Span, namespace: Span, choices: Choice[]): void {
@@ -137,10 +153,10 @@ function lintList(text: Text, namespace: Span, choices: Choice[]): void {
   }
   if (list.count === 0) {
     const found = say("the annotation is an empty list");
-    onValue("empty-request", Severity.Error, list, found, say("name a network, or remove it"));
+    onValue("empty-request", nothingAsked(), list, found, say("name a network, or remove it"));
   }
-  for (let one = list.first; one.exists && !isFull(); one = one.next) {
-    if (choices.length === MAX_CHOICES) return tooMany(list.start, list.start + 1);
+  checkCount(list.count, list.start, list.start + 1);
+  for (let one = list.first; one.exists && choices.length < MAX_CHOICES && !isFull(); one = one.next) {
     if (one.isObject()) {
       lintElement(one, namespace, choices);
     } else {
@@ -195,8 +211,7 @@ function lintRequests(one: Value): void {
   if (mappings !== null && mappings.isArray() && mappings.count === 0) empty(mappings, "portMappings");
   if (rates !== null && rates.isObject()) {
     if (rates.count === 0) empty(rates, "bandwidth");
-    else lintRate(rates, "ingressRate", "ingressBurst");
-    lintRate(rates, "egressRate", "egressBurst");
+    else lintRates(rates);
   }
   if (ips !== null && claim !== null && claim.isFilled())
     excludes(claim, "`ipam-claim-reference` and `ips` exclude each other", "remove one of them");
@@ -211,13 +226,23 @@ function lintRequests(one: Value): void {
   }
 }
 
-function lintRate(rates: Value, rate: string, burst: string): void {
+function lintRates(rates: Value): void {
+  const isNoted =
+    lintRate(rates, "ingressRate", "ingressBurst") || lintRate(rates, "egressRate", "egressBurst");
+  if (isNoted || has(rates, ascii("ingressRate")) || has(rates, ascii("egressRate"))) return;
+  const found = say("`bandwidth` has neither `ingressRate` nor `egressRate`");
+  onValue("missing-key", Severity.Error, rates, found, say("add one, or remove `bandwidth`"));
+}
+
+/** Tells whether there is a burst without its rate, which it notes. */
+function lintRate(rates: Value, rate: string, burst: string): bool {
   const value = rates.present(burst);
   const given = rates.present(rate);
   const isGiven = given !== null && !(given.isInteger() && given.integer() === 0);
-  if (value === null || !value.isInteger() || value.integer() === 0 || isGiven) return;
+  if (value === null || !value.isInteger() || value.integer() === 0 || isGiven) return false;
   const found = say("`").text(burst).text("` is there without `").text(rate).text("`");
   onKey("missing-key", Severity.Error, value, found, say("add `").text(rate).text("`, or remove it"));
+  return true;
 }
 
 function empty(value: Value, name: string): void {

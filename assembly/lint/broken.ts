@@ -81,6 +81,7 @@ function remedy(at: usize, c: i32): Writer {
   if (why.startsWith("unexpected text")) return say("remove it, or what closes the value too early");
   if (why.startsWith("expected a value") && isLetter(c))
     return say("put it in double quotes; or write true, false or null, in lower case");
+  if (why.is("invalid UTF-8")) return say("save it as UTF-8");
   if (why.startsWith("a control")) return say("close the string on its line, or write \\n");
   if (why.is("it is empty")) return say("write it, or remove it");
   return say("correct it");

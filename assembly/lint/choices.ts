@@ -30,13 +30,17 @@ export class Choice {
 /**
  * Checks what the choices of a pod are to one another.
  *
+ * @param first the one that it asks for instead of the default network; null if it asks for none
  * @param further how many networks come before them, beside the default one
  * @param isCertain whether that is known
  */
-export function compareChoices(choices: Choice[], further: i32, isCertain: bool): void {
+export function compareChoices(first: Choice | null, choices: Choice[], further: i32, isCertain: bool): void {
   compareInterfaces(choices, further, isCertain);
-  compareRoutes(choices);
+  const all: Choice[] = [];
+  if (first !== null) all.push(first);
+  compareRoutes(all.concat(choices));
   compareSubnets(choices);
+  if (first !== null) checkIps(first);
   for (let i = 0; i < choices.length && !isFull(); i++) checkIps(choices[i]);
 }
 
@@ -162,7 +166,7 @@ function meeting(facts: Facts, choices: Choice[], index: i32, owners: i32[], sub
 }
 
 /** Notes an address that is asked for and in no subnet of its network. */
-export function checkIps(choice: Choice): void {
+function checkIps(choice: Choice): void {
   const facts = choice.facts;
   const ips = memberOf(choice.element, "ips");
   if (facts === null || ips === null || !ips.isArray() || facts.subnets.length === 0) return;

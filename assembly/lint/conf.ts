@@ -8,6 +8,7 @@ import { isFull, onKey, onValue, Severity } from "./findings";
 import { lintIpam } from "./ipam";
 import { checkPluginName, lookInContainer } from "./known";
 import { checkMembers, checkType, has, missing, Reader, typeAt } from "./members";
+import { isMeta, leadsBack, noteMeta } from "./meta";
 import { Subnet } from "./subnets";
 import { isNear, tokenOf } from "./suggest";
 import { CONFLIST, pluginKeys, SHARED } from "./tables";
@@ -42,11 +43,6 @@ export class Facts {
   subnets: Subnet[] = [];
 }
 
-/** Tells whether an executable of this name would call the node's plugins again. */
-export function leadsBack(name: Span): bool {
-  return name.is("plexus") || name.is("plexus-shim") || name.is("multus") || name.is("multus-shim");
-}
-
 /** Checks a conf or conflist. */
 export function lintConf(root: Value, site: Site): Facts {
   const facts = new Facts();
@@ -61,7 +57,7 @@ export function lintConf(root: Value, site: Site): Facts {
     return facts;
   }
   const plugins = root.present("plugins");
-  if (plugins === null && !isTrue(root.present("loadOnlyInlinedPlugins")) && !isChainOfDirectory(root)) {
+  if (plugins === null && (site !== Site.File || !isChainOfDirectory(root))) {
     noteNothingToDo(root);
     return facts;
   }
@@ -82,9 +78,10 @@ export function lintConf(root: Value, site: Site): Facts {
   return facts;
 }
 
-/** A conflist without plugins takes those of its subdirectory: CNI spec 1.1.0, section 1, `loadOnlyInlinedPlugins`. */
+/** In a file, a conflist without plugins takes those of its subdirectory: CNI spec 1.1.0, section 1, `loadOnlyInlinedPlugins`. */
 function isChainOfDirectory(root: Value): bool {
-  return root.get("loadOnlyInlinedPlugins") !== null;
+  const inlined = root.get("loadOnlyInlinedPlugins");
+  return inlined !== null && !isTrue(inlined);
 }
 
 /** Notes that there is no plugin to execute; a key that is nearly right is the reason. */
@@ -102,9 +99,9 @@ function noteNothingToDo(root: Value): void {
 
 function lintHead(root: Value, site: Site): void {
   const name = root.present("name");
-  if (name === null) {
+  if (name === null || (name.isString() && !name.isFilled())) {
     const severity = root.present("plugins") === null ? Severity.Warning : Severity.Error;
-    if (site === Site.File && !has(root, ascii("name")))
+    if (site === Site.File && (name !== null || !has(root, ascii("name"))))
       missing(root, ascii("name"), ascii("the conf"), severity);
   } else if (name.isString() && !isIdentifier(name.text())) {
     bad(name, "bad-name", ascii("name"), name.text(), IDENTIFIER_RULE);
@@ -164,16 +161,9 @@ function lintPlugin(plugin: Value, site: Site, facts: Facts): void {
     bad(type, "bad-name", ascii("type"), name, "write the name of a plugin's executable, not a path");
     return;
   }
-  if (leadsBack(name)) {
-    if (site == Site.File) return; // it is Plexus's own conf: plexus.ts
-    const found = say("`type` is ").quote(name).text(": Plexus would call itself, again and again");
-    onValue(
-      "leads-back",
-      Severity.Error,
-      type,
-      found,
-      say("write the plugin that makes the interface, such as macvlan"),
-    );
+  if (isMeta(name)) {
+    // In a file it is Plexus's own conf: plexus.ts.
+    if (site !== Site.File || !leadsBack(name)) noteMeta(type);
     return;
   }
   checkPluginName(type, name);

@@ -7,6 +7,7 @@ import { say } from "../text/writer";
 import { isFull, onValue, Severity } from "./findings";
 import { checkPluginName } from "./known";
 import { checkMembers, has, missing, Reader } from "./members";
+import { isMeta, noteMeta } from "./meta";
 import { checkInside, isAfter, Subnet } from "./subnets";
 import { ipamKeys, nested } from "./tables";
 import { bad, wrongType } from "./types";
@@ -31,6 +32,7 @@ export function lintIpam(plugin: Value, subnets: Subnet[]): void {
     return;
   }
   const name = type.text();
+  if (isMeta(name)) return noteMeta(type);
   checkPluginName(type, name);
   const keys = ipamKeys(name);
   if (keys.length === 0) return;

@@ -7,9 +7,9 @@ import { textOf, Value } from "../json/value";
 import { isExhausted } from "../text/arena";
 import { ascii, Span } from "../text/span";
 import { say, Writer } from "../text/writer";
-import { lintAnnotation } from "./annotation";
+import { lintAnnotations } from "./annotation";
 import { parseText } from "./broken";
-import { leadsBack, lintConf, Site } from "./conf";
+import { lintConf, Site } from "./conf";
 import { forgetFindings, isFull, silence, writeFindings } from "./findings";
 import { learn } from "./known";
 import {
@@ -24,6 +24,7 @@ import {
   noteEmpty,
   noteNoObject,
 } from "./manifest";
+import { leadsBack } from "./meta";
 import { learnNetworks, sortNetworks } from "./networks";
 import { isDefinition, lintDefinition, lintPod } from "./objects";
 import { lintPlexus } from "./plexus";
@@ -151,7 +152,7 @@ function lintNetworks(document: Document, root: Value | null, usual: Span): void
 /** Checks everything else. */
 function lintRest(document: Document, root: Value | null, usual: Span): void {
   if (document.isAnnotation) {
-    lintAnnotation(document.text, document.namespace);
+    lintAnnotations(document.text, null, document.namespace);
     return;
   }
   if (root === null) return;

@@ -19,7 +19,7 @@ import {
   tolerance,
 } from "./suggest";
 import { nested } from "./tables";
-import { checkScalar, shorten, wrongType } from "./types";
+import { checkEmpty, checkScalar, shorten, wrongType } from "./types";
 
 /** Who reads the object, and so what becomes of a key that is not written exactly. */
 export const enum Reader {
@@ -67,10 +67,10 @@ export function missing(object: Value, name: Span, what: Span, severity: Severit
   );
 }
 
-/** Tells whether an object has a member that is, or is nearly, called `name`: one that is misspelt is noted as that. */
+/** Tells whether an object has a member that is, or is nearly, called `name`, and not null: one that is misspelt is noted as that. */
 export function has(object: Value, name: Span): bool {
   for (let member = object.first; member.exists; member = member.next) {
-    if (isNear(member.key(), name)) return true;
+    if (!member.isNull() && isNear(member.key(), name)) return true;
   }
   return false;
 }
@@ -86,13 +86,19 @@ function unknown(member: Value, key: Span, own: string, shared: string, what: Sp
   // Another word for it may have been meant otherwise; a slip of the finger was not.
   const isSlip = distance(key, best, 4) <= max(1, tolerance(key));
   const isTaken = reader === Reader.Plugin && isSameInCase(key, best);
+  const isNeeded = isRequired(best, own) || isRequired(best, shared);
   onKey(
     "unknown-key",
-    isTaken || !isSlip ? Severity.Warning : Severity.Error,
+    isTaken || !(isSlip || isNeeded) ? Severity.Warning : Severity.Error,
     member,
     found,
     say("write `").span(best).text("`"),
   );
+}
+
+function isRequired(name: Span, table: string): bool {
+  const token = tokenOf(table, name);
+  return token >= 0 && codeAt(table, token) === Char.Asterisk;
 }
 
 /** Returns where the type begins of the key that begins at `token`. */
@@ -121,8 +127,11 @@ function checkList(value: Value, name: Span, table: string, at: i32, reader: Rea
     );
     return;
   }
-  for (let item = value.first; item.exists && !isFull(); item = item.next)
+  for (let item = value.first; item.exists && !isFull(); item = item.next) {
     checkType(item, name, table, at, reader);
+    // For a plugin, as for Go, an empty text is no address; Plexus's core refuses it.
+    if (reader === Reader.Plexus && item.isString() && !item.isFilled()) checkEmpty(item, name, table, at);
+  }
 }
 
 function checkNested(value: Value, name: Span, table: string, at: i32, reader: Reader): void {

@@ -3,7 +3,7 @@ import { isSubdomain, NAME_RULE } from "../cni/names";
 import { firstOf, memberOf, textOf, Value } from "../json/value";
 import { ascii, Span } from "../text/span";
 import { say } from "../text/writer";
-import { lintAnnotation, lintDefaultNetwork } from "./annotation";
+import { lintAnnotations } from "./annotation";
 import { parseText } from "./broken";
 import { Facts, lintConf, Site } from "./conf";
 import { isFull, onKey, onValue, Severity } from "./findings";
@@ -148,8 +148,9 @@ function lintHolder(holder: Value, what: Span, text: Text, namespace: Span, isSt
     onKey("misplaced-annotation", Severity.Error, label, found, say("move it to metadata.annotations"));
   }
   checkAnnotationKeys(annotations);
-  lintNetworksOf(memberOf(annotations, NETWORKS), text, namespace, false);
-  lintNetworksOf(memberOf(annotations, DEFAULT_NETWORK), text, namespace, true);
+  const networks = annotationIn(memberOf(annotations, NETWORKS), text);
+  const ofDefault = annotationIn(memberOf(annotations, DEFAULT_NETWORK), text);
+  if (!isFull()) lintAnnotations(networks, ofDefault, namespace);
 }
 
 function noteOutside(member: Value | null, place: string): void {
@@ -168,8 +169,9 @@ function checkMetadata(metadata: Value | null, ways: string): void {
     wrongType(annotations, ascii("annotations"), "an object");
 }
 
-function lintNetworksOf(value: Value | null, text: Text, namespace: Span, isDefault: bool): void {
-  if (value === null || isFull()) return;
+/** Returns the text of an annotation; null if it is not there, or not a string. */
+function annotationIn(value: Value | null, text: Text): Text | null {
+  if (value === null) return null;
   if (!value.isString()) {
     const found = say("the annotation is ").text(kindOf(value)).text(", and must be a string");
     onValue(
@@ -179,10 +181,9 @@ function lintNetworksOf(value: Value | null, text: Text, namespace: Span, isDefa
       found,
       say("write it as JSON in a string: '[{...}]', or | with the JSON below"),
     );
-    return;
+    return null;
   }
-  if (isDefault) lintDefaultNetwork(textIn(text, value));
-  else lintAnnotation(textIn(text, value), namespace);
+  return textIn(text, value);
 }
 
 /** Notes keys that are nearly those of Plexus. */

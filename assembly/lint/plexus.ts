@@ -33,11 +33,13 @@ export function lintPlexus(root: Value, isOfList: bool = false): void {
     );
   }
   const delegates = root.present("delegates");
-  if (delegates === null) {
-    if (!has(root, ascii("clusterNetwork")) && !has(root, ascii("delegates")))
-      missing(root, ascii("clusterNetwork"), ascii("Plexus's conf"), Severity.Error);
-    return;
-  }
+  const cluster = root.present("clusterNetwork");
+  const isNamed =
+    cluster === null ? has(root, ascii("clusterNetwork")) : cluster.isFilled() || !cluster.isString();
+  const isListed =
+    delegates === null ? has(root, ascii("delegates")) : !delegates.isArray() || delegates.count > 0;
+  if (!isNamed && !isListed) missing(root, ascii("clusterNetwork"), ascii("Plexus's conf"), Severity.Error);
+  if (delegates === null) return;
   if (!delegates.isArray()) {
     wrongType(delegates, ascii("delegates"), "a list of confs and conflists");
     return;

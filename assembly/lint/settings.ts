@@ -4,16 +4,20 @@ import { firstOf, textOf, Value } from "../json/value";
 import { ascii, Span } from "../text/span";
 
 const USUAL = "kube-system";
+/** Of a pod, if the conf says nothing else. */
+const USUAL_MOST = 100;
 
 let confs = 0;
 let namespace: Span = new Span(0, 0);
 let further = 0;
+let most: i32 = USUAL_MOST;
 let systems: Value | null = null;
 
 /** Begins anew. */
 export function forgetSettings(): void {
   confs = 0;
   further = 0;
+  most = USUAL_MOST;
   systems = null;
 }
 
@@ -24,6 +28,8 @@ export function learnSettings(conf: Value): void {
   namespace = own.len > 0 ? own : ascii(USUAL);
   const delegates = conf.present("delegates");
   const networks = conf.present("defaultNetworks");
+  const limit = conf.present("maxNetworks");
+  allowNetworks(limit);
   systems = conf.present("systemNamespaces");
   further = 0;
   if (textOf(conf, "clusterNetwork").len > 0) {
@@ -41,6 +47,17 @@ export function isConfKnown(): bool {
 /** Returns the namespace in which the default network is looked for: the usual one if there is no conf. */
 export function defaultNamespace(): Span {
   return confs === 1 ? namespace : ascii(USUAL);
+}
+
+/** Takes how many networks a pod may ask for: `maxNetworks`. */
+export function allowNetworks(limit: Value | null): void {
+  most =
+    limit !== null && limit.isInteger() ? <i32>min<i64>(max<i64>(limit.integer(), 0), 10000) : USUAL_MOST;
+}
+
+/** Returns how many networks a pod may ask for: the usual number if there are several confs. */
+export function mostNetworks(): i32 {
+  return confs > 1 ? USUAL_MOST : most;
 }
 
 /** Returns how many networks a pod of a namespace has between the default one and those that it asks for. */

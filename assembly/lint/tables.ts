@@ -4,7 +4,8 @@
 // Types: `s` a string, `b` a boolean, `f` a boolean or "true" or "false", `n` a number, `i` a whole number (`i0-7` from 0
 // to 7), `o` an object, `x` anything, `m` an object of strings, `c` capabilities, `A` an address with or without a prefix
 // length, `I` an address, `C` an address with a prefix length, `M` a MAC address, `G` an InfiniBand GUID, `F` an interface's
-// name, `H` one of an interface of the node, `D` a device's ID, `=a|b` one of these words, `~a|b` the same in any case,
+// name, `H` one of an interface of the node, `D` a device's ID, `=a|b` one of these words or empty, `~a|b` the same in any case, `!a|b` one of them, `?a|b` as
+// `~`, and another word does no harm,
 // `[T` a list of T, `{name` an object whose keys `nested` knows.
 import { Span } from "../text/span";
 
@@ -26,10 +27,10 @@ bandwidth:{rates cni-args:o ipam-claim-reference:s interfaceRequest:F`;
 export const PLEXUS = `
 cniVersion:s name:s type:s capabilities:c confDir:s cniDir:s binDir:s kubeconfig:s kubeletRoot:s delegates:x clusterNetwork:s
 defaultNetworks:[s multusNamespace:s systemNamespaces:[s namespaceIsolation:b globalNamespaces:s readinessindicatorfile:s
-retryDeleteOnError:b auxiliaryCNIChainName:s logFile:s logLevel:~panic|error|verbose|debug logToStderr:b
-logOptions:{logOptions runtimeConfig:o delegateTimeoutSeconds:i0-86400 maxNetworks:i0-10000 attach:=sequential|parallel
-capabilityCheck:=warn|fail|off runtimePortMappings:=default|all prevResult:x args:o dns:{dns
-cni.dev/valid-attachments:x cni.dev/attachments:x`;
+retryDeleteOnError:b auxiliaryCNIChainName:s logFile:s logLevel:?panic|error|verbose|debug logToStderr:b
+logOptions:{logOptions runtimeConfig:o delegateTimeoutSeconds:i0-86400 maxNetworks:i0-10000 attach:!sequential|parallel
+capabilityCheck:!warn|fail|off runtimePortMappings:!default|all prevResult:x args:o dns:{dns
+cni.dev/valid-attachments:[{attachment cni.dev/attachments:[{attachment`;
 
 /** Capabilities that runtimes and Plexus know. Source: containernetworking/cni CONVENTIONS.md; NPWG NAD spec v1.3. */
 export const CAPABILITIES =
@@ -141,6 +142,7 @@ export function nested(name: Span): string {
   if (name.is("trunk")) return "minID:i0-4094 maxID:i0-4094 id:i0-4094";
   if (name.is("mapping")) return "*hostPort:i1-65535 *containerPort:i1-65535 protocol:~tcp|udp|sctp hostIP:I";
   if (name.is("rates")) return "ingressRate:i0- ingressBurst:i0- egressRate:i0- egressBurst:i0-";
+  if (name.is("attachment")) return "*containerID:s *ifname:s";
   if (name.is("logOptions")) return "maxAge:i0-36500 maxSize:i0-1000000 maxBackups:i0-10000 compress:b";
   return "";
 }

@@ -25,8 +25,13 @@ export function checkScalar(value: Value, name: Span, table: string, at: i32): v
     checkTexts(value, name); // m
   else if (type === 0x63)
     checkCapabilities(value, name); // c
-  else if (type === Char.Equals || type === Char.Tilde)
-    checkChoice(value, name, ascii(table).slice(at + 1, endOfToken(table, at)), type === Char.Tilde);
+  else if (
+    type === Char.Equals ||
+    type === Char.Tilde ||
+    type === Char.Exclamation ||
+    type === Char.QuestionMark
+  )
+    checkChoice(value, name, table, at);
   else if (!value.isString()) wrongType(value, name, "a string");
   else if (value.isFilled()) checkText(value, name, type);
 }
@@ -124,7 +129,10 @@ function checkCapabilities(value: Value, name: Span): void {
   }
 }
 
-function checkChoice(value: Value, name: Span, words: Span, anyCase: bool): void {
+function checkChoice(value: Value, name: Span, table: string, at: i32): void {
+  const words = ascii(table).slice(at + 1, endOfToken(table, at));
+  const type = codeAt(table, at);
+  const anyCase = type === Char.Tilde || type === Char.QuestionMark;
   if (!value.isString()) {
     const found = say("`")
       .span(name)
@@ -136,7 +144,7 @@ function checkChoice(value: Value, name: Span, words: Span, anyCase: bool): void
     return;
   }
   const text = value.text();
-  if (text.len === 0) return;
+  if (text.len === 0 && type !== Char.Exclamation) return;
   for (let from = 0; from <= words.len; ) {
     const bar = words.indexOf(Char.Bar, from);
     const to = bar < 0 ? words.len : bar;
@@ -145,7 +153,8 @@ function checkChoice(value: Value, name: Span, words: Span, anyCase: bool): void
     from = to + 1;
   }
   const found = say("`").span(name).text("` is ").quote(text);
-  onValue("bad-value", Severity.Error, value, found, say("write one of ").span(listed(words)));
+  const severity = type === Char.QuestionMark ? Severity.Warning : Severity.Error;
+  onValue("bad-value", severity, value, found, say("write one of ").span(listed(words)));
 }
 
 /** Returns words with `|` between as a list. */
@@ -156,6 +165,12 @@ function listed(words: Span): Span {
     else out.byte(words.at(i));
   }
   return out.take();
+}
+
+/** Notes an item of a list that is empty and must be an address. */
+export function checkEmpty(value: Value, name: Span, table: string, at: i32): void {
+  const type = codeAt(table, at);
+  if (type === Char.A || type === 0x49) checkText(value, name, type);
 }
 
 /** Checks a string that is not empty. */

@@ -216,16 +216,19 @@ function writeRuntimeConfig(out: Writer, conf: Value, fields: Fields): bool {
 
 /** Writes the attachments that GC keeps: under the spec's key, or the one that libcni sent before the spec was mended. */
 function writeValidAttachments(out: Writer, conf: Value, fields: Fields): bool {
-  let name = "cni.dev/valid-attachments";
-  if (conf.present(name) === null) name = "cni.dev/attachments";
-  const value = conf.present(name);
-  if (value === null) return true;
-  if (!areAttachments(value)) {
-    fields.wrong<Value>(name, "a list of {containerID, ifname}");
-    return false;
-  }
-  out.key("validAttachments").string(value.source());
+  const valid = conf.present("cni.dev/valid-attachments");
+  const older = conf.present("cni.dev/attachments");
+  if (!mayBeAttachments(valid, fields, "cni.dev/valid-attachments")) return false;
+  if (!mayBeAttachments(older, fields, "cni.dev/attachments")) return false;
+  const value = valid === null ? older : valid;
+  if (value !== null) out.key("validAttachments").string(value.source());
   return true;
+}
+
+function mayBeAttachments(value: Value | null, fields: Fields, name: string): bool {
+  if (value === null || areAttachments(value)) return true;
+  fields.wrong<Value>(name, "a list of {containerID, ifname}");
+  return false;
 }
 
 function bad(why: Writer, value: Value): Writer | null {

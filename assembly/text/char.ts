@@ -7,6 +7,7 @@ export const enum Char {
   FormFeed = 0x0c,
   CarriageReturn = 0x0d,
   Space = 0x20,
+  Exclamation = 0x21,
   Quote = 0x22,
   Percent = 0x25,
   Asterisk = 0x2a,

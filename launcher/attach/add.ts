@@ -12,7 +12,7 @@ import type { Pod } from "../cluster/cluster.ts";
 import { offerDeviceInfo, readDeviceInfo } from "../device/deviceinfo.ts";
 import { Code, Fault } from "../fault.ts";
 import { type Attachment, type Call, subjectOf } from "./call.ts";
-import { checkCapabilities } from "./capabilities.ts";
+import { capabilityWarnings, checkCapabilities } from "./capabilities.ts";
 import { withCauses } from "./causes.ts";
 import { undo } from "./del.ts";
 import { recordAttached, recordFailed, type Warning } from "./events.ts";
@@ -108,7 +108,7 @@ async function attach(call: Call, networks: Network[], { noted, scratch }: Left,
     plan.delegates.map(({ cacheFile }) => cacheFile),
     noted,
   );
-  const warnings = checkCapabilities(call, plan.delegates);
+  checkCapabilities(call, plan.delegates);
   // From here on a DEL finds everything, whatever happens to this process.
   await state.writeScratch(runtime.containerId, plan.scratch);
 
@@ -146,9 +146,13 @@ async function attach(call: Call, networks: Network[], { noted, scratch }: Left,
     return {
       answer: inVersion(call, answer),
       attachments,
-      warnings: [...warnings, ...warningsOf(call, added, unmet)],
+      warnings: [
+        ...capabilityWarnings(call, plan.delegates, (delegate) => hasIps(delegate, added, unmet)),
+        ...warningsOf(call, added, unmet),
+      ],
     };
   } catch (error) {
+    capabilityWarnings(call, plan.delegates, () => false); // one of them may be why
     await Promise.allSettled(written);
     const undone = plan.delegates.filter((delegate) => begun.has(delegate));
     await undo(
@@ -186,6 +190,14 @@ async function attachOne(call: Call, delegate: Delegate): Promise<Attachment> {
   const result = await addDelegate(call, delegate);
   const deviceInfo = await readDeviceInfo(delegate, call);
   return { delegate, result, ...(deviceInfo === undefined ? {} : { deviceInfo }) };
+}
+
+/** Tells whether a delegate's result has the addresses that were asked for. */
+function hasIps(delegate: Delegate, attachments: Attachment[], unmet: Unmet[]): boolean {
+  return !unmet.some(
+    ({ attachment, capability }) =>
+      capability === "ips" && attachments[attachment]?.delegate.ifname === delegate.ifname,
+  );
 }
 
 /** What was asked for and not given, but for what no plugin claims the capability: `capabilityCheck` is about that. */

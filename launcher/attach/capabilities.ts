@@ -5,29 +5,42 @@ import { Code, Fault } from "../fault.ts";
 import { type Call, subjectOf } from "./call.ts";
 import type { Warning } from "./events.ts";
 
+/** Throws a Fault if there is a request that no plugin claims the capability for, and the conf has it so (`capabilityCheck`). */
+export function checkCapabilities({ settings }: Call, delegates: readonly Delegate[]): void {
+  if (settings.capabilityCheck !== "fail") return;
+  const [first] = delegates.flatMap((delegate) => messageOf(delegate, delegate.unclaimed ?? []));
+  if (first !== undefined) throw new Fault(Code.invalidNetworkConfig, first);
+}
+
 /**
- * Finds the requests that no plugin claims the capability for. Throws a Fault if the conf has it so (`capabilityCheck`).
+ * Finds the requests that no plugin claims the capability for, and logs them.
  *
+ * @param hasIps whether a network gave the addresses that it was asked for even so: some plugins take `IP` of CNI_ARGS
  * @returns a warning for each network that has some
  */
-export function checkCapabilities(
+export function capabilityWarnings(
   { log, runtime, settings }: Call,
   delegates: readonly Delegate[],
+  hasIps: (delegate: Delegate) => boolean,
 ): Warning[] {
   if (settings.capabilityCheck === "off") return [];
-  const warnings = delegates.flatMap(({ name, ifname, unclaimed = [] }) => {
-    if (unclaimed.length === 0) return [];
-    const line = unclaimed.map((capability) => `"${capability}": true`).join(", ");
-    const asked = unclaimed.map((capability) => `\`${capability}\``).join(", ");
-    return (
-      `network ${name} on ${ifname}: ${asked} is asked for, and its plugins do not claim the capability; ` +
-      `add "capabilities": {${line}} to the plugin in the network's conf that supports it [missing-capability]`
+  const messages = delegates.flatMap((delegate) => {
+    const all = delegate.unclaimed ?? [];
+    return messageOf(
+      delegate,
+      all.includes("ips") && hasIps(delegate) ? all.filter((one) => one !== "ips") : all,
     );
   });
-  const [first] = warnings;
-  if (first !== undefined && settings.capabilityCheck === "fail") {
-    throw new Fault(Code.invalidNetworkConfig, first);
-  }
-  for (const warning of warnings) log.write("error", `ADD ${subjectOf(runtime)}: ${warning}`);
-  return warnings.map((message) => ({ reason: "CapabilityNotClaimed", message }));
+  for (const message of messages) log.write("error", `ADD ${subjectOf(runtime)}: ${message}`);
+  return messages.map((message) => ({ reason: "CapabilityNotClaimed", message }));
+}
+
+function messageOf({ name, ifname }: Delegate, unclaimed: readonly string[]): string[] {
+  if (unclaimed.length === 0) return [];
+  const line = unclaimed.map((capability) => `"${capability}": true`).join(", ");
+  const asked = unclaimed.map((capability) => `\`${capability}\``).join(", ");
+  return [
+    `network ${name} on ${ifname}: ${asked} is asked for, and its plugins do not claim the capability; ` +
+      `add "capabilities": {${line}} to the plugin in the network's conf that supports it [missing-capability]`,
+  ];
 }

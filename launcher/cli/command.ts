@@ -1,5 +1,6 @@
 // What a command of the binary is. Its table is data: the parser, the help, the completion of shells, the man page and
 // docs/cli.md are all made of it.
+import { existsSync } from "node:fs";
 
 /** The exit codes. */
 export const Exit = { done: 0, failed: 1, usage: 2 } as const;
@@ -32,6 +33,19 @@ const absolute = {
 /** Parts of options whose value is used by other processes too, which have directories of their own. */
 export const ABSOLUTE_PATH = { ...absolute, value: "PATH" } as const;
 export const ABSOLUTE_DIR = { ...absolute, value: "DIR" } as const;
+/** What the paths of a node begin with: where nothing is, nothing is made. */
+export const ROOT = {
+  value: "DIR",
+  fallback: "/",
+  is: (value: string) => /^\/\S*$/.test(value) && existsSync(value),
+  must: "an absolute path without spaces, of a directory that is there, is needed",
+} as const;
+/** Source: RFC 1123, section 2.1, as Kubernetes has it for namespaces. */
+export const NAMESPACE = {
+  value: "NAME",
+  is: (value: string) => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(value),
+  must: "the name of a namespace is needed: lower case letters, digits and `-`",
+} as const;
 
 export interface Argument {
   /** In capitals. */

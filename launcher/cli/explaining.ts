@@ -1,7 +1,7 @@
 // `plexus explain`, as an operator calls it: what it does is a bundle of its own (explain/command.ts).
 import { lazy } from "../lazy.ts";
 import { CONF_DIR, PLUGIN_DIR } from "../paths.ts";
-import { command } from "./command.ts";
+import { command, NAMESPACE } from "./command.ts";
 
 export const EXPLAIN = {
   conf: {
@@ -10,7 +10,7 @@ export const EXPLAIN = {
   },
   pod: { value: "NAME", help: "which pod, if the files have several: its name, or NAMESPACE/NAME" },
   namespace: {
-    value: "NAME",
+    ...NAMESPACE,
     fallback: "default",
     help: "the namespace of pods and NetworkAttachmentDefinitions that have none",
   },
@@ -47,7 +47,7 @@ export const explain = command({
     },
   ],
   options: EXPLAIN,
-  failure: "the ADD fails, or it cannot be explained",
+  failure: "the ADD fails, something in the documents is an error, or it cannot be explained",
   examples: [
     "plexus explain pod.yaml networks.yaml",
     "plexus explain --conf /etc/cni/net.d/00-plexus.conflist --node --stdin pod.yaml networks.yaml",

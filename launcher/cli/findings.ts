@@ -57,11 +57,7 @@ export function textsIn(sources: readonly Source[]): string[] {
 }
 
 function read({ name, text }: Source): (Manifest | Malformed)[] {
-  try {
-    return readManifests(text, !JSON_FILE.test(name));
-  } catch (error) {
-    throw new Error(`${name}: ${(error as Error).message}`);
-  }
+  return readManifests(text, !JSON_FILE.test(name));
 }
 
 function locate(source: Source, manifest: Manifest, finding: Finding): Located {
@@ -89,7 +85,7 @@ function empty({ name }: Source): Located {
   };
 }
 
-function malformed(source: Source, { at, why }: Malformed): Located {
+function malformed(source: Source, { at, why, remedy }: Malformed): Located {
   const place = placeIn(source.text, at);
   return {
     file: source.name,
@@ -100,10 +96,8 @@ function malformed(source: Source, { at, why }: Malformed): Located {
     severity: "error",
     path: "",
     within: undefined,
-    found: `it is not valid YAML: ${why}`,
-    remedy: why.startsWith("Tabs")
-      ? "indent with spaces"
-      : "correct it; what begins with `{`, or holds `: ` or ` #`, needs quotes",
+    found: why,
+    remedy,
   };
 }
 

@@ -1,4 +1,5 @@
 // Files that an operator names.
+import { isUtf8 } from "node:buffer";
 import { readFileSync } from "node:fs";
 
 /** Bytes. The core reads no more either, and YAML takes many times its size in memory. */
@@ -14,6 +15,17 @@ export function readGiven(name: string): Buffer {
   if (bytes.length > LARGEST)
     throw new Error(`${name} has ${bytes.length} bytes, and at most ${LARGEST} are read; make it smaller`);
   return bytes;
+}
+
+/**
+ * Reads a file of text.
+ *
+ * @throws Error that names the file, also if it is not UTF-8
+ */
+export function readText(name: string): string {
+  const bytes = readGiven(name);
+  if (isUtf8(bytes)) return bytes.toString();
+  throw new Error(`${name} is not UTF-8; save it in that encoding`);
 }
 
 function read(name: string): Buffer {

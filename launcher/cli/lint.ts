@@ -6,7 +6,7 @@ import { visible } from "../log/visible.ts";
 import type { Given } from "./command.ts";
 import { type Known, lintSources, textsIn } from "./findings.ts";
 import { FORMATS } from "./formats.ts";
-import { readGiven } from "./given.ts";
+import { readText } from "./given.ts";
 import type { LINT } from "./linting.ts";
 import { networksOfCluster } from "./networks.ts";
 
@@ -35,7 +35,7 @@ export async function lint({ values, args, version }: Given<typeof LINT>): Promi
 /** One that cannot be read does not hide what is wrong with the others. */
 function sourceOf(name: string) {
   try {
-    return [{ name, text: readGiven(name).toString() }];
+    return [{ name, text: readText(name) }];
   } catch (error) {
     tell((error as Error).message);
     return [];

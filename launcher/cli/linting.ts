@@ -1,7 +1,7 @@
 // `plexus lint`, as an operator calls it: what it does is a bundle of its own (lint.ts).
 import { lazy } from "../lazy.ts";
 import { PLUGIN_DIR } from "../paths.ts";
-import { command } from "./command.ts";
+import { command, NAMESPACE } from "./command.ts";
 
 const FORMATS = ["text", "json", "sarif", "github"] as const;
 export type Format = (typeof FORMATS)[number];
@@ -14,7 +14,7 @@ export const LINT = {
     help: "for people or, in SARIF 2.1.0, as GitHub's workflow commands or in JSON, for programs",
   },
   namespace: {
-    value: "NAME",
+    ...NAMESPACE,
     fallback: "default",
     help: "the namespace of pods and NetworkAttachmentDefinitions that have none",
   },

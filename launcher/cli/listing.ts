@@ -1,9 +1,9 @@
 // `kubectl plexus pods` and `plexus map`, as an operator calls them: what they do is a bundle of its own (pods/command.ts).
 import { lazy } from "../lazy.ts";
-import { command, type Options } from "./command.ts";
+import { command, NAMESPACE, type Options } from "./command.ts";
 
 const WHICH = {
-  namespace: { short: "n", value: "NAME", help: "of which namespace. Else that of kubectl's context" },
+  namespace: { ...NAMESPACE, short: "n", help: "of which namespace. Else that of kubectl's context" },
   "all-namespaces": { short: "A", help: "of all namespaces" },
   node: {
     value: "NAME",

@@ -3,7 +3,8 @@
 // How it works. Each character of the JSON is written with the place in the YAML that it comes from. Everything that is not
 // ASCII is written as an escape, so that an offset in bytes is one in characters. A string's characters are found in its
 // scalar one after the other: between them may be what YAML leaves out (indentation, line breaks that are folded, escapes),
-// so that a place inside a block scalar, and in the conf that it holds, is right to the column.
+// so that a place inside a block scalar, and in the conf that it holds, is right to the column. What an alias or `<<` brings is
+// written where it is asked for, with the places of where it stands.
 import {
   type Alias,
   type Document,
@@ -12,14 +13,19 @@ import {
   isScalar,
   isSeq,
   type Node,
+  type Pair,
   parseAllDocuments,
-  type Scalar,
+  Scalar,
+  type YAMLMap,
 } from "yaml";
+
+import { Cursor, contentOf, indentAt } from "./scalar.ts";
 
 /** What the core takes at most. */
 const MAX_CHARACTERS = 16 << 20;
 /** Of one document: to look one up takes time for each node before it. */
 const MAX_ALIASES = 1000;
+const MAX_LEVELS = 1000;
 
 /** A document, ready for the core. */
 export interface Manifest {
@@ -29,10 +35,21 @@ export interface Manifest {
   sourceOf(offset: number): number;
 }
 
-/** Something in the source that is not YAML. */
+/** Something in the source that is not YAML, or that cannot be read. */
 export interface Malformed {
   at: number;
   why: string;
+  remedy: string;
+}
+
+class Unreadable extends Error {
+  constructor(
+    readonly at: number,
+    why: string,
+    readonly remedy: string,
+  ) {
+    super(why);
+  }
 }
 
 /** Reads all documents of a file: one of JSON, or any number in YAML. */
@@ -108,12 +125,31 @@ function verbatim(source: string): Manifest {
 }
 
 function read(document: Document.Parsed, source: string): Manifest | Malformed {
-  const [error] = document.errors;
-  if (error)
-    return { at: error.pos[0], why: error.message.split("\n")[0]?.replace(/ at line \d+.*$/, "") ?? "" };
-  const printer = new Printer(document, source);
-  printer.node(document.contents as Node | null, 0);
-  return printer.manifest();
+  try {
+    const [error] = document.errors;
+    if (error) throw unreadable(error.pos[0], error.message);
+    const printer = new Printer(document, source);
+    printer.node(document.contents as Node | null, 0);
+    return printer.manifest();
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error;
+    const { at, message, remedy } = error;
+    return { at, why: message, remedy };
+  }
+}
+
+/** Says in our words what the parser says. */
+function unreadable(at: number, message: string): Unreadable {
+  if (message.startsWith("Maximum call stack")) return tooDeep(at);
+  const why = message.split("\n")[0]?.replace(/ at line \d+.*$/, "") ?? "";
+  const remedy = why.startsWith("Tabs")
+    ? "indent with spaces"
+    : "correct it; what begins with `{`, or holds `: ` or ` #`, needs quotes";
+  return new Unreadable(at, `it is not valid YAML: ${why}`, remedy);
+}
+
+function tooDeep(at: number): Unreadable {
+  return new Unreadable(at, "it is nested too deeply", "make it flatter");
 }
 
 /** Characters of the JSON that come from the source one by one. */
@@ -129,6 +165,9 @@ class Printer {
   private readonly parts: string[] = [];
   private length = 0;
   private aliases = 0;
+  private level = 0;
+  /** What is being written in the place of aliases. */
+  private readonly resolving = new Set<unknown>();
   private readonly runs: Run[] = [];
 
   constructor(document: Document.Parsed, source: string) {
@@ -154,23 +193,62 @@ class Printer {
   }
 
   node(node: Node | null, at: number): void {
-    if (this.length > MAX_CHARACTERS)
-      throw new Error("it has more than 16777216 characters; make it smaller");
     const start = node?.range?.[0] ?? at;
-    if (isAlias(node)) this.alias(node, start);
-    else if (isMap(node)) this.list("{}", start, node.items, (pair) => this.pair(pair as Pair, start));
+    if (this.length > MAX_CHARACTERS)
+      throw new Unreadable(start, `it has more than ${MAX_CHARACTERS} characters`, "make it smaller");
+    if (++this.level > MAX_LEVELS) throw tooDeep(start);
+    if (isAlias(node)) this.behind(node, start, (target) => this.node(target, start));
+    else if (isMap(node)) this.list("{}", start, this.merged(node, start), (pair) => this.pair(pair, start));
     else if (isSeq(node)) this.list("[]", start, node.items, (item) => this.node(item as Node | null, start));
     else if (isScalar(node)) this.scalar(node as Scalar, start);
     else this.write("null", start);
+    this.level--;
   }
 
-  private alias(alias: Alias, at: number): void {
+  /** Does something with what an alias stands for. */
+  private behind(alias: Alias, at: number, then: (target: Node) => void): void {
+    const named = `the alias \`*${alias.source}\``;
     if (++this.aliases > MAX_ALIASES)
-      throw new Error(`it has more than ${MAX_ALIASES} aliases; write it out`);
-    this.node((alias.resolve(this.document) ?? null) as Node | null, at);
+      throw new Unreadable(at, `it has more than ${MAX_ALIASES} aliases`, "write it out");
+    const target = alias.resolve(this.document);
+    if (target === undefined)
+      throw new Unreadable(
+        at,
+        `${named} stands for nothing`,
+        `give what it stands for the anchor \`&${alias.source}\``,
+      );
+    if (this.resolving.has(target))
+      throw new Unreadable(at, `${named} is inside what it stands for`, "write it out");
+    this.resolving.add(target);
+    then(target);
+    this.resolving.delete(target);
   }
 
-  private list(brackets: string, at: number, items: unknown[], item: (item: unknown) => void): void {
+  /** Returns the pairs of a map, with those that `<<` merges into it. Source: yaml.org/type/merge.html, as kubectl has it. */
+  private merged(map: YAMLMap, at: number): KeyAndValue[] {
+    const own = (map.items as KeyAndValue[]).filter((pair) => !isMerge(pair));
+    if (own.length === map.items.length) return own;
+    const keys = new Set(own.map(keyOf));
+    const merges = (map.items as KeyAndValue[]).filter(isMerge);
+    const others = merges.flatMap(({ key, value }) => this.toMerge(value, key?.range?.[0] ?? at));
+    return [...own, ...others.filter((pair) => !keys.has(keyOf(pair)) && keys.add(keyOf(pair)))];
+  }
+
+  /** Returns the pairs of a map, or of several in a list: the first that has a key counts. */
+  private toMerge(value: Node | null, at: number): KeyAndValue[] {
+    const start = value?.range?.[0] ?? at;
+    if (++this.level > MAX_LEVELS) throw tooDeep(start);
+    let pairs: KeyAndValue[] = [];
+    if (isAlias(value)) this.behind(value, start, (target) => (pairs = this.toMerge(target, start)));
+    else if (isMap(value)) pairs = this.merged(value, start);
+    else if (isSeq(value)) pairs = value.items.flatMap((item) => this.toMerge(item as Node | null, start));
+    else
+      throw new Unreadable(start, "`<<` merges something that is not a map", "write `<<: *name`, of a map");
+    this.level--;
+    return pairs;
+  }
+
+  private list<T>(brackets: string, at: number, items: T[], item: (item: T) => void): void {
     this.write(brackets.charAt(0), at);
     items.forEach((one, index) => {
       if (index > 0) this.write(",", at);
@@ -179,7 +257,7 @@ class Printer {
     this.write(brackets.charAt(1), at);
   }
 
-  private pair({ key, value }: Pair, at: number): void {
+  private pair({ key, value }: KeyAndValue, at: number): void {
     const start = key?.range?.[0] ?? at;
     if (isScalar(key) && typeof key.value === "string") this.scalar(key as Scalar, start);
     else this.write(quoted(isScalar(key) ? `${key.value}` : "?"), start);
@@ -217,67 +295,14 @@ class Printer {
   }
 }
 
-interface Pair {
-  key: Node | null;
-  value: Node | null;
+type KeyAndValue = Pair<Node | null, Node | null>;
+
+function isMerge({ key }: KeyAndValue): boolean {
+  return isScalar(key) && key.value === "<<" && key.type === Scalar.PLAIN;
 }
 
-/** Finds the characters of a scalar's value in its source. */
-class Cursor {
-  private readonly source: string;
-  private at: number;
-  private readonly end: number;
-  private readonly isEscaped: boolean;
-
-  constructor(source: string, at: number, end: number, isEscaped: boolean) {
-    this.source = source;
-    this.at = at;
-    this.end = end;
-    this.isEscaped = isEscaped;
-  }
-
-  /** Returns where the next character of the value is written. */
-  next(character: string): number {
-    if (this.isEscaped) {
-      if (character.trim() !== "") while (/\s/.test(this.source.charAt(this.at))) this.at++; // lines that are folded
-      while (this.source.startsWith("\\\n", this.at)) this.at += 2 + indentAt(this.source, this.at + 2);
-      if (this.source.charAt(this.at) === "\\") return this.step(escapeLength(this.source, this.at));
-    }
-    const isWhite = character === " " || character === "\n";
-    if (isWhite && /\s/.test(this.source.charAt(this.at))) return this.step(1);
-    let at = this.at;
-    while (at < this.end && !this.source.startsWith(character, at) && /\s/.test(this.source.charAt(at))) at++;
-    if (!this.source.startsWith(character, at)) return Math.min(this.at, this.end);
-    this.at = at;
-    return this.step(character === "'" && this.source.startsWith("''", at) ? 2 : character.length);
-  }
-
-  private step(length: number): number {
-    const at = this.at;
-    this.at += length;
-    return at;
-  }
-}
-
-/** Returns where a scalar's content begins: behind its quote, or behind the line of a block scalar's `|` or `>`. */
-function contentOf(scalar: Scalar, source: string, at: number): number {
-  if (scalar.type === "QUOTE_DOUBLE" || scalar.type === "QUOTE_SINGLE") return at + 1;
-  if (scalar.type !== "BLOCK_LITERAL" && scalar.type !== "BLOCK_FOLDED") return at;
-  const line = source.indexOf("\n", at);
-  const from = line < 0 ? at : line + 1;
-  return from + indentAt(source, from);
-}
-
-function indentAt(source: string, at: number): number {
-  let end = at;
-  while (source.charAt(end) === " ") end++;
-  return end - at;
-}
-
-/** Source: YAML 1.2.2, section 5.7. */
-function escapeLength(source: string, at: number): number {
-  const digits = { x: 2, u: 4, U: 8 }[source.charAt(at + 1)] ?? 0;
-  return 2 + digits;
+function keyOf({ key }: KeyAndValue): unknown {
+  return isScalar(key) ? `${key.value}` : key;
 }
 
 function escaped(character: string): string {

@@ -2,7 +2,7 @@
 
 import { lazy } from "../lazy.ts";
 import { isPlain, plain, visible } from "../log/visible.ts";
-import { command, usage } from "./command.ts";
+import { command, NAMESPACE, usage } from "./command.ts";
 import { readGiven } from "./given.ts";
 
 export const nad = command({
@@ -24,7 +24,7 @@ export const nad = command({
       help: "the object's name, if not the conf's; with --conf which one of the manifest",
     },
     namespace: {
-      value: "NAME",
+      ...NAMESPACE,
       help: "the object's namespace, if not the one that kubectl is used with; with --conf likewise",
     },
     conf: { help: "the way back: print the conf of a NetworkAttachmentDefinition" },

@@ -64,6 +64,7 @@ function declare(): void {
       compilerOptions: {
         noEmit: false,
         declaration: true,
+        stripInternal: true,
         emitDeclarationOnly: true,
         outDir: types,
         rootDir: source,

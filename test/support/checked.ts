@@ -56,8 +56,7 @@ export function holdToSchema(
   const documents = documentsOf(module, operation);
   if (documents === undefined) return;
   if (status !== 0) {
-    const hasDiagnostics = module === "lint.wasm" && answer.includes('"diagnostics":');
-    hold(hasDiagnostics ? diagnosedError : error, JSON.parse(answer), `the error of ${operation}`);
+    hold(module === "lint.wasm" ? diagnosedError : error, JSON.parse(answer), `the error of ${operation}`);
     return;
   }
   hold(documents.output, JSON.parse(answer), `the result of ${operation}`);

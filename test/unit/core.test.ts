@@ -200,3 +200,9 @@ describe("a core that fails", () => {
     expect(fault.message).toMatch(/^core\.wasm: this is not the core: .*; load core\.wasm or lint\.wasm/);
   });
 });
+
+test("what is missing at the end of a text has a place of length 1 behind its last byte", () => {
+  const annotation = '[{"name": "a"';
+  const { place } = faultOf(() => loadCore().selection({ annotation }));
+  expect([place?.offset, place?.length]).toEqual([annotation.length, 1]);
+});

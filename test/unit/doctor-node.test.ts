@@ -69,6 +69,7 @@ describe("plexus-shim.conf", () => {
       "wait-timeout-ms 3600001",
     ],
     ...["log rel", "log /a/../b", "log /a//b", "log /a/", "log /a", "device 0000:3b:02.1", "device 3b:02"],
+    ...["sandboxes /a", "sandboxes rel", "sandboxes /"],
     ...["resident-option x", "resident-option --slots 4", "#c", "", " # c", "Plugin a", "resident", "socket"],
   ];
 
@@ -107,6 +108,15 @@ describe("plexus-shim.conf", () => {
     fs.mkdirSync(path());
     expect(shimConfLines(path(), readShimConf(path()))[0]?.remedy).toContain(`rmdir ${path()}`);
   });
+});
+
+test("a node whose runtime executes plexus itself is one-shot, whatever the shim's conf says", () => {
+  write("plexus-shim.conf", "socket /x.sock\nresident on-demand\n");
+  fs.chmodSync(join(dir, "plexus-shim.conf"), 0o600);
+  write("00-plexus.conf", conf({ delegates: [{ type: "bridge" }] }));
+  expect(lookAtNode(options()).mode).toBe("one-shot");
+  write("00-plexus.conf", conf({ type: "plexus-shim", delegates: [{ type: "bridge" }] }));
+  expect(lookAtNode(options()).mode).toBe("on-demand");
 });
 
 test("beside a conf that cannot be used, nothing is said to be missing that is there", async () => {

@@ -9,6 +9,7 @@ import type { Node } from "../../launcher/cli/doctor/node.ts";
 import { resident } from "../../launcher/cli/doctor/process.ts";
 import { run } from "../../launcher/cli/doctor/run.ts";
 import { readShimConf } from "../../launcher/cli/doctor/shimconf.ts";
+import { until } from "../support/until.ts";
 
 vi.mock("../../launcher/cli/doctor/run.ts", { spy: true });
 
@@ -105,9 +106,9 @@ test("whether the process behind the socket is of the installed build is told by
   fs.writeFileSync(join(dir, "plexus"), "another build");
   expect(await resident(node())).toContainEqual(
     expect.objectContaining({
-      level: "warn",
+      level: "FAIL",
       of: "process",
-      found: expect.stringContaining("another build than"),
+      found: expect.stringContaining(`${process.execPath}, listens at ${socket}, and is not Plexus`),
     }),
   );
   fs.rmSync(join(dir, "plexus"));
@@ -117,6 +118,21 @@ test("whether the process behind the socket is of the installed build is told by
       level: "ok",
       of: "process",
       found: `process ${process.pid} serves, and is ${join(dir, "plexus")}`,
+    }),
+  );
+  fs.rmSync(join(dir, "plexus"));
+  fs.writeFileSync(join(dir, "plexus"), "another build");
+  const older = join(dir, "plexus-of-before");
+  fs.copyFileSync(process.execPath, older);
+  await new Promise((resolve) => server.close(resolve));
+  tenant = spawn(older, ["-e", `require("net").createServer().listen(${JSON.stringify(socket)})`]);
+  await until("the other build listens", () => fs.existsSync(socket));
+  fs.chmodSync(socket, 0o600);
+  expect(await resident(node())).toContainEqual(
+    expect.objectContaining({
+      level: "warn",
+      of: "process",
+      found: expect.stringContaining("another build than"),
     }),
   );
 });

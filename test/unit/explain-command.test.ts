@@ -71,10 +71,13 @@ test("what each plugin is given is shown if it is asked for", () => {
   expect(stdout).toContain('"runtimeConfig":{"ips":["10.1.0.7/24"]}');
 });
 
-test("a mistake in the annotation is a warning with its place and what to write", () => {
+test("a mistake in the annotation is an error with its place and what to write, and the exit code is 1", () => {
   const { status, stdout } = explain(file("pod.yaml", pod('[{"name":"second","ip":"10.1.0.7/24"}]') + NAD));
-  expect(status).toBe(0);
-  expect(stdout).toMatch(/ {2}pod\.yaml:6:\d+: error: `ip` is not a key .* write `ips` \[unknown-key\]/);
+  expect(status).toBe(1);
+  expect(stdout).not.toContain("Warnings:");
+  expect(stdout).toMatch(
+    /^Errors:\n {2}pod\.yaml:6:\d+: error: `ip` is not a key .* write `ips` \[unknown-key\]/m,
+  );
 });
 
 test("an ADD that will fail says why, and the exit code is 1", () => {

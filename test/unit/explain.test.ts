@@ -250,6 +250,25 @@ describe("what a pod asks for and gets", () => {
       expect.stringMatching(/^network default\/a on net1: `mac` is asked for, .*\[missing-capability]$/),
     ]);
   });
+
+  test("an address that a plugin gave by CNI_ARGS is not warned of, although none claims the capability", async () => {
+    const asked = pod([{ name: "a", ips: ["10.1.0.7"] }]);
+    const of = (address: string) => ({
+      answer: ({ plugin, env }: Executed) =>
+        plugin === "macvlan"
+          ? JSON.stringify({
+              cniVersion: "1.0.0",
+              interfaces: [{ name: env.CNI_IFNAME, sandbox: env.CNI_NETNS }],
+              ips: [{ address, interface: 0 }],
+            })
+          : undefined,
+    });
+    const documents = [CONF, CALICO, nad("a", macvlan({ type: "host-local" })), asked] as const;
+    expect((await explained([...documents], of("10.1.0.7/24"))).warnings).toEqual([]);
+    expect((await explained([...documents], of("10.1.0.8/24"))).warnings).toEqual([
+      expect.stringMatching(/^network default\/a on net1: `ips` is asked for, .*\[missing-capability]$/),
+    ]);
+  });
 });
 
 test("the picture of a pod shows its interfaces with what they have, and a stand-in for what is not given", async () => {

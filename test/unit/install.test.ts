@@ -271,10 +271,37 @@ test("install says so if there is no conf of a default network yet", () => {
 
 test.each([
   [["--bin-dir", "rel"], "--bin-dir rel: an absolute path without spaces is needed"],
+  [
+    ["--root", "/no/such/dir"],
+    "--root /no/such/dir: an absolute path without spaces, of a directory that is there, is needed",
+  ],
   [["--socket", `/${"x".repeat(107)}`], "of at most 107 bytes is needed"],
 ])("install %j is refused", (args, why) => {
-  const { status, stderr } = plexus("install", ...args);
+  const { status, stderr } = spawnSync(binary, ["install", "--root", root, ...args], {
+    env: {},
+    encoding: "utf8",
+  });
   expect([status, stderr]).toEqual([2, expect.stringContaining(why)]);
+  expect(fs.existsSync("/no")).toBe(false);
+});
+
+test("a conf whose directories are relative is not copied, nor kept", () => {
+  const file = join(root, "own.conf");
+  const conf = { cniVersion: "1.0.0", name: "n", type: "plexus", clusterNetwork: "/a.conf", cniDir: "state" };
+  const why = '`cniDir` "state" is not an absolute path; correct it';
+  fs.writeFileSync(file, JSON.stringify(conf));
+  expect(plexus("install", "--conf-file", file)).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining(why),
+  });
+  primary("10-flannel.conflist", FLANNEL);
+  expect(plexus("install").status).toBe(0);
+  const { plugins, ...rest } = list();
+  fs.writeFileSync(
+    join(root, CONF),
+    JSON.stringify({ ...rest, plugins: [{ ...plugins[0], cniDir: "state" }] }),
+  );
+  expect(plexus("install")).toMatchObject({ status: 1, stderr: expect.stringContaining(why) });
 });
 
 test("uninstall leaves no token of an install that was killed as it wrote the kubeconfig", () => {

@@ -85,6 +85,23 @@ test("a file that is too large is refused by its name before it is looked at", (
   }
 });
 
+test("a file in another encoding is named, and what to do", () => {
+  writeFileSync(join(dir, "utf16.yaml"), Buffer.from(`\ufeff${nad}`, "utf16le"));
+  expect(lint(["utf16.yaml"])).toEqual({
+    status: 1,
+    stdout: "",
+    stderr: "plexus lint: utf16.yaml is not UTF-8; save it in that encoding\n",
+  });
+});
+
+test("a namespace that can be none is a wrong call", () => {
+  const { status, stderr } = lint(["--namespace", "BAD", "-"], nad);
+  expect([status, stderr]).toEqual([
+    2,
+    expect.stringContaining("--namespace BAD: the name of a namespace is needed"),
+  ]);
+});
+
 test("a directory is named that is given instead of a file", () => {
   for (const command of ["nad", "explain"]) {
     const { status, stderr } = spawnSync(binary, [command, "."], { cwd: dir, encoding: "utf8" });

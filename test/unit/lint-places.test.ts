@@ -81,13 +81,12 @@ test("every document of a file counts, and other files' networks", () => {
   ]);
 });
 
-test("a document with an alias of itself, or of many, ends with an error", () => {
+test("a document of many aliases ends with a finding", () => {
   const bomb = ["a: &a [x, x, x, x, x, x, x, x, x]"];
   for (const [name, last] of ["ba", "cb", "dc", "ed", "fe", "gf", "hg", "ih"].map((pair) => [...pair])) {
     bomb.push(`${name}: &${name} [${Array.from({ length: 9 }, () => `*${last}`).join(", ")}]`);
   }
-  expect(() => find(bomb.join("\n"))).toThrow("more than 1000 aliases; write it out");
-  expect(() => find("a: &a [*a]")).toThrow();
+  expect(find(bomb.join("\n")).map(({ found }) => found)).toEqual(["it has more than 1000 aliases"]);
 });
 
 test("the module's answer has the shape that is written down", () => {
@@ -136,4 +135,38 @@ describe("is printed", () => {
       },
     ]);
   });
+});
+
+describe("what YAML brings from elsewhere stands where it is written", () => {
+  const merged = (merge: string, own = "") =>
+    `base: &base\n  kind: Pod\n  metadata:\n    annotations: {k8s.v1.cni.cncf.io/networks: "a b"}\n${merge}\n${own}`;
+
+  test("`<<` merges a map, and the map's own keys count", () => {
+    const text = merged("<<: *base");
+    expect(marked(text)).toEqual(["a b"]);
+    expect(find(text)[0]?.path).toBe("/metadata/annotations/k8s.v1.cni.cncf.io~1networks");
+    expect(find(merged("<<: *base", "metadata: {}\n"))).toEqual([]);
+    expect(find(merged("<<: [{metadata: {name: p}}, *base]"))).toEqual([]);
+    expect(marked(merged("<<: [*base, {metadata: {name: p}}]"))).toEqual(["a b"]);
+  });
+
+  test('a key `"<<"` in quotes is a key', () => {
+    expect(
+      find('kind: Pod\n"<<": {metadata: {annotations: {k8s.v1.cni.cncf.io/networks: "a b"}}}\n'),
+    ).toEqual([]);
+  });
+});
+
+test.each([
+  ["a: &x [1, *x]\n", "1:11", "the alias `*x` is inside what it stands for; write it out"],
+  ["a: &x\n  <<: *x\n", "2:7", "the alias `*x` is inside what it stands for; write it out"],
+  ["a: *x\n", "1:4", "the alias `*x` stands for nothing; give what it stands for the anchor `&x`"],
+  ["a:\n  <<: 7\n", "2:7", "`<<` merges something that is not a map; write `<<: *name`, of a map"],
+  [`a: ${"[".repeat(100_000)}`, undefined, "it is nested too deeply; make it flatter"],
+  ["- ".repeat(20_000), undefined, "it is nested too deeply; make it flatter"],
+  [`a: &x 1\nb: [${"*x,".repeat(1001)}]\n`, undefined, "it has more than 1000 aliases; write it out"],
+])("YAML that cannot be read is one finding: %.30s", (text, place, words) => {
+  const [one, ...others] = find(text);
+  expect([others, one?.rule, `${one?.found}; ${one?.remedy}`]).toEqual([[], "invalid-yaml", words]);
+  if (place) expect(`${one?.line}:${one?.column}`).toBe(place);
 });

@@ -263,8 +263,12 @@ test("install and uninstall go on with what migrate has made", () => {
   expect(plexus("install", "--one-shot", "--kubeconfig", own)).toMatchObject({ status: 0, stderr: "" });
   expect(conf()).toMatchObject({ name: "multus-cni-network", type: "plexus", kubeconfig: own });
   expect(confs()).toEqual([OURS, "10-flannel.conflist"]);
-  expect(plexus("uninstall").status).toBe(0);
+  expect(plexus("uninstall")).toMatchObject({
+    status: 0,
+    stdout: expect.stringContaining("plexus.d/multus/00-multus.conf"),
+  });
   expect(confs()).toEqual(["10-flannel.conflist"]);
+  expect(fs.existsSync(inRoot(`${CONF_DIR}/plexus.d`))).toBe(false);
 });
 
 test.each([

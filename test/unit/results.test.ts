@@ -28,6 +28,10 @@ const current = {
 };
 
 describe("convert", () => {
+  test("a version that is empty is 0.1.0, and the result says so", () => {
+    expect(convert(current, "")).toMatchObject({ cniVersion: "0.1.0", ip4: { ip: "10.0.0.2/24" } });
+  });
+
   test("1.1.0 to 1.0.0 and back keeps all that an interface has, as libcni does", () => {
     const interfaces = [
       {

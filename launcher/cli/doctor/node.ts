@@ -38,7 +38,9 @@ export function lookAtNode(options: NodeOptions): Node {
   const names = confNames(confDir);
   const own = findOwn(confDir, names);
   const shimConf = readShimConf(join(binDir, "plexus-shim.conf"));
-  const { mode, socket } = shimConf;
+  const { socket } = shimConf;
+  // The shim's conf may be of an earlier install: where the runtime executes plexus itself, nobody reads it.
+  const mode = objectIn(own?.text ?? "{}", JSON.parse)?.type === "plexus" ? "one-shot" : shimConf.mode;
   return {
     confDir,
     binDir,

@@ -1,12 +1,12 @@
 // The resident process: its socket, who is behind it, and of which build.
 import * as fs from "node:fs";
 import { connect } from "node:net";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { areEqual } from "../install/place.ts";
 import { removing } from "./confs.ts";
 import { fail, type Line, ok, warn } from "./line.ts";
 import type { Node } from "./node.ts";
-import { listenerAt } from "./processes.ts";
+import { linkOf, listenerAt } from "./processes.ts";
 import { chmod } from "./programs.ts";
 
 const CONNECT_LIMIT_MS = 2_000;
@@ -101,8 +101,20 @@ async function behind({ socket, binDir }: Node): Promise<Line[]> {
       ),
     ];
   const installed = join(binDir, "plexus");
-  if (!fs.existsSync(installed)) return []; // programs.ts says so
-  if (areEqual(`/proc/${pid}/exe`, installed)) return [ok(of, `process ${pid} serves, and is ${installed}`)];
+  const isThere = fs.existsSync(installed);
+  if (isThere && areEqual(`/proc/${pid}/exe`, installed))
+    return [ok(of, `process ${pid} serves, and is ${installed}`)];
+  const executable = linkOf(`/proc/${pid}/exe`);
+  // In a container, or replaced meanwhile, it has another path, and the same name.
+  if (executable !== "" && !basename(executable).startsWith("plexus"))
+    return [
+      fail(
+        of,
+        `process ${pid}, ${executable}, listens at ${socket}, and is not Plexus: each call waits for it, and is then done by plexus`,
+        `end that process: kill ${pid}; rm ${socket}`,
+      ),
+    ];
+  if (!isThere) return []; // programs.ts says so
   return [
     warn(
       of,

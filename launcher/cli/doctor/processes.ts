@@ -40,11 +40,12 @@ function hasOpen(pid: number, target: string): boolean {
   }
 }
 
-function linkOf(path: string): string {
+/** Returns where a link of /proc leads; "" if it is gone, or may not be read. */
+export function linkOf(path: string): string {
   try {
     return fs.readlinkSync(path);
   } catch {
-    return ""; // it was closed
+    return "";
   }
 }
 

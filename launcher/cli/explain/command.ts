@@ -18,7 +18,7 @@ import type { Subject } from "./subject.ts";
 /** NAMESPACE/POD, and nothing that a file is called. */
 const LIVE = /^([a-z0-9][a-z0-9-]*)\/([a-z0-9][a-z0-9.-]*)$/;
 
-/** Returns the exit code: 1 if an ADD fails. Throws if what it needs cannot be had. */
+/** Returns the exit code: 1 if an ADD fails, or something in the documents is an error. Throws if what it needs cannot be had. */
 export async function explain({ values, args }: Given<typeof EXPLAIN>): Promise<number> {
   requireOneForm(values);
   const [first = "", ...rest] = args;
@@ -44,7 +44,7 @@ export async function explain({ values, args }: Given<typeof EXPLAIN>): Promise<
   const explanation = await explainAdd(new Core(wasm()), subject.given);
   const findings = findingsIn(subject);
   process.stdout.write(`${shown(values, subject, explanation, findings, !live)}\n`);
-  return explanation.error ? 1 : 0;
+  return explanation.error || findings.some(({ severity }) => severity === "error") ? 1 : 0;
 }
 
 /** @throws Error if two forms of the answer are asked for */

@@ -6,7 +6,7 @@ import { nadsOf } from "../../explain/given.ts";
 import { filesOf, type NodeFiles } from "../../explain/node.ts";
 import { plexusConfIn } from "../../explain/plexusconf.ts";
 import { localHost } from "../../host/local.ts";
-import { readGiven } from "../given.ts";
+import { readText } from "../given.ts";
 import { readManifests } from "../manifest.ts";
 import type { Subject } from "./subject.ts";
 
@@ -26,7 +26,7 @@ interface FilesOptions {
 /** @throws Error if a file cannot be read, is not YAML, or it is not said which pod is meant */
 export function subjectInFiles({ files, conf, pod: asked, namespace, binDir }: FilesOptions): Subject {
   const names = conf === undefined ? files : [conf, ...files];
-  const sources = names.map((name) => ({ name, text: readGiven(name).toString() }));
+  const sources = names.map((name) => ({ name, text: readText(name) }));
   const documents = sources.flatMap((source) => documentsIn(source));
   if (conf !== undefined && plexusConfIn(documents[0]?.text ?? "") === undefined)
     throw new Error(
@@ -65,8 +65,7 @@ interface FileDocument extends GivenDocument {
 
 function documentsIn({ name, text }: { name: string; text: string }): FileDocument[] {
   return readManifests(text, !JSON_FILE.test(name)).map((one) => {
-    if ("why" in one)
-      throw new Error(`${name}: it is not valid YAML: ${one.why}; \`plexus lint\` says where`);
+    if ("why" in one) throw new Error(`${name}: ${one.why}; \`plexus lint\` says where`);
     const path = resolve(name);
     return { text: one.text, file: basename(name), path: path.startsWith("/etc/cni/") ? path : undefined };
   });

@@ -33,7 +33,8 @@ export function explanationText(explained: Explained): string {
     "",
     ...(attachments.length > 0 ? [networksTable(attachments), ""] : []),
     ...(withStdin ? attachments.flatMap(inputsOf) : []),
-    ...listed("Warnings", [...warnings, ...findingLines(explained)]),
+    ...listed("Errors", findingLines(explained, true)),
+    ...listed("Warnings", [...warnings, ...findingLines(explained, false)]),
     ...(expected === undefined ? [] : ["network-status will be:", expected, ""]),
     ...(networkStatus === undefined ? [] : ["network-status is:", networkStatus, ""]),
     ...listed("What has happened, the last at the end", attempts.flatMap(attemptLines)),
@@ -75,10 +76,11 @@ function inputsOf({ ifname, network, plugins }: ExplainedAttachment): string[] {
   ]);
 }
 
-function findingLines({ findings, hasLines, explanation }: Explained): string[] {
+function findingLines({ findings, hasLines, explanation }: Explained, areErrors: boolean): string[] {
   const isSaid = explanation.attachments.some(({ unclaimed }) => unclaimed.length > 0);
   const others = isSaid ? findings.filter(({ rule }) => rule !== "missing-capability") : findings;
-  return others.map(({ file, line, column, path, within, severity, found, remedy, rule }) => {
+  const shown = others.filter(({ severity }) => (severity === "error") === areErrors);
+  return shown.map(({ file, line, column, path, within, severity, found, remedy, rule }) => {
     const place = hasLines ? `${file}:${line}:${column}` : `${file} ${path}${within ?? ""}`;
     return `${place}: ${severity}: ${found}; ${remedy} [${rule}]`;
   });

@@ -117,12 +117,28 @@ function requireCopyable(installation: Installation, file: string): { content: s
   } catch (error) {
     throw new Error(`cannot copy ${file}: ${(error as Error).message}; correct it`);
   }
-  const isList = "plugins" in (objectIn(content) ?? {});
+  const conf = objectIn(content) ?? {};
+  requirePaths(partsOf(conf).plugin, `cannot copy ${file}`);
+  const isList = "plugins" in conf;
   if (!types.some((type) => OWN_TYPES.includes(type)))
     throw new Error(`cannot copy ${file}: no plugin of it is ${OWN_TYPES.join(" or ")}; set its \`type\``);
   const name = isList ? CONF : PLAIN_CONF;
   requireFirst(installation, name);
   return { content, name };
+}
+
+/** Members that are directories: a runtime may execute Plexus anywhere. */
+const DIRECTORIES = ["confDir", "cniDir", "binDir", "kubeletRoot"];
+
+/** @throws Error if one is a relative path */
+function requirePaths(plugin: Json, failed: string): void {
+  for (const name of DIRECTORIES) {
+    const value = plugin[name];
+    if (typeof value === "string" && value !== "" && !value.startsWith("/"))
+      throw new Error(
+        `${failed}: its \`${name}\` ${JSON.stringify(value)} is not an absolute path; correct it`,
+      );
+  }
 }
 
 const OWN_TYPES = ["plexus-shim", "plexus"];
@@ -162,7 +178,9 @@ function readBefore(installation: Installation): Before {
       throw new Error(
         `cannot keep what you have added to ${path}: it is not a JSON object; mend it, or remove it`,
       );
-    return partsOf(conf);
+    const before = partsOf(conf);
+    requirePaths(before.plugin, `cannot keep what you have added to ${path}`);
+    return before;
   }
   return NOTHING;
 }

@@ -1,6 +1,6 @@
 // The options of `plexus install` and `plexus uninstall`.
 import { CONF_DIR, KUBELET_ROOT, PLUGIN_DIR, SOCKET, STATE_DIR } from "../../paths.ts";
-import type { Option, Values } from "../command.ts";
+import { type Option, ROOT, type Values } from "../command.ts";
 import { parse } from "../parser.ts";
 
 /** Source: unix(7), `sun_path` with its NUL. */
@@ -49,9 +49,7 @@ export const INSTALL = {
     help: "the runtime's directory of confs",
   },
   root: {
-    ...path,
-    value: "DIR",
-    fallback: "/",
+    ...ROOT,
     help: "what the node's paths begin with, such as /host in a container",
   },
   socket: {

@@ -1,14 +1,14 @@
 // `plexus uninstall`, and what an installer does whose DaemonSet has been deleted.
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
-import { basename, dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { Core } from "../../../packages/core/index.ts";
 import { type ListedAttachment, listAttachments } from "../../attach/inventory.ts";
 import { wasm } from "../../core/wasm.ts";
 import { localHost } from "../../host/local.ts";
 import { SANDBOXES_DIR, STATE_DIR } from "../../paths.ts";
 import { State } from "../../state/state.ts";
-import { MIGRATED_CONF } from "../migrate/migrated.ts";
+import { KEPT_DIR, MIGRATED_CONF } from "../migrate/migrated.ts";
 import { BINARIES, setUpBy } from "./binaries.ts";
 import { removeExecutor } from "./executor.ts";
 import { ASIDE, CONF, type Installation, OWN_DIR, onNode, PLAIN_CONF } from "./installation.ts";
@@ -63,6 +63,10 @@ export async function removeInstalled(installation: Installation): Promise<strin
   const run = [socket, `${socket}.lock`, `${socket}.tally`].map((path) => onNode(installation, path));
   for (const path of [...names, ...run]) said.push(...removed(path));
   fs.rmSync(onNode(installation, SANDBOXES_DIR), { recursive: true, force: true }); // notes of pods that are gone
+  // The way back, which began with Plexus's conf, is gone with that.
+  const kept = onNode(installation, confDir, KEPT_DIR);
+  if (fs.existsSync(kept)) said.push(...fs.readdirSync(kept).flatMap((name) => removed(join(kept, name))));
+  removeOwnDir(kept);
   removeOwnDir(onNode(installation, confDir, OWN_DIR));
   return said.length > 0 ? said : ["nothing to do: Plexus is not installed here"];
 }

@@ -1,7 +1,7 @@
 // The options of `plexus migrate`, and what it is asked for.
 import { join } from "node:path";
 import { CONF_DIR, PLUGIN_DIR, SOCKET } from "../../paths.ts";
-import { ABSOLUTE_DIR, ABSOLUTE_PATH, type Options, type Values } from "../command.ts";
+import { ABSOLUTE_DIR, ABSOLUTE_PATH, type Options, ROOT, type Values } from "../command.ts";
 import { setUpBy } from "../install/binaries.ts";
 import { type Installation, installationOf } from "../install/installation.ts";
 import { parseOptions } from "../install/options.ts";
@@ -51,7 +51,7 @@ export const MIGRATE = {
     fallback: "/var/lib/kubelet",
     help: "where the volumes of Multus's pods are",
   },
-  root: { ...ABSOLUTE_DIR, fallback: "/", help: "what the node's paths begin with" },
+  root: { ...ROOT, help: "what the node's paths begin with" },
   socket: { ...ABSOLUTE_PATH, fallback: "", help: `the resident process's socket: ${SOCKET}` },
 } satisfies Options;
 

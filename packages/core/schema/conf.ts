@@ -70,7 +70,9 @@ export const netconfInput = z
   .looseObject({
     ...given(keys).shape,
     "cni.dev/valid-attachments": z.nullish(attachments),
-    "cni.dev/attachments": z.nullish(z.unknown()).describe("The same, as libcni 1.1 and older sent it"),
+    "cni.dev/attachments": z
+      .nullish(attachments)
+      .describe("The same, as libcni 1.1 and older sent it: it counts if the other is not there"),
   })
   .describe(
     "Plexus's own conf, as the runtime gives it on stdin. `clusterNetwork`, or `delegates` that are not empty, must be there; " +

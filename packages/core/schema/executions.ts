@@ -112,7 +112,7 @@ export const recovery = z
 
 export const convertInput = given({
   result: jsonText("a result of any version"),
-  cniVersion: text(VERSION),
+  cniVersion: text(`${VERSION}. Empty: 0.1.0`),
 }).describe(
   "A result, and the version that it is wanted in. Source: CNI spec 1.1.0, section 5 `ADD Success`",
 );
@@ -126,7 +126,9 @@ export const statusInput = given({
     .array(
       given({
         delegate: givenDelegate,
-        result: jsonText("the result of its last plugin"),
+        result: jsonText(
+          "the result of its last plugin, as `outcome` gives it: one without `cniVersion` is of 0.1.0",
+        ),
         deviceInfo: z.optional(jsonText("what is in its `deviceInfoFile`. Absent: there is none")),
       }),
     )

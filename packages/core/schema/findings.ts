@@ -117,10 +117,19 @@ const fault = z
 
 export const error = fault.refine(isPlaceWhole);
 export const diagnosedError = fault
-  .extend(diagnosis)
-  .describe("The CNI error of an operation, with what is wrong with the texts that it read")
-  .meta({ dependentRequired: fault.meta()?.dependentRequired })
-  .refine(isPlaceWhole);
+  .extend({ diagnostics: z.optional(diagnosis.diagnostics), more: z.optional(more) })
+  .describe(
+    "The CNI error of an operation; of netconf, describe, selection and plan with what is wrong with the texts that they read, if the document is JSON",
+  )
+  .meta({
+    dependentRequired: {
+      ...(fault.meta()?.dependentRequired as object),
+      diagnostics: ["more"],
+      more: ["diagnostics"],
+    },
+  })
+  .refine(isPlaceWhole)
+  .refine(({ diagnostics, more }) => (diagnostics === undefined) === (more === undefined));
 
 function isPlaceWhole(one: z.infer<typeof fault>): boolean {
   const there = PLACE.filter((name) => one[name] !== undefined).length;
