@@ -49,9 +49,14 @@ export async function recordFailed(call: Call, pod: Pod, fault: Fault): Promise<
   await record(call, pod, [{ type: "Warning", reason, message: fault.message }]);
 }
 
-/** Records what has become of a pod that runs. */
-export async function recordChange(call: Call, pod: Pod, event: PodEvent): Promise<void> {
-  await record(call, pod, [event]);
+/** Records that a pod that runs has lost an interface. */
+export async function recordRemoved(
+  call: Call,
+  pod: Pod,
+  { ifname, name }: Attachment["delegate"],
+): Promise<void> {
+  const message = `Remove ${ifname} from ${name}`;
+  await record(call, pod, [{ type: "Normal", reason: "RemovedInterface", message }]);
 }
 
 /** An event that is lost changes nothing: its message is in the log too, or in the answer to the runtime. */

@@ -81,12 +81,19 @@ export const daemon = command({
       fallback: "60",
       help: "how often it looks for what the runtime has left, where plexus-shim --serve runs",
     },
+    "multus-socket": {
+      ...ABSOLUTE_PATH,
+      fallback: "",
+      help: "where it serves clients of Multus's /delegate, where plexus-shim --serve runs; Multus's is /run/multus/multus.sock",
+    },
   },
   run: async ({ values, version }) => {
     const { "node-name": nodeName = process.env.NODE_NAME ?? "", kubeconfig, heal } = values;
+    const { "multus-socket": multusSocket } = values;
     if (nodeName === "")
       throw usage("it needs the node's name: give --node-name, or set NODE_NAME to spec.nodeName");
-    await runDaemon({ ...servingOf(values, version), nodeName, kubeconfig, healSeconds: Number(heal) });
+    const serving = servingOf(values, version);
+    await runDaemon({ ...serving, nodeName, kubeconfig, healSeconds: Number(heal), multusSocket });
     return undefined;
   },
 });

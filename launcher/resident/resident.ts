@@ -14,7 +14,9 @@ import { wasm } from "../core/wasm.ts";
 import { Fault } from "../fault.ts";
 import { HotPlug } from "../hotplug/loop.ts";
 import { leaveCgroup } from "./cgroup.ts";
+import { Delegating } from "./delegating.ts";
 import { collectGarbage } from "./memory.ts";
+import { MultusSocket } from "./multus.ts";
 import { ResidentServer } from "./server.ts";
 import { type Serving, Telling } from "./telling.ts";
 import { Warnings } from "./warnings.ts";
@@ -39,6 +41,8 @@ export interface DaemonOptions extends Serving {
   kubeconfig: string;
   /** Seconds, after which it looks again for what the runtime has left, if there is an executor. */
   healSeconds: number;
+  /** Where clients of Multus's daemon are served; "" for nowhere. */
+  multusSocket: string;
 }
 
 /** Serves until it is idle, another process has its socket, or it is asked to end by SIGTERM or SIGINT. */
@@ -102,6 +106,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   if (!server) return;
   telling.serves(server, ports.core, watched);
   const hotPlug = plugging(server, watched, options.healSeconds, warn);
+  const multus = servingMultus(server, options.multusSocket, warn);
   void telling.tellWhenFollowed(watched);
   const isOver = await ended(server, telling, DRAIN_MS);
   if (isOver) {
@@ -110,6 +115,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     telling.isEnding(why);
   }
   hotPlug.stop();
+  multus?.close();
   await server.close();
   watched.stop();
   await telling.ends("all calls have ended");
@@ -137,6 +143,18 @@ function plugging(
   watched.changed = (pod) => hotPlug.changed(pod);
   void hotPlug.run();
   return hotPlug;
+}
+
+/** Serves /delegate, if that is wanted: the executor does what clients ask for. */
+function servingMultus(
+  { executor }: ResidentServer,
+  path: string,
+  warn: (message: string) => void,
+): MultusSocket | undefined {
+  if (path === "") return undefined;
+  const multus = new MultusSocket({ path, clock: systemClock, delegating: new Delegating(executor), warn });
+  void multus.serve();
+  return multus;
 }
 
 function portsTo(cluster: Ports["cluster"]) {

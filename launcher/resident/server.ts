@@ -16,6 +16,7 @@ import { giveBackMemory } from "./memory.ts";
 import { CallNotes, type Observer } from "./observer.ts";
 import { EventOutbox } from "./outbox.ts";
 import { Recent } from "./recent.ts";
+import { answers, inodeOf } from "./socket.ts";
 import { Together } from "./together.ts";
 import { clusterInTurn, hostInTurn } from "./waits.ts";
 
@@ -219,7 +220,7 @@ export class ResidentServer {
       return;
     }
     job.shim = shim;
-    if (job.isInterrupted) shim.hangUp();
+    if (job.interrupted !== undefined) shim.hangUp();
     const call = new CallNotes(received.env, performance.now());
     this.admission
       .run({ verb, containerId, gone }, async (turn) => {
@@ -313,26 +314,10 @@ export class ResidentServer {
   }
 }
 
-function inodeOf(path: string): bigint | undefined {
-  return fs.statSync(path, { throwIfNoEntry: false, bigint: true })?.ino;
-}
-
 /** Reads which socket the shim has made: the third number that it has noted in the lock. One of before an upgrade notes none. */
 function inodeNoted(): bigint | undefined {
   const note = Buffer.alloc(80);
   const length = fs.readSync(LOCK_FD, note, 0, note.length, 0);
   const noted = note.toString("latin1", 0, length).trim().split(" ")[2];
   return noted === undefined ? undefined : BigInt(noted);
-}
-
-/** Does a process take connections there? */
-function answers(path: string): Promise<boolean> {
-  const { connect } = process.getBuiltinModule("node:net");
-  return new Promise((resolve) => {
-    const socket = connect(path, () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on("error", () => resolve(false));
-  });
 }
