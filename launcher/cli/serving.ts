@@ -23,6 +23,7 @@ const SERVING = {
     fallback: `${CONNECTIONS}`,
     help: "how many calls there are at once; each further one becomes plexus",
   },
+  "claim-status": { help: "have pods' ResourceClaims say which interface and addresses their devices have" },
   metrics: {
     value: "HOST:PORT",
     fallback: "",
@@ -111,6 +112,7 @@ function servingOf(
     // Enough for all processors by itself, as most of a call is waiting for delegates.
     slots: Number(values.slots ?? 4 * availableParallelism()),
     connections: Number(values.connections),
+    describesClaims: values["claim-status"],
     metrics: metrics === "" ? undefined : parseEndpoint(metrics),
     log: {
       level: values["log-level"] as Serving["log"]["level"],

@@ -8,7 +8,7 @@
 // Others attach too, by name of an interface and a conf (delegate.ts). What they have attached is told by its name on disk: a network
 // of an annotation has the title of its NetworkAttachmentDefinition, `namespace/name`, and one that no annotation named has that of
 // its conf, which has no slash. So an element that asks for such a one, as the client has attached it before the edit was known
-// here, finds it attached; and without one it stays, as it is not the annotation's to take away.
+// here, finds it attached, and from then on it is the annotation's; without one it stays, as it is not the annotation's to take away.
 import type { Delegate } from "../../packages/core/index.ts";
 
 /** A network that is wanted, as it is planned, and the name that is asked for, if any. */
@@ -56,6 +56,8 @@ export interface Change {
   attach: Delegate[];
   /** As they are on disk, each under the title that the pod has for it: they stay as they are. */
   keep: Delegate[];
+  /** The interfaces of those of them that the disk has no title for yet. */
+  adopt: string[];
 }
 
 /**
@@ -66,7 +68,7 @@ export interface Change {
  */
 export function decide(planned: readonly Delegate[], attached: readonly Delegate[]): Change {
   const wanted = new Map(planned.filter((one) => !one.default).map((one) => [one.ifname, one]));
-  const change: Change = { detach: [], attach: [], keep: [] };
+  const change: Change = { detach: [], attach: [], keep: [], adopt: [] };
   for (const one of attached) {
     const plan = wanted.get(one.ifname);
     const isAsked = plan !== undefined && isWhole(one) && !differs(plan, one);
@@ -74,6 +76,7 @@ export function decide(planned: readonly Delegate[], attached: readonly Delegate
     const stays = one.default || isAsked || isOthers;
     if (!stays) change.detach.push(one);
     else change.keep.push(isAsked ? { ...one, name: plan.name } : one);
+    if (isAsked && one.name !== plan.name) change.adopt.push(one.ifname);
     if (stays) wanted.delete(one.ifname);
   }
   change.attach.push(...wanted.values());

@@ -6,7 +6,7 @@
 // the same edit of the annotation as the client, may have been quicker; a DEL of what is not there succeeds. What is detached and
 // checked goes by the conf that it was attached by.
 import type { Delegate, Network, Selection } from "../../packages/core/index.ts";
-import { type Call, subjectOf } from "../attach/call.ts";
+import { type Attachment, type Call, subjectOf } from "../attach/call.ts";
 import { undo } from "../attach/del.ts";
 import { recordAttached, recordRemoved } from "../attach/events.ts";
 import { checkDelegate, requirePlugins, statusDelegate } from "../attach/execute.ts";
@@ -14,7 +14,7 @@ import { findPod } from "../attach/pod.ts";
 import type { Pod } from "../cluster/cluster.ts";
 import { Code, Fault } from "../fault.ts";
 import { differs, isWhole } from "./decide.ts";
-import { attachOne, described, placeRoutes, requireOwn, type Standing, standingOf } from "./plug.ts";
+import { attachOne, described, placeRoutes, publish, requireOwn, type Standing, standingOf } from "./plug.ts";
 
 const NETWORKS = "k8s.v1.cni.cncf.io/networks";
 const SOURCE = "the request's `config`";
@@ -59,8 +59,7 @@ export async function delegateAdd(call: Call, request: DelegateRequest): Promise
     if (!isLeft) await keepOnly(call, standing, kept);
     throw fault?.during(`network ${delegate.name} on ${delegate.ifname}`);
   }
-  const before = await Promise.all(kept.filter(isWhole).map((one) => described(call, one)));
-  await placeRoutes(call, before, [attachment]);
+  await tell(call, pod, kept, [attachment]);
   await recordAttached(call, pod, [attachment], []);
   return inVersion(call, attachment.result);
 }
@@ -75,13 +74,26 @@ export async function delegateDel(call: Call, request: DelegateRequest): Promise
   requireSame(call, request, there);
   await detach(call, there);
   await call.state.removeNotes([there.cacheFile]);
-  await keepOnly(
-    call,
-    standing,
-    standing.attached.filter((one) => one !== there),
-  );
-  const pod = await findPod(call).catch(() => undefined); // it is for the event only
-  if (pod) await recordRemoved(call, pod, there);
+  const kept = standing.attached.filter((one) => one !== there);
+  await keepOnly(call, standing, kept);
+  const pod = await findPod(call).catch(() => undefined);
+  if (!pod) return; // nobody is left to be told
+  await tell(call, pod, kept, []);
+  await recordRemoved(call, pod, there);
+}
+
+/** Has network-status say what is attached by now. Multus leaves that to the client, which says the same. */
+async function tell(
+  call: Call,
+  pod: Pod,
+  kept: readonly Delegate[],
+  come: readonly Attachment[],
+): Promise<void> {
+  const before = await Promise.all(kept.filter(isWhole).map((one) => described(call, one)));
+  const networkStatus = await placeRoutes(call, before, come);
+  await publish(call, pod, networkStatus).catch((error: unknown) => {
+    call.log.write("error", `${subjectOf(call.runtime)}: network-status stays: ${Fault.of(error).message}`);
+  });
 }
 
 /** CHECK: throws if the attachment is not as its ADD has left it. */

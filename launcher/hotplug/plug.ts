@@ -1,6 +1,6 @@
 // What is done to a sandbox that stands: what it has by now, and one network more.
 import type { Delegate } from "../../packages/core/index.ts";
-import type { Attachment, Call } from "../attach/call.ts";
+import { type Attachment, type Call, subjectOf } from "../attach/call.ts";
 import { withCauses } from "../attach/causes.ts";
 import { undo } from "../attach/del.ts";
 import { addDelegate } from "../attach/execute.ts";
@@ -8,10 +8,14 @@ import { recover } from "../attach/recover.ts";
 import { remember, rememberRoutes } from "../attach/remember.ts";
 import { changeRoutes } from "../attach/routes.ts";
 import type { Trouble } from "../attach/undeletable.ts";
+import type { Pod } from "../cluster/cluster.ts";
 import { offerDeviceInfo, readDeviceInfo } from "../device/deviceinfo.ts";
 import { Code, Fault } from "../fault.ts";
 import { LeftToNode } from "../host/host.ts";
 import { isWhole } from "./decide.ts";
+
+/** Source: NPWG NAD spec v1.3, section 5. */
+const NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status";
 
 export interface Standing {
   /** As they are on disk, in the order in which they were attached. */
@@ -84,6 +88,16 @@ export async function placeRoutes(
   await changeRoutes(call, own);
   await rememberRoutes(call, all, own);
   return networkStatus;
+}
+
+/** Has the pod's network-status say what is attached. */
+export async function publish(
+  { cluster, log, runtime }: Call,
+  pod: Pod,
+  networkStatus: string,
+): Promise<void> {
+  const isThere = await cluster?.annotate(pod, { [NETWORK_STATUS]: networkStatus });
+  if (!isThere) log.write("verbose", `${subjectOf(runtime)}: the pod was deleted meanwhile`);
 }
 
 /** Makes a Fault of anything thrown: what is left to `plexus` in a call of the runtime's is done by nobody while the pod runs. */

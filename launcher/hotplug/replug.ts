@@ -5,7 +5,7 @@
 // in between, a DEL finds everything, and so does the next one of these: what was begun and has not ended is detached and
 // attached anew. What is detached goes by the conf that it was attached by, whatever became of the network since.
 import type { Delegate, Network } from "../../packages/core/index.ts";
-import { type Attachment, type Call, subjectOf } from "../attach/call.ts";
+import type { Attachment, Call } from "../attach/call.ts";
 import { undo } from "../attach/del.ts";
 import { recordAttached, recordRemoved } from "../attach/events.ts";
 import { requirePlugins } from "../attach/execute.ts";
@@ -14,10 +14,7 @@ import { findPod } from "../attach/pod.ts";
 import type { Pod } from "../cluster/cluster.ts";
 import { Code, Fault } from "../fault.ts";
 import { type Change, decide, interfacesFor, isWhole } from "./decide.ts";
-import { attachOne, described, placeRoutes, requireOwn, standingOf } from "./plug.ts";
-
-/** Source: NPWG NAD spec v1.3, section 5. */
-const NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status";
+import { attachOne, described, placeRoutes, publish, requireOwn, standingOf } from "./plug.ts";
 
 /**
  * Detaches and attaches what has to be; nothing if the pod is gone, or the container is not attached. Throws what it could not do:
@@ -31,7 +28,7 @@ export async function replug(call: Call): Promise<void> {
   const { attached, scratch } = standing;
   const networks = namedNetworks(call, await podNetworks(call, pod), attached);
   const change = decide(planned(call, networks).delegates, attached);
-  if (change.attach.length + change.detach.length === 0) return;
+  if (change.attach.length + change.detach.length + change.adopt.length === 0) return;
   requirePossible(change, attached);
   await requirePlugins(call, change.attach);
   await carryOut(call, pod, { change, networks, scratch });
@@ -98,7 +95,9 @@ async function carryOut(call: Call, pod: Pod, { change, networks, scratch }: Rep
     const known = networks.filter(
       ({ selection }, index) => index === 0 || names.has(selection?.interface ?? ""),
     );
-    await state.writeScratch(runtime.containerId, planned(call, known, { scratch, kept }).scratch);
+    // What is the annotation's from now on is written as it is planned, with its title.
+    const copied = kept.filter((ifname) => !change.adopt.includes(ifname));
+    await state.writeScratch(runtime.containerId, planned(call, known, { scratch, kept: copied }).scratch);
   };
   const gone = change.detach.filter((one) => !stuck.includes(one));
   await state.removeNotes([...gone, ...attach].map(({ cacheFile }) => cacheFile));
@@ -138,11 +137,9 @@ interface Done {
 
 /** Tells the pod's user: by network-status, which has all that is attached, and by events. */
 async function tell(call: Call, pod: Pod, { kept, attachments, gone }: Done): Promise<void> {
-  const { cluster, log, runtime } = call;
   const before = await Promise.all(kept.filter(isWhole).map((delegate) => described(call, delegate)));
   const networkStatus = await placeRoutes(call, before, attachments);
-  const isThere = await cluster?.annotate(pod, { [NETWORK_STATUS]: networkStatus });
-  if (!isThere) log.write("verbose", `${subjectOf(runtime)}: the pod was deleted meanwhile`);
+  await publish(call, pod, networkStatus);
   await recordAttached(call, pod, [...attachments], []);
   for (const delegate of gone) await recordRemoved(call, pod, delegate);
 }

@@ -48,6 +48,7 @@ export interface DaemonOptions extends Serving {
 /** Serves until it is idle, another process has its socket, or it is asked to end by SIGTERM or SIGINT. */
 export async function runResident(options: ResidentOptions): Promise<void> {
   const { socket, version, slots, connections, idleSeconds, replace, isStartedByShim: isInherited } = options;
+  const { describesClaims } = options;
   const telling = new Telling(options);
   const { observer } = telling;
   telling.starts("resident", { idle: idleSeconds });
@@ -55,7 +56,10 @@ export async function runResident(options: ResidentOptions): Promise<void> {
   const ports = portsTo(clusters(warn));
   const idle = idleSeconds * 1000;
   const server = await telling.during(() =>
-    ResidentServer.open({ socket, version, idle, slots, connections, ports, isInherited, observer }, replace),
+    ResidentServer.open(
+      { socket, version, idle, slots, connections, ports, isInherited, observer, describesClaims },
+      replace,
+    ),
   );
   if (!server) return telling.ends("another process serves");
   // Calls need not wait for that.
@@ -86,7 +90,7 @@ async function ended(server: ResidentServer, telling: Telling, limitMs: number):
 
 /** Knows the cluster beforehand, and serves until it is asked to end by SIGTERM or SIGINT. */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
-  const { socket, version, slots, connections, nodeName, kubeconfig } = options;
+  const { socket, version, slots, connections, nodeName, kubeconfig, describesClaims } = options;
   const { KUBERNETES_SERVICE_HOST: host = "", KUBERNETES_SERVICE_PORT: port = "" } = process.env;
   if (kubeconfig === "" && (host === "" || port === "")) {
     throw new Error(
@@ -101,7 +105,10 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   const watched = new WatchedCluster({ ...accessBy(connect, process.env), nodeName, warn });
   const ports = portsTo(() => watched.cluster);
   const server = await telling.during(() =>
-    ResidentServer.open({ socket, version, idle: 0, slots, connections, ports, observer }, true),
+    ResidentServer.open(
+      { socket, version, idle: 0, slots, connections, ports, observer, describesClaims },
+      true,
+    ),
   );
   if (!server) return;
   telling.serves(server, ports.core, watched);

@@ -2,18 +2,20 @@
 //
 // CONTROLLER_DIR may name a directory with the executable `dynamic-networks-controller` of multus-dynamic-networks-controller: then
 // that is a client, too.
-import type { ChildProcess } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import * as fs from "node:fs";
 import { request } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ApiServer } from "../support/apiserver.ts";
+import { serveCri } from "../support/fake-cri.ts";
 import type { Conf } from "../support/lab.ts";
 import type { Resident } from "../support/resident.ts";
 import { NETWORKS, type Sandbox, Site } from "../support/site.ts";
 import { until } from "../support/until.ts";
 
+const CONTROLLER_DIR = process.env.CONTROLLER_DIR ?? "";
 const MADE = `echo '{"cniVersion":"1.1.0","interfaces":[{"name":"'$CNI_IFNAME'","sandbox":"'$CNI_NETNS'"}]}'`;
 
 let api: ApiServer;
@@ -133,6 +135,8 @@ describe("a client", () => {
     expect(await site.lab.addresses(pod.container, "extra")).toContain("10.222.1.77/24");
     expect((await site.events(pod, 2)).at(-1)).toMatch(/^Normal AddedInterface Add extra .*10\.222\.1\.77/);
 
+    expect((await site.status(pod)).map((one) => one.interface)).toEqual(["eth0", "extra"]);
+
     expect(await delegate("CHECK", pod, "extra", conf("a", 1))).toMatchObject({ status: 200, text: "" });
     expect(await delegate("STATUS", pod, "extra", conf("a", 1))).toMatchObject({ status: 200, text: "" });
     expect(await delegate("DEL", pod, "extra", conf("a", 1))).toMatchObject({ status: 200, text: "" });
@@ -206,13 +210,15 @@ describe("beside the hot-plug loop, which sees the same annotation,", () => {
     const added = await delegate("ADD", pod, "x", conf("a", 1), { ips: ["10.222.1.50/24"] });
     expect(added, added.text).toMatchObject({ status: 200 });
     await edit(pod, [element(), { name: "b", interface: "y" }]);
-    await until("the loop has attached y", async () => (await interfaces(pod)).includes("y"));
-    expect((await site.status(pod)).map(({ name, interface: ifname }) => `${name}@${ifname}`)).toEqual([
-      "podnet@eth0",
-      `${site.namespace}/a@x`,
-      `${site.namespace}/b@y`,
-    ]);
+    const expected = ["podnet@eth0", `${site.namespace}/a@x`, `${site.namespace}/b@y`];
+    await until("the loop has attached y, and knows x", async (tell) => {
+      const status = (await site.status(pod)).map(({ name, interface: ifname }) => `${name}@${ifname}`);
+      tell(`network-status has ${status}`);
+      return status.join() === expected.join();
+    });
     expect((await site.events(pod, 3)).join("\n")).not.toContain("RemovedInterface");
+    await edit(pod, []);
+    await until("both are gone", async () => (await interfaces(pod)).join() === "eth0");
     await deleted(pod);
   });
 
@@ -372,3 +378,109 @@ describe("whatever dies", () => {
     expect(await waiting).toMatchObject({ status: 503, json: { code: 11 } });
   });
 });
+
+/** What its own manifest gives it. Source: multus-dynamic-networks-controller, manifests/dynamic-networks-controller.yaml. */
+const CONTROLLER_RIGHTS = `
+apiVersion: v1
+kind: ServiceAccount
+metadata: { name: controller, namespace: kube-system }
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: { name: controller }
+rules:
+  - { apiGroups: [k8s.cni.cncf.io], resources: [network-attachment-definitions], verbs: [get, list, watch] }
+  - { apiGroups: [""], resources: [pods, pods/status], verbs: [get, list, watch, update] }
+  - { apiGroups: ["", events.k8s.io], resources: [events], verbs: [create, patch, update] }
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: { name: controller }
+roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: controller }
+subjects: [{ kind: ServiceAccount, name: controller, namespace: kube-system }]
+`;
+
+/** Starts it as in its pod: with a token in /run/secrets of its own mount namespace. Returns what it has said. */
+async function startController(pod: Sandbox): Promise<{ said(): string; stop(): Promise<void> }> {
+  await api.apply(CONTROLLER_RIGHTS);
+  const { status } = await api.core.createNamespacedServiceAccountToken({
+    ...{ name: "controller", namespace: "kube-system" },
+    body: { spec: { audiences: [], expirationSeconds: 3600 } },
+  });
+  const [cri, config, log] = ["cri.sock", "controller.json", "controller.log"].map((one) =>
+    join(site.lab.dir, one),
+  );
+  const close = await serveCri(cri ?? "", [pod]);
+  fs.writeFileSync(config ?? "", JSON.stringify({ criSocketPath: cri, multusSocketPath: socket() }));
+  const [, ca = ""] =
+    /certificate-authority-data: (\S+)/.exec(fs.readFileSync(api.kubeconfig("admin"), "utf8")) ?? [];
+  const dir = "/run/secrets/kubernetes.io/serviceaccount";
+  const script = [
+    `mount -t tmpfs none /run && mkdir -p ${dir}`,
+    `printf %s "$TOKEN" > ${dir}/token`,
+    `printf %s "$CA" | base64 -d > ${dir}/ca.crt`,
+    `exec ${join(CONTROLLER_DIR, "dynamic-networks-controller")} -config=${config} -v=5`,
+  ];
+  const out = fs.openSync(log ?? "", "a");
+  const { hostname, port } = new URL(api.url);
+  const child = spawn(
+    "setpriv",
+    ["--pdeathsig", "KILL", "unshare", "--mount", "sh", "-c", script.join(" && ")],
+    {
+      stdio: ["ignore", out, out],
+      env: {
+        PATH: process.env.PATH,
+        ...{ TOKEN: status?.token, CA: ca, NODE_NAME: "node" },
+        ...{ KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port },
+      },
+    },
+  );
+  fs.closeSync(out);
+  const stop = async () => {
+    const ended = new Promise((resolve) => child.once("close", resolve));
+    child.kill("SIGKILL");
+    await ended;
+    close();
+  };
+  return { said: () => fs.readFileSync(log ?? "", "utf8"), stop };
+}
+
+if (CONTROLLER_DIR !== "") {
+  describe("multus-dynamic-networks-controller", () => {
+    it("does on Plexus what it does on Multus, beside the hot-plug loop", async () => {
+      const [a, b] = [
+        { name: "a", interface: "x" },
+        { name: "b", interface: "y", ips: ["10.222.2.60/24"], mac: "02:00:00:00:00:60" },
+      ];
+      const pod = await attached([a]);
+      const { name, namespace } = pod;
+      const whole = await api.core.readNamespacedPod({ name, namespace });
+      whole.status = { ...whole.status, phase: "Running" };
+      await api.core.replaceNamespacedPodStatus({ name, namespace, body: whole });
+      const controller = await startController(pod);
+      try {
+        await until("it follows", async (tell) => {
+          tell(controller.said());
+          return controller.said().includes(`extracted update request for pod [${namespace}/${name}]`);
+        });
+        const becomes = async (ifnames: string[], words: string) => {
+          await until(`the pod has ${ifnames}, and the controller says so`, async (tell) => {
+            tell(`${controller.said()}\n${resident.said()}`);
+            const status = (await site.status(pod)).map((one) => one.interface).sort();
+            const same = [status, await interfaces(pod)].every((some) => some.join() === ifnames.join());
+            return same && controller.said().includes(words);
+          });
+        };
+        await edit(pod, [a, b]);
+        await becomes(["eth0", "x", "y"], "added interface");
+        expect(await site.lab.addresses(pod.container, "y")).toEqual(["10.222.2.60/24"]);
+        await edit(pod, [a]);
+        await becomes(["eth0", "x"], "removed interface");
+        expect(controller.said()).not.toMatch(/unexpected CNI response|error (adding|removing) attachments/);
+        await deleted(pod);
+      } finally {
+        await controller.stop();
+      }
+    });
+  });
+}
