@@ -49,7 +49,10 @@ export class Delegating {
   private working = 0;
   private readonly waiting: (() => void)[] = [];
 
-  constructor(hands: Pick<Executor, "isThere" | "sandboxes" | "work">) {
+  constructor(
+    hands: Pick<Executor, "isThere" | "sandboxes" | "work">,
+    private readonly longestMs = LONGEST_MS,
+  ) {
     this.hands = hands;
   }
 
@@ -59,12 +62,12 @@ export class Delegating {
 
   /** Does what a request asks for. Never rejects: a failure is an answer, with a CNI error. */
   async answer(body: Uint8Array): Promise<Answered> {
-    const signal = AbortSignal.timeout(LONGEST_MS);
+    const signal = AbortSignal.timeout(this.longestMs);
     try {
       const asked = readRequest(body);
       await this.turn();
       try {
-        const result = await this.carryOut(asked, signal);
+        const result = await within(signal, this.carryOut(asked, signal));
         return { status: 200, text: result === undefined ? "" : `{"Result":${result}}` };
       } finally {
         this.working--;
@@ -96,6 +99,19 @@ export class Delegating {
     await this.hands.work(sandbox, job, doing, signal);
     return typeof result === "string" ? result : undefined;
   }
+}
+
+/** Whatever hangs, the answer comes, and the turn is the next one's. */
+function within<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  const late = new Promise<never>((_, reject) => {
+    const end = () =>
+      reject(
+        new Fault(Code.tryAgainLater, "the executor has not done it in time; see what the plugins wait for"),
+      );
+    if (signal.aborted) end();
+    else signal.addEventListener("abort", end);
+  });
+  return Promise.race([work, late]);
 }
 
 /** Throws with code 6 for what is malformed, and with code 4 for parameters that are missing. */
