@@ -2,7 +2,7 @@
 
 import type { Core, Delegate, Runtime, Settings } from "../../packages/core/index.ts";
 import type { Clock } from "../clock.ts";
-import type { Cluster, Pod, PodEvent } from "../cluster/cluster.ts";
+import type { Cluster, NetworkData, Pod, PodEvent } from "../cluster/cluster.ts";
 import type { BuiltIn } from "../cni/builtin.ts";
 import type { Host } from "../host/host.ts";
 import type { Log } from "../log/log.ts";
@@ -11,6 +11,16 @@ import type { State } from "../state/state.ts";
 /** Sends events when the call has been answered: in a process that lives on. */
 export interface Outbox {
   put(cluster: Cluster, pod: Pod, event: PodEvent): void;
+  /** Says in the pod's ResourceClaims what their devices are in it. Absent unless that is wanted. */
+  describe?(pod: Pod, devices: readonly DescribedDevice[]): void;
+}
+
+/** A device that has become a network's. */
+export interface DescribedDevice {
+  /** As its driver publishes it. */
+  deviceId: string;
+  resourceName: string;
+  data: NetworkData;
 }
 
 /** What becomes of orphans. */

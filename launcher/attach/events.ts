@@ -3,6 +3,7 @@ import { MAX_EVENT_MESSAGE_BYTES, type Pod, type PodEvent } from "../cluster/clu
 import { Fault } from "../fault.ts";
 import { visible } from "../log/visible.ts";
 import { type Attachment, type Call, subjectOf } from "./call.ts";
+import { networkDataOf } from "./networkdata.ts";
 
 const encoder = new TextEncoder();
 
@@ -41,6 +42,27 @@ export async function recordAttached(
   }
   for (const warning of warnings) events.push({ type: "Warning", ...warning });
   await record(call, pod, events);
+  describeDevices(call, pod, attachments);
+}
+
+/** Has the pod's ResourceClaims say what their devices are in it, where somebody lives on to do so. */
+function describeDevices({ core, log, outbox }: Call, pod: Pod, attachments: readonly Attachment[]): void {
+  if (!outbox?.describe || (pod.resourceClaims.size === 0 && !pod.extendedResourceClaim)) return;
+  const devices = attachments.flatMap(({ delegate, result }) => {
+    const { deviceID: deviceId, ifname, resourceName } = delegate;
+    if (deviceId === undefined || resourceName === undefined) return [];
+    try {
+      return [{ deviceId, resourceName, data: networkDataOf(ifname, inOneVersion(core, result)) }];
+    } catch (error) {
+      log.write("error", `no claim says what device ${deviceId} is: ${Fault.of(error).message}`);
+      return [];
+    }
+  });
+  if (devices.length > 0) outbox.describe(pod, devices);
+}
+
+function inOneVersion(core: Call["core"], result: string): string {
+  return core.convert({ result, cniVersion: "1.0.0" });
 }
 
 /** Records why the pod stays in ContainerCreating, and what to do. */
@@ -49,9 +71,14 @@ export async function recordFailed(call: Call, pod: Pod, fault: Fault): Promise<
   await record(call, pod, [{ type: "Warning", reason, message: fault.message }]);
 }
 
-/** Records what has become of a pod that runs. */
-export async function recordChange(call: Call, pod: Pod, event: PodEvent): Promise<void> {
-  await record(call, pod, [event]);
+/** Records that a pod that runs has lost an interface. */
+export async function recordRemoved(
+  call: Call,
+  pod: Pod,
+  { ifname, name }: Attachment["delegate"],
+): Promise<void> {
+  const message = `Remove ${ifname} from ${name}`;
+  await record(call, pod, [{ type: "Normal", reason: "RemovedInterface", message }]);
 }
 
 /** An event that is lost changes nothing: its message is in the log too, or in the answer to the runtime. */

@@ -23,6 +23,7 @@ const SERVING = {
     fallback: `${CONNECTIONS}`,
     help: "how many calls there are at once; each further one becomes plexus",
   },
+  "claim-status": { help: "have pods' ResourceClaims say which interface and addresses their devices have" },
   metrics: {
     value: "HOST:PORT",
     fallback: "",
@@ -81,12 +82,19 @@ export const daemon = command({
       fallback: "60",
       help: "how often it looks for what the runtime has left, where plexus-shim --serve runs",
     },
+    "multus-socket": {
+      ...ABSOLUTE_PATH,
+      fallback: "",
+      help: "where it serves clients of Multus's /delegate, where plexus-shim --serve runs; Multus's is /run/multus/multus.sock",
+    },
   },
   run: async ({ values, version }) => {
     const { "node-name": nodeName = process.env.NODE_NAME ?? "", kubeconfig, heal } = values;
+    const { "multus-socket": multusSocket } = values;
     if (nodeName === "")
       throw usage("it needs the node's name: give --node-name, or set NODE_NAME to spec.nodeName");
-    await runDaemon({ ...servingOf(values, version), nodeName, kubeconfig, healSeconds: Number(heal) });
+    const serving = servingOf(values, version);
+    await runDaemon({ ...serving, nodeName, kubeconfig, healSeconds: Number(heal), multusSocket });
     return undefined;
   },
 });
@@ -104,6 +112,7 @@ function servingOf(
     // Enough for all processors by itself, as most of a call is waiting for delegates.
     slots: Number(values.slots ?? 4 * availableParallelism()),
     connections: Number(values.connections),
+    describesClaims: values["claim-status"],
     metrics: metrics === "" ? undefined : parseEndpoint(metrics),
     log: {
       level: values["log-level"] as Serving["log"]["level"],

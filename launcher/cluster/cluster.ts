@@ -38,6 +38,14 @@ export interface AllocatedDevice {
   request: string;
 }
 
+/** What a device is in its pod: NetworkDeviceData of resource.k8s.io/v1. Source: KEP-4817. */
+export interface NetworkData {
+  interfaceName?: string;
+  /** Each with the length of its prefix. */
+  ips?: string[];
+  hardwareAddress?: string;
+}
+
 /** One device of a ResourceSlice's `spec.devices`, with those of its `attributes` that are strings. */
 export interface PublishedDevice {
   /** `spec.pool.name` and `spec.pool.generation`: slices of a later generation replace those before. */
@@ -89,6 +97,19 @@ export interface Cluster {
    * @returns false, with nothing done, if the pod is gone or another one has its name by now
    */
   annotate(pod: Pod, annotations: Record<string, string>, limit?: TimeLimit): Promise<boolean>;
+  /**
+   * Says in a ResourceClaim's status what one of its devices is in its pod. Of other devices, and of what others say of this one,
+   * nothing is changed.
+   *
+   * @returns false, with nothing done, if there is no such claim, or if it is somebody else, such as the driver, who says it
+   */
+  describeDevice(
+    namespace: string,
+    claim: string,
+    device: Omit<AllocatedDevice, "request">,
+    data: NetworkData,
+    limit?: TimeLimit,
+  ): Promise<boolean>;
   /** Records an event for the pod's user. It is not tried again once the API server may have taken it. */
   recordEvent(pod: Pod, event: PodEvent, limit?: TimeLimit): Promise<void>;
 }

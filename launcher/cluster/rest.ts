@@ -6,6 +6,7 @@ import { urlOf } from "./connection.ts";
 import { eventRequest } from "./event.ts";
 import type { ApiAnswer, ApiRequest } from "./http.ts";
 import type { JsonObject } from "./json.ts";
+import { deviceRequest } from "./networkdata.ts";
 import { devicesOf, nadOf, parseObject, podOf, publishedIn } from "./objects.ts";
 import { refusal, statusOf } from "./refusal.ts";
 import { type ApiAccess, Transport } from "./transport.ts";
@@ -73,6 +74,16 @@ export function restCluster(access: ApiAccess): Cluster {
 
     async annotate(pod, annotations, limit) {
       return annotateByPatch(await transport(), pod, annotations, limit);
+    },
+
+    async describeDevice(namespace, claim, device, data, limit) {
+      const path = `/apis/resource.k8s.io/v1/namespaces/${namespaceIn(namespace)}/resourceclaims/${nameIn(claim)}/status`;
+      const request = deviceRequest(path, namespace, claim, device, data);
+      const api = await transport();
+      const answer = await api.send(request, limit);
+      if (answer.status < 300) return true;
+      if (answer.status === 404 || answer.status === 409) return false;
+      throw refusal(api.connection, request, answer);
     },
 
     async recordEvent(pod, event, limit) {

@@ -1,7 +1,14 @@
 // Dynamic resource allocation: which devices a pod has through its ResourceClaims, and which resource name each is for.
 // A driver says both in its ResourceSlices, by two attributes of the device. The rules are Multus's (multus-cni
 // docs/how-to-use.md, "Dynamic Resource Allocation"; pkg/draclient).
-import type { Cluster, ExtendedResourceClaim, Pod, PublishedDevice } from "../cluster/cluster.ts";
+import type {
+  Cluster,
+  ExtendedResourceClaim,
+  NetworkData,
+  Pod,
+  PublishedDevice,
+  TimeLimit,
+} from "../cluster/cluster.ts";
 import { Code, Fault } from "../fault.ts";
 import type { Log } from "../log/log.ts";
 import type { ClaimedDevice, PodResources } from "./resources.ts";
@@ -47,6 +54,37 @@ export async function claimedDevices(
   return devices;
 }
 
+/**
+ * Says in the pod's claims what their devices are in it. Rejects with the cluster's first Fault, having tried all.
+ *
+ * @param devices of which some may be none of a claim's
+ */
+export async function describeDevices(
+  cluster: Cluster,
+  pod: Pod,
+  devices: readonly { deviceId: string; resourceName: string; data: NetworkData }[],
+  limit: TimeLimit,
+): Promise<void> {
+  const extended = pod.extendedResourceClaim;
+  const names = [...new Set([...pod.resourceClaims.values(), ...(extended ? [extended.claim] : [])])];
+  const left = [...devices];
+  const saying: Promise<unknown>[] = [];
+  for (const name of names) {
+    const results = await cluster.claim(pod.namespace, name, limit);
+    const slices = await publishedBy(cluster, pod, results, limit);
+    for (const result of results) {
+      const device = slices.get(fullName(result));
+      const at = left.findIndex(
+        ({ deviceId, resourceName }) => device?.id === deviceId && device.resourceName === resourceName,
+      );
+      const [one] = at < 0 ? [] : left.splice(at, 1);
+      if (one) saying.push(cluster.describeDevice(pod.namespace, name, result, one.data, limit));
+    }
+  }
+  const outcomes = await Promise.allSettled(saying);
+  for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+}
+
 /** The devices allocated to a claim; if the claim itself is gone, those that the kubelet has prepared for it. */
 async function claimResults(
   cluster: Cluster,
@@ -66,11 +104,16 @@ async function claimResults(
 }
 
 /** All devices that the drivers of `results` publish on the pod's node, by their full name. */
-async function publishedBy(cluster: Cluster, pod: Pod, results: Result[]): Promise<Map<string, Device>> {
+async function publishedBy(
+  cluster: Cluster,
+  pod: Pod,
+  results: Result[],
+  limit?: TimeLimit,
+): Promise<Map<string, Device>> {
   const drivers = [...new Set(results.map(({ driver }) => driver))];
   const found = new Map<string, Device>();
   const add = async (driver: string) => {
-    const published = await cluster.published(driver, pod.nodeName);
+    const published = await cluster.published(driver, pod.nodeName, limit);
     for (const { pool, device, attributes } of published.toSorted(byGeneration)) {
       const about = { id: attributes[DEVICE_ID] ?? "", resourceName: attributes[RESOURCE_NAME] ?? "" };
       found.set(fullName({ driver, pool, device }), about);

@@ -231,6 +231,7 @@ function clusterOf(pod: GivenPod, nad: Cluster["nad"], status: (text: string) =>
       for (const text of Object.values(annotations)) status(text);
       return true;
     },
+    describeDevice: async () => true,
     recordEvent: async () => undefined,
   };
 }

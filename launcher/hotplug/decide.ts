@@ -4,6 +4,11 @@
 // one, the same interface. One without a name goes to an attachment of its network that nobody names, so that neither the order
 // of elements nor one that is gone renames an interface; a new one gets the lowest free name. What asks for something else is
 // detached and attached anew, under its name. Attachments that no element is left for are detached. The default network stays.
+//
+// Others attach too, by name of an interface and a conf (delegate.ts). What they have attached is told by its name on disk: a network
+// of an annotation has the title of its NetworkAttachmentDefinition, `namespace/name`, and one that no annotation named has that of
+// its conf, which has no slash. So an element that asks for such a one, as the client has attached it before the edit was known
+// here, finds it attached, and from then on it is the annotation's; without one it stays, as it is not the annotation's to take away.
 import type { Delegate } from "../../packages/core/index.ts";
 
 /** A network that is wanted, as it is planned, and the name that is asked for, if any. */
@@ -49,8 +54,10 @@ export interface Change {
   detach: Delegate[];
   /** As they are planned. */
   attach: Delegate[];
-  /** As they are on disk: they stay as they are. */
+  /** As they are on disk, each under the title that the pod has for it: they stay as they are. */
   keep: Delegate[];
+  /** The interfaces of those of them that the disk has no title for yet. */
+  adopt: string[];
 }
 
 /**
@@ -61,11 +68,15 @@ export interface Change {
  */
 export function decide(planned: readonly Delegate[], attached: readonly Delegate[]): Change {
   const wanted = new Map(planned.filter((one) => !one.default).map((one) => [one.ifname, one]));
-  const change: Change = { detach: [], attach: [], keep: [] };
+  const change: Change = { detach: [], attach: [], keep: [], adopt: [] };
   for (const one of attached) {
     const plan = wanted.get(one.ifname);
-    const stays = one.default || (plan !== undefined && isWhole(one) && !differs(plan, one));
-    (stays ? change.keep : change.detach).push(one);
+    const isAsked = plan !== undefined && isWhole(one) && !differs(plan, one);
+    const isOthers = plan === undefined && isWhole(one) && !isOfAnnotation(one);
+    const stays = one.default || isAsked || isOthers;
+    if (!stays) change.detach.push(one);
+    else change.keep.push(isAsked ? { ...one, name: plan.name } : one);
+    if (isAsked && one.name !== plan.name) change.adopt.push(one.ifname);
     if (stays) wanted.delete(one.ifname);
   }
   change.attach.push(...wanted.values());
@@ -77,16 +88,22 @@ export function isWhole({ result }: Delegate): boolean {
   return result !== undefined;
 }
 
-/** Does the pod ask for something else than what is attached? A change of the network's conf does not count. */
-function differs(planned: Delegate, attached: Delegate): boolean {
-  return requestOf(planned) !== requestOf(attached);
+/** Is something else asked for than what is attached? A change of the network's conf does not count. */
+export function differs(planned: Delegate, attached: Delegate): boolean {
+  return !isOfNetwork(planned, attached) || requestOf(planned) !== requestOf(attached);
 }
 
-function isOfNetwork({ name }: Delegate, attached: Delegate): boolean {
-  return name === attached.name;
+/** Titles count if both have one: a conf that was given by itself has none. */
+function isOfNetwork(planned: Delegate, attached: Delegate): boolean {
+  if (isOfAnnotation(planned) && isOfAnnotation(attached)) return planned.name === attached.name;
+  return planned.network === attached.network;
+}
+
+function isOfAnnotation({ name }: Delegate): boolean {
+  return name.includes("/");
 }
 
 /** Addresses of all kinds are in the capability arguments, whether a plugin claims them or not. */
-function requestOf({ name, capabilityArgs, deviceID, resourceName, gateways = [] }: Delegate): string {
-  return JSON.stringify([name, capabilityArgs ?? "", deviceID ?? "", resourceName ?? "", gateways]);
+function requestOf({ capabilityArgs, deviceID, resourceName, gateways = [] }: Delegate): string {
+  return JSON.stringify([capabilityArgs ?? "", deviceID ?? "", resourceName ?? "", gateways]);
 }

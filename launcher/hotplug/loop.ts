@@ -11,7 +11,8 @@ import { findPod } from "../attach/pod.ts";
 import type { Work } from "../attach/verbs.ts";
 import type { Clock } from "../clock.ts";
 import { Code, Fault } from "../fault.ts";
-import { LeftToNode, type Sandbox } from "../host/host.ts";
+import type { Sandbox } from "../host/host.ts";
+import { whileRunning } from "./plug.ts";
 import { replug } from "./replug.ts";
 
 /** Pods at once: the executor does eight jobs, and the runtime's calls want the node too. */
@@ -201,9 +202,7 @@ async function telling(call: Call, task: Task): Promise<void> {
     await replug(call);
     task.told = undefined;
   } catch (error) {
-    const cannot = "cannot be done while the pod runs; create the pod anew";
-    const fault =
-      error instanceof LeftToNode ? new Fault(Code.internal, `${error.message}: ${cannot}`) : Fault.of(error);
+    const fault = whileRunning(error);
     const isWorthIt = fault.code !== Code.tryAgainLater;
     if (isWorthIt && task.told !== fault.message) {
       task.told = fault.message;

@@ -5,24 +5,16 @@
 // in between, a DEL finds everything, and so does the next one of these: what was begun and has not ended is detached and
 // attached anew. What is detached goes by the conf that it was attached by, whatever became of the network since.
 import type { Delegate, Network } from "../../packages/core/index.ts";
-import { type Attachment, type Call, subjectOf } from "../attach/call.ts";
-import { withCauses } from "../attach/causes.ts";
+import type { Attachment, Call } from "../attach/call.ts";
 import { undo } from "../attach/del.ts";
-import { recordAttached, recordChange } from "../attach/events.ts";
-import { addDelegate, requirePlugins } from "../attach/execute.ts";
+import { recordAttached, recordRemoved } from "../attach/events.ts";
+import { requirePlugins } from "../attach/execute.ts";
 import { podNetworks } from "../attach/networks.ts";
 import { findPod } from "../attach/pod.ts";
-import { recover } from "../attach/recover.ts";
-import { remember, rememberRoutes } from "../attach/remember.ts";
-import { changeRoutes } from "../attach/routes.ts";
-import type { Trouble } from "../attach/undeletable.ts";
 import type { Pod } from "../cluster/cluster.ts";
-import { offerDeviceInfo, readDeviceInfo } from "../device/deviceinfo.ts";
 import { Code, Fault } from "../fault.ts";
 import { type Change, decide, interfacesFor, isWhole } from "./decide.ts";
-
-/** Source: NPWG NAD spec v1.3, section 5. */
-const NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status";
+import { attachOne, described, placeRoutes, publish, requireOwn, standingOf } from "./plug.ts";
 
 /**
  * Detaches and attaches what has to be; nothing if the pod is gone, or the container is not attached. Throws what it could not do:
@@ -31,14 +23,12 @@ const NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status";
 export async function replug(call: Call): Promise<void> {
   const pod = await findPod(call);
   if (!pod) return;
-  const { any, delegates: attached } = await recover(call);
-  const { scratch } = await call.state.read(call.runtime.containerId);
-  // An ADD that has failed, or does not know the container, leaves it to the runtime.
-  const isAttached = any && scratch !== undefined && attached.some((one) => one.default && isWhole(one));
-  if (!isAttached) return;
+  const standing = await standingOf(call);
+  if (!standing) return;
+  const { attached, scratch } = standing;
   const networks = namedNetworks(call, await podNetworks(call, pod), attached);
   const change = decide(planned(call, networks).delegates, attached);
-  if (change.attach.length + change.detach.length === 0) return;
+  if (change.attach.length + change.detach.length + change.adopt.length === 0) return;
   requirePossible(change, attached);
   await requirePlugins(call, change.attach);
   await carryOut(call, pod, { change, networks, scratch });
@@ -91,13 +81,7 @@ function requirePossible({ attach, detach }: Change, attached: readonly Delegate
         "would; create the pod anew",
     );
   }
-  const [foreign] = attached.filter(({ runtimeNetwork }) => runtimeNetwork === undefined);
-  if (foreign) {
-    throw new Fault(
-      Code.invalidNetworkConfig,
-      `network ${foreign.name}: it was attached by Multus, and does not change while the pod runs; create the pod anew`,
-    );
-  }
+  requireOwn(attached);
 }
 
 async function carryOut(call: Call, pod: Pod, { change, networks, scratch }: Replug): Promise<void> {
@@ -111,7 +95,9 @@ async function carryOut(call: Call, pod: Pod, { change, networks, scratch }: Rep
     const known = networks.filter(
       ({ selection }, index) => index === 0 || names.has(selection?.interface ?? ""),
     );
-    await state.writeScratch(runtime.containerId, planned(call, known, { scratch, kept }).scratch);
+    // What is the annotation's from now on is written as it is planned, with its title.
+    const copied = kept.filter((ifname) => !change.adopt.includes(ifname));
+    await state.writeScratch(runtime.containerId, planned(call, known, { scratch, kept: copied }).scratch);
   };
   const gone = change.detach.filter((one) => !stuck.includes(one));
   await state.removeNotes([...gone, ...attach].map(({ cacheFile }) => cacheFile));
@@ -143,35 +129,6 @@ async function detach(call: Call, delegates: readonly Delegate[]) {
   return { stuck, faults };
 }
 
-/** `isLeft` if it has failed, and could not be undone either: the next time it is detached first. */
-async function attachOne(call: Call, delegate: Delegate): Promise<AttachedOrNot> {
-  try {
-    await offerDeviceInfo(delegate, call);
-    const result = await addDelegate(call, delegate);
-    const attachment = await described(call, { ...delegate, result });
-    await remember(call, attachment);
-    await call.state.settleCaches([delegate.cacheFile]);
-    return { attachment };
-  } catch (error) {
-    const fault = Fault.of(error);
-    const isRefused = fault.cause !== ("no answer" satisfies Trouble);
-    const refused = new Set(isRefused ? [delegate.cacheFile] : []);
-    const left = await undo(call, [delegate], { isKnown: true, refused });
-    return { fault: await withCauses(call, delegate, fault), isLeft: left.length > 0 };
-  }
-}
-
-interface AttachedOrNot {
-  attachment?: Attachment;
-  fault?: Fault;
-  isLeft?: boolean;
-}
-
-async function described(call: Call, { result = "", ...delegate }: Delegate): Promise<Attachment> {
-  const deviceInfo = await readDeviceInfo(delegate, call);
-  return { delegate, result, ...(deviceInfo === undefined ? {} : { deviceInfo }) };
-}
-
 interface Done {
   kept: readonly Delegate[];
   attachments: readonly Attachment[];
@@ -180,19 +137,9 @@ interface Done {
 
 /** Tells the pod's user: by network-status, which has all that is attached, and by events. */
 async function tell(call: Call, pod: Pod, { kept, attachments, gone }: Done): Promise<void> {
-  const { cluster, core, log, runtime } = call;
   const before = await Promise.all(kept.filter(isWhole).map((delegate) => described(call, delegate)));
-  const all = [...before, ...attachments];
-  const { networkStatus, routes } = core.status({ attachments: all });
-  // Another network has the pod's default route: a new one does not take it.
-  const own = routes.filter(({ attachment }) => attachment >= before.length);
-  await changeRoutes(call, own);
-  await rememberRoutes(call, all, own);
-  const isThere = await cluster?.annotate(pod, { [NETWORK_STATUS]: networkStatus });
-  if (!isThere) log.write("verbose", `${subjectOf(runtime)}: the pod was deleted meanwhile`);
+  const networkStatus = await placeRoutes(call, before, attachments);
+  await publish(call, pod, networkStatus);
   await recordAttached(call, pod, [...attachments], []);
-  for (const { ifname, name } of gone) {
-    const message = `Remove ${ifname} from ${name}`;
-    await recordChange(call, pod, { type: "Normal", reason: "RemovedInterface", message });
-  }
+  for (const delegate of gone) await recordRemoved(call, pod, delegate);
 }

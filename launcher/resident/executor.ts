@@ -3,6 +3,7 @@
 // How it works: an executor is asked to begin a job, and begins a shim, which comes as a connection of its own with the job's
 // number. That is served as a call, in its container's turn. A call of the runtime for the same container goes first: the job is
 // hung up on, and the call's turn comes when the executor has said that the job's shim has ended, with all that it executed.
+// Jobs of one sandbox are begun one after the other, whoever wants them: the shim of a second one would find it locked.
 import { randomInt } from "node:crypto";
 import type { Work } from "../attach/verbs.ts";
 import { Code, Fault } from "../fault.ts";
@@ -14,7 +15,12 @@ import type { Hands } from "../hotplug/loop.ts";
 const FIRST_JOB = 1 << 20;
 const LAST_JOB = 2 ** 31;
 
-export type JobVerb = "ADD" | "DEL" | "GC";
+export type JobVerb = "ADD" | "DEL" | "CHECK" | "STATUS" | "GC";
+
+/** These are of no container: a sandbox lends them its CNI_PATH and its conf. */
+const OF_NO_CONTAINER: readonly JobVerb[] = ["GC", "STATUS"];
+/** The calls of a runtime that go before jobs. */
+const CHANGING = ["ADD", "DEL", "GC"];
 
 /** A job that has been begun. */
 export interface Job {
@@ -28,8 +34,8 @@ export interface Job {
   shim?: Shim;
   /** What came of it: undefined until it has been answered. */
   answer?: { fault: Fault | undefined };
-  /** Has a call of the runtime gone first? */
-  isInterrupted?: boolean;
+  /** Why it was hung up on, if it was. */
+  interrupted?: string;
 }
 
 export class Executor implements Hands {
@@ -37,6 +43,8 @@ export class Executor implements Hands {
   connected: () => void = () => undefined;
   private shim: Shim | undefined;
   private readonly jobs = new Map<number, Job>();
+  /** Name of a sandbox -> resolves when the last job that is wanted for it has ended. */
+  private readonly last = new Map<string, Promise<unknown>>();
 
   get isThere(): boolean {
     return this.shim !== undefined;
@@ -70,21 +78,33 @@ export class Executor implements Hands {
    * Does a job. Rejects with the Fault that it ended with; with code 11 if it was interrupted, or not answered.
    *
    * @param work what is done, if it is not what the verb says
+   * @param signal ends the job
    */
-  async work(sandbox: Sandbox, verb: JobVerb, work?: Work): Promise<void> {
+  async work(sandbox: Sandbox, verb: JobVerb, work?: Work, signal?: AbortSignal): Promise<void> {
+    const { name } = sandbox;
+    const before = this.last.get(name);
+    const mine = (before ?? Promise.resolve()).then(() => this.workNow(sandbox, verb, work, signal));
+    const ended = mine.catch(() => undefined);
+    this.last.set(name, ended);
+    void ended.then(() => this.last.get(name) === ended && this.last.delete(name));
+    await mine;
+  }
+
+  private async workNow(sandbox: Sandbox, verb: JobVerb, work?: Work, signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted) throw notDone(sandbox, verb, "nobody waits for it any more");
     const number = randomInt(FIRST_JOB, LAST_JOB);
     const begun = this.presentExecutor().begin(sandbox.name, verb, number);
     const job: Job = { verb, sandbox, work, ended: begun.catch(() => undefined) };
     this.jobs.set(number, job);
+    const end = () => interrupt(job, "it has taken too long");
+    signal?.addEventListener("abort", end);
     try {
       const exitCode = await begun;
       if (job.answer?.fault) throw job.answer.fault;
       if (job.answer) return;
-      const why = job.isInterrupted
-        ? "a call of the runtime goes first"
-        : `its shim has exited with ${exitCode}`;
-      throw new Fault(Code.tryAgainLater, `${verb} of sandbox ${sandbox.name} has not been done: ${why}`);
+      throw notDone(sandbox, verb, job.interrupted ?? `its shim has exited with ${exitCode}`);
     } finally {
+      signal?.removeEventListener("abort", end);
       this.jobs.delete(number);
     }
   }
@@ -96,16 +116,16 @@ export class Executor implements Hands {
     if (!job || job.shim || CNI_COMMAND !== job.verb) return undefined;
     const { env: own } = job.sandbox;
     const isSame = CNI_CONTAINERID === own.CNI_CONTAINERID && CNI_IFNAME === own.CNI_IFNAME;
-    return job.verb === "GC" || isSame ? job : undefined;
+    return OF_NO_CONTAINER.includes(job.verb) || isSame ? job : undefined;
   }
 
   /** Ends the jobs that a call of the runtime would wait for. */
   interruptFor({ CNI_COMMAND: verb = "", CNI_CONTAINERID: containerId = "" }: Received["env"]): void {
     for (const job of this.jobs.values()) {
-      const isSame = job.verb === "GC" ? verb === "GC" : job.sandbox.env.CNI_CONTAINERID === containerId;
-      if (!isSame || !["ADD", "DEL", "GC"].includes(verb)) continue;
-      job.isInterrupted = true;
-      job.shim?.hangUp();
+      const isSame = OF_NO_CONTAINER.includes(job.verb)
+        ? verb === job.verb
+        : job.sandbox.env.CNI_CONTAINERID === containerId;
+      if (isSame && CHANGING.includes(verb)) interrupt(job, "a call of the runtime goes first");
     }
   }
 
@@ -116,4 +136,13 @@ export class Executor implements Hands {
       "there is no executor on this node; see that plexus-shim --serve runs",
     );
   }
+}
+
+function interrupt(job: Job, why: string): void {
+  job.interrupted ??= why;
+  job.shim?.hangUp();
+}
+
+function notDone({ name }: Sandbox, verb: JobVerb, why: string): Fault {
+  return new Fault(Code.tryAgainLater, `${verb} of sandbox ${name} has not been done: ${why}`);
 }

@@ -1,8 +1,10 @@
-// Events that wait to be sent: the calls that they are of have been answered, and nobody waits for them.
-import type { Outbox } from "../attach/call.ts";
+// What waits to be told to the API server: events, and what the devices of claims are. The calls that it is of have been
+// answered, and nobody waits for it.
+import type { DescribedDevice, Outbox } from "../attach/call.ts";
 import type { Clock } from "../clock.ts";
 import type { Cluster, Pod, PodEvent } from "../cluster/cluster.ts";
 import { FORBIDDEN } from "../cluster/refusal.ts";
+import { describeDevices } from "../device/claims.ts";
 import { Fault } from "../fault.ts";
 
 /** So many wait: a node that starts 250 pods has as many, or some more. A further one is dropped. */
@@ -15,8 +17,8 @@ const SEND_MS = 5_000;
 
 export type Fate = "sent" | "failed" | "dropped";
 
-export class EventOutbox implements Outbox {
-  /** What became of all events so far. */
+class Queue {
+  /** What became of all so far. */
   readonly fates: Record<Fate, number> = { sent: 0, failed: 0, dropped: 0 };
   private readonly queue: { since: number; send(deadlineMs: number): Promise<void> }[] = [];
   private sending = 0;
@@ -24,19 +26,23 @@ export class EventOutbox implements Outbox {
   private emptied: (() => void)[] = [];
   private readonly clock: Clock;
   private readonly warn: (message: string) => void;
+  private readonly forbidden: string;
 
-  /** @param warn is told once if events are forbidden */
-  constructor(clock: Clock, warn: (message: string) => void) {
+  /**
+   * @param warn is told once if it is forbidden
+   * @param forbidden what that means
+   */
+  constructor(clock: Clock, warn: (message: string) => void, forbidden: string) {
     this.clock = clock;
     this.warn = warn;
+    this.forbidden = forbidden;
   }
 
-  put(cluster: Cluster, pod: Pod, event: PodEvent): void {
+  protected later(send: (deadlineMs: number) => Promise<void>): void {
     if (this.queue.length >= MOST) {
       this.fates.dropped++;
       return;
     }
-    const send = (deadlineMs: number) => cluster.recordEvent(pod, event, { deadlineMs });
     this.queue.push({ since: this.clock.now(), send });
     this.next();
   }
@@ -68,11 +74,31 @@ export class EventOutbox implements Outbox {
       const { cause, message } = Fault.of(error);
       if (cause === FORBIDDEN && !this.isForbidden) {
         this.isForbidden = true;
-        this.warn(`pods' users are not told by events, and this is said once: ${message}`);
+        this.warn(`${this.forbidden}, and this is said once: ${message}`);
       }
     } finally {
       this.sending--;
       this.next();
     }
+  }
+}
+
+export class EventOutbox extends Queue implements Outbox {
+  constructor(clock: Clock, warn: (message: string) => void) {
+    super(clock, warn, "pods' users are not told by events");
+  }
+
+  put(cluster: Cluster, pod: Pod, event: PodEvent): void {
+    this.later((deadlineMs) => cluster.recordEvent(pod, event, { deadlineMs }));
+  }
+}
+
+export class ClaimOutbox extends Queue {
+  constructor(clock: Clock, warn: (message: string) => void) {
+    super(clock, warn, "ResourceClaims do not say what their devices are");
+  }
+
+  put(cluster: Cluster, pod: Pod, devices: readonly DescribedDevice[]): void {
+    this.later((deadlineMs) => describeDevices(cluster, pod, devices, { deadlineMs }));
   }
 }

@@ -14,7 +14,9 @@ import { wasm } from "../core/wasm.ts";
 import { Fault } from "../fault.ts";
 import { HotPlug } from "../hotplug/loop.ts";
 import { leaveCgroup } from "./cgroup.ts";
+import { Delegating } from "./delegating.ts";
 import { collectGarbage } from "./memory.ts";
+import { MultusSocket } from "./multus.ts";
 import { ResidentServer } from "./server.ts";
 import { type Serving, Telling } from "./telling.ts";
 import { Warnings } from "./warnings.ts";
@@ -39,11 +41,14 @@ export interface DaemonOptions extends Serving {
   kubeconfig: string;
   /** Seconds, after which it looks again for what the runtime has left, if there is an executor. */
   healSeconds: number;
+  /** Where clients of Multus's daemon are served; "" for nowhere. */
+  multusSocket: string;
 }
 
 /** Serves until it is idle, another process has its socket, or it is asked to end by SIGTERM or SIGINT. */
 export async function runResident(options: ResidentOptions): Promise<void> {
   const { socket, version, slots, connections, idleSeconds, replace, isStartedByShim: isInherited } = options;
+  const { describesClaims } = options;
   const telling = new Telling(options);
   const { observer } = telling;
   telling.starts("resident", { idle: idleSeconds });
@@ -51,7 +56,10 @@ export async function runResident(options: ResidentOptions): Promise<void> {
   const ports = portsTo(clusters(warn));
   const idle = idleSeconds * 1000;
   const server = await telling.during(() =>
-    ResidentServer.open({ socket, version, idle, slots, connections, ports, isInherited, observer }, replace),
+    ResidentServer.open(
+      { socket, version, idle, slots, connections, ports, isInherited, observer, describesClaims },
+      replace,
+    ),
   );
   if (!server) return telling.ends("another process serves");
   // Calls need not wait for that.
@@ -82,7 +90,7 @@ async function ended(server: ResidentServer, telling: Telling, limitMs: number):
 
 /** Knows the cluster beforehand, and serves until it is asked to end by SIGTERM or SIGINT. */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
-  const { socket, version, slots, connections, nodeName, kubeconfig } = options;
+  const { socket, version, slots, connections, nodeName, kubeconfig, describesClaims } = options;
   const { KUBERNETES_SERVICE_HOST: host = "", KUBERNETES_SERVICE_PORT: port = "" } = process.env;
   if (kubeconfig === "" && (host === "" || port === "")) {
     throw new Error(
@@ -97,11 +105,15 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   const watched = new WatchedCluster({ ...accessBy(connect, process.env), nodeName, warn });
   const ports = portsTo(() => watched.cluster);
   const server = await telling.during(() =>
-    ResidentServer.open({ socket, version, idle: 0, slots, connections, ports, observer }, true),
+    ResidentServer.open(
+      { socket, version, idle: 0, slots, connections, ports, observer, describesClaims },
+      true,
+    ),
   );
   if (!server) return;
   telling.serves(server, ports.core, watched);
   const hotPlug = plugging(server, watched, options.healSeconds, warn);
+  const multus = servingMultus(server, options.multusSocket, warn);
   void telling.tellWhenFollowed(watched);
   const isOver = await ended(server, telling, DRAIN_MS);
   if (isOver) {
@@ -110,6 +122,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     telling.isEnding(why);
   }
   hotPlug.stop();
+  multus?.close();
   await server.close();
   watched.stop();
   await telling.ends("all calls have ended");
@@ -137,6 +150,18 @@ function plugging(
   watched.changed = (pod) => hotPlug.changed(pod);
   void hotPlug.run();
   return hotPlug;
+}
+
+/** Serves /delegate, if that is wanted: the executor does what clients ask for. */
+function servingMultus(
+  { executor }: ResidentServer,
+  path: string,
+  warn: (message: string) => void,
+): MultusSocket | undefined {
+  if (path === "") return undefined;
+  const multus = new MultusSocket({ path, clock: systemClock, delegating: new Delegating(executor), warn });
+  void multus.serve();
+  return multus;
 }
 
 function portsTo(cluster: Ports["cluster"]) {

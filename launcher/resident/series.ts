@@ -27,6 +27,8 @@ export interface Sources {
   dropped(): number;
   /** What became of the events of pods so far. */
   events(): Readonly<Record<Fate, number>>;
+  /** What became of what is to be said in ResourceClaims. */
+  claims(): Readonly<Record<Fate, number>>;
   tally: Pick<Tally, "fallbacks" | "starts" | "handovers">;
   /** Does the core answer? */
   isAlive(): boolean;
@@ -166,7 +168,7 @@ function addGauges(registers: Registry[], sources: Sources): void {
 }
 
 /** Adds what others have counted. */
-function addReadings(registers: Registry[], { dropped, events, refused, tally }: Sources): void {
+function addReadings(registers: Registry[], { claims, dropped, events, refused, tally }: Sources): void {
   const reading = (name: string, help: string, label: string, values: () => Record<string, number>) =>
     new Counter({
       name,
@@ -186,6 +188,12 @@ function addReadings(registers: Registry[], { dropped, events, refused, tally }:
     "Events of pods, by what became of them: sent, failed, dropped",
     "fate",
     events,
+  );
+  reading(
+    "plexus_claims_total",
+    "What pods' ResourceClaims are to say of their devices, a pod at a time, by what became of it: sent, failed, dropped",
+    "fate",
+    claims,
   );
   reading(
     "plexus_shim_fallbacks_total",

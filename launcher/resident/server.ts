@@ -2,8 +2,8 @@
 import * as fs from "node:fs";
 import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
 import { basename, dirname } from "node:path";
-import type { Outbox } from "../attach/call.ts";
 import { carryOut, type Ports, type Work } from "../attach/verbs.ts";
+import type { Cluster } from "../cluster/cluster.ts";
 import { Fault } from "../fault.ts";
 import { machineDisk, makeDirectories } from "../host/disk.ts";
 import { Earlier } from "../host/earlier.ts";
@@ -14,8 +14,9 @@ import { Admission, ENDED, type Turn } from "./admission.ts";
 import { Executor } from "./executor.ts";
 import { giveBackMemory } from "./memory.ts";
 import { CallNotes, type Observer } from "./observer.ts";
-import { EventOutbox } from "./outbox.ts";
+import { ClaimOutbox, EventOutbox } from "./outbox.ts";
 import { Recent } from "./recent.ts";
+import { answers, inodeOf } from "./socket.ts";
 import { Together } from "./together.ts";
 import { clusterInTurn, hostInTurn } from "./waits.ts";
 
@@ -46,6 +47,8 @@ export interface ServerOptions {
   version: string;
   /** Does the socket listen already, as this process's descriptor? The shim has made it: launcher/shim/start.c. */
   isInherited?: boolean;
+  /** Do ResourceClaims say what their devices are? */
+  describesClaims?: boolean;
   ports: Pick<Ports, "core" | "clock" | "builtIns" | "cluster" | "linter">;
   observer: Observer;
 }
@@ -64,6 +67,7 @@ export class ResidentServer {
   /** Does what is to be done between calls. */
   readonly executor = new Executor();
   readonly outbox: EventOutbox;
+  readonly claims: ClaimOutbox;
   private readonly together: Together;
   private readonly recent: Recent;
   private readonly earlier = new Earlier();
@@ -86,7 +90,9 @@ export class ResidentServer {
     this.options = options;
     const { clock } = options.ports;
     this.admission = new Admission(options.slots, clock);
-    this.outbox = new EventOutbox(clock, (message) => options.observer.warned(message));
+    const warn = (message: string) => options.observer.warned(message);
+    this.outbox = new EventOutbox(clock, warn);
+    this.claims = new ClaimOutbox(clock, warn);
     this.together = new Together(clock);
     this.recent = new Recent(clock);
     this.server = createServer((socket) => void this.serve(socket));
@@ -128,7 +134,8 @@ export class ResidentServer {
       this.server.close(() => resolve());
     });
     await closed;
-    await Promise.race([this.outbox.empty(), this.options.ports.clock.sleep(LAST_EVENTS_MS)]);
+    const told = Promise.all([this.outbox.empty(), this.claims.empty()]);
+    await Promise.race([told, this.options.ports.clock.sleep(LAST_EVENTS_MS)]);
     clearInterval(this.timer);
   }
 
@@ -219,7 +226,7 @@ export class ResidentServer {
       return;
     }
     job.shim = shim;
-    if (job.isInterrupted) shim.hangUp();
+    if (job.interrupted !== undefined) shim.hangUp();
     const call = new CallNotes(received.env, performance.now());
     this.admission
       .run({ verb, containerId, gone }, async (turn) => {
@@ -244,18 +251,24 @@ export class ResidentServer {
       observer.said(call, said);
     };
     const host = hostInTurn(this.timed(shim.host, call), turn);
-    const events: Parameters<Outbox["put"]>[] = [];
+    const later: (() => void)[] = [];
+    let own: Cluster | undefined;
     const ports: Ports = {
       ...this.options.ports,
       host: () => host,
       cluster: (...given) => {
-        const cluster = this.options.ports.cluster(...given);
-        return cluster && clusterInTurn(cluster, turn);
+        own = this.options.ports.cluster(...given);
+        return own && clusterInTurn(own, turn);
       },
       aside: (wait) => turn.aside(wait),
       together: (question, look) => this.together.answer(question, look),
       recently: (question, ask) => this.recent.answer(question, ask),
-      outbox: { put: (...event) => void events.push(event) },
+      outbox: {
+        put: (...event) => later.push(() => this.outbox.put(...event)),
+        ...(this.options.describesClaims
+          ? { describe: (...given) => later.push(() => own && this.claims.put(own, ...given)) }
+          : {}),
+      },
       witness: {
         executed: (execution) => call.executed(execution),
         orphans: (...given) => observer.orphans(call, ...given),
@@ -269,7 +282,7 @@ export class ResidentServer {
       shim.fallBack(shim.refusal); // it is plexus that tells the pod's user, unless it is a job
       if (!work) return fault;
     } else shim.answer(exitCode, stdout);
-    for (const event of events) this.outbox.put(...event); // nobody waits for these, so not even for their being written
+    for (const tell of later) tell(); // nobody waits for these, so not even for their being written
     return fault;
   }
 
@@ -313,26 +326,10 @@ export class ResidentServer {
   }
 }
 
-function inodeOf(path: string): bigint | undefined {
-  return fs.statSync(path, { throwIfNoEntry: false, bigint: true })?.ino;
-}
-
 /** Reads which socket the shim has made: the third number that it has noted in the lock. One of before an upgrade notes none. */
 function inodeNoted(): bigint | undefined {
   const note = Buffer.alloc(80);
   const length = fs.readSync(LOCK_FD, note, 0, note.length, 0);
   const noted = note.toString("latin1", 0, length).trim().split(" ")[2];
   return noted === undefined ? undefined : BigInt(noted);
-}
-
-/** Does a process take connections there? */
-function answers(path: string): Promise<boolean> {
-  const { connect } = process.getBuiltinModule("node:net");
-  return new Promise((resolve) => {
-    const socket = connect(path, () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on("error", () => resolve(false));
-  });
 }

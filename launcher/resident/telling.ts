@@ -27,6 +27,8 @@ export interface Serving {
   slots: number;
   /** Shims at once. */
   connections: number;
+  /** Do ResourceClaims say what their devices are? */
+  describesClaims: boolean;
   /** Where metrics and health are served; undefined for nowhere. */
   metrics: Endpoint | undefined;
   log: ProcessLogOptions;
@@ -85,7 +87,7 @@ export class Telling {
   serves(server: ResidentServer, core: Core, watched?: WatchedCluster): void {
     const { metrics, connections, slots, socket } = this.options;
     if (metrics === undefined) return;
-    const { admission, outbox } = server;
+    const { admission, claims, outbox } = server;
     const sources = {
       build: thisBuild(),
       reasons: REASONS,
@@ -100,6 +102,7 @@ export class Telling {
       refused: () => server.refused,
       dropped: () => this.log.dropped,
       events: () => outbox.fates,
+      claims: () => claims.fates,
       isAlive: () => core.isAlive(),
     };
     const warn = (message: string) => this.observer.warned(message);

@@ -16,6 +16,7 @@ export function clusterInTurn(cluster: Cluster, turn: Turn): Cluster {
     // Mostly it is the last that a call does.
     annotate: (pod, annotations, limit) =>
       turn.waitFor(cluster.annotate(pod, annotations, within(limit)), { resumes: false }),
+    describeDevice: (...given) => cluster.describeDevice(...given),
     recordEvent: (pod, event, limit) => cluster.recordEvent(pod, event, limit),
   };
 }

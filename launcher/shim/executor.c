@@ -73,15 +73,14 @@ static _Noreturn void become_worker(const Sandbox *sandbox, const char *verb, ui
   const char *path = getenv("PATH");
   char *search;
   if (asprintf(&search, "PATH=%s", path == NULL ? "/usr/sbin:/usr/bin:/sbin:/bin" : path) < 0) fail("out of memory");
-  bool is_gc = strcmp(verb, "GC") == 0;
+  bool is_of_container = strcmp(verb, "GC") != 0 && strcmp(verb, "STATUS") != 0;
   size_t count = list_length(sandbox->parameters);
   char **environment = must(calloc(count + 3, sizeof *environment));
   size_t length = 0;
   environment[length++] = search;
   environment[length++] = command;
   for (size_t index = 0; index < count; index++) {
-    // A GC is of no container.
-    if (!is_gc || strncmp(sandbox->parameters[index], "CNI_PATH=", 9) == 0)
+    if (is_of_container || strncmp(sandbox->parameters[index], "CNI_PATH=", 9) == 0)
       environment[length++] = sandbox->parameters[index];
   }
   char *const arguments[] = {"plexus-shim", WORK_ARGUMENT, number, NULL};
@@ -91,9 +90,10 @@ static _Noreturn void become_worker(const Sandbox *sandbox, const char *verb, ui
 
 /** Does a job's verb fit how the sandbox lives? */
 static int refuse_work(const char *verb, enum Life life) {
-  if (strcmp(verb, "ADD") == 0) return life == ATTACHED ? 0 : ENOENT;
+  static const char *const TO_ATTACHED[] = {"ADD", "CHECK", NULL}, *const TO_ANY[] = {"GC", "STATUS", NULL};
+  if (is_one_of(verb, strlen(verb), TO_ATTACHED)) return life == ATTACHED ? 0 : ENOENT;
   if (strcmp(verb, "DEL") == 0) return life == ATTACHED ? EPERM : 0;
-  return strcmp(verb, "GC") == 0 ? 0 : EPERM;
+  return is_one_of(verb, strlen(verb), TO_ANY) ? 0 : EPERM;
 }
 
 /** Answers BEGIN when the job has ended; at once if it is not begun. */

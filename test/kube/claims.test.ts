@@ -4,10 +4,18 @@
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { KubeConfig, type KubernetesObject, ResourceV1Api } from "@kubernetes/client-node";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ApiServer } from "../support/apiserver.ts";
 import { type Sandbox, Site } from "../support/site.ts";
+import { until } from "../support/until.ts";
+
+/** deploy/claim-status, for the account that Plexus has here; tokens of these tests are of no node. */
+const CLAIM_STATUS = fs
+  .readFileSync(fileURLToPath(new URL("../../deploy/claim-status/rbac.yaml", import.meta.url)), "utf8")
+  .replace("name: plexus-daemon", "name: plexus")
+  .replace("associated-node:", "arbitrary-node:");
 
 const GROUP = "resource.k8s.io/v1";
 const RESOURCE = "vendor.example/vf";
@@ -87,6 +95,35 @@ describe("a pod's ResourceClaim", () => {
     expect(added.map(({ conf }) => conf.deviceID)).toEqual(["0000:3b:10.1", "0000:3b:10.3"]);
     expect(await run("DEL", pod)).toMatchObject({ exitCode: 0, stderr: "" });
     expect(await site.lab.leftovers()).toEqual([]);
+  });
+
+  it("says which interface and addresses its device has, where that is wanted", async () => {
+    const made = { name: "net1", mac: "02:00:00:00:00:05", sandbox: "/n" };
+    const result = {
+      cniVersion: "1.1.0",
+      interfaces: [made],
+      ips: [{ address: "10.1.0.5/24", interface: 0 }],
+    };
+    site.lab.fake("fake-nic", { ADD: `echo '${JSON.stringify(result)}'` });
+    const { namespace } = site;
+    await api.apply(CLAIM_STATUS);
+    const resident = await site.lab.reside();
+    await resident.stop();
+    await resident.start(["resident", "--replace", "--claim-status"]);
+    const pool = `pool-${randomBytes(4).toString("hex")}`;
+    await publish(pool, ["0000:3b:10.5"]);
+    await allocate("told", pool, ["vf-0"]);
+    const spec = { resourceClaims: [{ name: "nics", resourceClaimName: "told" }] };
+    const pod = await site.pod("nic", { spec });
+    expect(await run("ADD", pod)).toMatchObject({ exitCode: 0 });
+    const networkData = { interfaceName: "net1", ips: ["10.1.0.5/24"], hardwareAddress: made.mac };
+    await until("the claim says so", async (tell) => {
+      tell(resident.said());
+      const { status } = await resources.readNamespacedResourceClaim({ name: "told", namespace });
+      return (status?.devices ?? []).length > 0;
+    });
+    const { status } = await resources.readNamespacedResourceClaim({ name: "told", namespace });
+    expect(status?.devices).toMatchObject([{ driver: DRIVER, pool, device: "vf-0", networkData }]);
   });
 
   it("of a template is found by the pod's status", async () => {

@@ -135,6 +135,21 @@ it("deploy/hotplug is deploy/daemon, and an executor in a pod of its own, with n
   ]);
 });
 
+it("deploy/claim-status gives the daemon the right to say what devices are, and no other", async () => {
+  const objects = manifests("claim-status");
+  for (const object of objects) expect(await dryRun(object)).toMatchObject(object);
+  expect(objects.map(({ kind }) => kind).sort()).toEqual(["ClusterRole", "ClusterRoleBinding"]);
+  const [role] = objects.filter(({ kind }) => kind === "ClusterRole");
+  const rights = (role?.rules ?? []).map(({ resources, verbs }: Record<string, string[]>) => [
+    resources,
+    verbs,
+  ]);
+  expect(rights).toEqual([
+    [["resourceclaims/status"], ["patch"]],
+    [["resourceclaims/driver"], ["associated-node:patch"]],
+  ]);
+});
+
 it("deploy/openshift has a SecurityContextConstraints that allows what the daemon's pods ask for, and nothing else", () => {
   const objects = manifests("openshift");
   const [scc] = objects.filter(({ kind }) => kind === "SecurityContextConstraints");

@@ -248,6 +248,34 @@ describe.each(SHIMS)("%s", (_, shim) => {
     expect(seen[0]).toContain("CNI_NETNS=");
   });
 
+  test("a CHECK or a STATUS executes nothing else, and a STATUS is of no container", async () => {
+    const path = place.plugin("p", "cat");
+    await daemon.listen(place);
+    await place.run("ADD", CONF, env());
+    serve();
+    const seen: [string, unknown][] = [];
+    for (const verb of ["CHECK", "STATUS"]) {
+      daemon.serve = async (call) => {
+        for (const one of ["ADD", "DEL", verb])
+          seen.push([one, await call.execute(path, { env: [`CNI_COMMAND=${one}`] })]);
+        if (verb === "STATUS") seen.push(["parameters", [...call.env].sort()]);
+        call.answer();
+      };
+      expect(await daemon.begin("c1@eth0", verb)).toBe(0);
+    }
+    const refused = "CNI_COMMAND does not belong to this call";
+    const done = expect.objectContaining({ outcome: 0, value: 0 });
+    const given = ["CNI_COMMAND=STATUS", `CNI_PATH=${place.plugins}`];
+    const each = (verb: string) => [
+      ["ADD", refused],
+      ["DEL", refused],
+      [verb, done],
+    ];
+    expect(seen).toEqual([...each("CHECK"), ...each("STATUS"), ["parameters", given]]);
+    fs.renameSync(netns(), `${netns()}.old`);
+    expect(await daemon.begin("c1@eth0", "CHECK")).toBe(-2);
+  });
+
   test("the node's own network namespace is not one of a sandbox", async () => {
     await daemon.listen(place);
     await place.run("ADD", CONF, { ...env(), CNI_NETNS: "/proc/self/ns/net" });

@@ -123,6 +123,45 @@ describe("what is decided", () => {
   });
 });
 
+describe("what a client has attached by its conf alone", () => {
+  /** Attached under its conf's name, as the annotation was not known to name it. */
+  const disk = () => {
+    const disk = new Disk();
+    const { name: _title, ...bare } = network({ name: "a", interface: "x" });
+    for (const one of disk.write([CLUSTER, bare])) disk.add(one);
+    return disk;
+  };
+
+  test("stays, if no element asks for its interface", () => {
+    const nothing = { attach: [], detach: [], keep: ["podnet eth0", "a x"] };
+    expect(change(disk(), [])).toEqual(nothing);
+    expect(change(disk(), [{ name: "b" }])).toEqual({ ...nothing, attach: ["d/b net1"] });
+  });
+
+  test("is the annotation's, by its title, as soon as an element asks for it; of another network it is replaced", () => {
+    const planned = core.plan({
+      runtime,
+      networks: named(disk(), [{ name: "a", interface: "x" }]),
+    }).delegates;
+    expect(decide(planned, disk().attached())).toMatchObject({ attach: [], detach: [], adopt: ["x"] });
+    expect(change(disk(), [{ name: "a" }])).toEqual({
+      attach: [],
+      detach: [],
+      keep: ["podnet eth0", "d/a x"],
+    });
+    expect(change(disk(), [{ name: "b", interface: "x" }])).toMatchObject({
+      attach: ["d/b x"],
+      detach: ["a x"],
+    });
+  });
+
+  test("is detached if it was begun and has not ended", () => {
+    const cut = disk();
+    cut.caches.delete("a-c1-x");
+    expect(change(cut, [])).toMatchObject({ attach: [], detach: ["a x"] });
+  });
+});
+
 test("what stays keeps its entry in the scratch file, to the last byte, whatever its network is by now", () => {
   const disk = Disk.of([{ name: "a", mac: "02:00:00:00:00:01" }, { name: "b" }]);
   const before = JSON.parse(disk.scratch ?? "") as object[];

@@ -45,6 +45,7 @@ function serve(host: string, port: number): void {
     dropped: () => 0,
     tally: { fallbacks: () => ({ absent: 4 }), starts: () => 2, handovers: () => 1 },
     events: () => ({ sent: 0, failed: 0, dropped: 0 }),
+    claims: () => ({ sent: 0, failed: 0, dropped: 0 }),
     isAlive: () => isAlive,
   };
   served = serveMetrics({ host, port }, sources, { clock, warn: (message) => warnings.push(message) });
