@@ -120,12 +120,13 @@ function knownKeys(): [key: string, type: string][] {
 function typeOf(type: string): string {
   const [, least, most] = /^i(\d+)-(\d+)$/.exec(type) ?? [];
   if (least !== undefined) return `${least} to ${most}`;
-  if (/^[=~]/.test(type))
+  if (/^[=~!?]/.test(type))
     return type
       .slice(1)
       .split("|")
       .map((word) => `\`${word}\``)
       .join(", ");
+  if (type === "[{attachment") return "a list of {containerID, ifname}";
   return TYPES[type] ?? "an object";
 }
 
