@@ -58,13 +58,18 @@ export interface Change {
  *
  * @param planned what is wanted, each under its name
  * @param attached what is on disk
+ * @param noted the cache files of attachments with a note: somebody has begun to detach these
  */
-export function decide(planned: readonly Delegate[], attached: readonly Delegate[]): Change {
+export function decide(
+  planned: readonly Delegate[],
+  attached: readonly Delegate[],
+  noted: ReadonlySet<string> = new Set(),
+): Change {
   const wanted = new Map(planned.filter((one) => !one.default).map((one) => [one.ifname, one]));
   const change: Change = { detach: [], attach: [], keep: [] };
   for (const one of attached) {
     const plan = wanted.get(one.ifname);
-    const stays = one.default || (plan !== undefined && isWhole(one) && !differs(plan, one));
+    const stays = one.default || (plan !== undefined && isWhole(one, noted) && !differs(plan, one));
     (stays ? change.keep : change.detach).push(one);
     if (stays) wanted.delete(one.ifname);
   }
@@ -72,9 +77,9 @@ export function decide(planned: readonly Delegate[], attached: readonly Delegate
   return change;
 }
 
-/** One without a result was begun, and has not ended: somebody was killed. */
-export function isWhole({ result }: Delegate): boolean {
-  return result !== undefined;
+/** One without a result was begun, and has not ended; one with a note may be half detached: somebody was killed, or a plugin failed. */
+export function isWhole({ cacheFile, result }: Delegate, noted: ReadonlySet<string> = new Set()): boolean {
+  return result !== undefined && !noted.has(cacheFile);
 }
 
 /** Does the pod ask for something else than what is attached? A change of the network's conf does not count. */

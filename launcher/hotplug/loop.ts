@@ -52,6 +52,8 @@ interface Task {
   failures: number;
   /** What its user was told. */
   told: string | undefined;
+  /** May its network-status say something else than what is attached? */
+  isUntold: boolean;
 }
 
 export class HotPlug {
@@ -82,11 +84,12 @@ export class HotPlug {
   }
 
   /** A pod is another one than it was: `namespace/name`. */
-  changed(pod: string): void {
+  changed(pod: string, isUntold = false): void {
     if (!this.options.hands.isThere) return; // when there is an executor, all are looked at
-    const task = this.tasks.get(pod) ?? { isRunning: false, again: false, failures: 0, told: undefined };
+    const task = this.tasks.get(pod) ?? { isRunning: false, again: false, failures: 0, told: undefined, isUntold };
     this.tasks.set(pod, task);
     task.failures = 0;
+    task.isUntold ||= isUntold;
     task.again = true;
     this.queue(pod, task);
   }
@@ -96,7 +99,7 @@ export class HotPlug {
     try {
       for (const sandbox of await this.options.hands.sandboxes()) {
         const pod = keyOf(sandbox);
-        if (pod !== undefined && sandbox.life === "attached") this.changed(pod);
+        if (pod !== undefined && sandbox.life === "attached") this.changed(pod, true);
       }
     } catch (error) {
       this.warn("the executor does not say which sandboxes there are", error);
@@ -198,12 +201,14 @@ export class HotPlug {
 /** Tells the pod's user once why it does not get what it asks for. */
 async function telling(call: Call, task: Task): Promise<void> {
   try {
-    await replug(call);
+    await replug(call, task.isUntold);
     task.told = undefined;
+    task.isUntold = false;
   } catch (error) {
     const cannot = "cannot be done while the pod runs; create the pod anew";
     const fault =
       error instanceof LeftToNode ? new Fault(Code.internal, `${error.message}: ${cannot}`) : Fault.of(error);
+    task.isUntold = true;
     const isWorthIt = fault.code !== Code.tryAgainLater;
     if (isWorthIt && task.told !== fault.message) {
       task.told = fault.message;

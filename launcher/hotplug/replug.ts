@@ -3,7 +3,7 @@
 // How it works: what is wanted is the pod's annotation; what is, is on disk. As in an ADD, all that can be refused is refused
 // first, then the scratch file names all that is going to be attached, and each failure is undone by itself. So whoever is killed
 // in between, a DEL finds everything, and so does the next one of these: what was begun and has not ended is detached and
-// attached anew. What is detached goes by the conf that it was attached by, whatever became of the network since.
+// attached anew. A note says of each attachment that its detaching has begun, until it has ended. What is detached goes by the conf that it was attached by, whatever became of the network since.
 import type { Delegate, Network } from "../../packages/core/index.ts";
 import { type Attachment, type Call, subjectOf } from "../attach/call.ts";
 import { withCauses } from "../attach/causes.ts";
@@ -27,8 +27,10 @@ const NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status";
 /**
  * Detaches and attaches what has to be; nothing if the pod is gone, or the container is not attached. Throws what it could not do:
  * the rest is done.
+ *
+ * @param mayBeUntold may network-status be another one than what is attached, as somebody was killed, or not heard?
  */
-export async function replug(call: Call): Promise<void> {
+export async function replug(call: Call, mayBeUntold = true): Promise<void> {
   const pod = await findPod(call);
   if (!pod) return;
   const { any, delegates: attached } = await recover(call);
@@ -37,11 +39,15 @@ export async function replug(call: Call): Promise<void> {
   const isAttached = any && scratch !== undefined && attached.some((one) => one.default && isWhole(one));
   if (!isAttached) return;
   const networks = namedNetworks(call, await podNetworks(call, pod), attached);
-  const change = decide(planned(call, networks).delegates, attached);
-  if (change.attach.length + change.detach.length === 0) return;
+  const noted = new Set(await call.state.noted());
+  const change = decide(planned(call, networks).delegates, attached, noted);
+  if (change.attach.length + change.detach.length === 0) {
+    if (mayBeUntold) await publish(call, pod, await Promise.all(attached.map((one) => described(call, one))));
+    return;
+  }
   requirePossible(change, attached);
   await requirePlugins(call, change.attach);
-  await carryOut(call, pod, { change, networks, scratch });
+  await carryOut(call, pod, { change, networks, scratch, noted });
 }
 
 interface Replug {
@@ -49,6 +55,7 @@ interface Replug {
   networks: Network[];
   /** The scratch file's text before. */
   scratch: string;
+  noted: ReadonlySet<string>;
 }
 
 function planned({ core, runtime, settings }: Call, networks: Network[], more: object = {}) {
@@ -100,9 +107,9 @@ function requirePossible({ attach, detach }: Change, attached: readonly Delegate
   }
 }
 
-async function carryOut(call: Call, pod: Pod, { change, networks, scratch }: Replug): Promise<void> {
+async function carryOut(call: Call, pod: Pod, { change, networks, scratch, noted }: Replug): Promise<void> {
   const { runtime, state } = call;
-  const { stuck, faults } = await detach(call, change.detach);
+  const { stuck, faults } = await detach(call, change.detach, noted);
   // What could not be detached keeps its entry, and its name.
   const kept = [...change.keep, ...stuck].map(({ ifname }) => ifname);
   const attach = change.attach.filter(({ ifname }) => !kept.includes(ifname));
@@ -126,16 +133,20 @@ async function carryOut(call: Call, pod: Pod, { change, networks, scratch }: Rep
     if (fault) faults.push(fault.during(`network ${delegate.name} on ${delegate.ifname}`));
   }
   if (begun.length < attach.length) await write(begun);
-  await tell(call, pod, { kept: [...change.keep, ...stuck], attachments, gone });
+  await tell(call, pod, { kept: change.keep, attachments, gone });
   const fault = Fault.all(faults);
   if (fault) throw fault;
 }
 
 /** Detaches in reverse order. Returns those that are still attached, as far as is known; others are done with, or orphans. */
-async function detach(call: Call, delegates: readonly Delegate[]) {
+async function detach(call: Call, delegates: readonly Delegate[], noted: ReadonlySet<string>) {
   const stuck: Delegate[] = [];
   const faults: Fault[] = [];
   for (const delegate of [...delegates].reverse()) {
+    const { cacheFile } = delegate;
+    const { containerId } = call.runtime;
+    if (!noted.has(cacheFile))
+      await call.state.writeNote(cacheFile, { containerId, addFailed: false, tries: 0, why: "" });
     const failed = await undo(call, [delegate], { isKnown: true });
     faults.push(...failed);
     if (failed.length > 0) stuck.unshift(delegate);
@@ -180,19 +191,26 @@ interface Done {
 
 /** Tells the pod's user: by network-status, which has all that is attached, and by events. */
 async function tell(call: Call, pod: Pod, { kept, attachments, gone }: Done): Promise<void> {
-  const { cluster, core, log, runtime } = call;
-  const before = await Promise.all(kept.filter(isWhole).map((delegate) => described(call, delegate)));
+  const before = await Promise.all(kept.map((delegate) => described(call, delegate)));
   const all = [...before, ...attachments];
-  const { networkStatus, routes } = core.status({ attachments: all });
+  const { routes } = call.core.status({ attachments: all });
   // Another network has the pod's default route: a new one does not take it.
   const own = routes.filter(({ attachment }) => attachment >= before.length);
   await changeRoutes(call, own);
   await rememberRoutes(call, all, own);
-  const isThere = await cluster?.annotate(pod, { [NETWORK_STATUS]: networkStatus });
-  if (!isThere) log.write("verbose", `${subjectOf(runtime)}: the pod was deleted meanwhile`);
+  const published = publish(call, pod, all);
+  published.catch(() => undefined);
   await recordAttached(call, pod, [...attachments], []);
   for (const { ifname, name } of gone) {
     const message = `Remove ${ifname} from ${name}`;
     await recordChange(call, pod, { type: "Normal", reason: "RemovedInterface", message });
   }
+  await published;
+}
+
+async function publish(call: Call, pod: Pod, attachments: Attachment[]): Promise<void> {
+  const { cluster, core, log, runtime } = call;
+  const { networkStatus } = core.status({ attachments });
+  const isThere = await cluster?.annotate(pod, { [NETWORK_STATUS]: networkStatus });
+  if (!isThere) log.write("verbose", `${subjectOf(runtime)}: the pod was deleted meanwhile`);
 }

@@ -16,6 +16,9 @@ const LAST_JOB = 2 ** 31;
 
 export type JobVerb = "ADD" | "DEL" | "GC";
 
+/** A connection to an executor. */
+export type Line = Pick<Shim, "gone" | "alive" | "hangUp" | "sandboxes" | "begin">;
+
 /** A job that has been begun. */
 export interface Job {
   readonly verb: JobVerb;
@@ -25,7 +28,7 @@ export interface Job {
   /** Resolves when its shim has ended. */
   readonly ended: Promise<unknown>;
   /** Its shim, once that has come. */
-  shim?: Shim;
+  shim?: Pick<Shim, "hangUp">;
   /** What came of it: undefined until it has been answered. */
   answer?: { fault: Fault | undefined };
   /** Has a call of the runtime gone first? */
@@ -35,7 +38,7 @@ export interface Job {
 export class Executor implements Hands {
   /** Is told when there is one, or another one. */
   connected: () => void = () => undefined;
-  private shim: Shim | undefined;
+  private shim: Line | undefined;
   private readonly jobs = new Map<number, Job>();
 
   get isThere(): boolean {
@@ -43,7 +46,7 @@ export class Executor implements Hands {
   }
 
   /** Takes an executor that has announced itself, in the place of the one before. */
-  take(shim: Shim): void {
+  take(shim: Line): void {
     this.shim?.hangUp();
     this.shim = shim;
     shim.gone.then(() => {
@@ -109,7 +112,7 @@ export class Executor implements Hands {
     }
   }
 
-  private presentExecutor(): Shim {
+  private presentExecutor(): Line {
     if (this.shim) return this.shim;
     throw new Fault(
       Code.tryAgainLater,
