@@ -91,7 +91,13 @@ function isOfNetwork({ name }: Delegate, attached: Delegate): boolean {
   return name === attached.name;
 }
 
-/** Addresses of all kinds are in the capability arguments, whether a plugin claims them or not. */
-function requestOf({ name, capabilityArgs, deviceID, resourceName, gateways = [] }: Delegate): string {
-  return JSON.stringify([name, capabilityArgs ?? "", deviceID ?? "", resourceName ?? "", gateways]);
+/** Addresses of all kinds are in the capability arguments, whether a plugin claims them or not; `cni-args` are in each plugin's conf. */
+function requestOf({ name, capabilityArgs, conf, deviceID, resourceName, gateways = [] }: Delegate): string {
+  const { args, plugins } = JSON.parse(conf) as { args?: Args; plugins?: { args?: Args }[] };
+  const cniArgs = args?.cni ?? plugins?.[0]?.args?.cni ?? "";
+  return JSON.stringify([name, capabilityArgs ?? "", cniArgs, deviceID ?? "", resourceName ?? "", gateways]);
+}
+
+interface Args {
+  cni?: unknown;
 }

@@ -39,6 +39,7 @@ export async function replug(call: Call, mayBeUntold = true): Promise<void> {
   const isAttached = any && scratch !== undefined && attached.some((one) => one.default && isWhole(one));
   if (!isAttached) return;
   const networks = namedNetworks(call, await podNetworks(call, pod), attached);
+  requireDefault(networks[0], attached);
   const noted = new Set(await call.state.noted());
   const change = decide(planned(call, networks).delegates, attached, noted);
   if (change.attach.length + change.detach.length === 0) {
@@ -86,6 +87,16 @@ function namedNetworks(call: Call, networks: Network[], attached: readonly Deleg
 
 function onto(network: Network, ifname: string): Network {
   return { ...network, selection: { ...network.selection, interface: ifname } };
+}
+
+/** Throws if the pod's annotation asks for another default network. That of the conf may have changed: it is for new pods. */
+function requireDefault(asked: Network | undefined, attached: readonly Delegate[]): void {
+  const is = attached.find((one) => one.default)?.name ?? "";
+  if (asked?.selection === undefined || asked.name === undefined || asked.name === is) return;
+  throw new Fault(
+    Code.invalidNetworkConfig,
+    `network ${asked.name}: the default network, ${is}, cannot change while the pod runs; create the pod anew`,
+  );
 }
 
 /** Throws for what would have to change interfaces that stay. */
@@ -211,6 +222,6 @@ async function tell(call: Call, pod: Pod, { kept, attachments, gone }: Done): Pr
 async function publish(call: Call, pod: Pod, attachments: Attachment[]): Promise<void> {
   const { cluster, core, log, runtime } = call;
   const { networkStatus } = core.status({ attachments });
-  const isThere = await cluster?.annotate(pod, { [NETWORK_STATUS]: networkStatus });
+  const isThere = await cluster?.annotate(pod, { [NETWORK_STATUS]: networkStatus }, undefined, "as read");
   if (!isThere) log.write("verbose", `${subjectOf(runtime)}: the pod was deleted meanwhile`);
 }

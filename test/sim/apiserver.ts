@@ -182,10 +182,17 @@ export class ApiServer {
 
   private patch(collection: Collection, object: ApiObject, body: string): Response {
     const { metadata } = JSON.parse(body) as {
-      metadata: { uid?: string; annotations?: Record<string, string> };
+      metadata: { uid?: string; resourceVersion?: string; annotations?: Record<string, string> };
     };
     if (metadata.uid !== undefined && metadata.uid !== object.metadata.uid) {
       return status(409, "Conflict", `Precondition failed: UID in precondition: ${metadata.uid}`);
+    }
+    if ((metadata.resourceVersion ?? object.metadata.resourceVersion) !== object.metadata.resourceVersion) {
+      return status(
+        409,
+        "Conflict",
+        "the object has been modified; please apply your changes to the latest version",
+      );
     }
     this.annotate(collection, object.metadata.name, metadata.annotations ?? {});
     return json(200, this.get(collection, object.metadata.name) ?? object);

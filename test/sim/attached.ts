@@ -109,7 +109,12 @@ function checkAllocation(
 }
 
 /** The pod's network-status has each interface, with its addresses. */
-export function checkStatus({ machine, pods }: Known, container: Container, links: Interface[], what: string): void {
+export function checkStatus(
+  { machine, pods }: Known,
+  container: Container,
+  links: Interface[],
+  what: string,
+): void {
   const text = pods.networkStatusOf(container);
   if (text === undefined) {
     // The pod was deleted or replaced since; if it was not, nobody wrote it.

@@ -31,7 +31,9 @@ export function checkConverged(known: Known, container: Container): void {
   for (const { name, mac, interface: ifname } of elements) {
     const at = rest.findIndex(
       (link) =>
-        link.network === name && (ifname ?? link.name) === link.name && (mac === undefined || link.mac === mac),
+        link.network === name &&
+        (ifname ?? link.name) === link.name &&
+        (mac === undefined || link.mac === mac),
     );
     if (at < 0) missing.push(`${ifname ?? ""} ${name} ${mac ?? ""}`);
     else rest.splice(at, 1);

@@ -185,7 +185,13 @@ export class Invariants {
     const isAttached = resources(machine, containerId, ifname).length > 0; // for a pod that is gone, nothing is
     const isCheckable = begun?.known === "attached" && container.known === "attached" && isAttached;
     const canAttach = begun?.attaching === machine.troubles.attaching && this.canAttach(call);
-    const mayFail = { ADD: !canAttach, DEL: false, CHECK: !isCheckable || this.setup.hotPlug, GC: false, STATUS: !canAttach };
+    const mayFail = {
+      ADD: !canAttach,
+      DEL: false,
+      CHECK: !isCheckable || this.setup.hotPlug,
+      GC: false,
+      STATUS: !canAttach,
+    };
     if (!mayFail[verb]) machine.violated("fails-needlessly", `${what}: ${stdout.trim()}`);
   }
 

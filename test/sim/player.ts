@@ -80,7 +80,10 @@ export class Player {
         ),
     };
     const jobBegan = (shim: Process, call: RuntimeCall) => ownership.carriesOut(shim, call);
-    const resident = setup.mode === "one-shot" ? undefined : new Resident({ ...program, jobBegan: setup.hotPlug ? jobBegan : undefined });
+    const resident =
+      setup.mode === "one-shot"
+        ? undefined
+        : new Resident({ ...program, jobBegan: setup.hotPlug ? jobBegan : undefined });
     const carryOut = (process: Process, call: RuntimeCall) => {
       ownership.carriesOut(process, call);
       return resident ? resident.call(process, call) : runOneShot(program, process, call);

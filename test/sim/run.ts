@@ -72,23 +72,29 @@ async function breakIn(): Promise<void> {
 async function playMany(count: number): Promise<void> {
   const began = performance.now();
   const kinds = new Map<string, { times: number; seed: number; text: string }>();
-  const totals = await playSeeds(script, { first: seed, count, limit: LIMIT, edits: values.edits ?? false }, (report) => {
-    if (report.is !== "violated") return undefined;
-    const first = report.violations.find((violation) => knownClass(violation) === undefined);
-    for (const violation of [first ?? report.violations[0]].flatMap((one) => one ?? [])) {
-      const known = knownClass(violation);
-      const kind = known ? `${known.name} (known)` : violation.kind;
-      const before = kinds.get(kind) ?? { times: 0, seed: report.history.seed, text: violation.text };
-      const isEarlier = report.history.seed < before.seed;
-      const earliest = isEarlier ? { seed: report.history.seed, text: violation.text } : before;
-      kinds.set(kind, { ...before, ...earliest, times: before.times + 1 });
-      if (!known) process.exitCode = 1;
-    }
-  });
+  const totals = await playSeeds(
+    script,
+    { first: seed, count, limit: LIMIT, edits: values.edits ?? false },
+    (report) => {
+      if (report.is !== "violated") return undefined;
+      const first = report.violations.find((violation) => knownClass(violation) === undefined);
+      for (const violation of [first ?? report.violations[0]].flatMap((one) => one ?? [])) {
+        const known = knownClass(violation);
+        const kind = known ? `${known.name} (known)` : violation.kind;
+        const before = kinds.get(kind) ?? { times: 0, seed: report.history.seed, text: violation.text };
+        const isEarlier = report.history.seed < before.seed;
+        const earliest = isEarlier ? { seed: report.history.seed, text: violation.text } : before;
+        kinds.set(kind, { ...before, ...earliest, times: before.times + 1 });
+        if (!known) process.exitCode = 1;
+      }
+    },
+  );
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   const { histories, calls, events } = totals;
   console.log(`${histories} histories from seed ${seed} on, ${calls} calls, ${events} events, ${seconds} s`);
   for (const [kind, { times, seed: first, text }] of kinds) {
-    console.log(`${times} times ${kind}, first with ${values.edits ? "--edits " : ""}--seed ${first}: ${text}`);
+    console.log(
+      `${times} times ${kind}, first with ${values.edits ? "--edits " : ""}--seed ${first}: ${text}`,
+    );
   }
 }

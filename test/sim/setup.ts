@@ -123,7 +123,8 @@ interface Element {
 /** The elements of an annotation; undefined if it is invalid. */
 export function elementsOf(annotation: string): Element[] | undefined {
   const names = annotation.split(", ").filter((name) => name !== "");
-  if (!annotation.startsWith("[")) return names.some((name) => name.includes("/")) ? undefined : names.map((name) => ({ name }));
+  if (!annotation.startsWith("["))
+    return names.some((name) => name.includes("/")) ? undefined : names.map((name) => ({ name }));
   try {
     const elements = JSON.parse(annotation) as (Element & { ips?: unknown })[];
     const isOdd = elements.some(({ ips, mac }) => ips !== undefined || typeof (mac ?? "") !== "string");
