@@ -1,7 +1,9 @@
 // The executor of the node in memory, and what shims note of sandboxes for it: launcher/shim/executor.c and sandboxes.c. It
 // and the jobs that it begins can die at any of their steps.
+import type { WatchedCluster } from "../../launcher/cluster/watch.ts";
 import { Code, Fault } from "../../launcher/fault.ts";
 import type { Sandbox } from "../../launcher/host/host.ts";
+import { HotPlug } from "../../launcher/hotplug/loop.ts";
 import type { Executor, JobVerb, Line } from "../../launcher/resident/executor.ts";
 import type { Machine } from "./machine.ts";
 import type { Namespace, Network, RuntimeCall } from "./network.ts";
@@ -214,4 +216,17 @@ export class NodeExecutor {
       void work();
     });
   }
+}
+
+/** As a daemon does: launcher/resident/resident.ts. */
+export function plugging(process: Process, executor: Executor, watched: WatchedCluster): void {
+  const hotPlug = new HotPlug({
+    hands: executor,
+    clock: process.clock,
+    isRunning: (namespace, name) => watched.isRunning(namespace, name),
+    warn: (message) => process.trace(message),
+  });
+  executor.connected = () => void hotPlug.connected();
+  watched.changed = (pod) => hotPlug.changed(pod);
+  void hotPlug.run();
 }

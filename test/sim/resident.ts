@@ -9,7 +9,6 @@ import type { CommandOptions } from "../../launcher/host/execute.ts";
 import { filesOn } from "../../launcher/host/files.ts";
 import { type ExecuteOptions, type Host, LeftToNode } from "../../launcher/host/host.ts";
 import { networkBy } from "../../launcher/host/iproute.ts";
-import { HotPlug } from "../../launcher/hotplug/loop.ts";
 import { Admission, ENDED, type Turn } from "../../launcher/resident/admission.ts";
 import { Executor } from "../../launcher/resident/executor.ts";
 import { EventOutbox } from "../../launcher/resident/outbox.ts";
@@ -17,7 +16,7 @@ import { Recent } from "../../launcher/resident/recent.ts";
 import { Together } from "../../launcher/resident/together.ts";
 import { clusterInTurn, hostInTurn } from "../../launcher/resident/waits.ts";
 import { execute } from "./execute.ts";
-import { NodeExecutor, Sandboxes } from "./hands.ts";
+import { NodeExecutor, plugging, Sandboxes } from "./hands.ts";
 import type { RuntimeCall } from "./network.ts";
 import { endOutliving, environmentOf, type Program, portsOf, runOneShot } from "./oneshot.ts";
 import type { Process } from "./process.ts";
@@ -212,18 +211,6 @@ export class Resident {
       outbox,
     };
   }
-}
-
-function plugging(process: Process, executor: Executor, watched: WatchedCluster): void {
-  const hotPlug = new HotPlug({
-    hands: executor,
-    clock: process.clock,
-    isRunning: (namespace, name) => watched.isRunning(namespace, name),
-    warn: (message) => process.trace(message),
-  });
-  executor.connected = () => void hotPlug.connected();
-  watched.changed = (pod) => hotPlug.changed(pod);
-  void hotPlug.run();
 }
 
 /** The host of a call that a resident process decides: the shim executes it. */
