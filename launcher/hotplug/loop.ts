@@ -227,14 +227,15 @@ export class HotPlug {
 /** Tells the pod's user once why it does not get what it asks for. */
 async function telling(call: Call, task: Task): Promise<void> {
   try {
-    await replug(call, task.isUntold);
+    const mayBeUntold = task.isUntold;
+    task.isUntold = true; // until it has ended: it may be given up before it fails
+    await replug(call, mayBeUntold);
     task.told = undefined;
     task.isUntold = false;
   } catch (error) {
     const cannot = "cannot be done while the pod runs; create the pod anew";
     const fault =
       error instanceof LeftToNode ? new Fault(Code.internal, `${error.message}: ${cannot}`) : Fault.of(error);
-    task.isUntold = true;
     const isWorthIt = fault.code !== Code.tryAgainLater;
     if (isWorthIt && task.told !== fault.message) {
       task.told = fault.message;
