@@ -94,9 +94,16 @@ export interface Cluster {
   /**
    * Sets annotations of the pod; those of other writers stay.
    *
+   * @param asRead whatever else was asked before must not come later: the pod is read first, and nothing is written if it says so
+   *   already, or if somebody has changed it since; then it is read again, a few times
    * @returns false, with nothing done, if the pod is gone or another one has its name by now
    */
-  annotate(pod: Pod, annotations: Record<string, string>, limit?: TimeLimit): Promise<boolean>;
+  annotate(
+    pod: Pod,
+    annotations: Record<string, string>,
+    limit?: TimeLimit,
+    asRead?: "as read",
+  ): Promise<boolean>;
   /**
    * Says in a ResourceClaim's status what one of its devices is in its pod. Of other devices, and of what others say of this one,
    * nothing is changed.

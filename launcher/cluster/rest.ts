@@ -72,8 +72,9 @@ export function restCluster(access: ApiAccess): Cluster {
       return [];
     },
 
-    async annotate(pod, annotations, limit) {
-      return annotateByPatch(await transport(), pod, annotations, limit);
+    async annotate(pod, annotations, limit, asRead) {
+      const annotate = asRead ? annotateAsRead : annotateByPatch;
+      return annotate(await transport(), pod, annotations, limit);
     },
 
     async describeDevice(namespace, claim, device, data, limit) {
@@ -107,12 +108,27 @@ async function annotateByPatch(
   annotations: Record<string, string>,
   limit?: TimeLimit,
 ): Promise<boolean> {
+  return (await patchAnnotations(api, { pod, annotations }, limit)) === true;
+}
+
+interface Patch {
+  pod: Pod;
+  annotations: Record<string, string>;
+  /** If it is given, the patch is bound to it. */
+  resourceVersion?: string;
+}
+
+async function patchAnnotations(
+  api: Transport,
+  { pod, annotations, resourceVersion }: Patch,
+  limit?: TimeLimit,
+): Promise<boolean | "conflict"> {
   const request: ApiRequest = {
     method: "PATCH",
     path: `${podPath(pod.namespace, pod.name)}/status`,
     type: "application/merge-patch+json",
     // A UID cannot be changed, so a patch that names another one is refused.
-    body: JSON.stringify({ metadata: { uid: pod.uid, annotations } }),
+    body: JSON.stringify({ metadata: { uid: pod.uid, resourceVersion, annotations } }),
   };
   const answer = await api.send(request, limit);
   if (answer.status === 200) {
@@ -127,11 +143,38 @@ async function annotateByPatch(
   const { message = "", reason } = statusOf(answer) ?? {};
   const isOther = [409, 422].includes(answer.status) && /\buid\b/i.test(message);
   if (isOther || reason === "NotFound") return false;
+  if (resourceVersion !== undefined && answer.status === 409) return "conflict";
   throw refusal(api.connection, request, answer);
 }
 
-/** How often a pod is put back anew because somebody else was quicker. */
+/** How often a pod is written anew because somebody else was quicker. */
 const UPDATES = 10;
+
+/**
+ * Sets annotations in one request after another one, which it is bound to.
+ *
+ * @returns as annotateByPatch
+ */
+async function annotateAsRead(
+  api: Transport,
+  { namespace, name, uid }: Pod,
+  annotations: Record<string, string>,
+  limit?: TimeLimit,
+): Promise<boolean> {
+  for (let tries = 0; tries < UPDATES; tries++) {
+    const found = await get(api, podPath(namespace, name), "Pod", name, limit);
+    if (!found || found.at("metadata").text("uid") !== uid) return false;
+    const pod = podOf(found);
+    if (Object.entries(annotations).every(([key, text]) => pod.annotations[key] === text)) return true;
+    const resourceVersion = found.at("metadata").text("resourceVersion");
+    const done = await patchAnnotations(api, { pod, annotations, resourceVersion }, limit);
+    if (done !== "conflict") return done;
+  }
+  throw new Fault(
+    Code.tryAgainLater,
+    `the annotations of pod ${namespace}/${name} are not written: others have changed it ${UPDATES} times meanwhile; it is tried again`,
+  );
+}
 
 /**
  * Sets annotations as Multus does: reads the pod, and puts it back whole.

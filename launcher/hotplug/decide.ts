@@ -65,14 +65,19 @@ export interface Change {
  *
  * @param planned what is wanted, each under its name
  * @param attached what is on disk
+ * @param noted the cache files of attachments with a note: somebody has begun to detach these
  */
-export function decide(planned: readonly Delegate[], attached: readonly Delegate[]): Change {
+export function decide(
+  planned: readonly Delegate[],
+  attached: readonly Delegate[],
+  noted: ReadonlySet<string> = new Set(),
+): Change {
   const wanted = new Map(planned.filter((one) => !one.default).map((one) => [one.ifname, one]));
   const change: Change = { detach: [], attach: [], keep: [], adopt: [] };
   for (const one of attached) {
     const plan = wanted.get(one.ifname);
-    const isAsked = plan !== undefined && isWhole(one) && !differs(plan, one);
-    const isOthers = plan === undefined && isWhole(one) && !isOfAnnotation(one);
+    const isAsked = plan !== undefined && isWhole(one, noted) && !differs(plan, one);
+    const isOthers = plan === undefined && isWhole(one, noted) && !isOfAnnotation(one);
     const stays = one.default || isAsked || isOthers;
     if (!stays) change.detach.push(one);
     else change.keep.push(isAsked ? { ...one, name: plan.name } : one);
@@ -83,9 +88,9 @@ export function decide(planned: readonly Delegate[], attached: readonly Delegate
   return change;
 }
 
-/** One without a result was begun, and has not ended: somebody was killed. */
-export function isWhole({ result }: Delegate): boolean {
-  return result !== undefined;
+/** One without a result was begun, and has not ended; one with a note may be half detached: somebody was killed, or a plugin failed. */
+export function isWhole({ cacheFile, result }: Delegate, noted: ReadonlySet<string> = new Set()): boolean {
+  return result !== undefined && !noted.has(cacheFile);
 }
 
 /** Is something else asked for than what is attached? A change of the network's conf does not count. */
@@ -103,7 +108,13 @@ function isOfAnnotation({ name }: Delegate): boolean {
   return name.includes("/");
 }
 
-/** Addresses of all kinds are in the capability arguments, whether a plugin claims them or not. */
-function requestOf({ capabilityArgs, deviceID, resourceName, gateways = [] }: Delegate): string {
-  return JSON.stringify([capabilityArgs ?? "", deviceID ?? "", resourceName ?? "", gateways]);
+/** Addresses of all kinds are in the capability arguments, whether a plugin claims them or not; `cni-args` are in each plugin's conf. */
+function requestOf({ capabilityArgs, conf, deviceID, resourceName, gateways = [] }: Delegate): string {
+  const { args, plugins } = JSON.parse(conf) as { args?: Args; plugins?: { args?: Args }[] };
+  const cniArgs = args?.cni ?? plugins?.[0]?.args?.cni ?? "";
+  return JSON.stringify([capabilityArgs ?? "", cniArgs, deviceID ?? "", resourceName ?? "", gateways]);
+}
+
+interface Args {
+  cni?: unknown;
 }

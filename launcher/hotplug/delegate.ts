@@ -14,7 +14,16 @@ import { findPod } from "../attach/pod.ts";
 import type { Pod } from "../cluster/cluster.ts";
 import { Code, Fault } from "../fault.ts";
 import { differs, isWhole } from "./decide.ts";
-import { attachOne, described, placeRoutes, publish, requireOwn, type Standing, standingOf } from "./plug.ts";
+import {
+  attachOne,
+  described,
+  noteDetaching,
+  placeRoutes,
+  publish,
+  requireOwn,
+  type Standing,
+  standingOf,
+} from "./plug.ts";
 
 const NETWORKS = "k8s.v1.cni.cncf.io/networks";
 const SOURCE = "the request's `config`";
@@ -44,8 +53,11 @@ export async function delegateAdd(call: Call, request: DelegateRequest): Promise
   const [delegate] = planWith(call, standing, titled, []).delegates.slice(1);
   if (!delegate) throw new Fault(Code.internal, "the request's network has no delegate");
   const there = standing.attached.find(({ ifname }) => ifname === request.ifname);
-  if (there?.result !== undefined && !differs(delegate, there)) return inVersion(call, there.result);
-  if (there?.result !== undefined) throw taken(call, there, delegate);
+  const noted = new Set(await call.state.noted());
+  if (there?.result !== undefined && isWhole(there, noted)) {
+    if (differs(delegate, there)) throw taken(call, there, delegate);
+    return inVersion(call, there.result);
+  }
   await requirePlugins(call, [delegate]);
   const kept = standing.attached.filter((one) => one !== there);
   if (there) await detach(call, there);
@@ -89,7 +101,7 @@ async function tell(
   kept: readonly Delegate[],
   come: readonly Attachment[],
 ): Promise<void> {
-  const before = await Promise.all(kept.filter(isWhole).map((one) => described(call, one)));
+  const before = await Promise.all(kept.filter((one) => isWhole(one)).map((one) => described(call, one)));
   const networkStatus = await placeRoutes(call, before, come);
   await publish(call, pod, networkStatus).catch((error: unknown) => {
     call.log.write("error", `${subjectOf(call.runtime)}: network-status stays: ${Fault.of(error).message}`);
@@ -228,6 +240,7 @@ function taken({ runtime }: Call, there: Delegate, { name }: Delegate): Fault {
 }
 
 async function detach(call: Call, delegate: Delegate): Promise<void> {
+  await noteDetaching(call, delegate);
   const fault = Fault.all(await undo(call, [delegate], { isKnown: true }));
   if (fault) throw fault;
 }

@@ -3,7 +3,7 @@
 // How it works: the watch tells of a pod whose annotations are others than before; when there is an executor, or another one, all
 // sandboxes are looked at once, as anything may have happened meanwhile. A pod has one job at a time, whose turn is its container's:
 // however often it is edited meanwhile, one more follows. A job that fails is tried again, later each time, and the pod's user is
-// told once of each reason. Sandboxes that are gone, or whose DEL has failed, are deleted as the runtime would, one at a time.
+// told once of each reason. The executor is asked for all sandboxes once for all pods that wait. Sandboxes that are gone, or whose DEL has failed, are deleted as the runtime would, one at a time.
 import { type Call, podOf } from "../attach/call.ts";
 import { recordFailed } from "../attach/events.ts";
 import { clearOrphans } from "../attach/orphans.ts";
@@ -48,11 +48,15 @@ export interface HotPlugOptions {
 /** A pod, or a sandbox, that something is to be done for. */
 interface Task {
   isRunning: boolean;
+  /** When it was queued, or changed while it waited: by `HotPlug.order`. */
+  order: number;
   /** Has it changed since it was begun? */
   again: boolean;
   failures: number;
   /** What its user was told. */
   told: string | undefined;
+  /** May its network-status say something else than what is attached? */
+  isUntold: boolean;
 }
 
 export class HotPlug {
@@ -60,6 +64,9 @@ export class HotPlug {
   private readonly tasks = new Map<string, Task>();
   private readonly waiting: string[] = [];
   private running = 0;
+  private order = 0;
+  /** The last answer of the executor: it is for all that were queued before it was asked. */
+  private listed: { order: number; sandboxes: Promise<Sandbox[]> } | undefined;
   private readonly end = new AbortController();
   /** Since when a sandbox has been seen as given up, and when to try again. */
   private readonly left = new Map<string, { sinceMs: number; failures: number; nextMs: number }>();
@@ -83,11 +90,19 @@ export class HotPlug {
   }
 
   /** A pod is another one than it was: `namespace/name`. */
-  changed(pod: string): void {
+  changed(pod: string, isUntold = false): void {
     if (!this.options.hands.isThere) return; // when there is an executor, all are looked at
-    const task = this.tasks.get(pod) ?? { isRunning: false, again: false, failures: 0, told: undefined };
+    const task = this.tasks.get(pod) ?? {
+      isRunning: false,
+      order: 0,
+      again: false,
+      failures: 0,
+      told: undefined,
+      isUntold,
+    };
     this.tasks.set(pod, task);
     task.failures = 0;
+    task.isUntold ||= isUntold;
     task.again = true;
     this.queue(pod, task);
   }
@@ -97,7 +112,7 @@ export class HotPlug {
     try {
       for (const sandbox of await this.options.hands.sandboxes()) {
         const pod = keyOf(sandbox);
-        if (pod !== undefined && sandbox.life === "attached") this.changed(pod);
+        if (pod !== undefined && sandbox.life === "attached") this.changed(pod, true);
       }
     } catch (error) {
       this.warn("the executor does not say which sandboxes there are", error);
@@ -105,7 +120,9 @@ export class HotPlug {
   }
 
   private queue(pod: string, task: Task): void {
-    if (task.isRunning || this.waiting.includes(pod)) return;
+    if (task.isRunning) return;
+    task.order = ++this.order;
+    if (this.waiting.includes(pod)) return;
     this.waiting.push(pod);
     this.next();
   }
@@ -134,6 +151,7 @@ export class HotPlug {
     if (task.again) this.queue(pod, task);
     else if (fault) this.later(pod, task, fault);
     else this.tasks.delete(pod);
+    if (this.waiting.length === 0) this.listed = undefined;
     this.next();
   }
 
@@ -141,10 +159,21 @@ export class HotPlug {
     const { hands, isRunning } = this.options;
     const [namespace = "", name = ""] = pod.split("/");
     if (!isRunning(namespace, name)) return;
-    const sandboxes = await hands.sandboxes();
+    const sandboxes = await this.sandboxesFor(task);
     for (const sandbox of sandboxes.filter((one) => one.life === "attached" && keyOf(one) === pod)) {
       await hands.work(sandbox, "ADD", (call) => telling(call, task));
     }
+  }
+
+  private sandboxesFor({ order }: Task): Promise<Sandbox[]> {
+    if (this.listed && this.listed.order >= order) return this.listed.sandboxes;
+    const ask = () => {
+      listed.order = this.order;
+      return this.options.hands.sandboxes();
+    };
+    const listed = { order: Number.POSITIVE_INFINITY, sandboxes: Promise.resolve().then(ask) };
+    this.listed = listed;
+    return listed.sandboxes;
   }
 
   private later(pod: string, task: Task, fault: Fault): void {
@@ -199,8 +228,11 @@ export class HotPlug {
 /** Tells the pod's user once why it does not get what it asks for. */
 async function telling(call: Call, task: Task): Promise<void> {
   try {
-    await replug(call);
+    const mayBeUntold = task.isUntold;
+    task.isUntold = true; // until it has ended: it may be given up before it fails
+    await replug(call, mayBeUntold);
     task.told = undefined;
+    task.isUntold = false;
   } catch (error) {
     const fault = whileRunning(error);
     const isWorthIt = fault.code !== Code.tryAgainLater;

@@ -67,6 +67,16 @@ export async function attachOne(call: Call, delegate: Delegate): Promise<Attache
   }
 }
 
+/** Until the note is removed, the attachment counts as half detached: whoever wants it attaches it anew. */
+export async function noteDetaching({ runtime, state }: Call, { cacheFile }: Delegate): Promise<void> {
+  await state.writeNote(cacheFile, {
+    containerId: runtime.containerId,
+    addFailed: false,
+    tries: 0,
+    why: "",
+  });
+}
+
 export async function described(call: Call, { result = "", ...delegate }: Delegate): Promise<Attachment> {
   const deviceInfo = await readDeviceInfo(delegate, call);
   return { delegate, result, ...(deviceInfo === undefined ? {} : { deviceInfo }) };
@@ -96,7 +106,7 @@ export async function publish(
   pod: Pod,
   networkStatus: string,
 ): Promise<void> {
-  const isThere = await cluster?.annotate(pod, { [NETWORK_STATUS]: networkStatus });
+  const isThere = await cluster?.annotate(pod, { [NETWORK_STATUS]: networkStatus }, undefined, "as read");
   if (!isThere) log.write("verbose", `${subjectOf(runtime)}: the pod was deleted meanwhile`);
 }
 

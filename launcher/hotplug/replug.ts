@@ -3,7 +3,8 @@
 // How it works: what is wanted is the pod's annotation; what is, is on disk. As in an ADD, all that can be refused is refused
 // first, then the scratch file names all that is going to be attached, and each failure is undone by itself. So whoever is killed
 // in between, a DEL finds everything, and so does the next one of these: what was begun and has not ended is detached and
-// attached anew. What is detached goes by the conf that it was attached by, whatever became of the network since.
+// attached anew. A note says of each attachment that its detaching has begun, until it has ended. What is detached goes by the conf
+// that it was attached by, whatever became of the network since.
 import type { Delegate, Network } from "../../packages/core/index.ts";
 import type { Attachment, Call } from "../attach/call.ts";
 import { undo } from "../attach/del.ts";
@@ -13,25 +14,34 @@ import { podNetworks } from "../attach/networks.ts";
 import { findPod } from "../attach/pod.ts";
 import type { Pod } from "../cluster/cluster.ts";
 import { Code, Fault } from "../fault.ts";
-import { type Change, decide, interfacesFor, isWhole } from "./decide.ts";
-import { attachOne, described, placeRoutes, publish, requireOwn, standingOf } from "./plug.ts";
+import { type Change, decide, interfacesFor } from "./decide.ts";
+import { attachOne, described, noteDetaching, placeRoutes, publish, requireOwn, standingOf } from "./plug.ts";
 
 /**
  * Detaches and attaches what has to be; nothing if the pod is gone, or the container is not attached. Throws what it could not do:
  * the rest is done.
+ *
+ * @param mayBeUntold may network-status be another one than what is attached, as somebody was killed, or not heard?
  */
-export async function replug(call: Call): Promise<void> {
+export async function replug(call: Call, mayBeUntold = true): Promise<void> {
   const pod = await findPod(call);
   if (!pod) return;
   const standing = await standingOf(call);
   if (!standing) return;
   const { attached, scratch } = standing;
   const networks = namedNetworks(call, await podNetworks(call, pod), attached);
-  const change = decide(planned(call, networks).delegates, attached);
-  if (change.attach.length + change.detach.length + change.adopt.length === 0) return;
+  requireDefault(networks[0], attached);
+  const noted = new Set(await call.state.noted());
+  const change = decide(planned(call, networks).delegates, attached, noted);
+  if (change.attach.length + change.detach.length + change.adopt.length === 0) {
+    if (!mayBeUntold) return;
+    const all = await Promise.all(attached.map((one) => described(call, one)));
+    await publish(call, pod, call.core.status({ attachments: all }).networkStatus);
+    return;
+  }
   requirePossible(change, attached);
   await requirePlugins(call, change.attach);
-  await carryOut(call, pod, { change, networks, scratch });
+  await carryOut(call, pod, { change, networks, scratch, noted });
 }
 
 interface Replug {
@@ -39,6 +49,7 @@ interface Replug {
   networks: Network[];
   /** The scratch file's text before. */
   scratch: string;
+  noted: ReadonlySet<string>;
 }
 
 function planned({ core, runtime, settings }: Call, networks: Network[], more: object = {}) {
@@ -71,6 +82,16 @@ function onto(network: Network, ifname: string): Network {
   return { ...network, selection: { ...network.selection, interface: ifname } };
 }
 
+/** Throws if the pod's annotation asks for another default network. That of the conf may have changed: it is for new pods. */
+function requireDefault(asked: Network | undefined, attached: readonly Delegate[]): void {
+  const is = attached.find((one) => one.default)?.name ?? "";
+  if (asked?.selection === undefined || asked.name === undefined || asked.name === is) return;
+  throw new Fault(
+    Code.invalidNetworkConfig,
+    `network ${asked.name}: the default network, ${is}, cannot change while the pod runs; create the pod anew`,
+  );
+}
+
 /** Throws for what would have to change interfaces that stay. */
 function requirePossible({ attach, detach }: Change, attached: readonly Delegate[]): void {
   const [asking] = [...attach, ...detach].filter(({ gateways }) => gateways !== undefined);
@@ -84,9 +105,9 @@ function requirePossible({ attach, detach }: Change, attached: readonly Delegate
   requireOwn(attached);
 }
 
-async function carryOut(call: Call, pod: Pod, { change, networks, scratch }: Replug): Promise<void> {
+async function carryOut(call: Call, pod: Pod, { change, networks, scratch, noted }: Replug): Promise<void> {
   const { runtime, state } = call;
-  const { stuck, faults } = await detach(call, change.detach);
+  const { stuck, faults } = await detach(call, change.detach, noted);
   // What could not be detached keeps its entry, and its name.
   const kept = [...change.keep, ...stuck].map(({ ifname }) => ifname);
   const attach = change.attach.filter(({ ifname }) => !kept.includes(ifname));
@@ -112,16 +133,17 @@ async function carryOut(call: Call, pod: Pod, { change, networks, scratch }: Rep
     if (fault) faults.push(fault.during(`network ${delegate.name} on ${delegate.ifname}`));
   }
   if (begun.length < attach.length) await write(begun);
-  await tell(call, pod, { kept: [...change.keep, ...stuck], attachments, gone });
+  await tell(call, pod, { kept: change.keep, attachments, gone });
   const fault = Fault.all(faults);
   if (fault) throw fault;
 }
 
 /** Detaches in reverse order. Returns those that are still attached, as far as is known; others are done with, or orphans. */
-async function detach(call: Call, delegates: readonly Delegate[]) {
+async function detach(call: Call, delegates: readonly Delegate[], noted: ReadonlySet<string>) {
   const stuck: Delegate[] = [];
   const faults: Fault[] = [];
   for (const delegate of [...delegates].reverse()) {
+    if (!noted.has(delegate.cacheFile)) await noteDetaching(call, delegate);
     const failed = await undo(call, [delegate], { isKnown: true });
     faults.push(...failed);
     if (failed.length > 0) stuck.unshift(delegate);
@@ -137,9 +159,10 @@ interface Done {
 
 /** Tells the pod's user: by network-status, which has all that is attached, and by events. */
 async function tell(call: Call, pod: Pod, { kept, attachments, gone }: Done): Promise<void> {
-  const before = await Promise.all(kept.filter(isWhole).map((delegate) => described(call, delegate)));
-  const networkStatus = await placeRoutes(call, before, attachments);
-  await publish(call, pod, networkStatus);
+  const before = await Promise.all(kept.map((delegate) => described(call, delegate)));
+  const published = publish(call, pod, await placeRoutes(call, before, attachments));
+  published.catch(() => undefined); // events are told meanwhile
   await recordAttached(call, pod, [...attachments], []);
   for (const delegate of gone) await recordRemoved(call, pod, delegate);
+  await published;
 }

@@ -22,6 +22,9 @@ const OF_NO_CONTAINER: readonly JobVerb[] = ["GC", "STATUS"];
 /** The calls of a runtime that go before jobs. */
 const CHANGING = ["ADD", "DEL", "GC"];
 
+/** A connection to an executor. */
+export type Line = Pick<Shim, "gone" | "alive" | "hangUp" | "sandboxes" | "begin">;
+
 /** A job that has been begun. */
 export interface Job {
   readonly verb: JobVerb;
@@ -31,7 +34,7 @@ export interface Job {
   /** Resolves when its shim has ended. */
   readonly ended: Promise<unknown>;
   /** Its shim, once that has come. */
-  shim?: Shim;
+  shim?: Pick<Shim, "hangUp">;
   /** What came of it: undefined until it has been answered. */
   answer?: { fault: Fault | undefined };
   /** Why it was hung up on, if it was. */
@@ -41,7 +44,7 @@ export interface Job {
 export class Executor implements Hands {
   /** Is told when there is one, or another one. */
   connected: () => void = () => undefined;
-  private shim: Shim | undefined;
+  private shim: Line | undefined;
   private readonly jobs = new Map<number, Job>();
   /** Name of a sandbox -> resolves when the last job that is wanted for it has ended. */
   private readonly last = new Map<string, Promise<unknown>>();
@@ -51,7 +54,7 @@ export class Executor implements Hands {
   }
 
   /** Takes an executor that has announced itself, in the place of the one before. */
-  take(shim: Shim): void {
+  take(shim: Line): void {
     this.shim?.hangUp();
     this.shim = shim;
     shim.gone.then(() => {
@@ -129,7 +132,7 @@ export class Executor implements Hands {
     }
   }
 
-  private presentExecutor(): Shim {
+  private presentExecutor(): Line {
     if (this.shim) return this.shim;
     throw new Fault(
       Code.tryAgainLater,

@@ -14,8 +14,8 @@ export function clusterInTurn(cluster: Cluster, turn: Turn): Cluster {
     claim: (namespace, name, limit) => turn.waitFor(cluster.claim(namespace, name, within(limit))),
     published: (driver, nodeName, limit) => turn.waitFor(cluster.published(driver, nodeName, within(limit))),
     // Mostly it is the last that a call does.
-    annotate: (pod, annotations, limit) =>
-      turn.waitFor(cluster.annotate(pod, annotations, within(limit)), { resumes: false }),
+    annotate: (pod, annotations, limit, asRead) =>
+      turn.waitFor(cluster.annotate(pod, annotations, within(limit), asRead), { resumes: false }),
     describeDevice: (...given) => cluster.describeDevice(...given),
     recordEvent: (pod, event, limit) => cluster.recordEvent(pod, event, limit),
   };

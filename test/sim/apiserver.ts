@@ -11,6 +11,14 @@ export interface ApiObject {
     annotations?: Record<string, string>;
   };
   spec?: Record<string, unknown>;
+  status?: { phase: string };
+}
+
+/** An event, as far as anybody looks at it. */
+export interface Told {
+  pod: string;
+  type: string;
+  message: string;
 }
 
 export interface Request {
@@ -57,6 +65,8 @@ const JSON_TYPE = "application/json";
 const REMEMBERED = 8;
 
 export class ApiServer {
+  /** All events that pods have been told. */
+  readonly told: Told[] = [];
   private readonly objects: Record<Collection, Map<string, ApiObject>> = {
     pods: new Map(),
     "network-attachment-definitions": new Map(),
@@ -97,6 +107,12 @@ export class ApiServer {
     if (object) this.change("MODIFIED", collection, { ...object, spec });
   }
 
+  /** A pod has ended. */
+  complete(name: string): void {
+    const object = this.get("pods", name);
+    if (object) this.change("MODIFIED", "pods", { ...object, status: { phase: "Succeeded" } });
+  }
+
   delete(collection: Collection, name: string): void {
     const object = this.get(collection, name);
     if (object) this.change("DELETED", collection, object);
@@ -109,7 +125,11 @@ export class ApiServer {
       /^\/api(?:s\/k8s\.cni\.cncf\.io)?\/v1(?:\/namespaces\/([^/]+))?\/([^/]+)(?:\/([^/]+)(?:\/(status))?)?$/.exec(
         pathname,
       ) ?? [];
-    if (collection === "events" && method === "POST") return json(201, JSON.parse(body));
+    if (collection === "events" && method === "POST") {
+      const { involvedObject, type, message } = JSON.parse(body);
+      this.told.push({ pod: involvedObject?.name, type, message });
+      return json(201, JSON.parse(body));
+    }
     if (!(collection in COLLECTIONS)) return text(404, "404 page not found\n");
     const objects = this.objects[collection as Collection];
     if (name === undefined) return this.list(collection as Collection, searchParams);
@@ -162,10 +182,17 @@ export class ApiServer {
 
   private patch(collection: Collection, object: ApiObject, body: string): Response {
     const { metadata } = JSON.parse(body) as {
-      metadata: { uid?: string; annotations?: Record<string, string> };
+      metadata: { uid?: string; resourceVersion?: string; annotations?: Record<string, string> };
     };
     if (metadata.uid !== undefined && metadata.uid !== object.metadata.uid) {
       return status(409, "Conflict", `Precondition failed: UID in precondition: ${metadata.uid}`);
+    }
+    if ((metadata.resourceVersion ?? object.metadata.resourceVersion) !== object.metadata.resourceVersion) {
+      return status(
+        409,
+        "Conflict",
+        "the object has been modified; please apply your changes to the latest version",
+      );
     }
     this.annotate(collection, object.metadata.name, metadata.annotations ?? {});
     return json(200, this.get(collection, object.metadata.name) ?? object);

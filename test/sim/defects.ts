@@ -278,8 +278,8 @@ export const DEFECTS: Defect[] = [
     patches: [
       {
         file: "launcher/cluster/rest.ts",
-        from: "{ metadata: { uid: pod.uid, annotations } }",
-        to: "{ metadata: { annotations } }",
+        from: "{ metadata: { uid: pod.uid, resourceVersion, annotations } }",
+        to: "{ metadata: { resourceVersion, annotations } }",
       },
     ],
     by: "seeds",

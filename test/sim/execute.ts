@@ -45,7 +45,7 @@ export async function execute(
   if (!child.alive) return new Promise(() => undefined);
   if (isPlugin) {
     const { CNI_CONTAINERID: containerId = "", CNI_IFNAME: ifname = "" } = options.env;
-    machine.runs(child, containerId, parent);
+    machine.runs(child, { containerId, parent, call });
     machine.pluginStarted?.(call, { type, verb, containerId, ifname });
   }
   const withdraw = diesWithParent ? parent.onEnd(() => child.end()) : () => undefined;

@@ -26,6 +26,10 @@ export type Action =
   | { do: "disk"; fault: DiskFault; forMs: number }
   | { do: "resident process"; what: "dies" | "starts" | "is refused" }
   | { do: "API server"; outage: Outage; times?: number; forMs?: number }
+  | { do: "executor"; what: "dies" | "starts" }
+  | { do: "edit"; container: number; annotation: string }
+  | { do: "remove link"; container: number; ifname: string }
+  | { do: "complete pod"; container: number }
   | { do: "select"; container: number; selects: number[] }
   | { do: "delete pod" | "replace pod"; container: number }
   | { do: "change NAD"; network: number; kind: Kind }
@@ -161,7 +165,7 @@ function randomChange(random: Random, { networks, nic }: Setup, container: numbe
   }
 }
 
-function randomEnding(random: Random): Ending {
+export function randomEnding(random: Random): Ending {
   const kind = random.below(10);
   if (kind < 4) return { dieAt: random.below(60) };
   if (kind < 5) return { killAfterMs: random.between(1, 300) };

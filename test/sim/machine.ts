@@ -27,6 +27,13 @@ export interface Violation {
   text: string;
 }
 
+/** Of a plugin: for which container, and who has executed it. */
+interface Execution {
+  containerId: string;
+  parent: Process;
+  call: RuntimeCall;
+}
+
 export class Machine implements Ground {
   readonly disk: Disk;
   readonly addresses: Addresses;
@@ -44,6 +51,8 @@ export class Machine implements Ground {
   hasRefused = false;
   /** Has a plugin been slow, or hung? It has kept its call's slot for as long. */
   hasSlowPlugin = false;
+  /** Network namespaces of which somebody has removed a link. */
+  readonly handmade = new Set<string>();
   /** Is a plugin missing? */
   isIncomplete = false;
   /** Is told of each change of a VF, and of each execution of a plugin. */
@@ -53,7 +62,7 @@ export class Machine implements Ground {
   readonly trace: ((line: string) => void) | undefined;
   private readonly processes = new Set<Process>();
   /** The plugins that run: for which container, and who has executed them. */
-  private readonly plugins = new Map<Process, { containerId: string; parent: Process }>();
+  private readonly plugins = new Map<Process, Execution>();
   private lastPid = 100;
 
   /** @param trace takes a line for each event, with its time */
@@ -103,8 +112,18 @@ export class Machine implements Ground {
   }
 
   /** A plugin runs for a container. */
-  runs(plugin: Process, containerId: string, parent: Process): void {
-    this.plugins.set(plugin, { containerId, parent });
+  runs(plugin: Process, execution: Execution): void {
+    for (const other of this.plugins.values()) {
+      if (other.containerId !== execution.containerId || other.parent === execution.parent) continue;
+      const calls = [other.call, execution.call];
+      const isChange = calls.every(({ verb }) => verb === "ADD" || verb === "DEL");
+      if (!other.parent.alive || !isChange || calls.every(({ id }) => id > 0)) continue;
+      this.violated(
+        "two-at-once",
+        `${execution.containerId}: ${calls.map(({ id, verb }) => `${verb} #${id}`)}`,
+      );
+    }
+    this.plugins.set(plugin, execution);
     plugin.onEnd(() => this.plugins.delete(plugin));
   }
 
@@ -194,8 +213,13 @@ export class Machine implements Ground {
 
   /** Ends what goes wrong, and what hangs. */
   heal(): void {
-    this.install();
     this.endAll();
+    this.mend();
+  }
+
+  /** Nothing goes wrong any more; who runs runs on. */
+  mend(): void {
+    this.install();
     this.mischief = [];
     this.disk.fault = undefined;
     this.internet.outage = undefined;

@@ -20,7 +20,9 @@ export interface Program {
   /** Does the resident process know the cluster beforehand? */
   isDaemon: boolean;
   /** The conf that the runtime gives, as JSON. */
-  confFor(call: RuntimeCall): string;
+  confFor(call: Pick<RuntimeCall, "valid">): string;
+  /** With hot-plug: is told of each job of the executor. */
+  jobBegan?: ((shim: Process, call: RuntimeCall) => void) | undefined;
 }
 
 /** The node as the process that the runtime has executed sees it. */

@@ -20,8 +20,8 @@ export class Order {
 
   /** A plugin is executed. */
   started(call: RuntimeCall, started: PluginStart): void {
-    // GC and ADD detach orphans as they find them.
-    if (call.verb === "GC" || (started.verb !== "ADD" && started.verb !== "DEL")) return;
+    // GC and ADD detach orphans as they find them. Jobs (below 0) go by the annotation's order, not by names.
+    if (call.id < 0 || call.verb === "GC" || (started.verb !== "ADD" && started.verb !== "DEL")) return;
     const name = `${started.containerId} ${started.ifname}`;
     if (call.verb === "ADD" && started.verb === "DEL" && orphansOf(this.machine).has(name)) return;
     const key = `${call.id} ${call.isBegunAnew} ${started.containerId}`;
@@ -46,6 +46,7 @@ export class Order {
   private fits(one: PluginStart, other: PluginStart): boolean {
     const [earlier, later] = one.verb === "ADD" ? [one, other] : [other, one];
     if (one.ifname === other.ifname) return CHAIN.indexOf(earlier.type) < CHAIN.indexOf(later.type);
+    if (this.setup.hotPlug) return true;
     const [first, second] = [placeOf(earlier.ifname), placeOf(later.ifname)];
     // In parallel, only the default network has its place.
     return this.setup.attach === "sequential" ? first < second : second !== 0;

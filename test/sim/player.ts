@@ -1,11 +1,13 @@
 // The history is played: its steps, one after the other, on the node; the runtime makes the calls. In the end all is well, and
 // every container is deleted.
 import type { Core } from "../../packages/core/index.ts";
+import { checkConverged, interfacesOf, mustConverge } from "./converged.ts";
+import { INVALID, STAYING } from "./edits.ts";
 import { Gate } from "./gate.ts";
 import type { Action, Beside, History } from "./history.ts";
 import { Invariants } from "./invariants.ts";
 import { BIN_DIR, CNI_DIR, type Machine } from "./machine.ts";
-import type { RuntimeCall } from "./network.ts";
+import type { PluginStart, RuntimeCall } from "./network.ts";
 import { runOneShot } from "./oneshot.ts";
 import { Order } from "./order.ts";
 import { Ownership } from "./ownership.ts";
@@ -13,12 +15,16 @@ import { Pods } from "./pods.ts";
 import type { Process } from "./process.ts";
 import { Resident } from "./resident.ts";
 import { type Container, Runtime } from "./runtime.ts";
-import { type ContainerSetup, confOf, everyonesNetworks, isVfShared } from "./setup.ts";
+import { type ContainerSetup, confOf, elementsOf, everyonesNetworks, isVfShared } from "./setup.ts";
 
 /** Where the kubelet keeps it: launcher/device/kubelet.ts. */
 const CHECKPOINT = "/var/lib/kubelet/device-plugins/kubelet_internal_checkpoint";
 /** How often the runtime sends a DEL at the end, when nothing is wrong any more but confs that are refused. */
 const LAST_DELS = 21;
+/** How long it takes at most, after the last fault, until each pod has what it asks for: twice as long as a job is waited with. */
+const CONVERGED_WITHIN_MS = 700_000;
+/** And until it has been told that it cannot have it. */
+const TOLD_WITHIN_MS = 20_000;
 
 export class Player {
   hasEnded = false;
@@ -44,7 +50,10 @@ export class Player {
     // Who wants a VF that another one has, is refused.
     if (isVfShared(setup)) machine.troubles.isLasting = true;
     machine.deviceTouched = (call, address, what) => this.invariants.deviceTouched(call, address, what);
-    machine.pluginStarted = (call, start) => order.started(call, start);
+    machine.pluginStarted = (call, start) => {
+      order.started(call, start);
+      this.plugged(call, start);
+    };
     const conf = {
       cniVersion: "1.1.0",
       name: "node",
@@ -70,7 +79,11 @@ export class Player {
             : { ...conf, "cni.dev/valid-attachments": valid.length > 0 ? valid : null },
         ),
     };
-    const resident = setup.mode === "one-shot" ? undefined : new Resident(program);
+    const jobBegan = (shim: Process, call: RuntimeCall) => ownership.carriesOut(shim, call);
+    const resident =
+      setup.mode === "one-shot"
+        ? undefined
+        : new Resident({ ...program, jobBegan: setup.hotPlug ? jobBegan : undefined });
     const carryOut = (process: Process, call: RuntimeCall) => {
       ownership.carriesOut(process, call);
       return resident ? resident.call(process, call) : runOneShot(program, process, call);
@@ -142,6 +155,13 @@ export class Player {
         if (action.what === "starts") this.resident?.start();
         if (action.what === "is refused" && this.resident) this.resident.refusals++;
         return;
+      case "executor":
+        if (action.what === "dies") this.resident?.hands?.kill();
+        else this.resident?.hands?.start();
+        return;
+      case "remove link":
+        this.removeLink(this.container(action.container).netns, action.ifname);
+        return;
       case "API server":
         machine.breakInternet(action.outage, action.times, action.forMs);
         return;
@@ -181,6 +201,14 @@ export class Player {
       case "select":
         this.pods.select(this.container(action.container), action.selects);
         return;
+      case "edit":
+        if (elementsOf(action.annotation)?.every(({ name }) => name !== "none") !== true)
+          this.machine.troubles.isLasting = true;
+        this.pods.edit(this.container(action.container), action.annotation);
+        return;
+      case "complete pod":
+        this.pods.complete(this.container(action.container));
+        return;
       case "delete pod":
         this.pods.delete(this.container(action.container));
         return;
@@ -217,6 +245,7 @@ export class Player {
   /** Nothing is wrong any more: now every container can be deleted, and nothing is left. */
   private async finish(): Promise<void> {
     const { invariants, machine, runtime } = this;
+    if (this.history.setup.hotPlug) await this.converge();
     machine.trace?.("nothing goes wrong from here on");
     machine.heal();
     invariants.filesAreWhole();
@@ -227,6 +256,46 @@ export class Player {
     for (const { netns } of runtime.containers) machine.removeNamespace(netns);
     await runtime.call("GC", this.container(0));
     if (isDeleted) invariants.nothingAtAll();
+  }
+
+  /** Somebody removes a link by hand. */
+  private removeLink(netns: string, ifname: string): void {
+    const { machine } = this;
+    if (!machine.network.namespaces.get(netns)?.links.delete(ifname)) return;
+    machine.trace?.(`${ifname} in ${netns} is removed by hand`);
+    machine.handmade.add(netns);
+    machine.troubles.node();
+  }
+
+  /** No job touches the pod's own network, nor what each annotation of the pod asks for. */
+  private plugged({ containerId, id, ifname, verb }: RuntimeCall, start: PluginStart): void {
+    const container = this.runtime.containers.find((one) => one.id === containerId);
+    if (id > 0 || verb !== "ADD" || container?.known !== "attached") return;
+    if (start.ifname !== ifname && start.ifname !== STAYING) return;
+    this.machine.violated("touched-needlessly", `job #${id}: ${start.verb} of ${start.ifname}`);
+  }
+
+  /** Nothing goes wrong any more, and nobody deletes anything yet. */
+  private async converge(): Promise<void> {
+    const { machine, pods, resident } = this;
+    const known = { machine, pods, setup: this.history.setup };
+    machine.mend();
+    resident?.start();
+    resident?.hands?.start();
+    await machine.timeline.sleep(CONVERGED_WITHIN_MS);
+    const pending = this.runtime.containers.filter((one) => mustConverge(known, one));
+    for (const container of pending) checkConverged(known, container);
+    if (machine.violations.length > 0) return;
+    for (const container of pending) {
+      const { told } = machine.internet.server;
+      const [before, toldBefore] = [JSON.stringify(interfacesOf(known, container)), told.length];
+      pods.edit(container, INVALID);
+      await machine.timeline.sleep(TOLD_WITHIN_MS);
+      if (JSON.stringify(interfacesOf(known, container)) !== before)
+        machine.violated("invalid-changes", container.id);
+      const warnings = told.slice(toldBefore).filter(({ type }) => type === "Warning");
+      if (warnings.length !== 1) machine.violated("told-otherwise", JSON.stringify(warnings));
+    }
   }
 
   /** Deletes a container; false if that does not succeed, however often it is tried. */

@@ -28,6 +28,7 @@ export interface Conf {
   type: string;
   ipam?: { type: string };
   prevResult?: Result;
+  runtimeConfig?: { mac?: string };
   "cni.dev/valid-attachments"?: { containerID: string; ifname: string }[];
 }
 
@@ -96,7 +97,7 @@ async function addLink(run: Run): Promise<Result> {
     const made = {
       owner: ownerOf(run),
       network: conf.name,
-      mac: machine.network.mac(),
+      mac: conf.runtimeConfig?.mac ?? machine.network.mac(),
       mtu: 1500,
       isUp: false,
       addresses: [] as string[],

@@ -1,5 +1,5 @@
 // The pods of the containers, and the NetworkAttachmentDefinitions they select, in the API server; and what they were like.
-import type { ApiServer } from "./apiserver.ts";
+import type { ApiObject, ApiServer } from "./apiserver.ts";
 import {
   annotationFor,
   type ContainerSetup,
@@ -61,7 +61,10 @@ export class Pods {
   }
 
   select(container: ContainerSetup, selects: number[]): void {
-    const annotation = annotationFor(this.setup, selects);
+    this.edit(container, annotationFor(this.setup, selects));
+  }
+
+  edit(container: ContainerSetup, annotation: string): void {
     const pod = this.server.get("pods", podName(container));
     if (pod === undefined || pod.metadata.uid !== this.uids.get(container.id)) return; // it is not the container's
     this.note(container, annotation);
@@ -87,11 +90,23 @@ export class Pods {
     return all.slice(Math.max(before, 0)).map(({ annotation }) => annotation);
   }
 
+  complete(container: ContainerSetup): void {
+    if (this.own(container)) this.server.complete(podName(container));
+  }
+
+  /** The container's own pod: undefined where that is gone. */
+  own(container: ContainerSetup): ApiObject | undefined {
+    const pod = this.server.get("pods", podName(container));
+    return pod?.metadata.uid === this.uids.get(container.id) ? pod : undefined;
+  }
+
+  annotationOf(container: ContainerSetup): string | undefined {
+    return this.own(container)?.metadata.annotations?.[NETWORKS];
+  }
+
   /** The network-status of the container's own pod: undefined where that is gone, or has none. */
   networkStatusOf(container: ContainerSetup): string | undefined {
-    const pod = this.server.get("pods", podName(container));
-    if (pod === undefined || pod.metadata.uid !== this.uids.get(container.id)) return undefined;
-    return pod.metadata.annotations?.[NETWORK_STATUS];
+    return this.own(container)?.metadata.annotations?.[NETWORK_STATUS];
   }
 
   /** The names of pods that are not a container's own, and have a network-status all the same. */
@@ -108,7 +123,7 @@ export class Pods {
   }
 
   private create(container: ContainerSetup): string {
-    const annotation = annotationFor(this.setup, container.selects);
+    const annotation = container.annotation ?? annotationFor(this.setup, container.selects);
     this.note(container, annotation);
     const annotations = { [NETWORKS]: annotation };
     return this.server.create("pods", podName(container), { annotations, spec: { nodeName: "node" } });

@@ -9,12 +9,14 @@ import type { CommandOptions } from "../../launcher/host/execute.ts";
 import { filesOn } from "../../launcher/host/files.ts";
 import { type ExecuteOptions, type Host, LeftToNode } from "../../launcher/host/host.ts";
 import { networkBy } from "../../launcher/host/iproute.ts";
-import { Admission, type Turn } from "../../launcher/resident/admission.ts";
+import { Admission, ENDED, type Turn } from "../../launcher/resident/admission.ts";
+import { Executor } from "../../launcher/resident/executor.ts";
 import { EventOutbox } from "../../launcher/resident/outbox.ts";
 import { Recent } from "../../launcher/resident/recent.ts";
 import { Together } from "../../launcher/resident/together.ts";
 import { clusterInTurn, hostInTurn } from "../../launcher/resident/waits.ts";
 import { execute } from "./execute.ts";
+import { NodeExecutor, plugging, Sandboxes } from "./hands.ts";
 import type { RuntimeCall } from "./network.ts";
 import { endOutliving, environmentOf, type Program, portsOf, runOneShot } from "./oneshot.ts";
 import type { Process } from "./process.ts";
@@ -35,6 +37,7 @@ interface Running {
   together: Together;
   recent: Recent;
   cluster: Cluster | undefined;
+  executor: Executor;
 }
 
 /** The resident process, as often as it is started. */
@@ -44,25 +47,41 @@ export class Resident {
   /** So many requests the shim refuses, as its rights do not allow them. */
   refusals = 0;
 
+  /** With hot-plug. */
+  readonly hands: NodeExecutor | undefined;
+  private readonly sandboxes: Sandboxes | undefined;
+
   constructor(private readonly program: Program) {
     this.start();
+    if (!program.jobBegan) return;
+    const { machine } = program;
+    const sandboxes = new Sandboxes(machine);
+    this.sandboxes = sandboxes;
+    this.hands = new NodeExecutor({
+      machine,
+      sandboxes,
+      daemon: () => this.running,
+      carryOut: (shim, call, job) => this.job(shim, call, job),
+    });
   }
 
   start(): void {
     if (this.running?.process.alive) return;
     const process = this.program.machine.start("resident");
+    const executor = new Executor();
     this.running = {
       process,
       admission: new Admission(SLOTS, process.clock),
       outbox: new EventOutbox(process.clock, (message) => process.trace(message)),
       together: new Together(process.clock),
       recent: new Recent(process.clock),
-      cluster: this.clusterFor(process),
+      cluster: this.clusterFor(process, executor),
+      executor,
     };
   }
 
   /** Known beforehand: by a daemon at once, else as soon as a pod has said which node this is. */
-  private clusterFor(process: Process): Cluster | undefined {
+  private clusterFor(process: Process, executor: Executor): Cluster | undefined {
     const { isDaemon, kubernetes, machine } = this.program;
     if (!kubernetes) return undefined;
     const access = machine.internet.accessOf(process);
@@ -71,6 +90,7 @@ export class Resident {
       ? new WatchedCluster({ ...options, nodeName: "node" })
       : new FollowingCluster(options);
     process.onEnd(() => known.stop());
+    if (this.program.jobBegan && known instanceof WatchedCluster) plugging(process, executor, known);
     return known.cluster;
   }
 
@@ -81,11 +101,14 @@ export class Resident {
 
   /** Carries a call out for the runtime, which has executed the shim. Never resolves if that dies. */
   async call(shim: Process, call: RuntimeCall): Promise<Answer> {
+    this.sandboxes?.begins(shim, call);
     await endOutliving(this.program, shim, call);
     const host = new ShimHost(this, this.program, shim, call);
     const answer = await this.ask(shim, call, host);
+    if (answer?.exitCode === 0 && call.verb === "DEL") this.sandboxes?.deleted(call);
     if (answer !== undefined) return answer;
     await host.end();
+    await this.sandboxes?.areHandedOn(shim, call);
     shim.trace("becomes plexus");
     call.isBegunAnew = true;
     return runOneShot(this.program, shim, call);
@@ -120,12 +143,57 @@ export class Resident {
       const { verb, containerId } = call;
       void process.step(`accepts ${verb} ${containerId}`, FRAME_MS, () => {
         const coming = { verb, containerId, gone: gone.signal };
+        server.executor.interruptFor(environmentOf(call));
         admission.run(coming, work).catch((error: unknown) => {
           if (gone.signal.aborted) return;
           process.ground.timeline.after(0, () => {
             throw error;
           });
         });
+      });
+    });
+  }
+
+  /** Carries a job of the executor out: `admitJob` of launcher/resident/server.ts. Returns its shim's exit code. */
+  private async job(shim: Process, call: RuntimeCall, number: number): Promise<number> {
+    this.program.jobBegan?.(shim, call);
+    await endOutliving(this.program, shim, call);
+    const server = await shim.step("connects", FRAME_MS, () => this.running);
+    if (!server?.process.alive) return 1;
+    const { admission, executor, process } = server;
+    const host = new ShimHost(this, this.program, shim, call);
+    const env = environmentOf(call);
+    const stdin = Buffer.from(this.program.confFor({}));
+    return new Promise((resolve) => {
+      const withdraw = process.onEnd(
+        () => void shim.step("loses the resident process", FRAME_MS, () => resolve(1)),
+      );
+      const gone = new AbortController();
+      shim.onEnd(() => void process.step("loses the shim of a job", FRAME_MS, () => gone.abort(ENDED)));
+      const hangUp = () => {
+        gone.abort(ENDED);
+        void shim.step("is hung up on", FRAME_MS, () => resolve(1));
+      };
+      void process.step(`accepts job #${call.id}`, FRAME_MS, () => {
+        const job = executor.jobOf({ job: number, env, stdin });
+        if (!job) {
+          hangUp();
+          return;
+        }
+        job.shim = { hangUp };
+        if (job.isInterrupted) hangUp();
+        const work = async (turn: Turn) => {
+          host.resident = process;
+          const ports = this.portsFor(server, host, shim, turn);
+          const { exitCode, fault } = await carryOut(ports, env, stdin, job.work);
+          if (!gone.signal.aborted) job.answer = { fault };
+          await process.step("answers", FRAME_MS, () => undefined);
+          withdraw();
+          void shim.step("is answered", FRAME_MS, () => resolve(host.isRefused ? 1 : exitCode));
+          await job.ended;
+        };
+        const { verb, containerId } = call;
+        admission.run({ verb, containerId, gone: gone.signal }, work).catch(hangUp);
       });
     });
   }

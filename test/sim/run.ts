@@ -3,11 +3,13 @@
 //   --histories M       how many; without it, the one of the seed, with its trace
 //   --history FILE      one history, as JSON, with its trace
 //   --no-shorten        do not look for the shortest that is violated in the same way
+//   --edits             histories of pods whose annotation is edited while they run
 //   --defects           breaks defects in, and says what finds each
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { bundle } from "./bundle.ts";
 import { DEFECTS } from "./defects.ts";
+import { editedOf } from "./edits.ts";
 import { type History, historyOf, printed } from "./history.ts";
 import { hunt, rowOf } from "./hunt.ts";
 import { knownClass } from "./known.ts";
@@ -25,6 +27,7 @@ const { values } = parseArgs({
     histories: { type: "string" },
     history: { type: "string" },
     "no-shorten": { type: "boolean" },
+    edits: { type: "boolean" },
     defects: { type: "boolean" },
   },
 });
@@ -35,7 +38,7 @@ if (values.defects) {
 } else if (values.history !== undefined) {
   await replay(JSON.parse(readFileSync(values.history, "utf8")) as History);
 } else if (values.histories === undefined) {
-  await replay(historyOf(seed));
+  await replay(values.edits ? editedOf(seed) : historyOf(seed));
 } else {
   await playMany(Number(values.histories));
 }
@@ -69,23 +72,29 @@ async function breakIn(): Promise<void> {
 async function playMany(count: number): Promise<void> {
   const began = performance.now();
   const kinds = new Map<string, { times: number; seed: number; text: string }>();
-  const totals = await playSeeds(script, { first: seed, count, limit: LIMIT }, (report) => {
-    if (report.is !== "violated") return undefined;
-    const first = report.violations.find((violation) => knownClass(violation) === undefined);
-    for (const violation of [first ?? report.violations[0]].flatMap((one) => one ?? [])) {
-      const known = knownClass(violation);
-      const kind = known ? `${known.name} (known)` : violation.kind;
-      const before = kinds.get(kind) ?? { times: 0, seed: report.history.seed, text: violation.text };
-      const isEarlier = report.history.seed < before.seed;
-      const earliest = isEarlier ? { seed: report.history.seed, text: violation.text } : before;
-      kinds.set(kind, { ...before, ...earliest, times: before.times + 1 });
-      if (!known) process.exitCode = 1;
-    }
-  });
+  const totals = await playSeeds(
+    script,
+    { first: seed, count, limit: LIMIT, edits: values.edits ?? false },
+    (report) => {
+      if (report.is !== "violated") return undefined;
+      const first = report.violations.find((violation) => knownClass(violation) === undefined);
+      for (const violation of [first ?? report.violations[0]].flatMap((one) => one ?? [])) {
+        const known = knownClass(violation);
+        const kind = known ? `${known.name} (known)` : violation.kind;
+        const before = kinds.get(kind) ?? { times: 0, seed: report.history.seed, text: violation.text };
+        const isEarlier = report.history.seed < before.seed;
+        const earliest = isEarlier ? { seed: report.history.seed, text: violation.text } : before;
+        kinds.set(kind, { ...before, ...earliest, times: before.times + 1 });
+        if (!known) process.exitCode = 1;
+      }
+    },
+  );
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   const { histories, calls, events } = totals;
   console.log(`${histories} histories from seed ${seed} on, ${calls} calls, ${events} events, ${seconds} s`);
   for (const [kind, { times, seed: first, text }] of kinds) {
-    console.log(`${times} times ${kind}, first with --seed ${first}: ${text}`);
+    console.log(
+      `${times} times ${kind}, first with ${values.edits ? "--edits " : ""}--seed ${first}: ${text}`,
+    );
   }
 }

@@ -22,6 +22,8 @@ export interface ContainerSetup {
   ifname: string;
   /** With Kubernetes: the networks that its pod selects, by their places in the setup. */
   selects: number[];
+  /** With hot-plug: its pod's annotation at first, in the place of that. */
+  annotation?: string;
 }
 
 /** Who decides: the process that the runtime executes, or a resident one behind it; a daemon watches the API server. */
@@ -34,6 +36,8 @@ export interface Setup {
   delegateTimeoutSeconds: number;
   /** Are containers pods, which select their networks but the first? */
   kubernetes: boolean;
+  /** Is there an executor beside the daemon? */
+  hotPlug?: boolean;
   /** The NIC with VFs; without one, no network is of VFs, else one is. */
   nic?: Nic | undefined;
   networks: NetworkSetup[];
@@ -77,10 +81,11 @@ export function isVfShared(setup: Setup): boolean {
 }
 
 /** A network's conf, or conflist, as an object. */
-export function confOf({ nic, kubernetes }: Setup, network: NetworkSetup): object {
+export function confOf({ hotPlug, nic, kubernetes }: Setup, network: NetworkSetup): object {
   const { cniVersion, kind, name } = network;
   const deviceID = isOfVfs(network) && !kubernetes && nic ? { deviceID: NICS[nic].vfs[0] } : {};
-  const plugins = PLUGINS[kind].map((plugin) => ({ ...plugin, ...deviceID }));
+  const capabilities = hotPlug ? { capabilities: { mac: true } } : {};
+  const plugins = PLUGINS[kind].map((plugin) => ({ ...plugin, ...deviceID, ...capabilities }));
   return plugins.length === 1 ? { cniVersion, name, ...plugins[0] } : { cniVersion, name, plugins };
 }
 
@@ -100,9 +105,33 @@ export function annotationFor({ networks }: Setup, selects: number[]): string {
  * @param annotation the pod's
  */
 export function wantedOf(setup: Setup, { ifname }: ContainerSetup, annotation: string): Wanted[] {
-  const names = everyonesNetworks(setup).map(({ name }) => name);
-  if (setup.kubernetes) names.push(...annotation.split(", ").filter((name) => name !== ""));
-  return names.map((network, index) => ({ ifname: index === 0 ? ifname : `net${index}`, network }));
+  const networks = everyonesNetworks(setup);
+  const asked = setup.kubernetes ? elementsOf(annotation) : [];
+  return [...networks, ...(asked ?? [])].map((one, index) => ({
+    ifname: ("interface" in one ? one.interface : undefined) ?? (index === 0 ? ifname : `net${index}`),
+    network: one.name,
+  }));
+}
+
+/** An element of an annotation. */
+interface Element {
+  name: string;
+  interface?: string;
+  mac?: string;
+}
+
+/** The elements of an annotation; undefined if it is invalid. */
+export function elementsOf(annotation: string): Element[] | undefined {
+  const names = annotation.split(", ").filter((name) => name !== "");
+  if (!annotation.startsWith("["))
+    return names.some((name) => name.includes("/")) ? undefined : names.map((name) => ({ name }));
+  try {
+    const elements = JSON.parse(annotation) as (Element & { ips?: unknown })[];
+    const isOdd = elements.some(({ ips, mac }) => ips !== undefined || typeof (mac ?? "") !== "string");
+    return isOdd ? undefined : elements;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A container's pod. */

@@ -35,13 +35,13 @@ export function inThread(
 /** Plays the histories of the seeds from `first` on, each core its share. */
 export async function playSeeds(
   script: string,
-  { first, count, limit }: { first: number; count: number; limit: number },
+  { first, count, limit, edits = false }: { first: number; count: number; limit: number; edits?: boolean },
   report: (report: Report) => undefined,
 ): Promise<Totals> {
   const threads = Math.min(availableParallelism(), count);
   const shares = Array.from({ length: threads }, (_, thread) => {
     const mine = Math.ceil((count - thread) / threads);
-    const order: Order = { play: "seeds", first: first + thread, step: threads, count: mine, limit };
+    const order: Order = { play: "seeds", first: first + thread, step: threads, count: mine, limit, edits };
     return inThread(script, order, report);
   });
   const totals = await Promise.all(shares);

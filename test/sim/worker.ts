@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import { RememberingCore } from "./core.ts";
 import { type Crashes, enumerate } from "./crashes.ts";
+import { editedOf } from "./edits.ts";
 import { type History, historyOf } from "./history.ts";
 import { type Interleavings, interleave } from "./interleavings.ts";
 import { knownClass } from "./known.ts";
@@ -13,7 +14,7 @@ import { type Outcome, simulate } from "./simulate.ts";
 /** What a thread is to play. */
 export type Order =
   /** The histories of these seeds, `step` apart; until `limit` of them were violated. */
-  | { play: "seeds"; first: number; step: number; count: number; limit: number }
+  | { play: "seeds"; first: number; step: number; count: number; limit: number; edits?: boolean }
   /** All crashes of one kind. */
   | { play: "crashes"; crashes: Crashes; limit: number }
   /** Two calls in every order. */
@@ -38,11 +39,12 @@ const say = (report: Report) => parentPort?.postMessage(report);
 
 if (order.play === "seeds") {
   Error.stackTraceLimit = 0; // they cost time, and nobody reads them here
-  const { count, first, limit, step } = order;
+  const { count, edits, first, limit, step } = order;
+  const one = edits ? editedOf : historyOf;
   let [next, found] = [0, 0];
   const lane = async () => {
     while (next < count && found < limit) {
-      const { violations } = await play(historyOf(first + next++ * step));
+      const { violations } = await play(one(first + next++ * step));
       if (violations.some((violation) => knownClass(violation) === undefined)) found++;
     }
   };

@@ -1,7 +1,9 @@
 // Hot-plug's decision: which interfaces of a running pod come, go and stay. Whatever edits follow each other, the plan after a
 // crash is the one before it.
 import { describe, expect, test } from "vitest";
+import { Fault } from "../../launcher/fault.ts";
 import { decide, interfacesFor } from "../../launcher/hotplug/decide.ts";
+import { type Hands, HotPlug } from "../../launcher/hotplug/loop.ts";
 import type { Delegate, Network, Selection } from "../../packages/core/index.ts";
 import { loadCore } from "../support/core.ts";
 
@@ -95,12 +97,30 @@ describe("what is decided", () => {
     [{ name: "b", ips: ["10.0.0.2/24"] }],
     [{ name: "b" }],
     [{ name: "b", ips: ["10.0.0.1/24"], mac: "02:00:00:00:00:01" }],
+    [{ name: "b", ips: ["10.0.0.1/24"], cniArgs: '{"colour":"red"}' }],
   ])("a request that is another one by now is attached anew, under its name: %j", (b) => {
     expect(change(disk, [{ name: "a" }, b, { name: "a" }])).toEqual({
       attach: ["d/b net2"],
       detach: ["d/b net2"],
       keep: ["podnet eth0", "d/a net1", "d/a net3"],
     });
+  });
+
+  test("`cni-args` that are as they were change nothing, in whatever form the network's conf is", () => {
+    const red = { name: "b", cniArgs: '{"colour":"red","of":[1]}' };
+    expect(change(Disk.of([red]), [red])).toMatchObject({ attach: [], detach: [] });
+    expect(change(Disk.of([red]), [{ ...red, cniArgs: '{"colour":"blue"}' }]).attach).toEqual(["d/b net1"]);
+    expect(change(Disk.of([red]), [{ name: "b" }]).detach).toEqual(["d/b net1"]);
+  });
+
+  test("what somebody has begun to detach is detached and attached anew, although its result is there", () => {
+    const attached = disk.attached();
+    const planned = core.plan({
+      runtime,
+      networks: named(disk, [{ name: "a" }, { name: "b", ips: ["10.0.0.1/24"] }, { name: "a" }]),
+    });
+    const { attach, detach } = decide(planned.delegates, attached, new Set(["b-c1-net2"]));
+    expect([attach, detach].map((some) => some.map(({ ifname }) => ifname))).toEqual([["net2"], ["net2"]]);
   });
 
   test("another network under the name of one that is attached takes its place", () => {
@@ -233,4 +253,52 @@ test("after any edits, each carried out or cut off anywhere, one more plan leads
     }
     expect(change(disk, last), `seed ${seed}`).toMatchObject({ attach: [], detach: [] });
   }
+});
+
+describe("pods that are edited at the same time", () => {
+  const sandboxes = Array.from({ length: 60 }, (_, index) => ({
+    name: `c${index}@eth0`,
+    life: "attached" as const,
+    env: { CNI_ARGS: `K8S_POD_NAMESPACE=ns;K8S_POD_NAME=p${index}` },
+  }));
+  const settled = () => new Promise((resolve) => setTimeout(resolve, 5));
+
+  function plugged(work: Hands["work"]) {
+    let lists = 0;
+    const waits: (() => void)[] = [];
+    const hands: Hands = {
+      isThere: true,
+      sandboxes: async () => {
+        lists++;
+        return sandboxes;
+      },
+      work,
+    };
+    const clock = { now: () => 0, sleep: () => new Promise<void>((resolve) => waits.push(resolve)) };
+    const hotPlug = new HotPlug({ hands, clock, isRunning: () => true, warn: () => undefined });
+    return { hotPlug, waits, lists: () => lists };
+  }
+
+  test("cost one list of the node's sandboxes, and each has its job", async () => {
+    const done: string[] = [];
+    const { hotPlug, lists } = plugged(async ({ name }) => void done.push(name));
+    for (let index = 0; index < 60; index++) hotPlug.changed(`ns/p${index}`);
+    await settled();
+    expect(done).toHaveLength(60);
+    expect(lists()).toBe(1);
+    hotPlug.changed("ns/p7");
+    await settled();
+    expect(lists()).toBe(2);
+  });
+
+  test("an edit, or another try, after the list asks for another one", async () => {
+    const work = async () => Promise.reject(new Fault(11, "not yet"));
+    const { hotPlug, lists, waits } = plugged(work);
+    hotPlug.changed("ns/p1");
+    await settled();
+    expect([lists(), waits.length]).toEqual([1, 1]);
+    waits[0]?.();
+    await settled();
+    expect(lists()).toBe(2);
+  });
 });

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Cluster } from "../../launcher/cluster/cluster.ts";
 import { openCluster } from "../../launcher/cluster/open.ts";
 import { FakeApiserver, halfAnswer, type Misbehaviour, reset, say, status, text } from "./fake-apiserver.ts";
@@ -168,6 +168,38 @@ test.each([
   server.next.push(misbehave);
   expect(await cluster.annotate(pod, {})).toBe(false);
   expect(server.arrived).toHaveLength(1);
+});
+
+describe("annotations that are bound to what was read", () => {
+  const own = { "k8s.v1.cni.cncf.io/network-status": "[]" };
+  const read = say(200, { ...POD, metadata: { ...POD.metadata, resourceVersion: "7" } });
+  const refused = status(409, { reason: "Conflict", message: "the object has been modified" });
+
+  test("are set by a patch that no later one is undone by", async () => {
+    server.next.push(read);
+    expect(await cluster.annotate(pod, own, undefined, "as read")).toBe(true);
+    expect(server.arrived.map(({ method }) => method)).toEqual(["GET", "PATCH"]);
+    expect(JSON.parse(server.arrived[1]?.body ?? "")).toEqual({
+      metadata: { uid: "u1", resourceVersion: "7", annotations: own },
+    });
+  });
+
+  test("are read again if somebody was quicker, and no more than 10 times", async () => {
+    server.next.push(read, refused, read);
+    expect(await cluster.annotate(pod, own, undefined, "as read")).toBe(true);
+    expect(server.arrived.map(({ method }) => method)).toEqual(["GET", "PATCH", "GET", "PATCH"]);
+    for (let tries = 0; tries < 10; tries++) server.next.push(read, refused);
+    expect(await faultOf(cluster.annotate(pod, own, undefined, "as read"))).toMatchObject({ code: 11 });
+  });
+
+  test("are not written if the pod has them already, or is another one", async () => {
+    const metadata = { ...POD.metadata, annotations: own };
+    server.next.push(say(200, { ...POD, metadata }));
+    expect(await cluster.annotate(pod, own, undefined, "as read")).toBe(true);
+    server.next.push(say(200, { ...POD, metadata: { ...metadata, uid: "u2" } }));
+    expect(await cluster.annotate(pod, own, undefined, "as read")).toBe(false);
+    expect(server.arrived.map(({ method }) => method)).toEqual(["GET", "GET"]);
+  });
 });
 
 test("annotations are set as Multus does it if its rights are what there is: no `patch`, but `update`", async () => {
