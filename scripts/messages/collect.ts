@@ -21,15 +21,31 @@ function begins(node: Node, file: string): { code?: Node; words: Node } | undefi
   return undefined;
 }
 
-/** What is only printed, or written to the log. */
-function printed(node: Node): Node | undefined {
+/** What is only printed, or written to the log; of doctor's lines, what was found. */
+function printed(node: Node, file: string): Node | undefined {
   const { callee } = node;
+  if (file.startsWith(DOCTOR) && /^(warn|fail)$/.test(callee.name ?? "")) return node.arguments[1];
+  const said = callee.name ?? callee.property?.name;
+  if (said === "warn" && node.arguments.length === 1) return node.arguments[0];
   if (node.type !== "CallExpression" || callee.type !== "MemberExpression") return undefined;
   const [object, name] = [callee.object.name, callee.property.name];
   if (object === "console" && name === "error") return node.arguments[0];
   const isOfLog = name === "write" && /^(panic|error)$/.test(node.arguments[0]?.value ?? "");
   return isOfLog && node.arguments.length === 2 ? node.arguments[1] : undefined;
 }
+
+/** Places that are named after the function that makes the value -> names for readers. */
+const NAMES: Record<string, string> = {
+  exitCodeOf: "exitCode",
+  find: "name",
+  floor: "number",
+  join: "path",
+  length: "count",
+  listenerAt: "pid",
+  round: "number",
+};
+
+const DOCTOR = "launcher/cli/doctor/";
 
 /** Commander's words, as `launcher/cli/parser.ts` says them. */
 export const COMMANDERS: readonly string[] = [
@@ -66,7 +82,7 @@ function collectFrom(sources: Sources): Message[] {
   for (const { node, scope } of sources.calls) {
     const error = begins(node, scope.file);
     if (error === undefined) {
-      const said = printed(node);
+      const said = printed(node, scope.file);
       for (const words of said ? reader.read(said, scope) : []) note(found, scope.file, ["\n", ...words]);
       continue;
     }
@@ -95,6 +111,8 @@ function note(found: Map<string, Message>, file: string, template: Template): vo
   const number = CODES[`${code.charAt(0).toLowerCase()}${code.slice(1)}`];
   const text = textOf(words)
     .replace(/\s+/g, " ")
+    .replace(/‹(\w+)›/g, (place, name: string) => (NAMES[name] ? `‹${NAMES[name]}›` : place))
+    .replace("lacks‹missing›", "lacks ‹missing›")
     .replace(/, not\s*(?:"")?\s*$/, ", not ‹value›")
     .trim();
   const shape = text.replace(/‹[^›]*›/g, "‹›");

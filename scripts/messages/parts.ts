@@ -52,9 +52,16 @@ write to their logs. A call that no resident process can serve is not lost: the 
 it allows).`,
   },
   {
+    page: "doctor",
+    title: "Messages of plexus doctor",
+    files: /^launcher\/cli\/doctor\//,
+    intro: `[\`plexus doctor\`](../troubleshooting.md#plexus-doctor) says them on stdout, behind \`warn\` or \`FAIL\` and what it has looked at;
+what mends it is in the line below.`,
+  },
+  {
     page: "commands",
     title: "Messages of commands",
-    files: /^launcher\/cli\//,
+    files: /^launcher\/cli\/(?!doctor\/)/,
     intro:
       "A command says them on stderr, and exits with 1, or with 2 if it was called wrongly ([commands](../cli.md)).",
   },

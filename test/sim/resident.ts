@@ -181,7 +181,7 @@ export class Resident {
           return;
         }
         job.shim = { hangUp };
-        if (job.isInterrupted) hangUp();
+        if (job.interrupted !== undefined) hangUp();
         const work = async (turn: Turn) => {
           host.resident = process;
           const ports = this.portsFor(server, host, shim, turn);

@@ -6,6 +6,7 @@ import { Code } from "../../packages/core/fault.ts";
 import { COMMANDERS, collect } from "../../scripts/messages/collect.ts";
 import { pages } from "../../scripts/messages/print.ts";
 import { collectFromShim } from "../../scripts/messages/shim.ts";
+import { type Node, Sources } from "../../scripts/messages/source.ts";
 
 const docs = fileURLToPath(new URL("../../docs/", import.meta.url));
 const made = pages();
@@ -88,4 +89,60 @@ test("the shim's messages are there, with their codes", () => {
 test("the table of codes has each code that Plexus gives", () => {
   const rows = fs.readFileSync(`${docs}messages.md`, "utf8").matchAll(/^\| (\d+) \|/gm);
   expect([...rows].map(([, code]) => Number(code))).toEqual(Object.values(Code));
+});
+
+/** Calls whose arguments are messages. */
+const SAYS = /^(Fault|Error|failAt|warn|fail|report|complain|reject)$/;
+
+const IS_PUT_TOGETHER =
+  "its end is of too many kinds, or put together elsewhere: the reader of the code does not follow it";
+const GOES_ON = "it is written to the log of a call that goes on, or is tried again";
+
+/** Words of such calls that have no entry, with the reason. */
+const WITHOUT_ENTRY: Record<string, string> = {
+  "a file of the result cache: it is not a cniCacheV1": GOES_ON,
+  "the scratch file: it is not a list": GOES_ON,
+  "is not an interface name": GOES_ON,
+  "cannot ask the API server for the pod": GOES_ON,
+  "cannot determine what was attached": GOES_ON,
+  "the executor does not say which sandboxes there are": GOES_ON,
+  "cannot be undone yet": GOES_ON,
+  "this could not be looked at:": IS_PUT_TOGETHER,
+  "the server has ended the watch after": IS_PUT_TOGETHER,
+  "no such device": IS_PUT_TOGETHER,
+  "cannot do this through the shim:": IS_PUT_TOGETHER,
+  "; plexus on the node does it": IS_PUT_TOGETHER,
+  "there is no rule for": "no user sees it: a table that the compiler has not held to its type",
+};
+
+/** Returns the texts in the arguments of a call; not what mends a line of doctor, which stands below it. */
+function wordsOf(call: Node, file: string): string[] {
+  const found: string[] = [];
+  const visit = (node: Node): void => {
+    if (node.type === "StringLiteral") found.push(node.value);
+    if (node.type === "TemplateElement") found.push(node.value.cooked);
+    for (const child of Object.values(node).flat()) if (child?.type) visit(child as Node);
+  };
+  const isDoctors = file.startsWith("launcher/cli/doctor/");
+  for (const argument of isDoctors ? call.arguments.slice(0, 2) : call.arguments) visit(argument);
+  return found
+    .map((text) => text.replace(/\s+/g, " ").trim())
+    .filter((text) => /[a-z]+ [a-z]+ [a-z]+/.test(text));
+}
+
+test("no words of a fault, a refusal, a warning or a line of doctor lack an entry, but those of a short list", () => {
+  const entries = collect()
+    .map(({ text }) => text)
+    .join("\n");
+  const sources = [
+    new Sources(["assembly"], /^assembly\/lint\/|\/abi\.ts$/),
+    new Sources(["packages/core", "launcher"], /^packages\/core\/(fault\.ts|schema\/|node_modules\/)/),
+  ];
+  const said = sources
+    .flatMap(({ calls }) => calls)
+    .filter(({ node }) => SAYS.test(node.callee.name ?? node.callee.property?.name ?? ""))
+    .flatMap(({ node, scope }) => wordsOf(node, scope.file));
+  expect(said.length).toBeGreaterThan(400);
+  const without = said.filter((words) => !entries.includes(words));
+  expect([...new Set(without)].sort()).toEqual(Object.keys(WITHOUT_ENTRY).sort());
 });
