@@ -47,7 +47,7 @@ export const explain = command({
     },
   ],
   options: EXPLAIN,
-  failure: "the ADD fails, something in the documents is an error, or it cannot be explained",
+  failure: "the ADD fails, a document has an error, or nothing can be told",
   examples: [
     "plexus explain pod.yaml networks.yaml",
     "plexus explain --conf /etc/cni/net.d/00-plexus.conflist --node --stdin pod.yaml networks.yaml",
