@@ -175,7 +175,7 @@ describe("a list", () => {
     http.outcomes.push(list("7", [object("a", "1", 5), object("b", "2", "B")]));
     await run();
     expect([follower.get("ns", "a"), follower.get("ns", "b")]).toEqual([undefined, "B"]);
-    expect(warnings).toEqual([expect.stringContaining("Thing ns/a cannot be used: ")]);
+    expect(warnings).toEqual([expect.stringContaining("what the watch says of Thing ns/a cannot be used: ")]);
   });
 });
 
