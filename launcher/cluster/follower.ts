@@ -277,7 +277,9 @@ export class Follower<T> implements WatchedKind {
       objects.set(key, this.read(object));
     } catch (error) {
       objects.delete(key);
-      this.options.warn(`what the watch says of ${this.kind} ${key} cannot be used: ${Fault.of(error).message}`);
+      this.options.warn(
+        `what the watch says of ${this.kind} ${key} cannot be used: ${Fault.of(error).message}`,
+      );
     }
   }
 }

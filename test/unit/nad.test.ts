@@ -148,7 +148,12 @@ test.each([
   ['{"type":"flannel"}', [], 1, "- has no name; give one with --name"],
   ['{"type":"flannel"}', ["--name", "A"], 2, "--name A is not a name"],
   ['{"type":"flannel"}', ["--name", `a.${"b".repeat(253)}`], 2, "is not a name"],
-  ['{"type":"flannel"}', ["--name", "a", "--namespace", "a.b"], 2, "--namespace a.b: the name of a namespace is needed"],
+  [
+    '{"type":"flannel"}',
+    ["--name", "a", "--namespace", "a.b"],
+    2,
+    "--namespace a.b: the name of a namespace is needed",
+  ],
   ['{"name":"a"}', [], 1, "- is not a conf: it has neither `type` nor `plugins`"],
   ["[]", [], 1, "- is not a conf"],
   ['{"name":"a",}', [], 1, "`plexus lint -` says what to write instead"],
