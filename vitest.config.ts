@@ -43,6 +43,7 @@ function tier(
 
 export default defineConfig({
   test: {
+    reporters: ["default", "./test/support/failures.ts"],
     maxWorkers: "100%", // by itself vitest leaves one processor idle
     projects: [
       tier("unit", 10),

@@ -169,7 +169,9 @@ export class Node {
     const networks = this.sandboxes()
       .filter((sandbox) => sandbox.namespace === namespace && names.includes(sandbox.name))
       .map(({ netns }) => this.machine.path(netns));
-    await Promise.all(names.map((name) => this.api.core.deleteNamespacedPod({ name, namespace })));
+    await Promise.all(
+      names.map((name) => this.api.core.deleteNamespacedPod({ name, namespace }).catch(unlessThereIsNone)),
+    );
     await until(
       `the node has nothing of these pods: ${names.join(", ")}`,
       (tell) => {
@@ -239,9 +241,12 @@ export class Node {
   async restartBoth(meanwhile: () => Promise<void>): Promise<void> {
     await this.kubelet?.stop("SIGKILL");
     await this.containerd?.stop("SIGKILL");
-    await meanwhile();
-    await this.startContainerd();
-    await this.startKubelet();
+    try {
+      await meanwhile();
+    } finally {
+      await this.startContainerd(); // other tests need it, whatever has failed
+      await this.startKubelet();
+    }
   }
 
   /** Ends every process at once, takes all networks and namespaces away, and starts the node again with its disks. */
@@ -323,4 +328,8 @@ export class Node {
   private async pods(namespace: string): Promise<V1Pod[]> {
     return (await this.api.core.listNamespacedPod({ namespace })).items;
   }
+}
+
+function unlessThereIsNone(error: unknown): void {
+  if ((error as { code?: number }).code !== 404) throw error;
 }

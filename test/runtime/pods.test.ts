@@ -149,19 +149,22 @@ describe("on demand:", () => {
 
   it("a node that boots with 100 pods starts one process for them all, and they leave no file and no interface", async () => {
     const names = Array.from({ length: 100 }, (_, index) => `booted-${index}`);
-    await site.node.restartBoth(async () => {
-      for (const pid of await site.residents()) await site.node.run("kill", "-9", String(pid));
-      await site.node.run("rm", "-rf", "/run/plexus");
-      site.noteStarts();
-      await Promise.all(
-        names.map((name) => site.node.create(name, { annotations: { [NETWORKS]: "second" } })),
-      );
-    });
-    const pods = await site.node.running(names);
-    expect(new Set(pods.map(({ status }) => status?.podIP)).size).toBe(100);
-    expect(site.starts()).toEqual(["resident"]);
-    expect((await site.residents()).length).toBe(1);
-    await site.node.remove(names);
+    try {
+      await site.node.restartBoth(async () => {
+        for (const pid of await site.residents()) await site.node.run("kill", "-9", String(pid));
+        await site.node.run("rm", "-rf", "/run/plexus");
+        site.noteStarts();
+        await Promise.all(
+          names.map((name) => site.node.create(name, { annotations: { [NETWORKS]: "second" } })),
+        );
+      });
+      const pods = await site.node.running(names);
+      expect(new Set(pods.map(({ status }) => status?.podIP)).size).toBe(100);
+      expect(site.starts()).toEqual(["resident"]);
+      expect((await site.residents()).length).toBe(1);
+    } finally {
+      await site.node.remove(names); // a hundred would be in the way of the next tests
+    }
     await site.expectNothingLeft();
     expect(site.starts()).toEqual(["resident"]);
   });
