@@ -6,6 +6,8 @@ import { until } from "../support/until.ts";
 import { NETWORKS, type Site } from "./site.ts";
 
 const PODS_A_ROUND = 5;
+/** The name of a container's scratch file. */
+const SCRATCH = /^[0-9a-f]{64}$/;
 
 /** @param open answers the site, once it is there, with the network `second` */
 export function itMayBeReplaced(open: () => Site): void {
@@ -44,7 +46,8 @@ export function itMayBeReplaced(open: () => Site): void {
     });
     attached.push(await site.pod("after", "second"));
     for (const pod of attached) await site.expectNetworks(pod, "eth0", "net1");
-    await site.remove(...attached);
+    await site.node.remove(attached.map(nameOf));
+    await site.expectNothingLeftBut(SCRATCH);
   });
 
   it("is there again after a reboot, and each pod has its networks anew", async () => {
