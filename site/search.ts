@@ -25,11 +25,18 @@ export class Search {
     searchOptions: { boost: { title: 3, page: 1.5 } },
   });
 
+  /** The beginnings of pages, by their places. */
+  private readonly pages: ReadonlyMap<string, Part>;
+
   constructor(parts: Part[]) {
     this.index.addAll(parts.map((part, id) => ({ ...part, id })));
+    this.pages = new Map(parts.filter(({ at }) => !at.includes("#")).map((part) => [part.at, part]));
   }
 
-  /** Returns what has the words, the best first: entries of which they are the message, with values in its places, and then others. */
+  /**
+   * Returns what has the words, the best first: the page of a rule that they name in brackets, entries of which they are the
+   * message, with values in its places, and then others.
+   */
   find(words: string): Found[] {
     const found = this.findAny(words);
     const fits = new Map(found.map((one) => [one, isEntry(one) ? fitOf(one.title, words) : 0]));
@@ -38,8 +45,17 @@ export class Search {
       .sort((a, b) => (fits.get(b) ?? 0) - (fits.get(a) ?? 0));
     // An error message has many words, each as it is; a reader's few may be the beginning of one, or misspelt.
     const others = words.split(/\s+/).length > MANY ? found : this.findFew(words);
-    const shown = new Set(entries.map(({ at }) => at));
-    return [...entries, ...others.filter(({ at }) => !shown.has(at))];
+    const first = [...this.rulesIn(words), ...entries];
+    const shown = new Set(first.map(({ at }) => at));
+    return [...first, ...others.filter(({ at }) => !shown.has(at))];
+  }
+
+  /** Returns the pages of rules, such as [unknown-key]. */
+  private rulesIn(words: string): Found[] {
+    return [...words.matchAll(/\[([a-z-]+)\]/g)].flatMap(([, rule = ""]) => {
+      const page = this.pages.get(`rules/${rule}.html`);
+      return page === undefined ? [] : [{ ...page, terms: rule.split("-") }];
+    });
   }
 
   private findFew(words: string): Found[] {

@@ -1,7 +1,7 @@
 // A search in the documentation's site finds the entry of any message: with real values in its places.
 
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { collect } from "../../scripts/messages/collect.ts";
@@ -97,6 +97,25 @@ test.each([
     expect(missed.map(({ text }) => text)).toEqual([]);
   },
 );
+
+const RULES = new URL("../../docs/rules/", import.meta.url);
+
+test("the search finds the page of each rule, by what lint says of the page's own example", () => {
+  const search = searchInSite();
+  const names = readdirSync(RULES).map((name) => name.replace(".md", ""));
+  const findings = names.flatMap((rule) => {
+    const [bad = ""] = readFileSync(new URL(`${rule}.md`, RULES), "utf8").split("## Good");
+    const blocks = [...bad.matchAll(/^```(?:yaml|json)\n(.*?)^```/gms)].map(([, block = ""]) => block);
+    const lines = blocks.flatMap((block) => said(["lint", "-"], {}, block).split("\n"));
+    return lines.filter((line) => line.endsWith(`[${rule}]`)).map((line) => ({ rule, line }));
+  });
+  expect(new Set(findings.map(({ rule }) => rule)).size).toBeGreaterThan(25);
+  const missed = findings.filter(({ rule, line }) => search.find(line)[0]?.at !== `rules/${rule}.html`);
+  expect(missed).toEqual([]);
+  // Those that need a node or a cluster are said in the same way.
+  for (const rule of names)
+    expect(search.find(`error: something [${rule}]`)[0]?.at).toBe(`rules/${rule}.html`);
+});
 
 test("a page finds what that search finds", async () => {
   const search = searchInSite();
