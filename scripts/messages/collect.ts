@@ -1,6 +1,7 @@
 // Every message of an error that a user can see, from the code.
 import { Code } from "../../packages/core/fault.ts";
 import { isElsewhere } from "./elsewhere.ts";
+import { collectOthers } from "./others.ts";
 import { type Node, type Scope, Sources } from "./source.ts";
 import { lettersOf, Reader, type Template, textOf, unique } from "./templates.ts";
 
@@ -70,6 +71,7 @@ export function collect(): Message[] {
     ...collectFrom(new Sources(["assembly"], /^assembly\/lint\/|\/abi\.ts$/)),
     ...collectFrom(
       new Sources(["packages/core", "launcher"], /^packages\/core\/(fault\.ts|schema\/|node_modules\/)/),
+      collectOthers(),
     ),
     ...[...COMMANDERS, "it needs a command", "there are too many arguments"].flatMap((words) =>
       [
@@ -87,9 +89,9 @@ export function collect(): Message[] {
   ];
 }
 
-function collectFrom(sources: Sources): Message[] {
+function collectFrom(sources: Sources, known: Message[] = []): Message[] {
   const reader = new Reader(sources);
-  const found = new Map<string, Message>();
+  const found = new Map(known.map((one) => [shapeOf(one.text), one]));
   for (const { node, scope } of sources.calls) {
     const error = begins(node, scope.file);
     if (error === undefined) {
@@ -185,9 +187,14 @@ function note(found: Map<string, Message>, file: string, template: Template, rem
     .replace(/ , (?=["‹])/, " ") // what stands between the items of a list
     .replace("lacks‹missing›", "lacks ‹missing›")
     .replace(/, not\s*(?:"")?\s*$/, ", not ‹value›");
-  const shape = text.replace(/‹[^›]*›/g, "‹›");
+  const shape = shapeOf(text);
   const known = found.get(shape);
   if (known === undefined)
     found.set(shape, { file, codes: number === undefined ? [] : [number], text, remedies });
   else if (number !== undefined && !known.codes.includes(number)) known.codes.push(number);
+}
+
+/** Returns a message without the names of its places. */
+function shapeOf(text: string): string {
+  return text.replace(/‹[^›]*›/g, "‹›");
 }

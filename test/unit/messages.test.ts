@@ -2,6 +2,7 @@
 import * as fs from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { HINTS } from "../../launcher/cli/explain/hints.ts";
 import { Code } from "../../packages/core/fault.ts";
 import { COMMANDERS, collect, isMessage, isSentence, plainWords } from "../../scripts/messages/collect.ts";
 import { ELSEWHERE, isElsewhere } from "../../scripts/messages/elsewhere.ts";
@@ -111,6 +112,13 @@ test("no text of the program lacks an entry, but what is in a place that has no 
 
 test.each(ELSEWHERE)("a place without messages is there: %s", (place) => {
   expect(TEXTS.filter((text) => place.test(text.place)).length).toBeGreaterThan(0);
+});
+
+test("what others say has what explain says to do about it, and all of that", () => {
+  const others = messages.filter(({ file }) => file === "launcher/cli/explain/hints.ts");
+  expect([...new Set(others.flatMap(({ remedies }) => remedies))].sort()).toEqual(
+    HINTS.map(([, hint]) => hint).sort(),
+  );
 });
 
 test("no text of the shim lacks an entry", () => {
