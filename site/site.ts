@@ -1,16 +1,9 @@
 // What a page of the site does by itself: search, the menu, light and dark. It works from a disk: nothing is fetched but scripts.
-import MiniSearch from "minisearch";
+import { type Found, type Part, Search } from "./search.ts";
 
-interface Part {
-  id: number;
-  at: string;
-  page: string;
-  title: string;
-  text: string;
-}
 declare global {
   interface Window {
-    parts?: Omit<Part, "id">[];
+    parts?: Part[];
   }
 }
 
@@ -20,30 +13,22 @@ const root = document.body.dataset.root ?? "";
 const query = element<HTMLInputElement>("siteQuery");
 const results = element("siteResults");
 const list = results.querySelector("ol") as HTMLOListElement;
-let index: Promise<MiniSearch<Part>> | undefined;
+let search: Promise<Search> | undefined;
 
 function element<T extends HTMLElement>(id: string): T {
   return document.getElementById(id) as T;
 }
 
 /** Loads what is searched, by a script: from a disk, a page may not fetch. */
-function load(): Promise<MiniSearch<Part>> {
-  index ??= new Promise((resolve, reject) => {
+function load(): Promise<Search> {
+  search ??= new Promise((resolve, reject) => {
     const script = document.createElement("script");
     script.src = `${root}search.js`;
     script.onerror = () => reject(new Error("search.js cannot be loaded"));
-    script.onload = () => {
-      const search = new MiniSearch<Part>({
-        fields: ["title", "text", "page"],
-        storeFields: ["at", "page", "title", "text"],
-        searchOptions: { boost: { title: 3, page: 1.5 } },
-      });
-      search.addAll((window.parts ?? []).map((part, id) => ({ ...part, id })));
-      resolve(search);
-    };
+    script.onload = () => resolve(new Search(window.parts ?? []));
     document.head.append(script);
   });
-  return index;
+  return search;
 }
 
 async function find(): Promise<void> {
@@ -53,18 +38,8 @@ async function find(): Promise<void> {
   try {
     const search = await load();
     if (query.value.trim() !== words) return;
-    // An error message has many words, each as it is; a reader's few may be the beginning of one, or misspelt.
-    const isMessage = words.split(/\s+/).length > 5;
-    // Of few words the entries of messages that have them are many: pages go first.
-    const boostDocument = (_: unknown, __: string, part?: Record<string, unknown>) =>
-      `${part?.at}`.startsWith("messages/") ? 0.2 : 1;
-    const found = search.search(
-      words,
-      isMessage ? {} : { prefix: true, fuzzy: 0.15, combineWith: "AND", boostDocument },
-    );
-    const all = found.length > 0 || isMessage ? found : search.search(words, { prefix: true, fuzzy: 0.2 });
-    if (isMessage) all.sort((a, b) => fitOf(b.title, words) - fitOf(a.title, words));
-    list.replaceChildren(...all.slice(0, SHOWN).map((one) => shown(one as unknown as Part, one.terms)));
+    const all = search.find(words);
+    list.replaceChildren(...all.slice(0, SHOWN).map(shown));
     element("siteCount").textContent =
       all.length === 0 ? "Nothing is found." : `${Math.min(all.length, SHOWN)} of ${all.length}`;
   } catch (error) {
@@ -73,20 +48,7 @@ async function find(): Promise<void> {
   results.dataset.query = words;
 }
 
-/** Tells how many letters of an entry's message are in a text, in their order; 0 if not all of them are. */
-function fitOf(title: string, text: string): number {
-  if (!/‹|[;:] /.test(title)) return 0;
-  const parts = title.split(/‹[^›]*›/);
-  let at = 0;
-  for (const part of parts) {
-    const found = text.indexOf(part, at);
-    if (found < 0) return 0;
-    at = found + part.length;
-  }
-  return parts.join("").length;
-}
-
-function shown({ at, page, title, text }: Part, terms: string[]): HTMLLIElement {
+function shown({ at, page, title, text, terms }: Found): HTMLLIElement {
   const item = document.createElement("li");
   const link = document.createElement("a");
   link.href = root + at;

@@ -1,6 +1,8 @@
 // Every message of an error that a user can see, from the code.
 import { Code } from "../../packages/core/fault.ts";
-import { type Node, Sources } from "./source.ts";
+import { isElsewhere } from "./elsewhere.ts";
+import { collectOthers } from "./others.ts";
+import { type Node, type Scope, Sources } from "./source.ts";
 import { lettersOf, Reader, type Template, textOf, unique } from "./templates.ts";
 
 export interface Message {
@@ -8,6 +10,8 @@ export interface Message {
   /** Codes of CNI errors; none of a command's. */
   codes: number[];
   text: string;
+  /** What mends it, as doctor says below the line: one of these. */
+  remedies: string[];
 }
 
 /** Where an error of the core, and of the launcher, begins: its code and its words. */
@@ -45,6 +49,7 @@ const NAMES: Record<string, string> = {
   round: "number",
 };
 
+const FEW_REMEDIES = 3;
 const DOCTOR = "launcher/cli/doctor/";
 
 /** Commander's words, as `launcher/cli/parser.ts` says them. */
@@ -57,8 +62,8 @@ export const COMMANDERS: readonly string[] = [
 
 /** Messages of what cannot be, which no user sees: a table that the compiler has not held to its type. */
 const NOT_SEEN = /^there is no rule for /;
-/** A place that a caller leaves empty, with the words for one that does not. */
-const EMPTY_PLACE = / (?:in|of|at|on|from) *[:;,]/;
+/** A place that a caller leaves empty, with the words for one that does not: two texts, with nothing in between. */
+const EMPTY_PLACE = / (?:in|of|at|on|from) *\0+ *[:;,]|\S \0+ \S/;
 
 /** Returns the messages of `assembly/` and `launcher/`, in the order of their files. */
 export function collect(): Message[] {
@@ -66,24 +71,34 @@ export function collect(): Message[] {
     ...collectFrom(new Sources(["assembly"], /^assembly\/lint\/|\/abi\.ts$/)),
     ...collectFrom(
       new Sources(["packages/core", "launcher"], /^packages\/core\/(fault\.ts|schema\/|node_modules\/)/),
+      collectOthers(),
     ),
     ...[...COMMANDERS, "it needs a command", "there are too many arguments"].flatMap((words) =>
       [
         "`‹command› --help` says what there is",
         ...(words.startsWith("unknown") ? ["did you mean ‹name›?"] : []),
-      ].map((end): Message => ({ file: "launcher/cli/parser.ts", codes: [], text: `${words}; ${end}` })),
+      ].map(
+        (end): Message => ({
+          file: "launcher/cli/parser.ts",
+          codes: [],
+          text: `${words}; ${end}`,
+          remedies: [],
+        }),
+      ),
     ),
   ];
 }
 
-function collectFrom(sources: Sources): Message[] {
+function collectFrom(sources: Sources, known: Message[] = []): Message[] {
   const reader = new Reader(sources);
-  const found = new Map<string, Message>();
+  const found = new Map(known.map((one) => [shapeOf(one.text), one]));
   for (const { node, scope } of sources.calls) {
     const error = begins(node, scope.file);
     if (error === undefined) {
       const said = printed(node, scope.file);
-      for (const words of said ? reader.read(said, scope) : []) note(found, scope.file, ["\n", ...words]);
+      const remedies = said ? remediesOf(node, scope, reader) : [];
+      for (const words of said ? reader.read(said, scope) : [])
+        note(found, scope.file, ["\n", ...words], remedies);
       continue;
     }
     const words = reader.read(error.words, scope);
@@ -96,27 +111,90 @@ function collectFrom(sources: Sources): Message[] {
   for (const { node, scope } of sources.musts)
     for (const words of reader.read(node.value, scope))
       note(found, scope.file, ["\n", "--", { name: "option" }, " ", { name: "value" }, ": ", ...words]);
+  addOthers(found, sources, reader);
   return [...found.values()].sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0));
+}
+
+/** Returns words with single spaces, as a page has them; of an error in JSON, what it says. */
+export function plainWords(text: string): string {
+  return text
+    .replace(/\s+/g, " ")
+    .replace(/^\{"code":.*"msg":"(.*)"\}$/, "$1")
+    .trim();
+}
+
+/** Returns the words of a template, its places with names for readers. */
+function wordsOf(template: Template): string {
+  return plainWords(textOf(template)).replace(/‹(\w+)›/g, (place, name: string) =>
+    NAMES[name] ? `‹${NAMES[name]}›` : place,
+  );
+}
+
+/** Tells whether a text is more than two words. */
+export function isSentence(text: string): boolean {
+  return /[a-z]+ [a-z]+ [a-z]+/.test(text);
+}
+
+/** Places whose texts are messages, however short they are. */
+const ALWAYS_SAID =
+  / ((Error|bad|badText|warn|log)\(\w*\)0|(Fault|failAt|fail|complain)\(\w*\)1|=REPLIES)( [a-z]\S*)?$| whyIgnored:/;
+
+/** Tells whether a text needs an entry. */
+export function isMessage(text: string, place: string): boolean {
+  return isSentence(text) || (/[a-z]+\W+[a-z]+/.test(text) && ALWAYS_SAID.test(place));
+}
+
+/** Returns what mends a line of doctor; of more than a few ways the first. */
+function remediesOf(node: Node, scope: Scope, reader: Reader): string[] {
+  const remedy = scope.file.startsWith(DOCTOR) ? node.arguments[2] : undefined;
+  const read = remedy === undefined ? [] : unique(reader.read(remedy, scope));
+  const all = read.filter((words) => lettersOf(words) > 1).map((words) => wordsOf(words));
+  return all.slice(0, all.length > FEW_REMEDIES ? 1 : FEW_REMEDIES);
+}
+
+/** Adds what is said in another way: every text of more than two words that is in no message yet, with all that it is a part of. */
+function addOthers(found: Map<string, Message>, sources: Sources, reader: Reader): void {
+  for (const { words, whole, scope, place } of sources.texts) {
+    const text = plainWords(words).replace(/^[:;,.)\s]+/, "");
+    const isThere = () =>
+      [...found.values()].some((one) => [one.text, ...one.remedies].some((said) => said.includes(text)));
+    if (!isMessage(text, place) || isElsewhere(place) || isThere()) continue;
+    for (const template of reader.read(startOf(whole), scope)) note(found, scope.file, ["\n", ...template]);
+    if (!isThere()) note(found, scope.file, ["\n", text]);
+    if (!isThere()) throw new Error(`${place}: ${text}: it gets no entry`);
+  }
+}
+
+/** Returns what more is written into, by a statement of its own; else what is said itself. */
+function startOf(node: Node): Node {
+  let start = node;
+  while (start.type === "CallExpression" && start.callee.type === "MemberExpression")
+    start = start.callee.object;
+  return start.type === "Identifier" ? start : node;
 }
 
 /** The core's sources call them by the same names, but for the first letter. */
 const CODES: Record<string, number> = Code;
 
-function note(found: Map<string, Message>, file: string, template: Template): void {
+function note(found: Map<string, Message>, file: string, template: Template, remedies: string[] = []): void {
   const end = template.indexOf("\n");
   const words = template.slice(end + 1);
   if (lettersOf(words) < 5) return; // the words of another error, or of the system
-  if (NOT_SEEN.test(textOf(words)) || EMPTY_PLACE.test(textOf(words))) return;
+  if (NOT_SEEN.test(textOf(words)) || EMPTY_PLACE.test(words.map((one) => textOf([one])).join("\0"))) return;
   const code = textOf(template.slice(0, end)).replace(/[‹›]/g, "");
   const number = CODES[`${code.charAt(0).toLowerCase()}${code.slice(1)}`];
-  const text = textOf(words)
-    .replace(/\s+/g, " ")
-    .replace(/‹(\w+)›/g, (place, name: string) => (NAMES[name] ? `‹${NAMES[name]}›` : place))
+  const text = wordsOf(words)
+    .replace(/ , (?=["‹])/, " ") // what stands between the items of a list
     .replace("lacks‹missing›", "lacks ‹missing›")
-    .replace(/, not\s*(?:"")?\s*$/, ", not ‹value›")
-    .trim();
-  const shape = text.replace(/‹[^›]*›/g, "‹›");
+    .replace(/, not\s*(?:"")?\s*$/, ", not ‹value›");
+  const shape = shapeOf(text);
   const known = found.get(shape);
-  if (known === undefined) found.set(shape, { file, codes: number === undefined ? [] : [number], text });
+  if (known === undefined)
+    found.set(shape, { file, codes: number === undefined ? [] : [number], text, remedies });
   else if (number !== undefined && !known.codes.includes(number)) known.codes.push(number);
+}
+
+/** Returns a message without the names of its places. */
+function shapeOf(text: string): string {
+  return text.replace(/‹[^›]*›/g, "‹›");
 }

@@ -4,7 +4,136 @@ const CONTAINER_GONE = "The runtime makes the sandbox anew; nothing is to be don
 const REPORT = "A defect of Plexus: report it, with the call's log.";
 const IS_PART = "It is the end of another message, which says of what.";
 
-export const MORE: readonly (readonly [words: string, more: string])[] = [
+/** By words of a message; or by an expression, of its file and its words: `launcher/x.ts: words`. */
+export const MORE: readonly (readonly [of: string | RegExp, more: string])[] = [
+  // assembly/
+  [
+    /^assembly\/json\/parse\.ts: /,
+    `${IS_PART} \`plexus lint\` shows the place in the text, and what to write.`,
+  ],
+  // The shim's.
+  [
+    /^launcher\/shim\/(plugins|network)\.c: /,
+    `${IS_PART} The shim has refused what a resident process, or the daemon, has asked of it: \`plexus-shim.conf\` says what it allows ([security](../security.md#the-shim-and-the-resident-process)).`,
+  ],
+  [
+    /^launcher\/shim\/requests\.c: (refused|cannot execute|too many|iproute2|there is no such|it has too many|plexus-shim\.conf|the call has written)/,
+    "The shim has refused, or could not do, what a resident process has asked of it: [security](../security.md#the-shim-and-the-resident-process) says what it allows, and by which line of `plexus-shim.conf`.",
+  ],
+  [
+    /^launcher\/shim\/.*(speaks protocol|malformed re|do not fit|is out of range|is for an executor)|remote\.ts: the shim speaks/,
+    "The shim and the process behind it are of different builds: install both of one version. `plexus doctor` names them.",
+  ],
+  [
+    /^launcher\/shim\/connect\.c: socket/,
+    "The call goes on as `plexus`. `plexus doctor` says whose the socket is; let nobody but root write to its directory.",
+  ],
+  [
+    /^launcher\/shim\/.*(the (resident process|daemon) (is gone|says nothing|takes no|does not|is not started)|does not read what it is told)/,
+    "The call is not lost: the shim becomes `plexus`, or asks the next process. See why the process has ended, hangs or is slow: `journalctl -t plexus`, or the daemon's log. [Fallbacks](../protocol.md#when-the-shim-becomes-plexus)",
+  ],
+  [
+    /^launcher\/shim\/rights\.c: (there|the|it) /,
+    `${IS_PART} A line of \`plexus-shim.conf\` is not used: correct it, or remove it. [All keys](../security.md#the-shim-and-the-resident-process)`,
+  ],
+  [
+    /^launcher\/shim\/messages\.c: /,
+    "A call may say 1 MiB at most on stderr: what it has said before tells what goes wrong.",
+  ],
+  [
+    /^launcher\/shim\/.*: (unlink|fstat|fdopen|setenv|cannot pass stdin|signalfd|mkdir|ftruncate|flock|cannot begin a job|out of memory|write stdout|cannot remove)/,
+    "The system has refused it: its own words are behind. Mostly there is no memory, no room, or a security module is in the way (`dmesg`).",
+  ],
+  // Of calls.
+  ["it is undone", "Nothing is to be done: the pod is attached anew."],
+  [
+    "it is left to GC, as an orphan",
+    "GC tries it again; until then its addresses and devices are taken. `plexus attachments` lists orphans, `plexus forget` ends them.",
+  ],
+  [
+    "is given up, as there are too many",
+    "More orphans are kept by nobody. Its addresses or devices may stay taken: `plexus doctor` finds reservations that nobody has.",
+  ],
+  [
+    /orphans\.ts: .* stays: /,
+    "The next GC tries it again. Mend what the plugin names; `plexus forget` ends an orphan that nobody can detach.",
+  ],
+  [
+    "its user is not told by an event",
+    "The role lacks `create` of events, or the API server was away: the log has what the event would have said. [Events](../events.md)",
+  ],
+  [
+    "network-status stays",
+    "The pod's annotation is not what its networks are. It is written at the next change; see the API server, and the right to patch `pods/status`.",
+  ],
+  [
+    /hotplug\/loop\.ts: /,
+    "It is tried again by itself. [Hot-plug](../how-to/hot-plug.md) says what it needs.",
+  ],
+  [/resident\/executor\.ts: /, "It is tried again by itself."],
+  [
+    /resident\/delegating\.ts: it is not/,
+    `${IS_PART} The client's request is malformed: [Multus's endpoint](../multus-endpoint.md#requests) says how one looks.`,
+  ],
+  [
+    /resident\/multus\.ts: .*(is not answered|there is \/delegate|the body)/,
+    "The client's request is malformed: [Multus's endpoint](../multus-endpoint.md#requests) says how one looks.",
+  ],
+  [
+    /resident\/(resident|telling)\.ts: (another process|there was no call|all calls|it has got|it cannot serve|this process ends)/,
+    "A resident process ends by itself, and the next call starts one; of a daemon, see what its pod's log says before.",
+  ],
+  [
+    /resident\/outbox\.ts: .*(not told by events|do not say what)/,
+    "A right is missing: apply `deploy/` of this version. [Events](../events.md), [ResourceClaims](../claim-status.md)",
+  ],
+  [
+    "shims at once: each further one becomes plexus",
+    "The node starts more pods at once than `--connections` allows: nothing is lost, it is only slower. Raise it if the node has the memory.",
+  ],
+  [
+    "lines of this log were dropped",
+    "What reads the log was too slow. `plexus_log_dropped_total` counts them ([metrics](../metrics.md)).",
+  ],
+  [
+    /host\/remote\.ts: .*(through the shim|the shim refused|needs the socket|is to be rotated)/,
+    "Nothing is to be done: the call goes on as `plexus` on the node. If it happens often, `plexus-shim.conf` lacks a line ([security](../security.md#the-shim-and-the-resident-process)).",
+  ],
+  [/host\/iproute\.ts: `|sysctl -w/, "`ip`, `sysctl` or `rdma` says why: its own words are behind."],
+  // Of the cluster.
+  [
+    /cluster\/socks\.lazy\.ts: /,
+    `${IS_PART} The SOCKS5 proxy, of the kubeconfig's \`proxy-url\` or of HTTPS_PROXY, does not reach the API server: see the proxy's log and rules.`,
+  ],
+  [
+    "does not let the request through",
+    "See the proxy's log and rules; an address that needs no proxy belongs into NO_PROXY.",
+  ],
+  [
+    /cluster\/watch\.ts: |has ended the watch/,
+    "It is tried again by itself: until then each pod and network is asked for when it is needed.",
+  ],
+  [/cluster\/json\.ts: /, "Correct that member of the kubeconfig."],
+  // Of devices.
+  [
+    /device\/checkpoint\.ts: /,
+    "The kubelet's checkpoint is not as the kubelets that are known write it: see that kubelet and Plexus are of versions that [go together](../support.md).",
+  ],
+  [
+    "is not for a network:",
+    "The pod's claim has a device that no network can use. If one should, its DRA driver must publish both attributes.",
+  ],
+  // Of the webhook.
+  [
+    /webhook\/server\.ts: /,
+    "The API server goes on without the webhook, as its configuration says. See who sends it, or what is slow: [the webhook](../webhook.md#what-it-serves).",
+  ],
+  ["Plexus has not looked at it", "The object is admitted as it is. `plexus lint` looks at any size."],
+  ["there is no certificate yet", "The replicas make one at their start: see the log of the webhook's pods."],
+  [
+    "has not been added",
+    "The pod was created as it is, without what its networks would have asked of its node: it may be put on a node that has not the device. Create it again.",
+  ],
   [
     "it was not added",
     "CHECK is for containers that an ADD has attached: the pod was there before Plexus, or its state was removed by hand. Delete the pod.",
@@ -74,7 +203,6 @@ export const MORE: readonly (readonly [words: string, more: string])[] = [
     "but an object without kind",
     "What answers at the server's address is not an API server, or a proxy changes its answers.",
   ],
-  ["what answers there is not a SOCKS5 proxy", `${IS_PART} Correct the proxy.`],
   [
     "there is no time left for it",
     "The API server did not answer within the half minute that an ADD waits: see that it runs, and its load.",

@@ -61,7 +61,7 @@ what mends it is in the line below.`,
   {
     page: "commands",
     title: "Messages of commands",
-    files: /^launcher\/cli\/(?!doctor\/)/,
+    files: /^launcher\/cli\/(?!doctor\/|explain\/hints)/,
     intro:
       "A command says them on stderr, and exits with 1, or with 2 if it was called wrongly ([commands](../cli.md)).",
   },
@@ -69,6 +69,14 @@ what mends it is in the line below.`,
     page: "webhook",
     title: "Messages of the webhook",
     files: /^launcher\/webhook\//,
-    intro: "They are in the log of [`plexus webhook`](../webhook.md).",
+    intro: `\`kubectl apply\` prints them as warnings and refusals, and [\`plexus webhook\`](../webhook.md) has the others in its log, or answers
+requests with them.`,
+  },
+  {
+    page: "others",
+    title: "Messages of plugins, runtimes and the system",
+    files: /^launcher\/cli\/explain\/hints\.ts/,
+    intro: `Others say them, often behind words of Plexus's: those that are seen most. [\`plexus explain NAMESPACE/POD\`](../troubleshooting.md)
+says the same beside a failure of the pod.`,
   },
 ];

@@ -10,10 +10,10 @@ export function pages(): Map<string, string> {
   const lost = messages.filter(({ file }) => !PARTS.some(({ files }) => files.test(file)));
   if (lost.length > 0)
     throw new Error(`no page has the messages of ${lost[0]?.file}; add it to scripts/messages/parts.ts`);
-  const vain = MORE.filter(([words]) => !messages.some(({ text }) => text.includes(words)));
+  const vain = MORE.filter((one) => !messages.some((message) => isOf(one, message)));
   if (vain.length > 0)
     throw new Error(
-      `no message has the words of scripts/messages/more.ts: ${vain.map(([words]) => words).join("; ")}`,
+      `no message has the words of scripts/messages/more.ts: ${vain.map(([of]) => of).join("; ")}`,
     );
   const made = new Map<string, string>();
   for (const part of PARTS) made.set(`messages/${part.page}.md`, pageOf(part, messages));
@@ -23,9 +23,9 @@ export function pages(): Map<string, string> {
 function pageOf({ title, files, intro }: Part, messages: Message[]): string {
   const own = messages.filter(({ file }) => files.test(file));
   const rows = new Map(
-    own.map(({ codes, text }) => [
-      text,
-      `| ${code(text)} | ${[...codes].sort((a, b) => a - b).join(", ")} | ${moreOf(text)} |\n`,
+    own.map((message) => [
+      message.text,
+      `| ${code(message.text)} | ${[...message.codes].sort((a, b) => a - b).join(", ")} | ${moreOf(message)} |\n`,
     ]),
   );
   return `# ${title}
@@ -39,10 +39,13 @@ ${intro}
 ${[...rows.values()].join("")}`;
 }
 
-function moreOf(text: string): string {
-  return MORE.filter(([words]) => text.includes(words))
-    .map(([, more]) => more)
-    .join(" ");
+function moreOf(message: Message): string {
+  const more = MORE.filter((one) => isOf(one, message)).map(([, words]) => words);
+  return [message.remedies.map(code).join(", or "), ...more].join(" ").trim();
+}
+
+function isOf([of]: (typeof MORE)[number], { file, text }: Message): boolean {
+  return typeof of === "string" ? text.includes(of) : of.test(`${file}: ${text}`);
 }
 
 /** Returns a message as code in a cell of a table. */

@@ -9,7 +9,7 @@ export const root = join(import.meta.dirname, "../..");
 // biome-ignore lint/suspicious/noExplicitAny: the tree has 250 kinds of nodes, whose members are looked for by name.
 export type Node = { type: string; start: number; end: number } & Record<string, any>;
 
-/** A function or method; `parent` is the one it stands in. */
+/** A function or method, or a block in it, whose name is ""; `parent` is the one it stands in. */
 export interface Scope {
   file: string;
   name: string;
@@ -30,10 +30,30 @@ export interface Call {
   scope: Scope;
 }
 
+/** A text in the sources. */
+export interface Text {
+  words: string;
+  scope: Scope;
+  /** The whole expression that it is a part of. */
+  whole: Node;
+  /**
+   * Its file, and the names of the functions, constants, calls and members that it is in: `launcher/cli/x.ts f: =lint command()0 .help`.
+   * A call has its first argument, if that is a word, and the number of the one that the text is in: `write(error)1`.
+   */
+  place: string;
+}
+
+/** What is known of the place of a node. */
+interface Around {
+  place: string;
+  whole: Node | undefined;
+}
+
 /** A tree of sources: the core, or the launcher. */
 export class Sources {
   readonly modules = new Map<string, Scope>();
   readonly calls: Call[] = [];
+  readonly texts: Text[] = [];
   /** What the values of a command's options have to be: `must: "..."`. */
   readonly musts: Call[] = [];
   private readonly named = new Map<string, Scope[]>();
@@ -102,10 +122,10 @@ export class Sources {
     const module: Scope = scopeOf(file, "", program as unknown as Node, undefined);
     this.modules.set(file, module);
     this.imported.set(file, new Map());
-    this.visit(program as unknown as Node, module);
+    this.visit(program as unknown as Node, module, { place: file, whole: undefined });
   }
 
-  private visit(node: Node, scope: Scope): void {
+  private visit(node: Node, scope: Scope, around: Around): void {
     let inner = scope;
     if (node.type === "ImportDeclaration") this.noteImport(node, scope.file);
     if (isFunction(node)) {
@@ -113,6 +133,8 @@ export class Sources {
       if (inner.name !== "") this.named.set(inner.name, [...(this.named.get(inner.name) ?? []), inner]);
       if (node.body.type !== "BlockStatement") inner.returns.push(node.body);
     }
+    if (node.type === "BlockStatement")
+      inner = { ...scopeOf(scope.file, "", node, scope), returns: scope.returns };
     if (node.type === "VariableDeclarator" && node.id.type === "Identifier") {
       if (node.init && isFunction(node.init)) node.init.named = node.id.name;
       scope.variables.set(node.id.name, node.init ?? undefined);
@@ -121,9 +143,19 @@ export class Sources {
     if (node.type === "ExpressionStatement") noteAppended(node.expression, scope);
     if (/^(Call|New)Expression$/.test(node.type)) this.calls.push({ node, scope });
     if (node.type === "ObjectProperty" && node.key.name === "must") this.musts.push({ node, scope });
+    const whole = around.whole ?? node;
+    const words = node.type === "StringLiteral" ? node.value : node.value?.cooked;
+    if (typeof words === "string") this.texts.push({ words, scope, whole, place: around.place });
+    const name = placeName(node);
+    const place = name === undefined ? around.place : `${around.place} ${name}`;
     for (const [key, child] of Object.entries(node)) {
       if (key === "loc" || child === null || typeof child !== "object") continue;
-      for (const one of Array.isArray(child) ? child : [child]) if (one?.type) this.visit(one, inner);
+      for (const [index, one] of (Array.isArray(child) ? child : [child]).entries()) {
+        if (!one?.type) continue;
+        const isPart = isPartOfText(node, key);
+        const at = key === "arguments" ? `${place}${index}` : place;
+        this.visit(one, inner, { place: at, whole: isPart ? whole : undefined });
+      }
     }
   }
 
@@ -139,6 +171,44 @@ export class Sources {
           one.imported?.name ?? one.local.name,
         ]);
   }
+}
+
+/** Those of the core's Writer that write their argument as it is, and of strings that return what they are called on. */
+export const WRITES = /^(text|span|quote|int|number|string|literal|byte|key)$/;
+export const KEEPS = /^(take|trim|trimEnd|toString|slice|replace|replaceAll|toLowerCase)$/;
+export const WRAPS = /^(say|ascii|String|Writer)$/;
+
+/** The members of an expression in which its text goes on. */
+const GOES_ON: Record<string, RegExp> = {
+  TemplateLiteral: /^(quasis|expressions)$/,
+  ConditionalExpression: /^(consequent|alternate)$/,
+  LogicalExpression: /^(left|right)$/,
+  MemberExpression: /^object$/,
+  TSAsExpression: /^expression$/,
+  TSNonNullExpression: /^expression$/,
+  AwaitExpression: /^argument$/,
+};
+
+function isPartOfText(node: Node, key: string): boolean {
+  if (node.type === "BinaryExpression") return node.operator === "+";
+  if (!/^(Call|New)Expression$/.test(node.type)) return GOES_ON[node.type]?.test(key) ?? false;
+  const { callee } = node;
+  if (callee.type === "Identifier") return WRAPS.test(callee.name) && key === "arguments";
+  const method = callee.property?.name ?? "";
+  return KEEPS.test(method) ? key === "callee" : WRITES.test(method);
+}
+
+/** Returns what a node adds to the place of what is in it: each kind has its own mark. */
+function placeName(node: Node): string | undefined {
+  if (/^(Call|New)Expression$/.test(node.type)) {
+    const first = node.arguments[0]?.value ?? "";
+    return `${node.callee.name ?? node.callee.property?.name}(${/^\w+$/.test(first) ? first : ""})`;
+  }
+  if (node.type === "BinaryExpression" && node.operator !== "+") return "compared";
+  if (/^(FunctionDeclaration|ClassMethod)$/.test(node.type)) return `${node.id?.name ?? node.key?.name}:`;
+  if (node.type === "ObjectProperty") return `.${node.key.name ?? node.key.value}`;
+  if (node.type === "VariableDeclarator") return `=${node.id.name ?? ""}`;
+  return node.type === "TSLiteralType" ? "type" : undefined;
 }
 
 function isFunction({ type }: Node): boolean {
@@ -162,5 +232,8 @@ function noteAppended(expression: Node, scope: Scope): void {
   while (object.type === "CallExpression" && object.callee.type === "MemberExpression")
     object = object.callee.object;
   if (object.type !== "Identifier" || object === expression) return;
-  scope.appended.set(object.name, [...(scope.appended.get(object.name) ?? []), expression]);
+  let owner: Scope | undefined = scope;
+  while (owner !== undefined && !owner.variables.has(object.name)) owner = owner.parent;
+  const { appended } = owner ?? scope;
+  appended.set(object.name, [...(appended.get(object.name) ?? []), expression]);
 }

@@ -1,5 +1,5 @@
 // What an expression says: its words, with a place for each value that is not known before a call.
-import type { Call, Node, Scope, Sources } from "./source.ts";
+import { type Call, KEEPS, type Node, type Scope, type Sources, WRAPS, WRITES } from "./source.ts";
 
 /** A value that is not known before a call; of a parameter, those who call say more. */
 interface Hole {
@@ -13,10 +13,6 @@ const MAX_DEPTH = 6;
 const MAX_ALTERNATIVES = 8;
 /** A Writer that more is added to in turn has a place instead. */
 const MAX_APPENDED = 3;
-/** Those of the core's Writer that write their argument as it is, and of strings that return what they are called on. */
-const WRITES = /^(text|span|quote|int|number|string|literal|byte|key)$/;
-const KEEPS = /^(take|trim|trimEnd|toString|slice|replace|replaceAll|toLowerCase)$/;
-const WRAPS = /^(say|ascii|String|Writer)$/;
 
 /** A message of which callers say more than that in different words has a place instead. */
 const MAX_INSTANCES = 3;
@@ -97,7 +93,8 @@ export class Reader {
         return [[{ name, ...(outer.name === "" ? {} : { parameter: { scope: outer, index } }) }]];
       if (!outer.variables.has(name)) continue;
       const init = outer.variables.get(name);
-      if (init?.type === "NumericLiteral") return [[{ name }]]; // a count
+      // A count, or what is found out later.
+      if (init?.type === "NumericLiteral" || init?.value === "") return [[{ name }]];
       if (init === undefined || depth > MAX_DEPTH) return [[{ name }]];
       return this.withAppended(name, outer, this.read(init, outer, depth + 1, bound), depth, bound);
     }
@@ -152,7 +149,7 @@ export class Reader {
         return said !== undefined && isValue ? [[{ name: said }]] : crossed([before, ...writes()]);
       }
       if (KEEPS.test(method)) return this.read(callee.object, scope, depth, bound);
-      if (method === "stringify") return [[{ name: nameOf(args[0] ?? node) }]];
+      if (method === "stringify") return [inJson(args[0] ?? node)];
     }
     const called = this.sources.calledBy({ node, scope });
     if (called === undefined || called.returns.length === 0 || depth > MAX_DEPTH)
@@ -215,6 +212,14 @@ function isOfWriter(node: Node): boolean {
   return WRAPS.test(node.callee.name) || node.callee.name === "about";
 }
 
+/** Names of values that may be anything; what else a message has in JSON is a string. */
+const ANYTHING = /^(value|odd|keys|stdout|…)$/;
+
+function inJson(node: Node): Template {
+  const name = nameOf(node);
+  return ANYTHING.test(name) ? [{ name }] : ['"', { name }, '"'];
+}
+
 /** Returns every combination of alternatives, one after the other. */
 function crossed(parts: Template[][]): Template[] {
   let all: Template[] = [[]];
@@ -260,6 +265,9 @@ function nameOf(node: Node): string {
       return node.computed ? nameOf(node.object) : (node.property.name ?? node.property.id?.name ?? "…");
     case "CallExpression":
     case "OptionalCallExpression":
+      // The member of an object that is asked for it.
+      if (node.callee.property && /^[a-z]\w*$/i.test(node.arguments[0]?.value ?? ""))
+        return node.arguments[0].value;
       return /^(join|map|stringify|toString|text|take|slice|get|at)$/.test(node.callee.property?.name ?? "")
         ? nameOf(node.callee.object)
         : nameOf(node.callee);

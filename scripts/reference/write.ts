@@ -5,7 +5,7 @@ import { pages } from "../messages/print.ts";
 import { confPage } from "./conf.ts";
 
 const docs = join(import.meta.dirname, "../../docs");
+const made = [...pages(), ["conf.md", confPage()] as const];
 fs.rmSync(join(docs, "messages"), { recursive: true, force: true });
 fs.mkdirSync(join(docs, "messages"));
-for (const [path, page] of [...pages(), ["conf.md", confPage()] as const])
-  fs.writeFileSync(join(docs, path), page);
+for (const [path, page] of made) fs.writeFileSync(join(docs, path), page);

@@ -7,9 +7,12 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Fault } from "../../packages/core/fault.ts";
 import { packCore } from "../../scripts/package/pack.ts";
 import { ensureChromium } from "../../scripts/provide/chromium.ts";
+import { ensureBun, ensureDeno } from "../../scripts/provide/runtimes.ts";
 import { ALONE } from "../page/alone.ts";
+import { loadCore } from "../support/core.ts";
 import { coreBytes } from "../support/wasm.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -55,14 +58,33 @@ beforeAll(async () => {
 });
 afterAll(() => fs.rmSync(project, { recursive: true }));
 
+/** What executes a script: neither asks anybody for packages, nor writes beside the project. */
+const RUNTIMES: Record<string, (script: string) => [program: string, args: string[]]> = {
+  "Node.js": (script) => [process.execPath, [script]],
+  Deno: (script) => [ensureDeno(), ["run", "--no-remote", "--no-lock", "--allow-read=.", script]],
+  Bun: (script) => [ensureBun(), ["--no-install", script]],
+};
+
+const ENVIRONMENT = {
+  HOME: project,
+  DENO_DIR: join(project, ".deno"),
+  DENO_NO_UPDATE_CHECK: "1",
+  DO_NOT_TRACK: "1",
+  NO_COLOR: "1",
+};
+
 /** Returns what a script of the project prints, line by line. */
-function print(script: string): unknown[] {
+function linesOf(script: string, runtime = "Node.js"): string[] {
   fs.writeFileSync(join(project, "main.js"), script);
-  const printed = execFileSync(process.execPath, ["main.js"], { cwd: project, encoding: "utf8" });
-  return printed
+  const [program, args] = RUNTIMES[runtime]?.("main.js") ?? [runtime, []];
+  return execFileSync(program, args, { cwd: project, encoding: "utf8", env: ENVIRONMENT, maxBuffer: 1 << 26 })
     .trimEnd()
-    .split("\n")
-    .map((line) => JSON.parse(line));
+    .split("\n");
+}
+
+/** The same, of a script that prints JSON. */
+function print(script: string, runtime = "Node.js"): unknown[] {
+  return linesOf(script, runtime).map((line) => JSON.parse(line));
 }
 
 test("it is below 70 KB, brings nothing else, and says whose version it is", () => {
@@ -79,23 +101,86 @@ test("it is below 70 KB, brings nothing else, and says whose version it is", () 
   ]);
 });
 
-describe("Node.js", () => {
+/** What a core answers to a line of examples/cases.txt: the result, or what a Fault says. */
+const ANSWER = `
+  const answer = (core, Fault, line) => {
+    const [operation] = line.split(" ", 1);
+    try {
+      return "0 " + core.run(operation, new TextEncoder().encode(line.slice(operation.length + 1)));
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      return "1 " + JSON.stringify([error.code, error.message, error.place ?? null]);
+    }
+  };
+`;
+
+describe.each(Object.keys(RUNTIMES))("%s", (runtime) => {
   test("runs the operations", () => {
-    expect(print(`${PROGRAM} for (const one of answers) console.log(JSON.stringify(one));`)).toEqual(ANSWERS);
+    const script = `${PROGRAM} for (const one of answers) console.log(JSON.stringify(one));`;
+    expect(print(script, runtime)).toEqual(ANSWERS);
+  });
+
+  test("gives the answers of the launcher's own core to all cases of the examples, byte for byte", () => {
+    fs.copyFileSync(join(root, "examples/cases.txt"), join(project, "cases.txt"));
+    const answers = linesOf(
+      `
+      import { readFileSync } from "node:fs";
+      import { Core, Fault } from "plexus-core";
+      import { wasm } from "plexus-core/wasm";
+      ${ANSWER}
+      const core = new Core(await wasm());
+      const lines = readFileSync("cases.txt", "utf8").trimEnd().split("\\n");
+      process.stdout.write(lines.map((line) => answer(core, Fault, line) + "\\n").join(""));
+    `,
+      runtime,
+    );
+    const own = new Function(`${ANSWER} return answer;`)() as (...given: unknown[]) => string;
+    const core = loadCore();
+    const cases = fs.readFileSync(join(root, "examples/cases.txt"), "utf8").trimEnd().split("\n");
+    const expected = cases.map((line) => own(core, Fault, line));
+    expect(expected.length).toBeGreaterThan(300);
+    expect(answers.filter((line, index) => line !== expected[index])).toEqual([]);
+    expect(answers).toHaveLength(expected.length);
   });
 
   test("finds core.wasm as a file and in the script, the same bytes as the build's", () => {
-    const sums = print(`
-      import { createHash } from "node:crypto";
+    const sums = print(
+      `
+      import { Buffer } from "node:buffer";
       import { readFileSync } from "node:fs";
       import * as file from "plexus-core/wasm";
       import * as inline from "plexus-core/inline";
       const all = [await file.wasm(), await inline.wasm(), readFileSync(new URL(import.meta.resolve("plexus-core/core.wasm")))];
       for (const bytes of all) console.log(JSON.stringify(Buffer.from(bytes).toString("base64")));
-    `);
+    `,
+      runtime,
+    );
     expect(sums).toEqual(Array.from({ length: 3 }, () => Buffer.from(coreBytes()).toString("base64")));
   });
 
+  test("is told core.wasm's file, not the script's copy", () => {
+    const script = `
+      for (const one of [navigator.userAgent, import.meta.resolve("plexus-core/wasm")]) console.log(JSON.stringify(one));
+    `;
+    const [program, place] = print(script, runtime);
+    expect(program).toMatch(new RegExp(`^${runtime}/\\d`));
+    expect(place).toMatch(/plexus-core\/wasm\/file\.js$/);
+  });
+});
+
+test("Deno needs no permission for the script's copy, and one to read for the file", () => {
+  const of = (entry: string) =>
+    `import { wasm } from "plexus-core/${entry}"; console.log((await wasm()).length);`;
+  const run = (script: string) => {
+    fs.writeFileSync(join(project, "main.js"), script);
+    const args = ["run", "--no-remote", "--no-lock", "--no-prompt", "main.js"];
+    return spawnSync(ensureDeno(), args, { cwd: project, encoding: "utf8", env: ENVIRONMENT });
+  };
+  expect(run(of("inline"))).toMatchObject({ status: 0, stdout: `${coreBytes().length}\n` });
+  expect(run(of("wasm")).stderr).toContain("--allow-read");
+});
+
+describe("Node.js", () => {
   test("takes what a host has compiled, keeps as little memory as it says, and lint.wasm too", () => {
     const lint = JSON.stringify(join(root, "build/lint.wasm"));
     const printed = print(`

@@ -2,14 +2,17 @@
 import * as fs from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { HINTS } from "../../launcher/cli/explain/hints.ts";
 import { Code } from "../../packages/core/fault.ts";
-import { COMMANDERS, collect } from "../../scripts/messages/collect.ts";
+import { COMMANDERS, collect, isMessage, isSentence, plainWords } from "../../scripts/messages/collect.ts";
+import { ELSEWHERE, isElsewhere } from "../../scripts/messages/elsewhere.ts";
 import { pages } from "../../scripts/messages/print.ts";
-import { collectFromShim } from "../../scripts/messages/shim.ts";
-import { type Node, Sources } from "../../scripts/messages/source.ts";
+import { collectFromShim, NOT_SAID, shimSources } from "../../scripts/messages/shim.ts";
+import { Sources } from "../../scripts/messages/source.ts";
 
 const docs = fileURLToPath(new URL("../../docs/", import.meta.url));
 const made = pages();
+const messages = [...collect(), ...collectFromShim()];
 
 test("every message of the code has its entry in docs/messages: npm run reference makes them", () => {
   const there = fs.readdirSync(`${docs}messages`).map((name) => `messages/${name}`);
@@ -44,7 +47,7 @@ test.each([
     "launcher/cli/pods/command.ts",
   ],
 ])("the messages have %s, with code and file", (_, words, codes, file) => {
-  const found = collect().filter(({ text }) => text.includes(words));
+  const found = messages.filter(({ text }) => text.includes(words));
   expect(found.length).toBeGreaterThan(0);
   expect(found[0]).toMatchObject({ codes, file });
 });
@@ -55,11 +58,11 @@ test.each([
   "the state directory ‹values› does not exist; if confs have another cniDir, name it with --cni-dir",
   "unknown command '‹name›'; did you mean ‹name›?",
   "there are too many arguments; `‹command› --help` says what there is",
-  'unknown logLevel ‹logLevel›: only "panic" is logged',
+  'unknown logLevel "‹logLevel›": only "panic" is logged',
   '‹what›: `attach` must be "sequential" or "parallel"',
   "‹what›: it must be an object; its members are ‹shape›",
 ])("what is not thrown, and what a value is in, is there: %s", (text) => {
-  expect(collect().map((one) => one.text)).toContain(text);
+  expect(messages.map((one) => one.text)).toContain(text);
 });
 
 test("commander's words are those of the commander that is used", () => {
@@ -72,17 +75,16 @@ test("commander's words are those of the commander that is used", () => {
 });
 
 test("no entry has words for a place that is left empty, or begins in the middle", () => {
-  const bad = [...collect(), ...collectFromShim()].filter(({ text }) =>
-    /^‹[^›]* |; see$| in : |lacks,/.test(text),
-  );
+  const bad = messages.filter(({ text }) => /^‹[^›]* |; see$| in : |lacks,/.test(text));
   expect(bad).toEqual([]);
 });
 
 test("the shim's messages are there, with their codes", () => {
-  expect(collectFromShim()).toContainEqual({
+  expect(messages).toContainEqual({
     file: "launcher/shim/shim.c",
     codes: [5],
     text: "no resident process serves this call: execve ‹…›: ‹…›; run plexus install",
+    remedies: [],
   });
 });
 
@@ -91,58 +93,42 @@ test("the table of codes has each code that Plexus gives", () => {
   expect([...rows].map(([, code]) => Number(code))).toEqual(Object.values(Code));
 });
 
-/** Calls whose arguments are messages. */
-const SAYS = /^(Fault|Error|failAt|warn|fail|report|complain|reject)$/;
+/** The pages' messages, and what mends them. */
+const entries = [...made.values()].join("\n").replaceAll("\\|", "|");
 
-const IS_PUT_TOGETHER =
-  "its end is of too many kinds, or put together elsewhere: the reader of the code does not follow it";
-const GOES_ON = "it is written to the log of a call that goes on, or is tried again";
+const TEXTS = [
+  new Sources(["assembly"], /^assembly\/lint\/|\/abi\.ts$/),
+  new Sources(["packages/core", "launcher"], /^packages\/core\/(fault\.ts|schema\/|node_modules\/)/),
+].flatMap(({ texts }) => texts);
 
-/** Words of such calls that have no entry, with the reason. */
-const WITHOUT_ENTRY: Record<string, string> = {
-  "a file of the result cache: it is not a cniCacheV1": GOES_ON,
-  "the scratch file: it is not a list": GOES_ON,
-  "is not an interface name": GOES_ON,
-  "cannot ask the API server for the pod": GOES_ON,
-  "cannot determine what was attached": GOES_ON,
-  "the executor does not say which sandboxes there are": GOES_ON,
-  "cannot be undone yet": GOES_ON,
-  "this could not be looked at:": IS_PUT_TOGETHER,
-  "the server has ended the watch after": IS_PUT_TOGETHER,
-  "no such device": IS_PUT_TOGETHER,
-  "cannot do this through the shim:": IS_PUT_TOGETHER,
-  "; plexus on the node does it": IS_PUT_TOGETHER,
-  "there is no rule for": "no user sees it: a table that the compiler has not held to its type",
-};
+test("no text of the program lacks an entry, but what is in a place that has no messages", () => {
+  const texts = TEXTS.filter(({ words, place }) => isMessage(plainWords(words), place));
+  expect(texts.length).toBeGreaterThan(1000);
+  const said = texts.filter(({ place }) => !isElsewhere(place));
+  expect(said.length).toBeGreaterThan(800);
+  const without = said.filter(({ words }) => !entries.includes(plainWords(words).replace(/^[:;,.)\s]+/, "")));
+  expect(without.map(({ place, words }) => `${place}: ${words}`)).toEqual([]);
+});
 
-/** Returns the texts in the arguments of a call; not what mends a line of doctor, which stands below it. */
-function wordsOf(call: Node, file: string): string[] {
-  const found: string[] = [];
-  const visit = (node: Node): void => {
-    if (node.type === "StringLiteral") found.push(node.value);
-    if (node.type === "TemplateElement") found.push(node.value.cooked);
-    for (const child of Object.values(node).flat()) if (child?.type) visit(child as Node);
-  };
-  const isDoctors = file.startsWith("launcher/cli/doctor/");
-  for (const argument of isDoctors ? call.arguments.slice(0, 2) : call.arguments) visit(argument);
-  return found
-    .map((text) => text.replace(/\s+/g, " ").trim())
-    .filter((text) => /[a-z]+ [a-z]+ [a-z]+/.test(text));
-}
+test.each(ELSEWHERE)("a place without messages is there: %s", (place) => {
+  expect(TEXTS.filter((text) => place.test(text.place)).length).toBeGreaterThan(0);
+});
 
-test("no words of a fault, a refusal, a warning or a line of doctor lack an entry, but those of a short list", () => {
-  const entries = collect()
-    .map(({ text }) => text)
-    .join("\n");
-  const sources = [
-    new Sources(["assembly"], /^assembly\/lint\/|\/abi\.ts$/),
-    new Sources(["packages/core", "launcher"], /^packages\/core\/(fault\.ts|schema\/|node_modules\/)/),
-  ];
-  const said = sources
-    .flatMap(({ calls }) => calls)
-    .filter(({ node }) => SAYS.test(node.callee.name ?? node.callee.property?.name ?? ""))
-    .flatMap(({ node, scope }) => wordsOf(node, scope.file));
-  expect(said.length).toBeGreaterThan(400);
-  const without = said.filter((words) => !entries.includes(words));
-  expect([...new Set(without)].sort()).toEqual(Object.keys(WITHOUT_ENTRY).sort());
+test("what others say has what explain says to do about it, and all of that", () => {
+  const others = messages.filter(({ file }) => file === "launcher/cli/explain/hints.ts");
+  expect([...new Set(others.flatMap(({ remedies }) => remedies))].sort()).toEqual(
+    HINTS.map(([, hint]) => hint).sort(),
+  );
+});
+
+test("no text of the shim lacks an entry", () => {
+  const texts = [...shimSources().values()].flatMap((source) =>
+    [...source.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, text = ""]) =>
+      text.replaceAll('\\"', '"').replaceAll("\\n", " "),
+    ),
+  );
+  const said = texts.filter((text) => isSentence(text) && !NOT_SAID.test(text));
+  expect(said.length).toBeGreaterThan(60);
+  const pieces = said.flatMap((text) => text.split(/%[a-z]*[sdu]/)).map((text) => text.trim());
+  expect(pieces.filter((text) => isSentence(text) && !entries.includes(text))).toEqual([]);
 });

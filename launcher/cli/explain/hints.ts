@@ -1,7 +1,8 @@
 // What to do about errors of others, which do not say it themselves.
 // Source: the messages of the reference plugins 1.9, containerd, the kubelet and sriov-cni, as their sources have them.
 
-const HINTS: [RegExp, string][] = [
+/** What others say -> what to do. */
+export const HINTS: [RegExp, string][] = [
   [
     /no IP addresses available in range set/,
     "all addresses of the range are reserved: `plexus doctor` finds reservations that nobody has; else make the range larger",
