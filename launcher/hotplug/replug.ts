@@ -14,7 +14,7 @@ import { podNetworks } from "../attach/networks.ts";
 import { findPod } from "../attach/pod.ts";
 import type { Pod } from "../cluster/cluster.ts";
 import { Code, Fault } from "../fault.ts";
-import { type Change, decide, interfacesFor } from "./decide.ts";
+import { type Change, decide, interfacesFor, isOfAnnotation } from "./decide.ts";
 import { attachOne, described, noteDetaching, placeRoutes, publish, requireOwn, standingOf } from "./plug.ts";
 
 /**
@@ -33,15 +33,15 @@ export async function replug(call: Call, mayBeUntold = true): Promise<void> {
   requireDefault(networks[0], attached);
   const noted = new Set(await call.state.noted());
   const change = decide(planned(call, networks).delegates, attached, noted);
-  if (change.attach.length + change.detach.length + change.adopt.length === 0) {
-    if (!mayBeUntold) return;
+  if (change.attach.length + change.detach.length + change.adopt.length > 0) {
+    requirePossible(change, attached);
+    await requirePlugins(call, change.attach);
+    await carryOut(call, pod, { change, networks, scratch, noted });
+  } else if (mayBeUntold) {
     const all = await Promise.all(attached.map((one) => described(call, one)));
     await publish(call, pod, call.core.status({ attachments: all }).networkStatus);
-    return;
   }
-  requirePossible(change, attached);
-  await requirePlugins(call, change.attach);
-  await carryOut(call, pod, { change, networks, scratch, noted });
+  requireAsked(networks[0], attached);
 }
 
 interface Replug {
@@ -89,6 +89,20 @@ function requireDefault(asked: Network | undefined, attached: readonly Delegate[
   throw new Fault(
     Code.invalidNetworkConfig,
     `network ${asked.name}: the default network, ${is}, cannot change while the pod runs; create the pod anew`,
+  );
+}
+
+/**
+ * Throws if the pod's annotation asked for the default network that is attached, and does not any more. That of the conf says the
+ * same of one that was a NetworkAttachmentDefinition and is another one by now: so nothing is said if it is one.
+ */
+function requireAsked(first: Network | undefined, attached: readonly Delegate[]): void {
+  const is = attached.find((one) => one.default);
+  if (first?.selection !== undefined || first?.name !== undefined || !is || !isOfAnnotation(is)) return;
+  throw new Fault(
+    Code.invalidNetworkConfig,
+    `network ${is.name}: the pod does not ask for it as its default network any more, and that cannot change while the pod runs; ` +
+      "create the pod anew",
   );
 }
 

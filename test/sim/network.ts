@@ -25,6 +25,7 @@ export interface PluginStart {
   verb: string;
   containerId: string;
   ifname: string;
+  network: string;
 }
 
 /** Whose something is: the attachment of the runtime's that it was made for. */
@@ -44,6 +45,8 @@ export interface Link {
   mtu: number;
   isUp: boolean;
   addresses: string[];
+  /** Of the `cni-args` that it was asked for with. */
+  colour?: string | undefined;
   /** The PCI address of the device that it is the netdev of. */
   pci?: string;
 }

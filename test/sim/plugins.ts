@@ -29,6 +29,7 @@ export interface Conf {
   ipam?: { type: string };
   prevResult?: Result;
   runtimeConfig?: { mac?: string };
+  args?: { cni?: { colour?: string } };
   "cni.dev/valid-attachments"?: { containerID: string; ifname: string }[];
 }
 
@@ -101,8 +102,10 @@ async function addLink(run: Run): Promise<Result> {
       mtu: 1500,
       isUp: false,
       addresses: [] as string[],
+      colour: conf.args?.cni?.colour,
     };
     namespace.links.set(ifname, made);
+    machine.handmade.get(netns)?.delete(ifname);
     return made;
   });
   const address = await run.act(`reserve an address of ${conf.name} for ${containerId} ${ifname}`, () => {
