@@ -65,11 +65,10 @@ function randomSetup(random: Random, pods: number): Setup {
 class Edits {
   /** What was valid last. */
   private elements: Element[];
+  private readonly random: Random;
 
-  constructor(
-    private readonly random: Random,
-    annotation: string,
-  ) {
+  constructor(random: Random, annotation: string) {
+    this.random = random;
     this.elements = JSON.parse(annotation) as Element[];
   }
 
