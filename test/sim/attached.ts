@@ -48,8 +48,10 @@ export function checkAttached(
 }
 
 /** An interface of the container. */
-interface Interface {
+export interface Interface {
+  askedMac?: string | undefined;
   colour?: string | undefined;
+  isMapped?: boolean;
   name: string;
   network: string;
   mac: string;

@@ -1,6 +1,6 @@
 // What must hold with hot-plug: some time after the last fault each pod has what it asks for, and says so; and what it must
 // not ask for changes nothing.
-import { type Known, linksOf, statusProblem } from "./attached.ts";
+import { type Interface, type Known, linksOf, statusProblem } from "./attached.ts";
 import { CNI_DIR, type Violation } from "./machine.ts";
 import type { RuntimeCall } from "./network.ts";
 import type { Container } from "./runtime.ts";
@@ -41,9 +41,9 @@ export function notConverged(known: Known, container: Container): Violation | un
   // Those with names first: any other link will do for the rest.
   const elements = (elementsOf(annotation) ?? []).toSorted((one, other) => rank(one) - rank(other));
   for (const element of elements) {
-    const at = rest.findIndex(({ colour, mac, name, network }) => {
+    const at = rest.findIndex(({ askedMac, colour, name, network }) => {
       const isNamed = (element.interface ?? name) === name;
-      const isAlike = (element.mac ?? mac) === mac && element["cni-args"]?.colour === colour;
+      const isAlike = element.mac === askedMac && element["cni-args"]?.colour === colour;
       return network === element.name && isNamed && isAlike;
     });
     if (at < 0) missing.push(JSON.stringify(element));
@@ -53,7 +53,22 @@ export function notConverged(known: Known, container: Container): Violation | un
   const removed = removedByHand(known, container);
   if (missing.length > removed || more.length > 0)
     return { kind: "not-converged", text: `${what}: it has not [${missing}], and has [${more}] besides` };
+  const halves = links.filter((one) => isHalf(known, container, one)).map(({ name }) => name);
+  if (halves.length > 0) return { kind: "half-attached", text: `${what}: only a part is left of ${halves}` };
   return removed > 0 ? undefined : statusProblem(known, container, links, what);
+}
+
+/** Is an interface one whose address is not reserved any more, or whose rules are gone? */
+function isHalf(
+  { machine }: Known,
+  { id }: Container,
+  { addresses, isMapped, name, network }: Interface,
+): boolean {
+  const reserved = machine.addresses
+    .of(network)
+    .filter((one) => one.containerId === id && one.ifname === name);
+  const isReserved = addresses.every((address) => reserved.some((one) => one.address === address));
+  return !isReserved || (isMapped === true && !machine.network.rules.has(`${network} ${id} ${name}`));
 }
 
 /** How many links somebody has removed by hand that are attached as far as Plexus knows: nobody sees that. */

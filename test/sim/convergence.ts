@@ -10,8 +10,8 @@ import { elementsOf } from "./setup.ts";
 const CONVERGED_WITHIN_MS = 700_000;
 /** So often is looked, at least once: jobs that were begun before the last fault have ended by then. */
 const LOOK_MS = 60_000;
-/** And until it has been told that it cannot have it. */
-const TOLD_WITHIN_MS = 20_000;
+/** And until it has been told that it cannot have it: two more tries, of which it is not told. */
+const TOLD_WITHIN_MS = 5_000;
 
 export class Convergence {
   /** How many plugins jobs have executed for what is attached. */

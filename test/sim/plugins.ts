@@ -102,6 +102,7 @@ async function addLink(run: Run): Promise<Result> {
       mtu: 1500,
       isUp: false,
       addresses: [] as string[],
+      askedMac: conf.runtimeConfig?.mac,
       colour: conf.args?.cni?.colour,
     };
     namespace.links.set(ifname, made);
@@ -202,10 +203,12 @@ async function tune(run: Run): Promise<Result | undefined> {
 }
 
 async function mapPorts(run: Run): Promise<Result | undefined> {
-  const { containerId, ifname } = namesOf(run);
+  const { containerId, ifname, netns } = namesOf(run);
   if (run.conf.prevResult === undefined) throw new PluginError(7, "must be called as chained plugin");
   await run.act(`add rules of ${run.conf.name} for ${containerId} ${ifname}`, () => {
     run.machine.network.rules.set(`${run.conf.name} ${containerId} ${ifname}`, ownerOf(run));
+    const link = run.machine.network.namespaces.get(netns)?.links.get(ifname);
+    if (link) link.isMapped = true;
   });
   return run.conf.prevResult;
 }
