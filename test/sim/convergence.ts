@@ -8,8 +8,11 @@ import { elementsOf } from "./setup.ts";
 
 /** How long it takes at most, after the last fault, until each pod has what it asks for: twice as long as a job is waited with. */
 const CONVERGED_WITHIN_MS = 700_000;
-/** So often is looked, at least once: jobs that were begun before the last fault have ended by then. */
-const LOOK_MS = 60_000;
+/**
+ * So often is looked, at least once: what was begun before the last fault has ended by then, and the pods are followed. A list that
+ * is not answered takes the longest, 70 s.
+ */
+const LOOK_MS = 120_000;
 /** And until it has been told that it cannot have it: two more tries, of which it is not told. */
 const TOLD_WITHIN_MS = 5_000;
 

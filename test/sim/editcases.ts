@@ -58,7 +58,7 @@ export const EDITED_CASES: { what: string; history: History }[] = [
 ];
 
 /** One pod with hot-plug. */
-function plugged(annotation: string, kinds: Record<string, Kind>): Setup {
+export function plugged(annotation: string, kinds: Record<string, Kind>): Setup {
   return {
     mode: "daemon",
     attach: "sequential",

@@ -1,12 +1,16 @@
 // Defects of hot-plug that are broken in on purpose: what finds them is histories with edits.
 import type { Patch } from "./bundle.ts";
 import { historyOf } from "./cases.ts";
+import { plugged } from "./editcases.ts";
 import type { History } from "./history.ts";
 
 const LOOP = "launcher/hotplug/loop.ts";
 const REPLUG = "launcher/hotplug/replug.ts";
 const EXECUTOR = "launcher/resident/executor.ts";
 const DECIDE = "launcher/hotplug/decide.ts";
+
+const WITHOUT = '[{"name":"d","interface":"x"},{"name":"b","interface":"stay"}]';
+const AS_BEFORE = '[{"name":"d","interface":"x"},{"name":"d"},{"name":"b","interface":"stay"}]';
 
 export const EDIT_DEFECTS: { what: string; patches: Patch[]; by: "edits" | History }[] = [
   {
@@ -18,7 +22,21 @@ export const EDIT_DEFECTS: { what: string; patches: Patch[]; by: "edits" | Histo
         to: "",
       },
     ],
-    by: "edits",
+    by: {
+      seed: 2843,
+      setup: plugged('[{"name":"b","interface":"stay"},{"name":"d","interface":"x"},{"name":"d"}]', {
+        a: "bridge",
+        b: "bridge",
+        c: "bridge",
+        d: "chain",
+      }),
+      steps: [
+        { waitMs: 2_000, do: "ADD", container: 0 },
+        { waitMs: 2_000, do: "edit", container: 0, annotation: WITHOUT },
+        { waitMs: 5, do: "edit", container: 0, annotation: AS_BEFORE },
+        { waitMs: 20, do: "resident process", what: "dies" },
+      ],
+    },
   },
   {
     what: "hot-plug names in the scratch file what it has attached, not what it is going to attach",
