@@ -58,7 +58,7 @@ export function notConverged(known: Known, container: Container): Violation | un
   return removed > 0 ? undefined : statusProblem(known, container, links, what);
 }
 
-/** Is an interface one whose address is not reserved any more, or whose rules are gone? */
+/** Is an interface one without an address, or whose address is not reserved any more, or whose rules are gone? */
 function isHalf(
   { machine }: Known,
   { id }: Container,
@@ -67,8 +67,9 @@ function isHalf(
   const reserved = machine.addresses
     .of(network)
     .filter((one) => one.containerId === id && one.ifname === name);
-  const isReserved = addresses.every((address) => reserved.some((one) => one.address === address));
-  return !isReserved || (isMapped === true && !machine.network.rules.has(`${network} ${id} ${name}`));
+  const isReserved = (address: string) => reserved.some((one) => one.address === address);
+  const hasAddress = addresses.length > 0 && addresses.every(isReserved);
+  return !hasAddress || (isMapped === true && !machine.network.rules.has(`${network} ${id} ${name}`));
 }
 
 /** How many links somebody has removed by hand that are attached as far as Plexus knows: nobody sees that. */

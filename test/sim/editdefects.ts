@@ -9,6 +9,8 @@ const REPLUG = "launcher/hotplug/replug.ts";
 const EXECUTOR = "launcher/resident/executor.ts";
 const DECIDE = "launcher/hotplug/decide.ts";
 
+const KINDS = { a: "bridge", b: "bridge", c: "bridge", d: "chain" } as const;
+const WITH_X = '[{"name":"d"},{"name":"b","interface":"stay"},{"name":"b","interface":"x"}]';
 const WITHOUT = '[{"name":"d","interface":"x"},{"name":"b","interface":"stay"}]';
 const AS_BEFORE = '[{"name":"d","interface":"x"},{"name":"d"},{"name":"b","interface":"stay"}]';
 
@@ -24,12 +26,7 @@ export const EDIT_DEFECTS: { what: string; patches: Patch[]; by: "edits" | Histo
     ],
     by: {
       seed: 2843,
-      setup: plugged('[{"name":"b","interface":"stay"},{"name":"d","interface":"x"},{"name":"d"}]', {
-        a: "bridge",
-        b: "bridge",
-        c: "bridge",
-        d: "chain",
-      }),
+      setup: plugged('[{"name":"b","interface":"stay"},{"name":"d","interface":"x"},{"name":"d"}]', KINDS),
       steps: [
         { waitMs: 2_000, do: "ADD", container: 0 },
         { waitMs: 2_000, do: "edit", container: 0, annotation: WITHOUT },
@@ -73,7 +70,15 @@ export const EDIT_DEFECTS: { what: string; patches: Patch[]; by: "edits" | Histo
   {
     what: "an attachment that was begun, and has not ended, counts as one",
     patches: [{ file: DECIDE, from: "return result !== undefined && !", to: "return !" }],
-    by: "edits",
+    by: {
+      seed: 1,
+      setup: plugged('[{"name":"b","interface":"stay"},{"name":"d"}]', KINDS),
+      steps: [
+        { waitMs: 0, do: "ADD", container: 0 },
+        { waitMs: 4_000, do: "edit", container: 0, annotation: WITH_X },
+        { waitMs: 23, do: "resident process", what: "dies" },
+      ],
+    },
   },
   {
     what: "an edit while a job runs is forgotten",
@@ -131,7 +136,16 @@ export const EDIT_DEFECTS: { what: string; patches: Patch[]; by: "edits" | Histo
         to: "return false;",
       },
     ],
-    by: "edits",
+    by: {
+      seed: 1,
+      setup: plugged('[{"name":"b","interface":"stay"},{"name":"d"}]', KINDS),
+      steps: [
+        { waitMs: 0, do: "ADD", container: 0 },
+        { waitMs: 4_000, do: "API server", outage: "slow", forMs: 5_000 },
+        { waitMs: 0, do: "edit", container: 0, annotation: WITH_X },
+        { waitMs: 400, do: "DEL", container: 0 },
+      ],
+    },
   },
   {
     what: "a job attaches beside a GC of the runtime",
