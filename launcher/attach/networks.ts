@@ -20,7 +20,7 @@ export async function confNetworks(call: Call): Promise<Network[]> {
 }
 
 /** The networks of a pod. Nothing is asked of the API server twice, and nothing waits that need not. */
-export async function podNetworks(call: Call, pod: Pod): Promise<Network[]> {
+export async function podNetworks(call: Call, pod: Pod): Promise<ResourceNetwork[]> {
   const chosen = defaultSelection(call, pod);
   const selections = selected(call, pod);
   const nads = new Nads(call, pod);
@@ -33,7 +33,7 @@ export async function podNetworks(call: Call, pod: Pod): Promise<Network[]> {
   return withAuxiliary(call, await withDevices([first, ...further, ...others], pod, call, kubelet));
 }
 
-async function withAuxiliary(call: Call, networks: Network[]): Promise<Network[]> {
+async function withAuxiliary(call: Call, networks: ResourceNetwork[]): Promise<ResourceNetwork[]> {
   const auxiliary = await auxiliaryNetwork(call);
   return auxiliary ? [...networks, auxiliary] : networks;
 }

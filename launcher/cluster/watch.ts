@@ -30,7 +30,7 @@ export class WatchedCluster {
   readonly cluster: Cluster;
   readonly kinds: readonly WatchedKind[];
   /** Is told of each pod, as `namespace/name`, that is new here, or whose networks may be others than before. */
-  changed: (pod: string) => void = () => undefined;
+  changed: (pod: string, isNew: boolean) => void = () => undefined;
   private readonly pods: Follower<WatchedPod>;
   private readonly observed: Observed;
   private readonly answers: Answers;
@@ -53,7 +53,7 @@ export class WatchedCluster {
     );
     this.pods = pods;
     pods.put = (key, now, before) => {
-      if (before === undefined || !isSame(now, before)) this.changed(key);
+      if (before === undefined || !isSame(now, before)) this.changed(key, before === undefined);
     };
     const nads = new Follower<NetworkAttachmentDefinition>(
       "NetworkAttachmentDefinition",

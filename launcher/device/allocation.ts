@@ -27,7 +27,7 @@ export async function withDevices(
   pod: Pod,
   ports: Ports,
   kubelet: Kubelet,
-): Promise<Network[]> {
+): Promise<ResourceNetwork[]> {
   if (!networks.some(({ resourceName }) => resourceName)) return networks;
   const devices = await podDevices(pod, ports, kubelet);
   return networks.map((network) => {

@@ -104,7 +104,8 @@ function isOfNetwork(planned: Delegate, attached: Delegate): boolean {
   return planned.network === attached.network;
 }
 
-function isOfAnnotation({ name }: Delegate): boolean {
+/** Has it the title of a NetworkAttachmentDefinition? */
+export function isOfAnnotation({ name }: Delegate): boolean {
   return name.includes("/");
 }
 

@@ -64,6 +64,8 @@ export class HotPlug {
   private readonly tasks = new Map<string, Task>();
   private readonly waiting: string[] = [];
   private running = 0;
+  /** How many executors there have been. */
+  private executors = 0;
   private order = 0;
   /** The last answer of the executor: it is for all that were queued before it was asked. */
   private listed: { order: number; sandboxes: Promise<Sandbox[]> } | undefined;
@@ -89,7 +91,11 @@ export class HotPlug {
     this.end.abort();
   }
 
-  /** A pod is another one than it was: `namespace/name`. */
+  /**
+   * A pod is another one than it was: `namespace/name`.
+   *
+   * @param isUntold nobody knows whether its network-status says what is attached: the daemon, or the executor, is another one
+   */
   changed(pod: string, isUntold = false): void {
     if (!this.options.hands.isThere) return; // when there is an executor, all are looked at
     const task = this.tasks.get(pod) ?? {
@@ -107,15 +113,22 @@ export class HotPlug {
     this.queue(pod, task);
   }
 
-  /** There is an executor, or another one. */
+  /** There is an executor, or another one. It is asked until it has answered: nobody else says what was missed. Never rejects. */
   async connected(): Promise<void> {
-    try {
-      for (const sandbox of await this.options.hands.sandboxes()) {
-        const pod = keyOf(sandbox);
-        if (pod !== undefined && sandbox.life === "attached") this.changed(pod, true);
+    const { clock, hands } = this.options;
+    const mine = ++this.executors;
+    for (let failures = 0; hands.isThere && mine === this.executors; failures++) {
+      try {
+        for (const sandbox of await hands.sandboxes()) {
+          const pod = keyOf(sandbox);
+          if (pod !== undefined && sandbox.life === "attached") this.changed(pod, true);
+        }
+        return;
+      } catch (error) {
+        this.warn("the executor does not say which sandboxes there are", error);
       }
-    } catch (error) {
-      this.warn("the executor does not say which sandboxes there are", error);
+      await clock.sleep(waitMs(failures), this.end.signal).catch(() => undefined);
+      if (this.end.signal.aborted) return;
     }
   }
 
@@ -185,9 +198,7 @@ export class HotPlug {
     // An ADD of the runtime has the sandbox, mostly.
     if (fault.code !== Code.tryAgainLater || task.failures >= PATIENCE)
       this.options.warn(`the networks of pod ${pod} are not as it asks: ${fault.message}`);
-    const waitMs = Math.min(FIRST_WAIT_MS * 2 ** task.failures, LONGEST_WAIT_MS);
-    task.failures++;
-    clock.sleep(waitMs, this.end.signal).then(
+    clock.sleep(waitMs(task.failures++), this.end.signal).then(
       () => {
         if (this.tasks.get(pod) === task) this.queue(pod, task);
       },
@@ -223,6 +234,11 @@ export class HotPlug {
   private warn(what: string, error: unknown): void {
     this.options.warn(`${what}: ${Fault.of(error).message}`);
   }
+}
+
+/** How long something waits that has failed so often before. */
+function waitMs(failures: number): number {
+  return Math.min(FIRST_WAIT_MS * 2 ** failures, LONGEST_WAIT_MS);
 }
 
 /** Tells the pod's user once why it does not get what it asks for. */

@@ -13,8 +13,9 @@ import { requirePlugins } from "../attach/execute.ts";
 import { podNetworks } from "../attach/networks.ts";
 import { findPod } from "../attach/pod.ts";
 import type { Pod } from "../cluster/cluster.ts";
+import type { ResourceNetwork } from "../device/allocation.ts";
 import { Code, Fault } from "../fault.ts";
-import { type Change, decide, interfacesFor } from "./decide.ts";
+import { type Change, decide, interfacesFor, isOfAnnotation } from "./decide.ts";
 import { attachOne, described, noteDetaching, placeRoutes, publish, requireOwn, standingOf } from "./plug.ts";
 
 /**
@@ -33,20 +34,20 @@ export async function replug(call: Call, mayBeUntold = true): Promise<void> {
   requireDefault(networks[0], attached);
   const noted = new Set(await call.state.noted());
   const change = decide(planned(call, networks).delegates, attached, noted);
-  if (change.attach.length + change.detach.length + change.adopt.length === 0) {
-    if (!mayBeUntold) return;
+  if (change.attach.length + change.detach.length + change.adopt.length > 0) {
+    requirePossible(change, attached);
+    await requirePlugins(call, change.attach);
+    await carryOut(call, pod, { change, networks, scratch, noted });
+  } else if (mayBeUntold) {
     const all = await Promise.all(attached.map((one) => described(call, one)));
     await publish(call, pod, call.core.status({ attachments: all }).networkStatus);
-    return;
   }
-  requirePossible(change, attached);
-  await requirePlugins(call, change.attach);
-  await carryOut(call, pod, { change, networks, scratch, noted });
+  requireAsked(networks[0], attached);
 }
 
 interface Replug {
   change: Change;
-  networks: Network[];
+  networks: ResourceNetwork[];
   /** The scratch file's text before. */
   scratch: string;
   noted: ReadonlySet<string>;
@@ -58,7 +59,11 @@ function planned({ core, runtime, settings }: Call, networks: Network[], more: o
 }
 
 /** The networks of which each secondary one asks for the interface that it has, or gets. */
-function namedNetworks(call: Call, networks: Network[], attached: readonly Delegate[]): Network[] {
+function namedNetworks(
+  call: Call,
+  networks: ResourceNetwork[],
+  attached: readonly Delegate[],
+): ResourceNetwork[] {
   const asked = networks.map(({ selection }) => selection?.interface);
   const any = (ifname: string) => asked.includes(ifname);
   let number = 0;
@@ -78,8 +83,15 @@ function namedNetworks(call: Call, networks: Network[], attached: readonly Deleg
   return networks.map((network, index) => (index === 0 ? network : onto(network, ifnames[index] ?? "")));
 }
 
-function onto(network: Network, ifname: string): Network {
+function onto(network: ResourceNetwork, ifname: string): ResourceNetwork {
   return { ...network, selection: { ...network.selection, interface: ifname } };
+}
+
+/** Adds to why a network is not attached that it has no device, if it is one of devices: its plugin does not know whose fault that is. */
+function withDeviceless(fault: Fault, network: ResourceNetwork | undefined): Fault {
+  if (network?.resourceName === undefined || network.device !== undefined) return fault;
+  const why = `the pod has no ${network.resourceName} left, and gets no more while it runs`;
+  return fault.followedBy(`; ${why}; create the pod anew, with as many in its resources as it has networks`);
 }
 
 /** Throws if the pod's annotation asks for another default network. That of the conf may have changed: it is for new pods. */
@@ -89,6 +101,20 @@ function requireDefault(asked: Network | undefined, attached: readonly Delegate[
   throw new Fault(
     Code.invalidNetworkConfig,
     `network ${asked.name}: the default network, ${is}, cannot change while the pod runs; create the pod anew`,
+  );
+}
+
+/**
+ * Throws if the pod's annotation asked for the default network that is attached, and does not any more. That of the conf says the
+ * same of one that was a NetworkAttachmentDefinition and is another one by now: so nothing is said if it is one.
+ */
+function requireAsked(first: Network | undefined, attached: readonly Delegate[]): void {
+  const is = attached.find((one) => one.default);
+  if (first?.selection !== undefined || first?.name !== undefined || !is || !isOfAnnotation(is)) return;
+  throw new Fault(
+    Code.invalidNetworkConfig,
+    `network ${is.name}: the pod does not ask for it as its default network any more, and that cannot change while the pod runs; ` +
+      "create the pod anew",
   );
 }
 
@@ -130,7 +156,9 @@ async function carryOut(call: Call, pod: Pod, { change, networks, scratch, noted
     const { attachment, fault, isLeft } = await attachOne(call, delegate);
     if (attachment) attachments.push(attachment);
     if (attachment || isLeft) begun.push(delegate);
-    if (fault) faults.push(fault.during(`network ${delegate.name} on ${delegate.ifname}`));
+    if (!fault) continue;
+    const network = networks.find(({ selection }) => selection?.interface === delegate.ifname);
+    faults.push(withDeviceless(fault, network).during(`network ${delegate.name} on ${delegate.ifname}`));
   }
   if (begun.length < attach.length) await write(begun);
   await tell(call, pod, { kept: change.keep, attachments, gone });

@@ -4,6 +4,8 @@
 // number. That is served as a call, in its container's turn. A call of the runtime for the same container goes first: the job is
 // hung up on, and the call's turn comes when the executor has said that the job's shim has ended, with all that it executed.
 // Jobs of one sandbox are begun one after the other, whoever wants them: the shim of a second one would find it locked.
+// A GC of the runtime tells plugins which attachments there are, and they take away what all others have. So nothing is attached
+// beside one: it ends all jobs, and no other is begun until it has ended. The runtime does the same with its own calls.
 import { randomInt } from "node:crypto";
 import type { Work } from "../attach/verbs.ts";
 import { Code, Fault } from "../fault.ts";
@@ -48,6 +50,8 @@ export class Executor implements Hands {
   private readonly jobs = new Map<number, Job>();
   /** Name of a sandbox -> resolves when the last job that is wanted for it has ended. */
   private readonly last = new Map<string, Promise<unknown>>();
+  /** The runtime's GCs: each resolves when it has ended. */
+  private readonly collections = new Set<Promise<unknown>>();
 
   get isThere(): boolean {
     return this.shim !== undefined;
@@ -94,6 +98,7 @@ export class Executor implements Hands {
   }
 
   private async workNow(sandbox: Sandbox, verb: JobVerb, work?: Work, signal?: AbortSignal): Promise<void> {
+    while (this.collections.size > 0) await Promise.all(this.collections);
     if (signal?.aborted) throw notDone(sandbox, verb, "nobody waits for it any more");
     const number = randomInt(FIRST_JOB, LAST_JOB);
     const begun = this.presentExecutor().begin(sandbox.name, verb, number);
@@ -122,14 +127,20 @@ export class Executor implements Hands {
     return OF_NO_CONTAINER.includes(job.verb) || isSame ? job : undefined;
   }
 
-  /** Ends the jobs that a call of the runtime would wait for. */
-  interruptFor({ CNI_COMMAND: verb = "", CNI_CONTAINERID: containerId = "" }: Received["env"]): void {
-    for (const job of this.jobs.values()) {
-      const isSame = OF_NO_CONTAINER.includes(job.verb)
-        ? verb === job.verb
-        : job.sandbox.env.CNI_CONTAINERID === containerId;
-      if (isSame && CHANGING.includes(verb)) interrupt(job, "a call of the runtime goes first");
-    }
+  /**
+   * Serves a call of the runtime, which goes first: the jobs that it would wait for end.
+   *
+   * @param serve does all of the call; it gets what the call waits for before it changes anything
+   */
+  beside<T>(env: Received["env"], serve: (jobsEnded: Promise<unknown>) => Promise<T>): Promise<T> {
+    const over = [...this.jobs.values()].filter((job) => isInTheWay(job, env));
+    for (const job of over) interrupt(job, "a call of the runtime goes first");
+    if (env.CNI_COMMAND !== "GC") return serve(Promise.resolve()); // a container's jobs have its turn until they have ended
+    const served = serve(Promise.all(over.map(({ ended }) => ended)));
+    const collection = served.catch(() => undefined);
+    this.collections.add(collection);
+    void collection.then(() => this.collections.delete(collection));
+    return served;
   }
 
   private presentExecutor(): Line {
@@ -139,6 +150,13 @@ export class Executor implements Hands {
       "there is no executor on this node; see that plexus-shim --serve runs",
     );
   }
+}
+
+function isInTheWay(job: Job, env: Received["env"]): boolean {
+  const { CNI_COMMAND: verb = "", CNI_CONTAINERID: containerId = "" } = env;
+  if (verb === "GC") return CHANGING.includes(job.verb);
+  const isSame = !OF_NO_CONTAINER.includes(job.verb) && job.sandbox.env.CNI_CONTAINERID === containerId;
+  return isSame && CHANGING.includes(verb);
 }
 
 function interrupt(job: Job, why: string): void {

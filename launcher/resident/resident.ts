@@ -147,7 +147,7 @@ function plugging(
     givenUpMs,
   });
   executor.connected = () => void hotPlug.connected();
-  watched.changed = (pod) => hotPlug.changed(pod);
+  watched.changed = (pod, isNew) => hotPlug.changed(pod, isNew);
   void hotPlug.run();
   return hotPlug;
 }

@@ -201,15 +201,17 @@ export class ResidentServer {
 
   private admit({ shim, received, began, gone }: Coming): void {
     const { CNI_COMMAND: verb = "", CNI_CONTAINERID: containerId = "" } = received.env;
-    this.executor.interruptFor(received.env);
     const call = new CallNotes(received.env, began);
-    this.admission
-      .run({ verb, containerId, gone }, async (turn) => {
-        const waitedMs = turn.waitedMs;
-        call.begins();
-        await this.carryOut(shim, turn, call, received.stdin);
-        call.waitedAgain(turn.waitedMs - waitedMs);
-      })
+    this.executor
+      .beside(received.env, (jobsEnded) =>
+        this.admission.run({ verb, containerId, gone }, async (turn) => {
+          await jobsEnded;
+          const waitedMs = turn.waitedMs;
+          call.begins();
+          await this.carryOut(shim, turn, call, received.stdin);
+          call.waitedAgain(turn.waitedMs - waitedMs);
+        }),
+      )
       .catch((error: unknown) => {
         call.left = Fault.of(error).message;
         if (!gone.aborted) shim.fallBack(call.left);

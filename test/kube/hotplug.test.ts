@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ApiServer } from "../support/apiserver.ts";
 import type { Resident } from "../support/resident.ts";
-import { NETWORKS, type Sandbox, Site } from "../support/site.ts";
+import { DEFAULT_NETWORK, NETWORKS, type Sandbox, Site } from "../support/site.ts";
 import { until } from "../support/until.ts";
 
 /** A plugin's answer that says it has made its interface. */
@@ -45,21 +45,25 @@ function serve(): ChildProcess {
   return site.lab.daemon("node", resident.shim, "--serve");
 }
 
-async function attached(networks?: string | object[]): Promise<Sandbox> {
-  const pod = await site.pod(networks);
-  const added = await site.run("ADD", pod);
+async function attached(
+  networks?: string | object[],
+  options: Parameters<Site["pod"]>[1] = {},
+  conf: Parameters<Site["conf"]>[0] = {},
+): Promise<Sandbox> {
+  const pod = await site.pod(networks, options);
+  const added = await site.run("ADD", pod, site.conf(conf));
   expect(added, added.stdout + added.stderr).toMatchObject({ exitCode: 0 });
   return pod;
 }
 
 /** Edits the pod's annotation. */
-async function edit({ name, namespace }: Sandbox, networks: string | object[]): Promise<void> {
-  const text = typeof networks === "string" ? networks : JSON.stringify(networks);
-  await api.admin.patch({
-    apiVersion: "v1",
-    kind: "Pod",
-    metadata: { name, namespace, annotations: { [NETWORKS]: text } },
-  } as never);
+async function edit(pod: Sandbox, networks: string | object[]): Promise<void> {
+  await annotate(pod, { [NETWORKS]: typeof networks === "string" ? networks : JSON.stringify(networks) });
+}
+
+async function annotate({ name, namespace }: Sandbox, annotations: Record<string, string | null>) {
+  const metadata = { name, namespace, annotations };
+  await api.admin.patch({ apiVersion: "v1", kind: "Pod", metadata } as never);
 }
 
 /** Waits until the pod's interfaces are these, in network-status and in its namespace. */
@@ -144,6 +148,53 @@ describe("an edit of the annotation", () => {
     } as never);
     await edit(pod, "b@net2");
     await becomes(pod, ["eth0", "net2"]);
+    await deleted(pod);
+  });
+
+  it("that asks for another default network changes nothing, and is told by an event; without that it is carried out", async () => {
+    const pod = await attached("a");
+    await annotate(pod, { [DEFAULT_NETWORK]: `${site.namespace}/b`, [NETWORKS]: "a,c" });
+    expect((await site.events(pod, 2))[1]).toMatch(
+      /^Warning FailedToAttachNetworks network .*\/b: the default network, podnet, cannot change/,
+    );
+    expect(await site.lab.interfaces(pod.container)).not.toContain("net2");
+    await annotate(pod, { [DEFAULT_NETWORK]: null });
+    await becomes(pod, ["eth0", "net1", "net2"]);
+    await deleted(pod);
+  });
+
+  it("that asks for its default network no more leaves it, and is told by an event; other networks come and go", async () => {
+    const asks = { annotations: { [DEFAULT_NETWORK]: `${site.namespace}/b` } };
+    const pod = await attached("a", asks);
+    await annotate(pod, { [DEFAULT_NETWORK]: null });
+    expect((await site.events(pod, 2))[1]).toMatch(
+      /^Warning FailedToAttachNetworks network .*\/b: the pod does not ask for it as its default network any more/,
+    );
+    await edit(pod, "a,c");
+    await becomes(pod, ["eth0", "net1", "net2"]);
+    expect((await site.status(pod))[0]).toMatchObject({ name: `${site.namespace}/b`, default: true });
+    await deleted(pod);
+  });
+
+  it("to a network of devices of which the pod has none is told by an event, with why that is", async () => {
+    const kubeletRoot = join(site.lab.dir, "kubelet");
+    fs.mkdirSync(join(kubeletRoot, "device-plugins"), { recursive: true });
+    fs.appendFileSync(`${resident.shim}.conf`, `state ${kubeletRoot}\n`); // as an administrator allows it
+    const checkpoint = join(kubeletRoot, "device-plugins/kubelet_internal_checkpoint");
+    fs.writeFileSync(checkpoint, JSON.stringify({ Data: { PodDeviceEntries: [], RegisteredDevices: {} } }));
+    site.lab.fake("fake-nic", { ADD: `echo '{"code":100,"msg":"which device?"}'; exit 1` });
+    const annotations = { "k8s.v1.cni.cncf.io/resourceName": "vendor.com/nic" };
+    await site.nad("nic", { cniVersion: "1.1.0", name: "nic", type: "fake-nic" }, { annotations });
+    const pod = await attached("a", {}, { kubeletRoot });
+    await edit(pod, "a,nic,c");
+    await until("the other one is there", async () =>
+      (await site.lab.interfaces(pod.container)).includes("net3"),
+    );
+    expect((await site.events(pod, 3)).join("\n")).toMatch(
+      /Warning .*\/nic on net2: .*which device\?; the pod has no vendor\.com\/nic left, and gets no more while it runs/,
+    );
+    await edit(pod, "a,c");
+    await becomes(pod, ["eth0", "net1", "net3"]);
     await deleted(pod);
   });
 

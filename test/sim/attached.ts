@@ -1,6 +1,6 @@
 // What must be there after an ADD that succeeded: what was asked for, the state that a DEL needs, and a network-status that
 // says what is there.
-import { CNI_DIR, type Machine } from "./machine.ts";
+import { CNI_DIR, type Machine, type Violation } from "./machine.ts";
 import type { Link, RuntimeCall } from "./network.ts";
 import type { Pods } from "./pods.ts";
 import type { Container } from "./runtime.ts";
@@ -43,12 +43,15 @@ export function checkAttached(
   if (wanted.length === 0) return [];
   checkState(machine, call, wanted);
   checkAllocation(known, call, container, wanted);
-  if (setup.kubernetes) checkStatus(known, container, links, what);
+  if (setup.kubernetes && !machine.handmade.has(call.netns)) checkStatus(known, container, links, what);
   return wanted;
 }
 
 /** An interface of the container. */
-interface Interface {
+export interface Interface {
+  askedMac?: string | undefined;
+  colour?: string | undefined;
+  isMapped?: boolean;
   name: string;
   network: string;
   mac: string;
@@ -108,26 +111,30 @@ function checkAllocation(
   machine.violated("add-without-state", `ADD ${call.containerId} #${call.id}: ${path} says ${containerId}`);
 }
 
-/** The pod's network-status has each interface, with its addresses. */
-export function checkStatus(
+function checkStatus(known: Known, container: Container, links: Interface[], what: string): void {
+  const wrong = statusProblem(known, container, links, what);
+  if (wrong) known.machine.violated(wrong.kind, wrong.text);
+}
+
+/** The pod's network-status has each interface, with its addresses; undefined if it has. */
+export function statusProblem(
   { machine, pods }: Known,
   container: Container,
   links: Interface[],
   what: string,
-): void {
+): Violation | undefined {
   const text = pods.networkStatusOf(container);
   if (text === undefined) {
     // The pod was deleted or replaced since; if it was not, nobody wrote it.
     const isThere = pods.annotationsSince(container, machine.timeline.now()).at(-1) !== undefined;
-    if (isThere) machine.violated("status-missing", what);
-    return;
+    return isThere ? { kind: "status-missing", text: what } : undefined;
   }
   const said = (JSON.parse(text) as { interface: string; mac?: string; ips?: string[] }[]).map(
     ({ interface: name, mac = "", ips = [] }) => `${name} ${mac} ${ips.join(" ")}`,
   );
   const is = links.map(({ name, mac, addresses }) => `${name} ${mac} ${addresses.join(" ")}`);
-  if (setOf(said) === setOf(is)) return;
-  machine.violated("status-differs", `${what}: ${setOf(said)}, and there is ${setOf(is)}`);
+  if (setOf(said) === setOf(is)) return undefined;
+  return { kind: "status-differs", text: `${what}: ${setOf(said)}, and there is ${setOf(is)}` };
 }
 
 function nameOf({ ifname, network }: Wanted): string {

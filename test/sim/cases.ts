@@ -1,4 +1,5 @@
 // Histories that were violated once, by defects that have been mended since.
+import { EDITED_CASES } from "./editcases.ts";
 import type { History } from "./history.ts";
 import type { Outage } from "./outage.ts";
 import { PLAIN, type Setup } from "./setup.ts";
@@ -292,6 +293,7 @@ export const CASES: Case[] = [
       ],
     },
   },
+  ...EDITED_CASES,
 ];
 
 /** Steps behind a resident process, with an API server that fails for a minute. */

@@ -2,14 +2,15 @@
 import type { Patch } from "./bundle.ts";
 import { historyOf, inOutage } from "./cases.ts";
 import type { Crashes } from "./crashes.ts";
+import { EDIT_DEFECTS } from "./editdefects.ts";
 import type { History } from "./history.ts";
 
 export interface Defect {
   /** What is wrong then. */
   what: string;
   patches: Patch[];
-  /** What finds it: histories by their seeds, from 1 on, cutting off at every step, or one that chance makes too seldom. */
-  by: "seeds" | Crashes | History;
+  /** What finds it: histories by their seeds, from 1 on, plain or with edits, cutting off at every step, or one that chance makes too seldom. */
+  by: "seeds" | "edits" | Crashes | History;
   /** Violations, as `kind: text`, that show it although they are of a kind that is known anyway. */
   shownBy?: RegExp;
 }
@@ -315,4 +316,5 @@ export const DEFECTS: Defect[] = [
       { waitMs: 100, do: "DEL", container: 2 },
     ]),
   },
+  ...EDIT_DEFECTS,
 ];

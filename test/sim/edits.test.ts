@@ -2,10 +2,15 @@
 // fault, nothing else is touched, and nothing is left after its DEL.
 import { expect, test } from "vitest";
 import { bundle } from "./bundle.ts";
+import type { Defect } from "./defects.ts";
+import { EDIT_DEFECTS } from "./editdefects.ts";
+import { hunt } from "./hunt.ts";
 import { playSeeds } from "./threads.ts";
 
 const HISTORIES = 400;
 const FIRST_SEED = 1;
+/** So many find each of the defects, but for those that have a history of their own. */
+const FINDING = 200;
 
 test(`${HISTORIES} histories with edits, from seed ${FIRST_SEED} on`, async () => {
   const found: string[] = [];
@@ -18,4 +23,8 @@ test(`${HISTORIES} histories with edits, from seed ${FIRST_SEED} on`, async () =
   console.log(`${totals.histories} histories, ${totals.calls} calls, ${totals.events} events`);
   expect(found).toEqual([]);
   expect(totals.histories).toBe(HISTORIES);
+});
+
+test.each<Defect>(EDIT_DEFECTS)("it is found if $what", async (defect) => {
+  expect(await hunt(defect, FINDING)).toBeDefined();
 });

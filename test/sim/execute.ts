@@ -43,15 +43,16 @@ export async function execute(
   });
   started?.(child);
   if (!child.alive) return new Promise(() => undefined);
-  if (isPlugin) {
+  const conf = isPlugin ? (JSON.parse((options as ExecuteOptions).stdin) as Conf) : undefined;
+  if (conf) {
     const { CNI_CONTAINERID: containerId = "", CNI_IFNAME: ifname = "" } = options.env;
     machine.runs(child, { containerId, parent, call });
-    machine.pluginStarted?.(call, { type, verb, containerId, ifname });
+    machine.pluginStarted?.(call, { type, verb, containerId, ifname, network: conf.name });
   }
   const withdraw = diesWithParent ? parent.onEnd(() => child.end()) : () => undefined;
   const mischief = machine.mischiefFor(isPlugin ? verb : "ip");
-  const ended = isPlugin
-    ? runProcess(machine, child, { call, type, path, parent, options, mischief })
+  const ended = conf
+    ? runProcess(machine, child, { call, type, path, parent, env: options.env, conf, mischief })
     : runCommand({
         machine,
         process: child,
@@ -90,20 +91,20 @@ interface Started {
   type: string;
   path: string;
   parent: Process;
-  options: ExecuteOptions;
+  env: Record<string, string>;
+  conf: Conf;
   mischief: Mischief | undefined;
 }
 
 /** A plugin from its start to its end; rejects where the Host port rejects. */
 async function runProcess(machine: Machine, process: Process, started: Started): Promise<Execution> {
-  const { call, type, path, parent, options, mischief } = started;
-  const conf = JSON.parse(options.stdin) as Conf;
+  const { call, conf, env, type, path, parent, mischief } = started;
   let acts = 0;
   const run = {
     machine,
     process,
     call,
-    env: options.env,
+    env,
     conf,
     isOrphan: () => !parent.alive,
     act: async <T>(what: string, work: () => T): Promise<T> => {

@@ -227,6 +227,6 @@ export function plugging(process: Process, executor: Executor, watched: WatchedC
     warn: (message) => process.trace(message),
   });
   executor.connected = () => void hotPlug.connected();
-  watched.changed = (pod) => hotPlug.changed(pod);
+  watched.changed = (pod, isNew) => hotPlug.changed(pod, isNew);
   void hotPlug.run();
 }

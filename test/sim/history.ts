@@ -33,7 +33,7 @@ export type Action =
   | { do: "select"; container: number; selects: number[] }
   | { do: "delete pod" | "replace pod"; container: number }
   | { do: "change NAD"; network: number; kind: Kind }
-  | { do: "delete NAD"; network: number };
+  | { do: "delete NAD" | "create NAD"; network: number };
 
 /** An action, and how long after the one before it begins, in milliseconds. */
 type Step = { waitMs: number } & Action;

@@ -100,18 +100,24 @@ export class Internet {
         this.server.unwatch(watcher);
         if (process.alive) resolve(outcome);
       };
+      // Lines of one connection come in the order in which they were sent, however long each takes.
+      const sent: string[] = [];
       const watcher: Watcher = {
         collection,
-        line: (given) =>
-          void process.step(`watch: ${given.slice(0, 80)}`, WAY_MS, () => {
+        line: (given) => {
+          sent.push(given);
+          void process.step("is told by a watch", WAY_MS, () => {
+            const line = sent.shift() ?? "";
+            process.trace(`watch: ${line.slice(0, 80)}`);
             silence.cancel();
             silence = timeline.after(silenceMs, () => watcher.end(true));
             try {
-              reader.read(`${given}\n`);
+              reader.read(`${line}\n`);
             } catch (error) {
               end({ fault: Fault.of(error), kind: "permanent" });
             }
-          }),
+          });
+        },
         end: (isBroken) => end(isBroken ? failed("unknown", "the connection was closed") : undefined),
       };
       signal.addEventListener("abort", () => end(failed("unknown", "aborted")));

@@ -29,13 +29,14 @@ export async function hunt(defect: Defect, limit: number): Promise<Found | undef
 }
 
 function orderFor({ by }: Defect, limit: number): Order {
-  if (by === "seeds") return { play: "seeds", first: 1, step: 1, count: limit, limit: 1 };
+  if (by === "seeds" || by === "edits")
+    return { play: "seeds", first: 1, step: 1, count: limit, limit: 1, edits: by === "edits" };
   if ("sequel" in by) return { play: "crashes", crashes: by, limit: 1 };
   return { play: "one", history: by, shorten: false };
 }
 
 function finderOf({ by }: Defect, found: Found): string {
-  if (by === "seeds") return `seed ${found.seed}`;
+  if (by === "seeds" || by === "edits") return `${by === "edits" ? "`--edits`, " : ""}seed ${found.seed}`;
   return "sequel" in by ? `an ADD cut off at every step, then ${by.sequel}` : "a history of its own";
 }
 

@@ -51,8 +51,8 @@ export class Machine implements Ground {
   hasRefused = false;
   /** Has a plugin been slow, or hung? It has kept its call's slot for as long. */
   hasSlowPlugin = false;
-  /** Network namespaces of which somebody has removed a link. */
-  readonly handmade = new Set<string>();
+  /** Network namespaces of which somebody has removed links by hand: those that nobody has made again. */
+  readonly handmade = new Map<string, Set<string>>();
   /** Is a plugin missing? */
   isIncomplete = false;
   /** Is told of each change of a VF, and of each execution of a plugin. */

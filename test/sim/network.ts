@@ -25,6 +25,7 @@ export interface PluginStart {
   verb: string;
   containerId: string;
   ifname: string;
+  network: string;
 }
 
 /** Whose something is: the attachment of the runtime's that it was made for. */
@@ -44,6 +45,12 @@ export interface Link {
   mtu: number;
   isUp: boolean;
   addresses: string[];
+  /** Was it given rules for port mappings? */
+  isMapped?: boolean;
+  /** The MAC address that was asked for. */
+  askedMac?: string | undefined;
+  /** Of the `cni-args` that it was asked for with. */
+  colour?: string | undefined;
   /** The PCI address of the device that it is the netdev of. */
   pci?: string;
 }

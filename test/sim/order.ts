@@ -45,7 +45,10 @@ export class Order {
   /** May `one` be executed before `other`? */
   private fits(one: PluginStart, other: PluginStart): boolean {
     const [earlier, later] = one.verb === "ADD" ? [one, other] : [other, one];
-    if (one.ifname === other.ifname) return CHAIN.indexOf(earlier.type) < CHAIN.indexOf(later.type);
+    // A loss of power may bring back what another network had under the same name.
+    const isOther = this.setup.hotPlug && one.network !== other.network;
+    if (one.ifname === other.ifname && !isOther)
+      return CHAIN.indexOf(earlier.type) < CHAIN.indexOf(later.type);
     if (this.setup.hotPlug) return true;
     const [first, second] = [placeOf(earlier.ifname), placeOf(later.ifname)];
     // In parallel, only the default network has its place.

@@ -1,8 +1,8 @@
 // The history is played: its steps, one after the other, on the node; the runtime makes the calls. In the end all is well, and
 // every container is deleted.
 import type { Core } from "../../packages/core/index.ts";
-import { checkConverged, interfacesOf, mustConverge } from "./converged.ts";
-import { INVALID, STAYING } from "./edits.ts";
+import { Convergence } from "./convergence.ts";
+import { STAYING } from "./edits.ts";
 import { Gate } from "./gate.ts";
 import type { Action, Beside, History } from "./history.ts";
 import { Invariants } from "./invariants.ts";
@@ -21,10 +21,6 @@ import { type ContainerSetup, confOf, elementsOf, everyonesNetworks, isVfShared 
 const CHECKPOINT = "/var/lib/kubelet/device-plugins/kubelet_internal_checkpoint";
 /** How often the runtime sends a DEL at the end, when nothing is wrong any more but confs that are refused. */
 const LAST_DELS = 21;
-/** How long it takes at most, after the last fault, until each pod has what it asks for: twice as long as a job is waited with. */
-const CONVERGED_WITHIN_MS = 700_000;
-/** And until it has been told that it cannot have it. */
-const TOLD_WITHIN_MS = 20_000;
 
 export class Player {
   hasEnded = false;
@@ -32,6 +28,7 @@ export class Player {
   private readonly invariants: Invariants;
   private readonly pods: Pods;
   private readonly resident: Resident | undefined;
+  private readonly convergence: Convergence;
   /** What each container's calls wait for: those before. */
   private readonly queues = new Map<string, Promise<void>>();
 
@@ -46,6 +43,7 @@ export class Player {
     machine.disk.put(CHECKPOINT, this.pods.checkpoint());
     const ownership = new Ownership(machine, machine.disk);
     this.invariants = new Invariants(machine, setup, this.pods, ownership);
+    this.convergence = new Convergence({ machine, pods: this.pods, setup }, history.seed);
     const order = new Order(machine, setup);
     // Who wants a VF that another one has, is refused.
     if (isVfShared(setup)) machine.troubles.isLasting = true;
@@ -226,6 +224,12 @@ export class Player {
       case "delete NAD":
         this.machine.troubles.isLasting = true;
         server.delete("network-attachment-definitions", setup.networks[action.network]?.name ?? "");
+        return;
+      case "create NAD": {
+        const network = setup.networks[action.network];
+        if (network && !server.get("network-attachment-definitions", network.name))
+          this.pods.createNad(network);
+      }
     }
   }
 
@@ -245,7 +249,12 @@ export class Player {
   /** Nothing is wrong any more: now every container can be deleted, and nothing is left. */
   private async finish(): Promise<void> {
     const { invariants, machine, runtime } = this;
-    if (this.history.setup.hotPlug) await this.converge();
+    if (this.history.setup.hotPlug) {
+      machine.mend();
+      this.resident?.start();
+      this.resident?.hands?.start();
+      await this.convergence.check(runtime.containers);
+    }
     machine.trace?.("nothing goes wrong from here on");
     machine.heal();
     invariants.filesAreWhole();
@@ -263,7 +272,7 @@ export class Player {
     const { machine } = this;
     if (!machine.network.namespaces.get(netns)?.links.delete(ifname)) return;
     machine.trace?.(`${ifname} in ${netns} is removed by hand`);
-    machine.handmade.add(netns);
+    machine.handmade.set(netns, (machine.handmade.get(netns) ?? new Set()).add(ifname));
     machine.troubles.node();
   }
 
@@ -271,31 +280,9 @@ export class Player {
   private plugged({ containerId, id, ifname, verb }: RuntimeCall, start: PluginStart): void {
     const container = this.runtime.containers.find((one) => one.id === containerId);
     if (id > 0 || verb !== "ADD" || container?.known !== "attached") return;
+    this.convergence.jobs++;
     if (start.ifname !== ifname && start.ifname !== STAYING) return;
     this.machine.violated("touched-needlessly", `job #${id}: ${start.verb} of ${start.ifname}`);
-  }
-
-  /** Nothing goes wrong any more, and nobody deletes anything yet. */
-  private async converge(): Promise<void> {
-    const { machine, pods, resident } = this;
-    const known = { machine, pods, setup: this.history.setup };
-    machine.mend();
-    resident?.start();
-    resident?.hands?.start();
-    await machine.timeline.sleep(CONVERGED_WITHIN_MS);
-    const pending = this.runtime.containers.filter((one) => mustConverge(known, one));
-    for (const container of pending) checkConverged(known, container);
-    if (machine.violations.length > 0) return;
-    for (const container of pending) {
-      const { told } = machine.internet.server;
-      const [before, toldBefore] = [JSON.stringify(interfacesOf(known, container)), told.length];
-      pods.edit(container, INVALID);
-      await machine.timeline.sleep(TOLD_WITHIN_MS);
-      if (JSON.stringify(interfacesOf(known, container)) !== before)
-        machine.violated("invalid-changes", container.id);
-      const warnings = told.slice(toldBefore).filter(({ type }) => type === "Warning");
-      if (warnings.length !== 1) machine.violated("told-otherwise", JSON.stringify(warnings));
-    }
   }
 
   /** Deletes a container; false if that does not succeed, however often it is tried. */

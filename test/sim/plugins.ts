@@ -29,6 +29,7 @@ export interface Conf {
   ipam?: { type: string };
   prevResult?: Result;
   runtimeConfig?: { mac?: string };
+  args?: { cni?: { colour?: string } };
   "cni.dev/valid-attachments"?: { containerID: string; ifname: string }[];
 }
 
@@ -101,8 +102,11 @@ async function addLink(run: Run): Promise<Result> {
       mtu: 1500,
       isUp: false,
       addresses: [] as string[],
+      askedMac: conf.runtimeConfig?.mac,
+      colour: conf.args?.cni?.colour,
     };
     namespace.links.set(ifname, made);
+    machine.handmade.get(netns)?.delete(ifname);
     return made;
   });
   const address = await run.act(`reserve an address of ${conf.name} for ${containerId} ${ifname}`, () => {
@@ -199,10 +203,12 @@ async function tune(run: Run): Promise<Result | undefined> {
 }
 
 async function mapPorts(run: Run): Promise<Result | undefined> {
-  const { containerId, ifname } = namesOf(run);
+  const { containerId, ifname, netns } = namesOf(run);
   if (run.conf.prevResult === undefined) throw new PluginError(7, "must be called as chained plugin");
   await run.act(`add rules of ${run.conf.name} for ${containerId} ${ifname}`, () => {
     run.machine.network.rules.set(`${run.conf.name} ${containerId} ${ifname}`, ownerOf(run));
+    const link = run.machine.network.namespaces.get(netns)?.links.get(ifname);
+    if (link) link.isMapped = true;
   });
   return run.conf.prevResult;
 }

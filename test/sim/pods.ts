@@ -6,6 +6,7 @@ import {
   confOf,
   everyonesNetworks,
   isOfVfs,
+  type NetworkSetup,
   podName,
   type Setup,
   vfOf,
@@ -13,6 +14,7 @@ import {
 import type { Timeline } from "./timeline.ts";
 
 const NETWORKS = "k8s.v1.cni.cncf.io/networks";
+const DEFAULT_NETWORK = "v1.multus-cni.io/default-network";
 const NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status";
 
 const RESOURCE_NAME = "k8s.v1.cni.cncf.io/resourceName";
@@ -34,12 +36,14 @@ export class Pods {
     private readonly setup: Setup,
   ) {
     if (!setup.kubernetes) return;
-    for (const network of setup.networks.slice(everyonesNetworks(setup).length)) {
-      const spec = { config: JSON.stringify(confOf(setup, network)) };
-      const annotations = isOfVfs(network) ? { [RESOURCE_NAME]: RESOURCE } : {};
-      server.create("network-attachment-definitions", network.name, { spec, annotations });
-    }
+    for (const network of setup.networks.slice(everyonesNetworks(setup).length)) this.createNad(network);
     for (const container of setup.containers) this.uids.set(container.id, this.create(container));
+  }
+
+  createNad(network: NetworkSetup): void {
+    const spec = { config: JSON.stringify(confOf(this.setup, network)) };
+    const annotations = isOfVfs(network) ? { [RESOURCE_NAME]: RESOURCE } : {};
+    this.server.create("network-attachment-definitions", network.name, { spec, annotations });
   }
 
   /** CNI_ARGS, as the kubelet's runtime gives them: of the pod that the container was made for. */
@@ -69,6 +73,19 @@ export class Pods {
     if (pod === undefined || pod.metadata.uid !== this.uids.get(container.id)) return; // it is not the container's
     this.note(container, annotation);
     this.server.annotate("pods", podName(container), { [NETWORKS]: annotation });
+  }
+
+  /** Has the container's own pod ask for a default network; undefined for the one that all have. */
+  editDefault(container: ContainerSetup, network: string | undefined): void {
+    if (!this.own(container)) return;
+    const value = network === undefined ? null : `ns/${network}`;
+    this.server.annotate("pods", podName(container), { [DEFAULT_NETWORK]: value });
+  }
+
+  /** The warnings that a container's pod has been told. */
+  warningsOf(container: ContainerSetup): string[] {
+    const own = this.server.told.filter(({ pod, type }) => pod === podName(container) && type === "Warning");
+    return own.map(({ message }) => message);
   }
 
   delete(container: ContainerSetup): void {
@@ -125,8 +142,13 @@ export class Pods {
   private create(container: ContainerSetup): string {
     const annotation = container.annotation ?? annotationFor(this.setup, container.selects);
     this.note(container, annotation);
-    const annotations = { [NETWORKS]: annotation };
-    return this.server.create("pods", podName(container), { annotations, spec: { nodeName: "node" } });
+    const { defaultNetwork, hostNetwork = false } = container;
+    const annotations = {
+      [NETWORKS]: annotation,
+      ...(defaultNetwork === undefined ? {} : { [DEFAULT_NETWORK]: `ns/${defaultNetwork}` }),
+    };
+    const spec = { nodeName: "node", hostNetwork };
+    return this.server.create("pods", podName(container), { annotations, spec });
   }
 
   private note({ id }: ContainerSetup, annotation: string | undefined): void {

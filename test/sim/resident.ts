@@ -126,7 +126,8 @@ export class Resident {
       const gone = new AbortController();
       shim.onEnd(() => void process.step("loses the shim", FRAME_MS, () => gone.abort()));
       const came = process.clock.now();
-      const work = async (turn: Turn) => {
+      const work = async (turn: Turn, jobsEnded: Promise<unknown>) => {
+        await jobsEnded;
         host.resident = process;
         const before = process.clock.now() - came - turn.waitedMs;
         const answer = await carryOut(
@@ -143,13 +144,13 @@ export class Resident {
       const { verb, containerId } = call;
       void process.step(`accepts ${verb} ${containerId}`, FRAME_MS, () => {
         const coming = { verb, containerId, gone: gone.signal };
-        server.executor.interruptFor(environmentOf(call));
-        admission.run(coming, work).catch((error: unknown) => {
-          if (gone.signal.aborted) return;
-          process.ground.timeline.after(0, () => {
-            throw error;
-          });
-        });
+        const served = server.executor.beside(environmentOf(call), (jobsEnded) =>
+          admission.run(coming, (turn) => work(turn, jobsEnded)),
+        );
+        const thrown = (error: unknown) => {
+          throw error;
+        };
+        served.catch((error) => gone.signal.aborted || process.ground.timeline.after(0, () => thrown(error)));
       });
     });
   }

@@ -24,6 +24,10 @@ export interface ContainerSetup {
   selects: number[];
   /** With hot-plug: its pod's annotation at first, in the place of that. */
   annotation?: string;
+  /** The network that its pod asks for in the place of the first. */
+  defaultNetwork?: string;
+  /** Does its pod say that it is in the node's network? Nothing is hot-plugged then. */
+  hostNetwork?: boolean;
 }
 
 /** Who decides: the process that the runtime executes, or a resident one behind it; a daemon watches the API server. */
@@ -104,20 +108,27 @@ export function annotationFor({ networks }: Setup, selects: number[]): string {
  *
  * @param annotation the pod's
  */
-export function wantedOf(setup: Setup, { ifname }: ContainerSetup, annotation: string): Wanted[] {
-  const networks = everyonesNetworks(setup);
+export function wantedOf(
+  setup: Setup,
+  { defaultNetwork, ifname }: ContainerSetup,
+  annotation: string,
+): Wanted[] {
+  const networks: Element[] = everyonesNetworks(setup).map(({ name }, index) => ({
+    name: (index === 0 ? defaultNetwork : undefined) ?? name,
+  }));
   const asked = setup.kubernetes ? elementsOf(annotation) : [];
   return [...networks, ...(asked ?? [])].map((one, index) => ({
-    ifname: ("interface" in one ? one.interface : undefined) ?? (index === 0 ? ifname : `net${index}`),
+    ifname: one.interface ?? (index === 0 ? ifname : `net${index}`),
     network: one.name,
   }));
 }
 
 /** An element of an annotation. */
-interface Element {
+export interface Element {
   name: string;
   interface?: string;
   mac?: string;
+  "cni-args"?: { colour?: string };
 }
 
 /** The elements of an annotation; undefined if it is invalid. */

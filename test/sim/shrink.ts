@@ -39,7 +39,8 @@ function* candidates(history: History): Generator<History> {
       yield { ...history, setup: { ...setup, networks: setup.networks.toSpliced(at, 1) } };
     }
   }
-  if (setup.mode !== "one-shot") yield { ...history, setup: { ...setup, mode: "one-shot" } };
+  if (setup.mode !== "one-shot" && !setup.hotPlug)
+    yield { ...history, setup: { ...setup, mode: "one-shot" } };
   if (setup.attach === "parallel") yield { ...history, setup: { ...setup, attach: "sequential" } };
   for (const [at, step] of steps.entries()) {
     if ("dieAt" in step || "killAfterMs" in step) {

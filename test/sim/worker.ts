@@ -29,8 +29,8 @@ export type Report =
   | { is: "shortest"; history: History }
   | { is: "done"; histories: number; calls: number; events: number };
 
-/** Histories that a thread plays side by side: each gives the event loop something to do. */
-const LANES = 16;
+/** Histories that a thread plays side by side: each gives the event loop something to do, and more of them need more of the caches. */
+const LANES = 4;
 
 const { wasm, order } = workerData as { wasm: string; order: Order };
 const core = new RememberingCore(new Uint8Array(readFileSync(wasm)));

@@ -265,18 +265,22 @@ describe("pods that are edited at the same time", () => {
 
   function plugged(work: Hands["work"]) {
     let lists = 0;
+    /** What the executor says instead of its sandboxes, one after the other. */
+    const answers: Fault[] = [];
     const waits: (() => void)[] = [];
     const hands: Hands = {
       isThere: true,
       sandboxes: async () => {
         lists++;
+        const fault = answers.shift();
+        if (fault) throw fault;
         return sandboxes;
       },
       work,
     };
     const clock = { now: () => 0, sleep: () => new Promise<void>((resolve) => waits.push(resolve)) };
     const hotPlug = new HotPlug({ hands, clock, isRunning: () => true, warn: () => undefined });
-    return { hotPlug, waits, lists: () => lists };
+    return { hotPlug, answers, waits, lists: () => lists };
   }
 
   test("cost one list of the node's sandboxes, and each has its job", async () => {
@@ -289,6 +293,33 @@ describe("pods that are edited at the same time", () => {
     hotPlug.changed("ns/p7");
     await settled();
     expect(lists()).toBe(2);
+  });
+
+  test("all are looked at when there is an executor, which is asked again until it has answered", async () => {
+    const done: string[] = [];
+    const { hotPlug, answers, waits } = plugged(async ({ name }) => void done.push(name));
+    answers.push(new Fault(11, "the executor is busy"), new Fault(11, "the executor is busy"));
+    void hotPlug.connected();
+    for (const tries of [1, 2]) {
+      await settled();
+      expect([done.length, waits.length]).toEqual([0, tries]);
+      waits.at(-1)?.();
+    }
+    await settled();
+    expect(done).toHaveLength(60);
+  });
+
+  test("an executor in the place of one that has not answered is asked, and that one is not any more", async () => {
+    const { hotPlug, answers, lists, waits } = plugged(async () => undefined);
+    answers.push(new Fault(11, "the executor is busy"));
+    void hotPlug.connected();
+    await settled();
+    void hotPlug.connected();
+    await settled();
+    const asked = lists();
+    for (const wake of waits) wake();
+    await settled();
+    expect(lists()).toBe(asked);
   });
 
   test("an edit, or another try, after the list asks for another one", async () => {
