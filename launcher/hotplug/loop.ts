@@ -19,7 +19,7 @@ import { replug } from "./replug.ts";
 const AT_ONCE = 4;
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 300_000;
-/** So often a job may be one that is to be tried again before that is worth a line. */
+/** So often a job may be one that is to be tried again before that is worth a line, and an event. */
 const PATIENCE = 3;
 /** How often leftovers are looked for. */
 const HEAL_EVERY_MS = 60_000;
@@ -235,7 +235,7 @@ async function telling(call: Call, task: Task): Promise<void> {
     task.isUntold = false;
   } catch (error) {
     const fault = whileRunning(error);
-    const isWorthIt = fault.code !== Code.tryAgainLater;
+    const isWorthIt = fault.code !== Code.tryAgainLater || task.failures >= PATIENCE;
     if (isWorthIt && task.told !== fault.message) {
       task.told = fault.message;
       const pod = await findPod(call).catch(() => undefined);

@@ -2,7 +2,7 @@
 import * as fs from "node:fs";
 import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
 import { basename, dirname } from "node:path";
-import { carryOut, type Ports, type Work } from "../attach/verbs.ts";
+import { carryOut, type Ports } from "../attach/verbs.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { Fault } from "../fault.ts";
 import { machineDisk, makeDirectories } from "../host/disk.ts";
@@ -11,7 +11,7 @@ import type { Host } from "../host/host.ts";
 import { type Received, Shim } from "../host/remote.ts";
 import type { Said } from "../log/log.ts";
 import { Admission, ENDED, type Turn } from "./admission.ts";
-import { Executor } from "./executor.ts";
+import { Executor, type Job } from "./executor.ts";
 import { giveBackMemory } from "./memory.ts";
 import { CallNotes, type Observer } from "./observer.ts";
 import { ClaimOutbox, EventOutbox } from "./outbox.ts";
@@ -32,6 +32,8 @@ const BACKLOG = 1024;
 const LAST_EVENTS_MS = 2000;
 /** How often the log says that there are too many shims. */
 const REFUSALS_TOLD_EVERY_MS = 60_000;
+/** Seconds: no runtime ends a job whose plugin hangs. */
+const LONGEST_PLUGIN_OF_JOB = 60;
 /** After this long without a call, memory is given back. */
 const QUIET_MS = 3000;
 
@@ -65,7 +67,7 @@ interface Coming {
 export class ResidentServer {
   readonly admission: Admission;
   /** Does what is to be done between calls. */
-  readonly executor = new Executor();
+  readonly executor: Executor;
   readonly outbox: EventOutbox;
   readonly claims: ClaimOutbox;
   private readonly together: Together;
@@ -91,6 +93,7 @@ export class ResidentServer {
     const { clock } = options.ports;
     this.admission = new Admission(options.slots, clock);
     const warn = (message: string) => options.observer.warned(message);
+    this.executor = new Executor(warn);
     this.outbox = new EventOutbox(clock, warn);
     this.claims = new ClaimOutbox(clock, warn);
     this.together = new Together(clock);
@@ -230,7 +233,7 @@ export class ResidentServer {
     const call = new CallNotes(received.env, performance.now());
     this.admission
       .run({ verb, containerId, gone }, async (turn) => {
-        const fault = await this.carryOut(shim, turn, call, received.stdin, job.work);
+        const fault = await this.carryOut(shim, turn, call, received.stdin, job);
         if (!gone.aborted) job.answer = { fault };
         await job.ended;
       })
@@ -243,7 +246,7 @@ export class ResidentServer {
     turn: Turn,
     call: CallNotes,
     stdin: Uint8Array,
-    work?: Work,
+    job?: Job,
   ): Promise<Fault | undefined> {
     const { observer } = this.options;
     const stderr = (line: string, said: Said) => {
@@ -273,14 +276,15 @@ export class ResidentServer {
         executed: (execution) => call.executed(execution),
         orphans: (...given) => observer.orphans(call, ...given),
       },
+      ...(job ? { longestPlugin: LONGEST_PLUGIN_OF_JOB } : {}),
       stderr,
     };
-    const { exitCode, stdout, fault } = await carryOut(ports, call.env, stdin, work);
+    const { exitCode, stdout, fault } = await carryOut(ports, call.env, stdin, job?.work);
     call.left = shim.refusal;
     call.fault = fault;
     if (shim.refusal !== undefined) {
       shim.fallBack(shim.refusal); // it is plexus that tells the pod's user, unless it is a job
-      if (!work) return fault;
+      if (!job?.work) return fault;
     } else shim.answer(exitCode, stdout);
     for (const tell of later) tell(); // nobody waits for these, so not even for their being written
     return fault;
