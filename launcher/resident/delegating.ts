@@ -70,8 +70,9 @@ export class Delegating {
         const result = await within(signal, this.carryOut(asked, signal));
         return { status: 200, text: result === undefined ? "" : `{"Result":${result}}` };
       } finally {
-        this.working--;
-        this.waiting.shift()?.();
+        const next = this.waiting.shift();
+        if (next) next();
+        else this.working--;
       }
     } catch (error) {
       const { code, message } = whileRunning(error);
@@ -80,10 +81,10 @@ export class Delegating {
     }
   }
 
-  /** Connections are bounded, so those that wait are too. */
+  /** In the order in which they come: the turn of one that has ended is the next one's. Connections bound how many wait. */
   private async turn(): Promise<void> {
-    while (this.working >= AT_ONCE) await new Promise<void>((resolve) => this.waiting.push(resolve));
-    this.working++;
+    if (this.working < AT_ONCE) this.working++;
+    else await new Promise<void>((resolve) => this.waiting.push(resolve));
   }
 
   private async carryOut(asked: Asked, signal: AbortSignal): Promise<string | undefined> {

@@ -1,6 +1,6 @@
 // The resident process: shims connect to its socket, each for one call of a runtime.
 import * as fs from "node:fs";
-import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { basename, dirname } from "node:path";
 import { carryOut, type Ports } from "../attach/verbs.ts";
 import type { Cluster } from "../cluster/cluster.ts";
@@ -16,7 +16,7 @@ import { giveBackMemory } from "./memory.ts";
 import { CallNotes, type Observer } from "./observer.ts";
 import { ClaimOutbox, EventOutbox } from "./outbox.ts";
 import { Recent } from "./recent.ts";
-import { answers, inodeOf } from "./socket.ts";
+import { answers, inodeOf, listenForRoot } from "./socket.ts";
 import { Together } from "./together.ts";
 import { clusterInTurn, hostInTurn } from "./waits.ts";
 
@@ -111,7 +111,7 @@ export class ResidentServer {
     if (!isInherited && !replace && (await answers(socket))) return undefined;
     const server = new ResidentServer(options);
     try {
-      await (isInherited ? server.inherit() : server.listen(`${socket}.${process.pid}`));
+      await (isInherited ? server.inherit() : server.listen());
     } catch (error) {
       await server.close();
       throw error;
@@ -142,33 +142,20 @@ export class ResidentServer {
     clearInterval(this.timer);
   }
 
-  /** Under another name first: whoever connects to the socket's finds a server behind it. */
-  private async listen(temporary: string): Promise<void> {
-    fs.rmSync(temporary, { force: true });
-    const before = process.umask(0o177);
-    try {
-      await this.listening({ path: temporary, backlog: BACKLOG });
-    } finally {
-      process.umask(before);
-    }
-    this.inode = inodeOf(temporary);
-    fs.renameSync(temporary, this.options.socket);
+  private async listen(): Promise<void> {
+    this.inode = await listenForRoot(this.server, this.options.socket, { backlog: BACKLOG });
   }
 
   /** Listens where a shim has begun to, and lets other shims know. */
   private async inherit(): Promise<void> {
-    await this.listening({ fd: SOCKET_FD, backlog: BACKLOG });
+    await new Promise<void>((resolve, reject) => {
+      this.server.once("error", reject);
+      this.server.listen({ fd: SOCKET_FD, backlog: BACKLOG }, resolve);
+    });
     this.inode = inodeNoted() ?? inodeOf(this.options.socket); // a daemon, which needs no lock, may have replaced it since
     fs.ftruncateSync(LOCK_FD);
     fs.writeSync(LOCK_FD, `${process.pid} 0\n`, 0);
     fs.closeSync(LOCK_FD);
-  }
-
-  private listening(where: ListenOptions & { fd?: number }): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.server.once("error", reject);
-      this.server.listen(where, resolve);
-    });
   }
 
   /** Is the socket still this process's own? Another one may have taken over. */
