@@ -12,7 +12,6 @@ import type { Work } from "../attach/verbs.ts";
 import type { Clock } from "../clock.ts";
 import { Code, Fault } from "../fault.ts";
 import type { Sandbox } from "../host/host.ts";
-import { whileRunning } from "./plug.ts";
 import { replug } from "./replug.ts";
 
 /** Pods at once: the executor does eight jobs, and the runtime's calls want the node too. */
@@ -234,7 +233,7 @@ async function telling(call: Call, task: Task): Promise<void> {
     task.told = undefined;
     task.isUntold = false;
   } catch (error) {
-    const fault = whileRunning(error);
+    const fault = Fault.of(error);
     const isWorthIt = fault.code !== Code.tryAgainLater || task.failures >= PATIENCE;
     if (isWorthIt && task.told !== fault.message) {
       task.told = fault.message;

@@ -12,7 +12,6 @@ import {
   delegateDel,
   delegateStatus,
 } from "../hotplug/delegate.ts";
-import { whileRunning } from "../hotplug/plug.ts";
 import { visible } from "../log/visible.ts";
 import type { Executor, JobVerb } from "./executor.ts";
 
@@ -75,7 +74,7 @@ export class Delegating {
         else this.working--;
       }
     } catch (error) {
-      const { code, message } = whileRunning(error);
+      const { code, message } = Fault.of(error);
       const status = code === Code.tryAgainLater ? 503 : 400;
       return { status, text: JSON.stringify({ cniVersion: CNI_VERSION, code, msg: visible(message) }) };
     }

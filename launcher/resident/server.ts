@@ -216,6 +216,7 @@ export class ResidentServer {
       return;
     }
     job.shim = shim;
+    shim.isAlone = job.work !== undefined;
     if (job.interrupted !== undefined) shim.hangUp();
     const call = new CallNotes(received.env, performance.now());
     this.admission
@@ -270,9 +271,10 @@ export class ResidentServer {
     call.left = shim.refusal;
     call.fault = fault;
     if (shim.refusal !== undefined) {
-      shim.fallBack(shim.refusal); // it is plexus that tells the pod's user, unless it is a job
-      if (!job?.work) return fault;
-    } else shim.answer(exitCode, stdout);
+      shim.fallBack(shim.refusal); // it is plexus that tells the pod's user
+      return fault;
+    }
+    shim.answer(exitCode, stdout);
     for (const tell of later) tell(); // nobody waits for these, so not even for their being written
     return fault;
   }

@@ -167,6 +167,28 @@ describe("an edit of the annotation", () => {
 });
 
 describe("a plugin that", () => {
+  it("the shim refuses keeps the pod from no other network, nor from any when its own is gone from the annotation", async () => {
+    site.lab.fake("fake-through", { ADD: MADE });
+    const through = { cniVersion: "1.1.0", name: "through", type: "fake-through", ipam: { type: "danm" } };
+    await site.nad("through", through);
+    const pod = await attached("a");
+    await edit(pod, "a,through,b");
+    await until("b is attached", async () =>
+      (await site.status(pod)).some(({ name }) => name.endsWith("/b")),
+    );
+    expect((await site.events(pod, 3)).join("\n")).toMatch(
+      /cannot be done while the pod runs: the shim refused it: its conf names a meta-plugin.*; create the pod anew/,
+    );
+    await edit(pod, "a,b,c");
+    await until("c is attached", async () =>
+      (await site.status(pod)).some(({ name }) => name.endsWith("/c")),
+    );
+    expect(site.lab.calls("fake-through")).toEqual([]);
+    expect(await site.run("DEL", pod)).toMatchObject({ exitCode: 0, stdout: "" });
+    // As of an ADD that the shim refuses: GC would try it.
+    expect(await site.lab.leftovers()).toEqual([expect.stringMatching(/orphans\/\d+-never-/)]);
+  });
+
   it("says that it is to be tried again is told of, if it goes on saying so", async () => {
     site.lab.fake("fake-later", { ADD: `echo '{"code":11,"msg":"the switch is busy"}'; exit 1` });
     await site.nad("later", { cniVersion: "1.1.0", name: "later", type: "fake-later" });
