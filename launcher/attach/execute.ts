@@ -5,7 +5,7 @@ import type { Delegate, Invocation, Verb } from "../../packages/core/index.ts";
 import type { BuiltIn, PluginCall } from "../cni/builtin.ts";
 import { parametersOf } from "../cni/parameters.ts";
 import { Code, Fault } from "../fault.ts";
-import { type Execution, META_PLUGINS } from "../host/host.ts";
+import { type Execution, LeftToNode, META_PLUGINS } from "../host/host.ts";
 import type { Call } from "./call.ts";
 import { withCauses } from "./causes.ts";
 import type { Trouble } from "./undeletable.ts";
@@ -180,13 +180,14 @@ async function naming<T>({ plugins }: Delegate, plugin: string, work: () => Prom
   }
 }
 
-/** Gives a failure its cause; one that a plugin itself calls passing is like no answer. */
+/** Gives a failure its cause; one that a plugin itself calls passing is like no answer, and one of the shim's a refused conf. */
 async function blaming<T>(trouble: Trouble, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     const { code, message, reason } = Fault.of(error);
-    throw new Fault(code, message, reason, code === Code.tryAgainLater ? "no answer" : trouble);
+    const known = error instanceof LeftToNode ? "refused conf" : trouble;
+    throw new Fault(code, message, reason, code === Code.tryAgainLater ? "no answer" : known);
   }
 }
 

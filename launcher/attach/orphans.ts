@@ -4,6 +4,7 @@ import type { Delegate } from "../../packages/core/index.ts";
 import { Fault } from "../fault.ts";
 import type { Call, OrphanFate } from "./call.ts";
 import { delDelegate } from "./execute.ts";
+import { withPluginLimit } from "./pluginlimit.ts";
 
 /** So long GC tries orphans, in milliseconds; it goes on with the others the next time. */
 const GC_LIMIT_MS = 10_000;
@@ -113,13 +114,7 @@ async function tryToDetach(call: Call, verb: string, name: string, found: Orphan
   try {
     if (found === undefined) throw new Error("its file cannot be read; remove it");
     const { containerId, netns, args, delegate } = found;
-    const limited = {
-      ...settings,
-      delegateTimeoutSeconds: Math.min(
-        settings.delegateTimeoutSeconds || PLUGIN_LIMIT_SECONDS,
-        PLUGIN_LIMIT_SECONDS,
-      ),
-    };
+    const limited = withPluginLimit(settings, PLUGIN_LIMIT_SECONDS);
     const runtime = { containerId, netns, args, ifname: delegate.runtimeIfname };
     const fault = Fault.all(await delDelegate({ ...call, settings: limited, runtime }, delegate));
     if (fault) throw fault;

@@ -17,6 +17,7 @@ import type { Call, Outbox, Witness } from "./call.ts";
 import { check } from "./check.ts";
 import { del } from "./del.ts";
 import { gc } from "./gc.ts";
+import { withPluginLimit } from "./pluginlimit.ts";
 import { rehearse } from "./rehearsal.ts";
 import { status } from "./status.ts";
 
@@ -37,6 +38,8 @@ export interface Ports {
   outbox?: Outbox;
   witness?: Witness;
   linter?: Call["linter"];
+  /** Seconds after which a plugin is ended, whatever the conf says. Absent if there is a runtime that ends the call. */
+  longestPlugin?: number;
 }
 
 export interface Answer {
@@ -72,6 +75,7 @@ export async function carryOut(
   let settings: Settings | undefined;
   try {
     settings = ports.core.netconf(stdin);
+    if (ports.longestPlugin !== undefined) settings = withPluginLimit(settings, ports.longestPlugin);
     const parameters = parametersOf(env);
     const verb = instead ?? requireVerb(ports.core, parameters, settings);
     const host = ports.host(settings);

@@ -66,22 +66,27 @@ export async function describeDevices(
   limit: TimeLimit,
 ): Promise<void> {
   const extended = pod.extendedResourceClaim;
-  const names = [...new Set([...pod.resourceClaims.values(), ...(extended ? [extended.claim] : [])])];
+  const names = new Set([...pod.resourceClaims.values(), ...(extended ? [extended.claim] : [])]);
   const left = [...devices];
-  const saying: Promise<unknown>[] = [];
-  for (const name of names) {
-    const results = await cluster.claim(pod.namespace, name, limit);
+  const describe = async (claim: string) => {
+    const results = await cluster.claim(pod.namespace, claim, limit);
     const slices = await publishedBy(cluster, pod, results, limit);
-    for (const result of results) {
+    const saying = results.map(async (result) => {
       const device = slices.get(fullName(result));
       const at = left.findIndex(
         ({ deviceId, resourceName }) => device?.id === deviceId && device.resourceName === resourceName,
       );
       const [one] = at < 0 ? [] : left.splice(at, 1);
-      if (one) saying.push(cluster.describeDevice(pod.namespace, name, result, one.data, limit));
-    }
+      if (one) await cluster.describeDevice(pod.namespace, claim, result, one.data, limit);
+    });
+    return Promise.allSettled(saying);
+  };
+  // One after the other: nobody waits, and others want the server. What fails is kept until all were tried.
+  const outcomes: PromiseSettledResult<unknown>[] = [];
+  for (const name of names) {
+    const [outcome] = await Promise.allSettled([describe(name)]);
+    outcomes.push(...(outcome.status === "fulfilled" ? outcome.value : [outcome]));
   }
-  const outcomes = await Promise.allSettled(saying);
   for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
 }
 

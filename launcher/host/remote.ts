@@ -59,6 +59,8 @@ interface Found {
 export class Shim {
   /** Why the call has to be left to `plexus` beside the shim: for what the shim did not do first. Nothing follows on it. */
   refusal: string | undefined;
+  /** Is it a job that nobody else does? Then what the shim does not do has failed, and the rest goes on. */
+  isAlone = false;
   /** Resolves when the connection is closed. */
   readonly gone: Promise<void>;
   private readonly waiting = new Map<number, Waiting>();
@@ -189,7 +191,9 @@ export class Shim {
       return made !== undefined;
     },
     append: async (path, text) => void (await this.logFile(ToShim.append, path, Buffer.from(text))),
-    rotate: (path) => this.leave(`the log file ${path} is to be rotated`),
+    // The next call of the runtime rotates what a job finds too large.
+    rotate: (path) =>
+      this.isAlone ? Promise.resolve() : this.leave(`the log file ${path} is to be rotated`),
     grpc: (socket) => this.leave(`it needs the socket ${socket}`),
     readlink: async (path) =>
       (await this.file(ToShim.readlink, path).catch(unlessMissing))?.data().toString(),
@@ -227,6 +231,10 @@ export class Shim {
   }
 
   private leave(why: string): Promise<never> {
+    if (this.isAlone)
+      return Promise.reject(
+        new LeftToNode(`it cannot be done while the pod runs: ${why}; create the pod anew`),
+      );
     this.refusal ??= why;
     return Promise.reject(
       new LeftToNode(`cannot do this through the shim: ${this.refusal}; plexus on the node does it`),

@@ -61,7 +61,7 @@ export async function delegateAdd(call: Call, request: DelegateRequest): Promise
   await requirePlugins(call, [delegate]);
   const kept = standing.attached.filter((one) => one !== there);
   if (there) await detach(call, there);
-  await call.state.removeNotes([delegate.cacheFile]);
+  await call.state.removeNotes([...(there ? [there.cacheFile] : []), delegate.cacheFile]);
   await call.state.writeScratch(
     call.runtime.containerId,
     planWith(call, standing, titled, kept.map(ifnameOf)).scratch,
@@ -240,7 +240,8 @@ function taken({ runtime }: Call, there: Delegate, { name }: Delegate): Fault {
 }
 
 async function detach(call: Call, delegate: Delegate): Promise<void> {
-  await noteDetaching(call, delegate);
+  const isBegun = (await call.state.note(delegate.cacheFile)) !== undefined; // it says how often it was tried
+  if (!isBegun) await noteDetaching(call, delegate);
   const fault = Fault.all(await undo(call, [delegate], { isKnown: true }));
   if (fault) throw fault;
 }

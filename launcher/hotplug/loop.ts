@@ -12,14 +12,13 @@ import type { Work } from "../attach/verbs.ts";
 import type { Clock } from "../clock.ts";
 import { Code, Fault } from "../fault.ts";
 import type { Sandbox } from "../host/host.ts";
-import { whileRunning } from "./plug.ts";
 import { replug } from "./replug.ts";
 
 /** Pods at once: the executor does eight jobs, and the runtime's calls want the node too. */
 const AT_ONCE = 4;
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 300_000;
-/** So often a job may be one that is to be tried again before that is worth a line. */
+/** So often a job may be one that is to be tried again before that is worth a line, and an event. */
 const PATIENCE = 3;
 /** How often leftovers are looked for. */
 const HEAL_EVERY_MS = 60_000;
@@ -250,8 +249,8 @@ async function telling(call: Call, task: Task): Promise<void> {
     task.told = undefined;
     task.isUntold = false;
   } catch (error) {
-    const fault = whileRunning(error);
-    const isWorthIt = fault.code !== Code.tryAgainLater;
+    const fault = Fault.of(error);
+    const isWorthIt = fault.code !== Code.tryAgainLater || task.failures >= PATIENCE;
     if (isWorthIt && task.told !== fault.message) {
       task.told = fault.message;
       const pod = await findPod(call).catch(() => undefined);

@@ -11,7 +11,6 @@ import type { Trouble } from "../attach/undeletable.ts";
 import type { Pod } from "../cluster/cluster.ts";
 import { offerDeviceInfo, readDeviceInfo } from "../device/deviceinfo.ts";
 import { Code, Fault } from "../fault.ts";
-import { LeftToNode } from "../host/host.ts";
 import { isWhole } from "./decide.ts";
 
 /** Source: NPWG NAD spec v1.3, section 5. */
@@ -108,10 +107,4 @@ export async function publish(
 ): Promise<void> {
   const isThere = await cluster?.annotate(pod, { [NETWORK_STATUS]: networkStatus }, undefined, "as read");
   if (!isThere) log.write("verbose", `${subjectOf(runtime)}: the pod was deleted meanwhile`);
-}
-
-/** Makes a Fault of anything thrown: what is left to `plexus` in a call of the runtime's is done by nobody while the pod runs. */
-export function whileRunning(error: unknown): Fault {
-  if (!(error instanceof LeftToNode)) return Fault.of(error);
-  return new Fault(Code.internal, `${error.message}: cannot be done while the pod runs; create the pod anew`);
 }

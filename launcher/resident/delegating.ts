@@ -12,7 +12,6 @@ import {
   delegateDel,
   delegateStatus,
 } from "../hotplug/delegate.ts";
-import { whileRunning } from "../hotplug/plug.ts";
 import { visible } from "../log/visible.ts";
 import type { Executor, JobVerb } from "./executor.ts";
 
@@ -70,20 +69,21 @@ export class Delegating {
         const result = await within(signal, this.carryOut(asked, signal));
         return { status: 200, text: result === undefined ? "" : `{"Result":${result}}` };
       } finally {
-        this.working--;
-        this.waiting.shift()?.();
+        const next = this.waiting.shift();
+        if (next) next();
+        else this.working--;
       }
     } catch (error) {
-      const { code, message } = whileRunning(error);
+      const { code, message } = Fault.of(error);
       const status = code === Code.tryAgainLater ? 503 : 400;
       return { status, text: JSON.stringify({ cniVersion: CNI_VERSION, code, msg: visible(message) }) };
     }
   }
 
-  /** Connections are bounded, so those that wait are too. */
+  /** In the order in which they come: the turn of one that has ended is the next one's. Connections bound how many wait. */
   private async turn(): Promise<void> {
-    while (this.working >= AT_ONCE) await new Promise<void>((resolve) => this.waiting.push(resolve));
-    this.working++;
+    if (this.working < AT_ONCE) this.working++;
+    else await new Promise<void>((resolve) => this.waiting.push(resolve));
   }
 
   private async carryOut(asked: Asked, signal: AbortSignal): Promise<string | undefined> {

@@ -16,6 +16,13 @@ import type { Hands } from "../hotplug/loop.ts";
 /** Numbers of jobs are above those of requests: an executor gets few of these. */
 const FIRST_JOB = 1 << 20;
 const LAST_JOB = 2 ** 31;
+/**
+ * A job that takes longer is hung up on, whoever wants it: some wait behind it. It is longer than each plugin of a job may take
+ * (server.ts), and what was attached until then stays.
+ */
+const LONGEST_MS = 300_000;
+/** How often the log says that there are several executors. */
+const RIVALS_TOLD_EVERY_MS = 60_000;
 
 export type JobVerb = "ADD" | "DEL" | "CHECK" | "STATUS" | "GC";
 
@@ -52,6 +59,12 @@ export class Executor implements Hands {
   private readonly last = new Map<string, Promise<unknown>>();
   /** The runtime's GCs: each resolves when it has ended. */
   private readonly collections = new Set<Promise<unknown>>();
+  private rivalsToldMs = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    private readonly warn: (message: string) => void = () => undefined,
+    private readonly longestMs = LONGEST_MS,
+  ) {}
 
   get isThere(): boolean {
     return this.shim !== undefined;
@@ -59,6 +72,7 @@ export class Executor implements Hands {
 
   /** Takes an executor that has announced itself, in the place of the one before. */
   take(shim: Line): void {
+    if (this.shim) this.tellOfRivals();
     this.shim?.hangUp();
     this.shim = shim;
     shim.gone.then(() => {
@@ -106,12 +120,14 @@ export class Executor implements Hands {
     this.jobs.set(number, job);
     const end = () => interrupt(job, "it has taken too long");
     signal?.addEventListener("abort", end);
+    const timer = setTimeout(end, this.longestMs).unref();
     try {
       const exitCode = await begun;
       if (job.answer?.fault) throw job.answer.fault;
       if (job.answer) return;
       throw notDone(sandbox, verb, job.interrupted ?? `its shim has exited with ${exitCode}`);
     } finally {
+      clearTimeout(timer);
       signal?.removeEventListener("abort", end);
       this.jobs.delete(number);
     }
@@ -141,6 +157,17 @@ export class Executor implements Hands {
     this.collections.add(collection);
     void collection.then(() => this.collections.delete(collection));
     return served;
+  }
+
+  /** Each one comes back when the other one has taken its place, and neither gets far. */
+  private tellOfRivals(): void {
+    const now = performance.now();
+    if (now - this.rivalsToldMs < RIVALS_TOLD_EVERY_MS) return;
+    this.rivalsToldMs = now;
+    this.warn(
+      "another executor has taken the place of one that was still there; see that plexus-shim --serve runs once on this node, in the " +
+        "pod of deploy/hotplug or as plexus-executor.service",
+    );
   }
 
   private presentExecutor(): Line {

@@ -8,7 +8,7 @@ import type { Clock } from "../clock.ts";
 import { Fault } from "../fault.ts";
 import { machineDisk, makeDirectories } from "../host/disk.ts";
 import type { Answered } from "./delegating.ts";
-import { answers, inodeOf } from "./socket.ts";
+import { answers, inodeOf, listenForRoot } from "./socket.ts";
 
 const MOST_CONNECTIONS = 16;
 /** A NetworkAttachmentDefinition has 1.5 MiB at most, and most have a kilobyte. */
@@ -16,6 +16,8 @@ const LARGEST_BODY = 2 << 20;
 const SLOWEST_MS = 5000;
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 30_000;
+/** How often to look whether the socket is still this process's. */
+const LOOK_EVERY_MS = 1000;
 
 export interface MultusOptions {
   path: string;
@@ -54,19 +56,35 @@ export class MultusSocket {
     });
     this.server.maxConnections = MOST_CONNECTIONS;
     this.server.on("clientError", (_, socket) => socket.destroy());
+    this.server.on("error", ({ message }) => {
+      if (this.inode !== undefined) options.warn(`${options.path}: ${message}`); // else it is why it cannot listen
+    });
   }
 
-  /** Listens. While that cannot be, as Multus's daemon has the socket, says so and tries again, until it can or is closed. */
+  /**
+   * Serves until it is closed. While that cannot be, as Multus's daemon has the socket, or takes it, says so once and tries again.
+   */
   async serve(): Promise<void> {
     const { clock, path, warn } = this.options;
     const { signal } = this.end;
+    let said = "";
     for (let waitMs = FIRST_WAIT_MS; !signal.aborted; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
       try {
         await this.listen();
-        if (waitMs > FIRST_WAIT_MS) warn(`${path}: served from now on`);
-        return;
+        if (said !== "") warn(`${path}: served from now on`);
+        said = "";
+        await this.lost();
+        if (signal.aborted) return;
+        warn(
+          `${path}: somebody has replaced or removed it; it is served again when nobody else listens there`,
+        );
+        this.server.close();
+        this.inode = undefined;
+        waitMs = FIRST_WAIT_MS;
       } catch (error) {
-        warn(`${path} cannot be served: ${Fault.of(error).message}; tried again in ${waitMs / 1000} s`);
+        const { message } = Fault.of(error);
+        if (message !== said) warn(`${path} cannot be served: ${message}; it is tried again`);
+        said = message;
       }
       await clock.sleep(waitMs, signal).catch(() => undefined);
     }
@@ -74,12 +92,22 @@ export class MultusSocket {
 
   close(): void {
     this.end.abort();
-    const { path } = this.options;
-    if (this.inode !== undefined && inodeOf(path) === this.inode) fs.unlinkSync(path);
+    if (this.hasSocket()) fs.rmSync(this.options.path, { force: true });
     this.server.close();
   }
 
-  /** Under another name first: so nobody connects before only root may. */
+  private hasSocket(): boolean {
+    return this.inode !== undefined && inodeOf(this.options.path) === this.inode;
+  }
+
+  /** Resolves when the socket is not this process's any more, or it is closed. */
+  private async lost(): Promise<void> {
+    const { clock } = this.options;
+    const { signal } = this.end;
+    while (!signal.aborted && this.hasSocket())
+      await clock.sleep(LOOK_EVERY_MS, signal).catch(() => undefined);
+  }
+
   private async listen(): Promise<void> {
     const { path } = this.options;
     await makeDirectories(machineDisk, dirname(path), 0o700);
@@ -90,23 +118,9 @@ export class MultusSocket {
       );
     if (await answers(path))
       throw new Error("another process listens there, such as Multus's daemon; end that one");
-    const temporary = `${path}.${process.pid}`;
-    fs.rmSync(temporary, { force: true });
-    const before = process.umask(0o177);
-    try {
-      await new Promise<void>((resolve, reject) => {
-        this.server.once("error", reject);
-        this.server.listen(temporary, () => {
-          this.server.off("error", reject);
-          resolve();
-        });
-      });
-    } finally {
-      process.umask(before);
-    }
-    this.server.on("error", ({ message }) => this.options.warn(`${path}: ${message}`));
-    this.inode = inodeOf(temporary);
-    fs.renameSync(temporary, path);
+    if (this.end.signal.aborted) return;
+    this.inode = await listenForRoot(this.server, path);
+    if (this.end.signal.aborted) this.close(); // it was, meanwhile
   }
 
   private async answer(request: IncomingMessage): Promise<Answered> {

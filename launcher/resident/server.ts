@@ -1,8 +1,8 @@
 // The resident process: shims connect to its socket, each for one call of a runtime.
 import * as fs from "node:fs";
-import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { basename, dirname } from "node:path";
-import { carryOut, type Ports, type Work } from "../attach/verbs.ts";
+import { carryOut, type Ports } from "../attach/verbs.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { Fault } from "../fault.ts";
 import { machineDisk, makeDirectories } from "../host/disk.ts";
@@ -11,12 +11,12 @@ import type { Host } from "../host/host.ts";
 import { type Received, Shim } from "../host/remote.ts";
 import type { Said } from "../log/log.ts";
 import { Admission, ENDED, type Turn } from "./admission.ts";
-import { Executor } from "./executor.ts";
+import { Executor, type Job } from "./executor.ts";
 import { giveBackMemory } from "./memory.ts";
 import { CallNotes, type Observer } from "./observer.ts";
 import { ClaimOutbox, EventOutbox } from "./outbox.ts";
 import { Recent } from "./recent.ts";
-import { answers, inodeOf } from "./socket.ts";
+import { answers, inodeOf, listenForRoot } from "./socket.ts";
 import { Together } from "./together.ts";
 import { clusterInTurn, hostInTurn } from "./waits.ts";
 
@@ -32,6 +32,8 @@ const BACKLOG = 1024;
 const LAST_EVENTS_MS = 2000;
 /** How often the log says that there are too many shims. */
 const REFUSALS_TOLD_EVERY_MS = 60_000;
+/** Seconds: no runtime ends a job whose plugin hangs. */
+const LONGEST_PLUGIN_OF_JOB = 60;
 /** After this long without a call, memory is given back. */
 const QUIET_MS = 3000;
 
@@ -65,7 +67,7 @@ interface Coming {
 export class ResidentServer {
   readonly admission: Admission;
   /** Does what is to be done between calls. */
-  readonly executor = new Executor();
+  readonly executor: Executor;
   readonly outbox: EventOutbox;
   readonly claims: ClaimOutbox;
   private readonly together: Together;
@@ -91,6 +93,7 @@ export class ResidentServer {
     const { clock } = options.ports;
     this.admission = new Admission(options.slots, clock);
     const warn = (message: string) => options.observer.warned(message);
+    this.executor = new Executor(warn);
     this.outbox = new EventOutbox(clock, warn);
     this.claims = new ClaimOutbox(clock, warn);
     this.together = new Together(clock);
@@ -108,7 +111,7 @@ export class ResidentServer {
     if (!isInherited && !replace && (await answers(socket))) return undefined;
     const server = new ResidentServer(options);
     try {
-      await (isInherited ? server.inherit() : server.listen(`${socket}.${process.pid}`));
+      await (isInherited ? server.inherit() : server.listen());
     } catch (error) {
       await server.close();
       throw error;
@@ -139,33 +142,20 @@ export class ResidentServer {
     clearInterval(this.timer);
   }
 
-  /** Under another name first: whoever connects to the socket's finds a server behind it. */
-  private async listen(temporary: string): Promise<void> {
-    fs.rmSync(temporary, { force: true });
-    const before = process.umask(0o177);
-    try {
-      await this.listening({ path: temporary, backlog: BACKLOG });
-    } finally {
-      process.umask(before);
-    }
-    this.inode = inodeOf(temporary);
-    fs.renameSync(temporary, this.options.socket);
+  private async listen(): Promise<void> {
+    this.inode = await listenForRoot(this.server, this.options.socket, { backlog: BACKLOG });
   }
 
   /** Listens where a shim has begun to, and lets other shims know. */
   private async inherit(): Promise<void> {
-    await this.listening({ fd: SOCKET_FD, backlog: BACKLOG });
+    await new Promise<void>((resolve, reject) => {
+      this.server.once("error", reject);
+      this.server.listen({ fd: SOCKET_FD, backlog: BACKLOG }, resolve);
+    });
     this.inode = inodeNoted() ?? inodeOf(this.options.socket); // a daemon, which needs no lock, may have replaced it since
     fs.ftruncateSync(LOCK_FD);
     fs.writeSync(LOCK_FD, `${process.pid} 0\n`, 0);
     fs.closeSync(LOCK_FD);
-  }
-
-  private listening(where: ListenOptions & { fd?: number }): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.server.once("error", reject);
-      this.server.listen(where, resolve);
-    });
   }
 
   /** Is the socket still this process's own? Another one may have taken over. */
@@ -228,11 +218,12 @@ export class ResidentServer {
       return;
     }
     job.shim = shim;
+    shim.isAlone = job.work !== undefined;
     if (job.interrupted !== undefined) shim.hangUp();
     const call = new CallNotes(received.env, performance.now());
     this.admission
       .run({ verb, containerId, gone }, async (turn) => {
-        const fault = await this.carryOut(shim, turn, call, received.stdin, job.work);
+        const fault = await this.carryOut(shim, turn, call, received.stdin, job);
         if (!gone.aborted) job.answer = { fault };
         await job.ended;
       })
@@ -245,7 +236,7 @@ export class ResidentServer {
     turn: Turn,
     call: CallNotes,
     stdin: Uint8Array,
-    work?: Work,
+    job?: Job,
   ): Promise<Fault | undefined> {
     const { observer } = this.options;
     const stderr = (line: string, said: Said) => {
@@ -275,15 +266,17 @@ export class ResidentServer {
         executed: (execution) => call.executed(execution),
         orphans: (...given) => observer.orphans(call, ...given),
       },
+      ...(job ? { longestPlugin: LONGEST_PLUGIN_OF_JOB } : {}),
       stderr,
     };
-    const { exitCode, stdout, fault } = await carryOut(ports, call.env, stdin, work);
+    const { exitCode, stdout, fault } = await carryOut(ports, call.env, stdin, job?.work);
     call.left = shim.refusal;
     call.fault = fault;
     if (shim.refusal !== undefined) {
-      shim.fallBack(shim.refusal); // it is plexus that tells the pod's user, unless it is a job
-      if (!work) return fault;
-    } else shim.answer(exitCode, stdout);
+      shim.fallBack(shim.refusal); // it is plexus that tells the pod's user
+      return fault;
+    }
+    shim.answer(exitCode, stdout);
     for (const tell of later) tell(); // nobody waits for these, so not even for their being written
     return fault;
   }

@@ -46,8 +46,10 @@ static bool notes_sandboxes(const char *shim) {
   snprintf(path, sizeof path, "%s.conf", shim);
   FILE *file = fopen(path, "re");
   bool has_line = false;
-  while (file != NULL && !has_line && fgets(line, sizeof line, file) != NULL)
-    has_line = strncmp(line, "sandboxes", 9) == 0 && strchr(" \t", line[9]) != NULL;
+  while (file != NULL && !has_line && fgets(line, sizeof line, file) != NULL) {
+    char *value;
+    has_line = strcmp(split_line(line, &value), "sandboxes") == 0 && *value != 0;
+  }
   if (file != NULL) fclose(file);
   return has_line;
 }
@@ -60,7 +62,7 @@ static void wait_for_install(const char *shim) {
 }
 
 _Noreturn void serve_on_node(const char *path) {
-  if (!is_plain(path) || strlen(path) > 4096) fail("--host: %s is not an absolute and plain path", path);
+  if (!is_plain(path) || strlen(path) > 4096) fail("--host: %s is not an absolute and plain path; give that of plexus-shim on the node", path);
   int mounts = open_namespace("mnt"), network = open_namespace("net");
   if (is_own("mnt", mounts))
     fail("--host: process 1 has the same mounts as this one: the container needs the node's processes, hostPID; on the node itself "

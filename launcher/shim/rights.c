@@ -160,18 +160,24 @@ static FILE *open_conf(const char *path, bool may_be_missing) {
   return file;
 }
 
+char *split_line(char *line, char **value) {
+  line[strcspn(line, "#\n")] = 0;
+  char *key = line + strspn(line, " \t");
+  *value = key + strcspn(key, " \t");
+  if (**value != 0) *(*value)++ = 0;
+  *value += strspn(*value, " \t");
+  for (size_t end = strlen(*value); end > 0 && isspace((unsigned char)(*value)[end - 1]); end--) (*value)[end - 1] = 0;
+  return key;
+}
+
 static void load_conf(Rights *rights, const char *path, bool may_be_missing) {
   FILE *file = open_conf(path, may_be_missing);
   if (file == NULL) return;
   char line[4096];
   while (fgets(line, sizeof line, file) != NULL) {
-    line[strcspn(line, "#\n")] = 0;
-    char *key = line + strspn(line, " \t");
-    char *value = key + strcspn(key, " \t");
+    char *value;
+    const char *key = split_line(line, &value);
     if (*key == 0) continue;
-    if (*value != 0) *value++ = 0;
-    value += strspn(value, " \t");
-    for (size_t end = strlen(value); end > 0 && isspace((unsigned char)value[end - 1]); end--) value[end - 1] = 0;
     const char *why = set_line(rights, key, value);
     if (why != NULL) complain("%s: %s %s is ignored: %s", path, key, value, why);
   }

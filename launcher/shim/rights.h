@@ -48,6 +48,8 @@ typedef struct {
  * its owner can write to it. A shim that was replaced complains also if it has no conf: its rights may have been wider.
  */
 void rights_load(Rights *rights, const char *path, bool is_replaced);
+/** Splits a line of the conf, in its place. Returns its key, empty if the line says nothing. */
+char *split_line(char *line, char **value);
 
 /** Returns the words with colons between them, for `free`. */
 char *joined(const Words *words);

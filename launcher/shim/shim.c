@@ -443,6 +443,8 @@ int main(int count, char **arguments) {
   if (serves && count == 2) be_executor();
   if (serves && count == 3 && strncmp(arguments[2], HOST_OPTION, strlen(HOST_OPTION)) == 0)
     serve_on_node(arguments[2] + strlen(HOST_OPTION));
+  if (serves)
+    fail("%s: --serve takes --host=PATH, once, and nothing else; see plexus-shim in docs/protocol.md", arguments[2]);
   bool is_job = count == 3 && strcmp(arguments[1], WORK_ARGUMENT) == 0;
 
   // Executed by a person: say what this is.

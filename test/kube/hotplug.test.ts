@@ -217,6 +217,55 @@ describe("an edit of the annotation", () => {
   });
 });
 
+describe("a plugin that", () => {
+  it("the shim refuses keeps the pod from no other network, nor from any when its own is gone from the annotation", async () => {
+    site.lab.fake("fake-through", { ADD: MADE });
+    const through = { cniVersion: "1.1.0", name: "through", type: "fake-through", ipam: { type: "danm" } };
+    await site.nad("through", through);
+    const pod = await attached("a");
+    await edit(pod, "a,through,b");
+    await until("b is attached", async () =>
+      (await site.status(pod)).some(({ name }) => name.endsWith("/b")),
+    );
+    expect((await site.events(pod, 3)).join("\n")).toMatch(
+      /cannot be done while the pod runs: the shim refused it: its conf names a meta-plugin.*; create the pod anew/,
+    );
+    await edit(pod, "a,b,c");
+    await until("c is attached", async () =>
+      (await site.status(pod)).some(({ name }) => name.endsWith("/c")),
+    );
+    expect(site.lab.calls("fake-through")).toEqual([]);
+    expect(await site.run("DEL", pod)).toMatchObject({ exitCode: 0, stdout: "" });
+    // As of an ADD that the shim refuses: GC would try it.
+    expect(await site.lab.leftovers()).toEqual([expect.stringMatching(/orphans\/\d+-never-/)]);
+  });
+
+  it("says that it is to be tried again is told of, if it goes on saying so", async () => {
+    site.lab.fake("fake-later", { ADD: `echo '{"code":11,"msg":"the switch is busy"}'; exit 1` });
+    await site.nad("later", { cniVersion: "1.1.0", name: "later", type: "fake-later" });
+    const pod = await attached("a");
+    await edit(pod, "a,later");
+    await until("the pod has an event", async () =>
+      (await site.events(pod, 1)).some((line) => line.includes("the switch is busy")),
+    );
+    await deleted(pod);
+  });
+
+  it("hangs takes nobody's turn for good: it is ended after a minute, and tried again", async () => {
+    site.lab.fake("fake-once", {
+      ADD: `[ -e $dir/hung ] || { touch $dir/hung; exec sleep 1000; }; ${MADE}`,
+    });
+    await site.nad("once", { cniVersion: "1.1.0", name: "once", type: "fake-once" });
+    const pod = await attached("a");
+    await edit(pod, "once,a");
+    await until("it is attached", async () =>
+      (await site.status(pod)).some(({ name }) => name.endsWith("/once")),
+    );
+    expect(site.lab.calls("fake-once").map(({ verb }) => verb)).toEqual(["ADD", "DEL", "ADD"]);
+    await deleted(pod);
+  });
+});
+
 describe("whatever dies", () => {
   it("an edit while the daemon is gone is carried out by the next one", async () => {
     const pod = await attached("a");

@@ -139,7 +139,14 @@ describe.each(SHIMS)("%s", (_, shim) => {
     fs.writeFileSync(path, '#!/bin/sh\necho "is $*, with: $LEAKS."; ls $(dirname $0)\n', {
       mode: 0o755,
     });
-    fs.writeFileSync(`${path}.conf`, "socket /run/s\nsandboxes /run/plexus-sandboxes\n");
+    const configure = (text: string) => {
+      fs.writeFileSync(`${path}.new`, text);
+      fs.renameSync(`${path}.new`, `${path}.conf`);
+    };
+    configure("socket /run/s\n#sandboxes /run/plexus-sandboxes\nsandboxes"); // as yet it says nothing
+    await new Promise((resolve) => setTimeout(resolve, 2500)); // it looks each second
+    expect(child.exitCode).toBe(null);
+    configure("socket /run/s\n \tsandboxes\t/run/plexus-sandboxes");
     await until("it has become the other one", () => child.exitCode !== null);
     expect(printed).toContain("is --serve, with: .\nplexus-shim\nplexus-shim.conf\n");
   });
@@ -151,8 +158,10 @@ describe.each(SHIMS)("%s", (_, shim) => {
       "the container needs the node's processes, hostPID",
     );
     expect(await printed(serve("x/plexus-shim"))).toContain(
-      "x/plexus-shim is not an absolute and plain path",
+      "x/plexus-shim is not an absolute and plain path; give that of plexus-shim on the node",
     );
+    for (const more of ["--hots=/x", "--host=/x/plexus-shim twice", "-v"])
+      expect(await printed(`${place.shim} --serve ${more}`)).toContain("--serve takes --host=PATH, once");
     const without = (name: string) =>
       printed(
         `unshare --mount setpriv --bounding-set -${name} --inh-caps -${name} ${serve("/x/plexus-shim")}`,

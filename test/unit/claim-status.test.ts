@@ -164,3 +164,27 @@ test("that it is forbidden is told of once, and counted", async () => {
     expect.stringMatching(/^ResourceClaims do not say what their devices are.*answered 403/),
   ]);
 });
+
+test("a claim that cannot be described is a failure of what is told, and of nothing else, although another one is asked for meanwhile", async () => {
+  const { cluster } = fakeCluster(() => Promise.reject(new Fault(Code.ioFailure, "answered 500")));
+  let others = 0;
+  const slow: Cluster = {
+    ...cluster,
+    claim: async (namespace, name, limit) => {
+      if (name === "claim") return cluster.claim(namespace, name, limit);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      others++;
+      throw new Fault(Code.ioFailure, "there is no answer");
+    },
+  };
+  const pod = {
+    ...POD,
+    resourceClaims: new Map([
+      ["nics", "claim"],
+      ["others", "other"],
+    ]),
+  };
+  const devices = [{ deviceId: "0000:01:00.0", resourceName: "vendor/vf", data: DATA }];
+  await expect(describeDevices(slow, pod, devices, LIMIT)).rejects.toThrow("answered 500");
+  expect(others).toBe(1);
+});

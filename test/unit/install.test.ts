@@ -456,6 +456,16 @@ describe("--hotplug", () => {
     expect(files().filter((name) => name.includes(".service"))).toEqual([]);
   });
 
+  test("is over when a shim without a daemon is installed; another directory, which an administrator has chosen, stays", () => {
+    primary("10-flannel.conflist", FLANNEL);
+    plexus("install", "--resident", "--hotplug");
+    plexus("install", "--on-demand");
+    expect(shimConf()).not.toContain("sandboxes");
+    fs.appendFileSync(join(root, "opt/cni/bin/plexus-shim.conf"), "sandboxes /run/elsewhere\n");
+    plexus("install", "--on-demand");
+    expect(shimConf()).toMatch(/^sandboxes \/run\/elsewhere$/m);
+  });
+
   test("keeps the directory that an administrator has chosen, and the line if it is not given again", () => {
     primary("10-flannel.conflist", FLANNEL);
     plexus("install", "--resident");
@@ -464,6 +474,27 @@ describe("--hotplug", () => {
       plexus("install", "--resident", ...more);
       expect(shimConf().match(/^sandboxes .*$/gm)).toEqual(["sandboxes /run/elsewhere"]);
     }
+  });
+
+  test("says what to start where there is no systemd, and writes no unit", () => {
+    primary("10-flannel.conflist", FLANNEL);
+    // Whatever this machine has: without its /run, and with another directory of units.
+    const hidden = `mount -t tmpfs run /run && mount -t tmpfs units /etc/systemd && "$@" && ls -A /etc/systemd`;
+    const places = [
+      `--bin-dir=${root}/bin`,
+      `--conf-dir=${root}/etc/cni/net.d`,
+      `--socket=${root}/none.sock`,
+    ];
+    const { status, stdout, stderr } = spawnSync(
+      "unshare",
+      ["--mount", "sh", "-c", hidden, "sh", binary, "install", "--resident", "--hotplug", ...places],
+      { encoding: "utf8" },
+    );
+    expect([status, stderr]).toEqual([0, ""]);
+    expect(stdout).toContain(
+      `there is no systemd: start ${root}/bin/plexus-shim --serve as root, now and after each boot; until then no network comes or goes`,
+    );
+    expect(stdout.trimEnd().split("\n").at(-1)).toMatch(/^next: /); // no file is listed behind it
   });
 
   test("is refused without the daemon", () => {

@@ -118,3 +118,17 @@ test("what is kept of earlier calls has a bound", () => {
   for (let index = 0; index < 100; index++) earlier.found(`plugin-${index}`, ["/a"]);
   expect(earlier.plugins(["/a"])).toHaveLength(8);
 });
+
+test("a job that nobody else does goes on after a refusal, which says so, and rotates no log", async () => {
+  shim.isAlone = true;
+  const { host } = shim;
+  const refused = host.read("/refused");
+  await expect(refused).rejects.toBeInstanceOf(LeftToNode);
+  await expect(refused).rejects.toThrow(
+    "it cannot be done while the pod runs: the shim refused it: it may not; create the pod anew",
+  );
+  await host.write("/state/a", "");
+  await host.rotate("/log", { maxAge: 1, maxBackups: 1, compress: false });
+  expect(asked).toEqual(["read /refused", "write /state/a"]);
+  expect(shim.refusal).toBeUndefined();
+});

@@ -75,6 +75,7 @@ function shimConf(installation: Installation, before: string): string {
     const [key = ""] = line.split(/\s/);
     return (
       ["socket", "resident"].includes(key) ||
+      (mode !== "resident" && line === `sandboxes ${SANDBOXES_DIR}`) || // without a daemon nobody reads them
       (key.endsWith("-ms") && wanted.some((one) => one.startsWith(`${key} `)))
     );
   };

@@ -35,7 +35,9 @@ export async function installExecutor(installation: Installation): Promise<strin
   if (!installation.options.hotplug || installation.root !== "/") return undefined;
   if (!fs.existsSync(SYSTEMD))
     return `there is no systemd: start ${installation.binDir}/plexus-shim --serve as root, now and after each boot; until then no network comes or goes while a pod runs`;
-  const isNew = await place(UNIT, unitOf(installation), 0o644);
+  const isWritten = await place(UNIT, unitOf(installation), 0o644);
+  // An installer may have been killed before it had systemd read what it wrote.
+  const isNew = isWritten || systemctl("show", "--property=NeedDaemonReload", "--value", NAME) === "yes";
   if (isNew) systemctl("daemon-reload");
   systemctl("enable", NAME);
   systemctl(isNew ? "restart" : "start", NAME);
@@ -53,9 +55,11 @@ export function removeExecutor(installation: Installation): string[] {
   return [`removed ${path}`];
 }
 
-function systemctl(...args: string[]): void {
-  const { error, status, stderr } = spawnSync("systemctl", args, { encoding: "utf8" });
+/** Returns what it prints. */
+function systemctl(...args: string[]): string {
+  const { error, status, stderr, stdout } = spawnSync("systemctl", args, { encoding: "utf8" });
   const command = `systemctl ${args.join(" ")}`;
   if (error) throw new Error(`cannot execute ${command}: ${error.message}; see that it is in PATH`);
   if (status !== 0) throw new Error(`${command}: ${stderr.trim()}; see systemctl status ${NAME}`);
+  return stdout.trim();
 }

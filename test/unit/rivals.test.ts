@@ -1,0 +1,75 @@
+// Jobs of the executor that take too long, and executors that are too many.
+import { expect, test } from "vitest";
+import type { Sandbox } from "../../launcher/host/host.ts";
+import { Executor, type Line } from "../../launcher/resident/executor.ts";
+
+const SANDBOX: Sandbox = {
+  name: "c1@eth0",
+  life: "attached",
+  env: { CNI_CONTAINERID: "c1", CNI_IFNAME: "eth0" },
+};
+
+/** An executor each of whose jobs comes, and does not end before it is hung up on. */
+class FakeLine implements Line {
+  hungUp = 0;
+  begun = 0;
+  readonly gone: Promise<void>;
+  private end: () => void = () => undefined;
+
+  constructor(private readonly executor: Executor) {
+    this.gone = new Promise((resolve) => {
+      this.end = resolve;
+    });
+  }
+
+  alive(): void {}
+
+  hangUp(): void {
+    this.hungUp++;
+    this.end();
+  }
+
+  async sandboxes(): Promise<Sandbox[]> {
+    return [SANDBOX];
+  }
+
+  begin(_sandbox: string, verb: string, number: number): Promise<number> {
+    this.begun++;
+    return new Promise((resolve) => {
+      const come = () => {
+        const env = { ...SANDBOX.env, CNI_COMMAND: verb };
+        const job = this.executor.jobOf({ env, stdin: Buffer.alloc(0), job: number });
+        if (job) job.shim = { hangUp: () => resolve(1) };
+      };
+      setImmediate(come); // its shim comes when it has been begun
+    });
+  }
+}
+
+test("a job that does not end is hung up on, and the next one for its sandbox is begun", async () => {
+  const executor = new Executor(undefined, 20);
+  const line = new FakeLine(executor);
+  executor.take(line);
+  const both = await Promise.allSettled(["ADD", "DEL"].map((verb) => executor.work(SANDBOX, verb as "ADD")));
+  for (const one of both)
+    expect(one).toMatchObject({
+      status: "rejected",
+      reason: { code: 11, message: expect.stringMatching(/has not been done: it has taken too long$/) },
+    });
+  expect(line.begun).toBe(2);
+});
+
+test("executors that take each other's place are told of, and not each time; one that comes after one that is gone is not", async () => {
+  const warnings: string[] = [];
+  const executor = new Executor((message) => warnings.push(message));
+  const lines = Array.from({ length: 4 }, () => new FakeLine(executor));
+  const [first, ...others] = lines;
+  executor.take(first as FakeLine);
+  first?.hangUp();
+  await first?.gone;
+  await Promise.resolve();
+  expect(executor.isThere).toBe(false);
+  for (const one of others) executor.take(one);
+  expect(warnings).toEqual([expect.stringContaining("see that plexus-shim --serve runs once on this node")]);
+  expect(others.map(({ hungUp }) => hungUp)).toEqual([1, 1, 0]);
+});
