@@ -121,11 +121,11 @@ export class Site {
     await this.expectNothingAttached();
     expect(this.node.files(STATE).filter((name) => !files.test(name))).toEqual([]);
     const list = JSON.parse(fs.readFileSync(this.node.machine.path(PLEXUS_CONF), "utf8"));
-    const { name, cniVersion, plugins } = list;
-    const conf = { name, cniVersion, ...plugins[0], "cni.dev/valid-attachments": [] };
+    const { name, plugins } = list;
+    const conf = { ...plugins[0], name, cniVersion: "1.1.0", "cni.dev/valid-attachments": [] };
     this.node.write("/run/gc.json", JSON.stringify(conf));
-    const call = `CNI_COMMAND=GC CNI_PATH=/opt/cni/bin /opt/cni/bin/${plugins[0].type} < /run/gc.json`;
-    await this.node.run("sh", "-c", call);
+    const call = `CNI_COMMAND=GC CNI_PATH=/opt/cni/bin /opt/cni/bin/${plugins[0].type} < /run/gc.json >&2`;
+    await this.node.run("sh", "-c", call); // what it says is in the error, if it fails
     expect(this.node.files(STATE)).toEqual([]);
   }
 
