@@ -58,9 +58,11 @@ describe("the chart", () => {
     const added = parse(text);
     expect(Object.keys(added)).toEqual(["args", "volumeMounts", "volumes"]);
     const wanted = kustomized(join(deploy, "hotplug"));
-    const { spec } = wanted.find(
+    const [changed] = wanted.filter(
       ({ metadata, kind }) => kind === "DaemonSet" && metadata.name === "plexus-daemon",
-    )?.spec.template as Manifest;
+    );
+    if (changed === undefined) throw new Error("deploy/hotplug has no daemon");
+    const { spec } = changed.spec.template;
     const [daemon] = spec.containers;
     Object.assign(daemon, { args: added.args, volumeMounts: added.volumeMounts });
     spec.volumes.push(...added.volumes);
