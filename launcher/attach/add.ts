@@ -17,6 +17,7 @@ import { withCauses } from "./causes.ts";
 import { undo } from "./del.ts";
 import { recordAttached, recordFailed, type Warning } from "./events.ts";
 import { addDelegate, inOrder, requirePlugins } from "./execute.ts";
+import { networkDataOf } from "./networkdata.ts";
 import { confNetworks, podNetworks } from "./networks.ts";
 import { clearOwnOrphans } from "./orphans.ts";
 import { findPod, isPod } from "./pod.ts";
@@ -147,7 +148,9 @@ async function attach(call: Call, networks: Network[], { noted, scratch }: Left,
       answer: inVersion(call, answer),
       attachments,
       warnings: [
-        ...capabilityWarnings(call, plan.delegates, (delegate) => hasIps(delegate, added, unmet)),
+        ...capabilityWarnings(call, plan.delegates, (delegate, capability) =>
+          isGiven(capability, delegate, added, unmet),
+        ),
         ...warningsOf(call, added, unmet),
       ],
     };
@@ -192,11 +195,21 @@ async function attachOne(call: Call, delegate: Delegate): Promise<Attachment> {
   return { delegate, result, ...(deviceInfo === undefined ? {} : { deviceInfo }) };
 }
 
-/** Tells whether a delegate's result has the addresses that were asked for. */
-function hasIps(delegate: Delegate, attachments: Attachment[], unmet: Unmet[]): boolean {
-  return !unmet.some(
-    ({ attachment, capability }) =>
-      capability === "ips" && attachments[attachment]?.delegate.ifname === delegate.ifname,
+/** Tells whether a delegate's result has what was asked for by a capability, so far as results say that. */
+function isGiven(
+  capability: string,
+  { ifname }: Delegate,
+  attachments: Attachment[],
+  unmet: Unmet[],
+): boolean {
+  const at = attachments.findIndex(({ delegate }) => delegate.ifname === ifname);
+  const result = attachments[at]?.result;
+  if (result === undefined || unmet.some((one) => one.attachment === at && one.capability === capability))
+    return false;
+  // A result may be silent about the MAC address; that there are no addresses it cannot hide.
+  return (
+    capability === "ips" ||
+    (capability === "mac" && networkDataOf(ifname, result).hardwareAddress !== undefined)
   );
 }
 

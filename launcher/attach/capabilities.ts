@@ -15,22 +15,21 @@ export function checkCapabilities({ settings }: Call, delegates: readonly Delega
 /**
  * Finds the requests that no plugin claims the capability for, and logs them.
  *
- * @param hasIps whether a network gave the addresses that it was asked for even so: some plugins take `IP` of CNI_ARGS
+ * @param isGiven whether a network gave what it was asked for even so: some plugins take `IP` or `MAC` of CNI_ARGS
  * @returns a warning for each network that has some
  */
 export function capabilityWarnings(
   { log, runtime, settings }: Call,
   delegates: readonly Delegate[],
-  hasIps: (delegate: Delegate) => boolean,
+  isGiven: (delegate: Delegate, capability: string) => boolean,
 ): Warning[] {
   if (settings.capabilityCheck === "off") return [];
-  const messages = delegates.flatMap((delegate) => {
-    const all = delegate.unclaimed ?? [];
-    return messageOf(
+  const messages = delegates.flatMap((delegate) =>
+    messageOf(
       delegate,
-      all.includes("ips") && hasIps(delegate) ? all.filter((one) => one !== "ips") : all,
-    );
-  });
+      (delegate.unclaimed ?? []).filter((capability) => !isGiven(delegate, capability)),
+    ),
+  );
   for (const message of messages) log.write("error", `ADD ${subjectOf(runtime)}: ${message}`);
   return messages.map((message) => ({ reason: "CapabilityNotClaimed", message }));
 }

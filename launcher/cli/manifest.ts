@@ -26,6 +26,8 @@ const MAX_CHARACTERS = 16 << 20;
 /** Of one document: to look one up takes time for each node before it. */
 const MAX_ALIASES = 1000;
 const MAX_LEVELS = 1000;
+/** Of one document: keys that `<<` looks at, of which it writes those only that are not there yet. */
+const MAX_MERGED = 1_000_000;
 
 /** A document, ready for the core. */
 export interface Manifest {
@@ -165,6 +167,7 @@ class Printer {
   private readonly parts: string[] = [];
   private length = 0;
   private aliases = 0;
+  private mergedKeys = 0;
   private level = 0;
   /** What is being written in the place of aliases. */
   private readonly resolving = new Set<unknown>();
@@ -240,8 +243,12 @@ class Printer {
     if (++this.level > MAX_LEVELS) throw tooDeep(start);
     let pairs: KeyAndValue[] = [];
     if (isAlias(value)) this.behind(value, start, (target) => (pairs = this.toMerge(target, start)));
-    else if (isMap(value)) pairs = this.merged(value, start);
-    else if (isSeq(value)) pairs = value.items.flatMap((item) => this.toMerge(item as Node | null, start));
+    else if (isMap(value)) {
+      this.mergedKeys += value.items.length;
+      if (this.mergedKeys > MAX_MERGED)
+        throw new Unreadable(start, `it merges more than ${MAX_MERGED} keys by \`<<\``, "write them out");
+      pairs = this.merged(value, start);
+    } else if (isSeq(value)) pairs = value.items.flatMap((item) => this.toMerge(item as Node | null, start));
     else
       throw new Unreadable(start, "`<<` merges something that is not a map", "write `<<: *name`, of a map");
     this.level--;

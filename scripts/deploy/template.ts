@@ -61,6 +61,7 @@ function daemonSet(object: Manifest, action: Action): Manifest {
   copy.spec.updateStrategy = action("{{ toJson .Values.updateStrategy }}");
   for (const name of ["nodeSelector", "tolerations"]) spec[name] = action(`{{ toJson .Values.${name} }}`);
   spec.priorityClassName = action("{{ .Values.priorityClassName | quote }}");
+  withMultusSocket(spec, action);
   pulled(spec, action);
   for (const container of spec.containers) {
     const own = `.Values.${container.name}`;
@@ -71,7 +72,8 @@ function daemonSet(object: Manifest, action: Action): Manifest {
       container.resources = action("{{ toJson .Values.hotplug.resources }}");
       continue;
     }
-    container.args = action(`{{ concat ${argumentsOf(container)} ${own}.extraArgs | toJson }}`);
+    const endpoint = container.name === "daemon" ? MULTUS_OPTION : "";
+    container.args = action(`{{ concat ${argumentsOf(container)}${endpoint} ${own}.extraArgs | toJson }}`);
     const { exec } = container.startupProbe;
     if (exec)
       exec.command = action(`{{ concat ${argumentsOf({ ...container, args: exec.command })} | toJson }}`);
@@ -84,6 +86,24 @@ function daemonSet(object: Manifest, action: Action): Manifest {
     if (PLACES[volume.name]) volume.hostPath.path = action(`{{ .Values.paths.${volume.name} }}`);
   }
   return copy;
+}
+
+const MULTUS_SOCKET = ".Values.hotplug.multusSocket";
+const MULTUS_OPTION =
+  ` (ternary (list (printf "--multus-socket=%s" ${MULTUS_SOCKET})) (list)` +
+  ` (and .Values.hotplug.enabled (ne ${MULTUS_SOCKET} "")))`;
+
+/** Gives the daemon the directory of the socket for Multus's clients, if there is to be one: behind its other volumes. */
+function withMultusSocket(spec: Manifest["spec"], action: Action): void {
+  const [daemon] = spec.containers.filter(({ name }: { name: string }) => name === "daemon");
+  if (daemon === undefined) return;
+  const behind = (spaces: number, item: string) =>
+    action(
+      `{{- with (and .Values.hotplug.enabled ${MULTUS_SOCKET}) }}` +
+        `{{ nindent ${spaces} (print "- " (toJson (${item}))) }}{{- end }}`,
+    );
+  daemon[behind(12, 'dict "name" "multus" "mountPath" (dir .)')] = null;
+  spec[behind(8, 'dict "name" "multus" "hostPath" (dict "path" (dir .) "type" "DirectoryOrCreate")')] = null;
 }
 
 /** That of the webhook. */

@@ -52,6 +52,27 @@ describe("the chart", () => {
     expect(sorted(objects)).toEqual(sorted(kustomized(join(deploy, "hotplug"))));
   });
 
+  it("serves Multus's clients if it is asked for: deploy/hotplug with what docs/multus-endpoint.md adds", () => {
+    const page = read("../docs/multus-endpoint.md");
+    const [, text = ""] = /```yaml\n(# of the container daemon[\s\S]*?)```/.exec(page) ?? [];
+    const added = parse(text);
+    expect(Object.keys(added)).toEqual(["args", "volumeMounts", "volumes"]);
+    const wanted = kustomized(join(deploy, "hotplug"));
+    const [changed] = wanted.filter(
+      ({ metadata, kind }) => kind === "DaemonSet" && metadata.name === "plexus-daemon",
+    );
+    if (changed === undefined) throw new Error("deploy/hotplug has no daemon");
+    const { spec } = changed.spec.template;
+    const [daemon] = spec.containers;
+    Object.assign(daemon, { args: added.args, volumeMounts: added.volumeMounts });
+    spec.volumes.push(...added.volumes);
+    const hotplug = { enabled: true, multusSocket: "/run/multus/multus.sock" };
+    const pulled = { imagePullSecrets: [{ name: "s" }], image: { pullPolicy: "Always" } };
+    expect(sorted(rendered(chart, { mode: "daemon", hotplug }))).toEqual(sorted(wanted));
+    expect(rendered(chart, { mode: "daemon", hotplug, ...pulled })).toHaveLength(wanted.length);
+    expect(() => rendered(chart, { hotplug: { multusSocket: "multus.sock" } })).toThrow(/multusSocket/);
+  });
+
   it("has the executor become the shim where its values say", () => {
     const over = { mode: "daemon", hotplug: { enabled: true }, paths: { bin: "/var/lib/cni/bin" } };
     const found = rendered(chart, over).find(({ metadata }) => metadata.name === "plexus-executor");

@@ -89,6 +89,12 @@ test("a document of many aliases ends with a finding", () => {
   expect(find(bomb.join("\n")).map(({ found }) => found)).toEqual(["it has more than 1000 aliases"]);
 });
 
+test("a document that merges a large map again and again ends with a finding", () => {
+  const keys = Array.from({ length: 20_000 }, (_, index) => `  k${index}: 1\n`);
+  const text = `a: &a\n${keys.join("")}b:\n  <<: [${Array(900).fill("*a").join(", ")}]\n`;
+  expect(find(text).map(({ found }) => found)).toEqual(["it merges more than 1000000 keys by `<<`"]);
+});
+
 test("the module's answer has the shape that is written down", () => {
   const answer = core.lint({ documents: [{ text: '{"type": 1}' }, { text: "a,", kind: "annotation" }] });
   expect(lintOperations.lint.output.parse(answer).findings).toHaveLength(4);
