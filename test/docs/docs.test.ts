@@ -24,13 +24,17 @@ const when = (which: Page["when"]) =>
   PAGES.filter((page) => page.when === which).map((page) => [page.path, page] as const);
 
 async function follow(path: string, { prepare, unexecuted, isPossible, fake }: Page): Promise<void> {
-  await prepare?.(cluster);
-  const without = (await isPossible?.(cluster)) ? undefined : unexecuted;
-  const tried = await new Trial(cluster, path, REASONS).run(without);
-  results.set(
-    path,
-    tried.map((one) => (fake === undefined ? one : { ...one, result: `${one.result}; ${fake}` })),
-  );
+  const end = await prepare?.(cluster);
+  try {
+    const without = (await isPossible?.(cluster)) ? undefined : unexecuted;
+    const tried = await new Trial(cluster, path, REASONS).run(without);
+    results.set(
+      path,
+      tried.map((one) => (fake === undefined ? one : { ...one, result: `${one.result}; ${fake}` })),
+    );
+  } finally {
+    await end?.();
+  }
 }
 
 test("each page of docs/ that people follow is tried", () => {

@@ -3,6 +3,11 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { equipMultus } from "../runtime/site.ts";
 import { type Cluster, type Place, ROOT } from "./cluster.ts";
+import { FakeKubeVirt } from "./fake-kubevirt.ts";
+import { installWhereabouts } from "./whereabouts.ts";
+
+/** Ends what a page was prepared with. */
+type End = () => Promise<void>;
 
 export interface Page {
   /** Below docs/. */
@@ -19,7 +24,7 @@ export interface Page {
   /** What is a fake while it is executed; undefined if nothing is. The report says it of each block. */
   fake?: string;
   /** Makes what the page takes for granted. */
-  prepare?: (cluster: Cluster) => Promise<void>;
+  prepare?: (cluster: Cluster) => Promise<End | undefined>;
 }
 
 /** Why a block is not executed: its word `unexecuted=KEY` says which. */
@@ -27,11 +32,9 @@ export const REASONS: Record<string, string> = {
   checkout: "CI begins with `npm ci`, and what this tier needs is made by `npm run image`",
   registry: "the tests' node has no registry",
   ipvlan: "the kernel of the tests' node has no ipvlan",
-  whereabouts: "Debian does not have the plugin whereabouts",
   vfs: "the tests' node has no NIC with VFs; the VM of tier sriov does the same by the plugin's own verbs",
   dpdk: "the tests' node has no device for vfio-pci; the VM of tier sriov binds one, and sends by dpdk-testpmd",
   rdma: "the tests' node has no RDMA device",
-  kubevirt: "the tests' cluster has no operator of KubeVirt",
 };
 
 export const PAGES: readonly Page[] = [
@@ -43,11 +46,21 @@ export const PAGES: readonly Page[] = [
   { path: "how-to/default-network.md", when: "beside" },
   { path: "how-to/default-route.md", when: "beside" },
   { path: "how-to/port-mapping.md", when: "beside" },
-  { path: "how-to/whereabouts.md", when: "beside", unexecuted: "whereabouts" },
+  {
+    path: "how-to/whereabouts.md",
+    when: "beside",
+    prepare: hasWhereabouts,
+    fake: "whereabouts is a fake, which keeps addresses in IPPools as the real one does",
+  },
   { path: "how-to/sriov.md", when: "beside", unexecuted: "vfs" },
   { path: "how-to/dpdk.md", when: "beside", unexecuted: "dpdk" },
   { path: "how-to/rdma.md", when: "beside", unexecuted: "rdma" },
-  { path: "how-to/kubevirt.md", when: "beside", unexecuted: "kubevirt" },
+  {
+    path: "how-to/kubevirt.md",
+    when: "beside",
+    prepare: hasKubeVirt,
+    fake: "KubeVirt is a fake, which makes the launcher's pod with its annotation; no machine runs in it",
+  },
   // Not beside the pages with macvlan, which cannot share eth1 with it.
   { path: "how-to/ipvlan.md", when: "alone", unexecuted: "ipvlan", isPossible: hasIpvlan },
   { path: "how-to/namespace-isolation.md", when: "alone" },
@@ -72,7 +85,7 @@ export function pagesThatAre(): string[] {
 }
 
 /** The cluster runs an image of another version: the same one under another name. */
-async function hasAnEarlierVersion(cluster: Cluster): Promise<void> {
+async function hasAnEarlierVersion(cluster: Cluster): Promise<undefined> {
   const { version } = JSON.parse(fs.readFileSync(join(ROOT, "package.json"), "utf8"));
   const tag = `ctr --namespace k8s.io images tag --force localhost/plexus:${version} localhost/plexus:0.0.9`;
   await must(cluster, "node", tag);
@@ -81,11 +94,21 @@ async function hasAnEarlierVersion(cluster: Cluster): Promise<void> {
   await must(cluster, "workstation", `${plexus} rollout status daemonset plexus`);
 }
 
+async function hasWhereabouts(cluster: Cluster): Promise<End> {
+  await installWhereabouts(cluster);
+  return () => must(cluster, "node", "rm -r /opt/cni/bin/whereabouts /etc/cni/net.d/whereabouts.d");
+}
+
+async function hasKubeVirt({ api }: Cluster): Promise<End> {
+  const kubevirt = await FakeKubeVirt.start(api);
+  return () => kubevirt.stop();
+}
+
 /**
  * The node is that of a thin Multus, as its installer leaves it. Without MULTUS_DIR its executable is Plexus, under Multus's name
  * (test/runtime/site.ts).
  */
-async function isOfMultus(cluster: Cluster): Promise<void> {
+async function isOfMultus(cluster: Cluster): Promise<undefined> {
   await must(cluster, "workstation", `kubectl apply -k ${join(ROOT, "deploy/crd")}`);
   await equipMultus(cluster.node, cluster.api);
 }
