@@ -14,7 +14,7 @@ import { basename, join } from "node:path";
 import { cache, cachePath } from "./cache.ts";
 import { ensurePackages, extract, fetchDebian } from "./debian.ts";
 
-const NAME = "vm-qemu-bookworm-backports-3";
+const NAME = "vm-qemu-bookworm-backports-4";
 const QEMU = ["qemu-system-x86", "qemu-system-common", "qemu-system-data", "seabios"] as const;
 const LIBRARIES = [
   "libaio1",
@@ -66,6 +66,7 @@ const DPDK_LIBRARIES = [
 /** Loaded by the machine, with all that these need. */
 const MODULES = [
   "virtio_pci",
+  "virtio_net",
   "9pnet_virtio",
   "9p",
   "overlay",
@@ -76,6 +77,7 @@ const MODULES = [
   "uio_pci_generic",
   "igb",
   "igbvf",
+  "ipvlan",
 ] as const;
 
 export interface Vm {
@@ -83,6 +85,8 @@ export interface Vm {
   firmware: string[];
   kernel: string;
   initramfs: string;
+  /** The modules that are in the initramfs, for `modprobe`: what /lib/modules is to have under the kernel's version. */
+  modules: string;
   /** dpdk-testpmd, which is in a package with hundreds of others behind it. */
   testpmd: string;
 }
@@ -96,6 +100,7 @@ export function ensureVm(): Vm {
     firmware: ["qemu", "seabios"].map((name) => join(dir, name)),
     kernel: join(dir, "vmlinuz"),
     initramfs: join(dir, "initramfs"),
+    modules: join(dir, "modules"),
     testpmd: join(dir, "dpdk-testpmd"),
   };
 }
@@ -125,23 +130,29 @@ function made(): string {
     copyFileSync(join(root, "usr/bin/dpdk-testpmd"), join(dir, "dpdk-testpmd"));
     const version = image.slice("linux-image-".length);
     copyFileSync(join(root, `boot/vmlinuz-${version}`), join(dir, "vmlinuz"));
-    makeInitramfs(root, version, join(dir, "initramfs"));
+    execFileSync("depmod", ["--basedir", root, version]);
+    const modules = join(root, "lib/modules", version);
+    const ordered = inOrder(readFileSync(join(modules, "modules.dep"), "utf8"));
+    const indices = readdirSync(modules).filter((name) => name.startsWith("modules."));
+    for (const path of [...ordered, ...indices]) cpSync(join(modules, path), join(dir, "modules", path));
+    makeInitramfs(
+      root,
+      ordered.map((path) => join(modules, path)),
+      join(dir, "initramfs"),
+    );
     return { dir, name: NAME };
   });
 }
 
 /** A busybox, the modules, and an init that makes this machine's files the VM's, as they are, with a layer to write to. */
-function makeInitramfs(root: string, version: string, file: string): void {
-  execFileSync("depmod", ["--basedir", root, version]);
-  const modules = join(root, "lib/modules", version);
+function makeInitramfs(root: string, modules: string[], file: string): void {
   const tree = join(root, "initramfs");
   for (const name of ["bin", "modules", "proc", "sys", "dev", "lower", "upper", "root"]) {
     mkdirSync(join(tree, name), { recursive: true });
   }
   copyFileSync(join(root, "bin/busybox"), join(tree, "bin/busybox"));
-  const ordered = inOrder(readFileSync(join(modules, "modules.dep"), "utf8"));
-  for (const path of ordered) copyFileSync(join(modules, path), join(tree, "modules", basename(path)));
-  const names = ordered.map((path) => basename(path)).join(" ");
+  for (const path of modules) copyFileSync(path, join(tree, "modules", basename(path)));
+  const names = modules.map((path) => basename(path)).join(" ");
   writeFileSync(join(tree, "init"), init(names), { mode: 0o755 });
   const list = readdirSync(tree, { recursive: true, encoding: "utf8" });
   const input = [".", ...list].join("\n");
@@ -190,7 +201,9 @@ done
 $b mkdir -p /root/dev/shm
 set -- $($b cat /root/proc/cmdline)
 for word; do case $word in plexus.run=*) run=\${word#plexus.run=};; esac; done
-$b chroot /root /bin/sh -c "exec $($b echo $run | $b tr , ' ')"
+cd /root
+$b mount --move . / # or who enters a container's mounts finds this file system below
+$b chroot . /bin/sh -c "exec $($b echo $run | $b tr , ' ')"
 echo "exit $?"
 $b poweroff -f
 `;

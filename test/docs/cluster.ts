@@ -1,9 +1,7 @@
 // The cluster that the pages of docs/ are tried on: an API server, and a node with a default network, a second NIC and Flannel.
-import { execFile, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { KubernetesObject } from "@kubernetes/client-node";
 import { ensureContainerd } from "../../scripts/provide/containerd.ts";
 import { ensureFlannel } from "../../scripts/provide/flannel.ts";
@@ -18,47 +16,12 @@ import { binary } from "../support/binary.ts";
 import type { Daemon } from "../support/daemon.ts";
 import { SLOWNESS } from "../support/pace.ts";
 import { FakeControllers } from "./fake-controllers.ts";
+import { LAN } from "./lan.ts";
+import { type Ground, type Place, ROOT } from "./page.ts";
+import { type Ended, execute, typed } from "./terminal.ts";
 
-export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-/** More than any `--timeout` in a page. */
-const COMMAND_LIMIT_SECONDS = Math.ceil(360 * SLOWNESS);
 const NETWORK = { version: "k8s.cni.cncf.io/v1", kind: "NetworkAttachmentDefinition" };
 
-/** Where a command is typed. */
-export type Place = "workstation" | "node";
-
-/** How a command has ended. */
-interface Ended {
-  exitCode: number;
-  /** stdout and stderr, as a terminal shows them. */
-  output: string;
-}
-
-/**
- * What is behind the node's second NIC, eth1: a LAN of 192.168.10.0/24 and fd00:10::/64, with a router that gives out addresses by DHCP
- * and leads to 203.0.113.1.
- */
-const LAN = `
-ip netns add lan
-ip link add eth1 type veth peer name lan0 netns lan
-ip link set eth1 up
-ip -n lan link set lan0 up
-ip -n lan link set lo up
-ip -n lan address add 192.168.10.1/24 dev lan0
-ip -n lan -6 address add fd00:10::1/64 dev lan0 nodad
-ip -n lan address add 203.0.113.1/32 dev lo
-mkdir -p /run/lan
-cat > /run/lan/udhcpd.conf <<end
-start 192.168.10.200
-end 192.168.10.220
-interface lan0
-lease_file /run/lan/leases
-pidfile /run/lan/udhcpd.pid
-option subnet 255.255.255.0
-option router 192.168.10.1
-end
-touch /run/lan/leases
-`;
 /** As flanneld leaves it. */
 const FLANNEL_SUBNET = `FLANNEL_NETWORK=10.42.0.0/16
 FLANNEL_SUBNET=10.42.7.1/24
@@ -86,7 +49,7 @@ const FLANNEL_CONF = `{
 }
 `;
 
-export class Cluster {
+export class Cluster implements Ground {
   readonly api: ApiServer;
   readonly node: Node;
   /** For pages' directories, and for a directory of commands. */
@@ -155,19 +118,10 @@ export class Cluster {
    * is longer.
    */
   async run(place: Place, dir: string, command: string): Promise<Ended> {
-    const path = `${join(this.dir, "bin")}:${this.tools}:${process.env.PATH}`;
-    const env = [`PATH=${path}`, `KUBECONFIG=${this.kubeconfigs[place]}`, `HOME=${dir}`];
-    const script = `cd ${dir} && exec 2>&1 < /dev/null\n${patient(command)}`;
-    const all = ["env", ...env, "timeout", String(COMMAND_LIMIT_SECONDS), "bash", "-c", script];
-    const inside = place === "node" ? this.node.machine.entered(all) : all;
-    return new Promise((resolve, reject) => {
-      const [file = "", ...args] = inside;
-      execFile(file, args, { encoding: "utf8", maxBuffer: 16 << 20 }, (error, output) => {
-        const code = error === null ? 0 : error.code;
-        if (typeof code === "number") resolve({ exitCode: code, output });
-        else reject(error);
-      });
-    });
+    const path = [join(this.dir, "bin"), this.tools];
+    const terminal = { dir, path, kubeconfig: this.kubeconfigs[place], slowness: SLOWNESS };
+    const all = typed(terminal, command);
+    return execute(place === "node" ? this.node.machine.entered(all) : all);
   }
 
   /** What a page might leave behind: pods and networks, and what the node has of pods. */
@@ -192,10 +146,6 @@ export class Cluster {
   }
 }
 
-function patient(command: string): string {
-  return command.replace(/--timeout=(\d+)m/g, (_, minutes) => `--timeout=${Math.ceil(minutes * SLOWNESS)}m`);
-}
-
 async function equip(node: Node): Promise<void> {
   const podnet = bridge("podnet", 0, { routes: [{ dst: "0.0.0.0/0" }] });
   node.write("/etc/cni/net.d/10-podnet.conf", `${JSON.stringify(podnet, null, 2)}\n`);
@@ -203,10 +153,4 @@ async function equip(node: Node): Promise<void> {
   node.write("/run/flannel/subnet.env", FLANNEL_SUBNET);
   node.copy(ensureFlannel(), "/opt/cni/bin/flannel");
   await node.run("sh", "-ec", LAN);
-}
-
-/** Does a shell take this as commands? Throws with its words if it does not. */
-export function checkSyntax(command: string): void {
-  const { status, stderr } = spawnSync("bash", ["-n"], { input: command, encoding: "utf8" });
-  if (status !== 0) throw new Error(`bash does not take it: ${stderr}`);
 }

@@ -1,50 +1,38 @@
 // The pages of docs/ that people follow: each does what it says, on a real cluster, and leaves nothing behind.
-import * as fs from "node:fs";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
 import { until } from "../support/until.ts";
-import { Cluster, ROOT } from "./cluster.ts";
-import { type Result, readPage, Trial } from "./page.ts";
-import { PAGES, type Page, pagesThatAre, REASONS } from "./pages.ts";
-import { reportOf } from "./report.ts";
+import { Cluster } from "./cluster.ts";
+import { follow } from "./follow.ts";
+import { readPage } from "./page.ts";
+import { type ClusterPage, PAGES, pagesThatAre, REASONS, VM_PAGES } from "./pages.ts";
+import { report } from "./report.ts";
 
 let cluster: Cluster;
-const results = new Map<string, Result[]>();
+const ALL = [...PAGES, ...VM_PAGES];
 beforeAll(async () => {
   cluster = await Cluster.open();
 });
 afterAll(async () => {
   await cluster?.close();
-  const report = reportOf(PAGES.map(({ path }) => ({ path, results: results.get(path) })));
-  fs.writeFileSync(join(ROOT, "build/docs-report.md"), report);
-  console.log(report);
+  console.log(report(ALL, PAGES));
 });
 
-const when = (which: Page["when"]) =>
+const when = (which: ClusterPage["when"]) =>
   PAGES.filter((page) => page.when === which).map((page) => [page.path, page] as const);
-
-async function follow(path: string, { prepare, unexecuted, isPossible, fake }: Page): Promise<void> {
-  await prepare?.(cluster);
-  const without = (await isPossible?.(cluster)) ? undefined : unexecuted;
-  const tried = await new Trial(cluster, path, REASONS).run(without);
-  results.set(
-    path,
-    tried.map((one) => (fake === undefined ? one : { ...one, result: `${one.result}; ${fake}` })),
-  );
-}
+const followed = (_: string, page: ClusterPage) => follow(cluster, page);
 
 test("each page of docs/ that people follow is tried", () => {
-  expect(PAGES.map(({ path }) => path).sort()).toEqual(pagesThatAre());
+  expect(ALL.map(({ path }) => path).sort()).toEqual(pagesThatAre());
 });
 
 test("each reason for what is not executed is one of a block or a page", () => {
-  const words = PAGES.flatMap(({ path }) => readPage(path).flatMap(({ words }) => words));
-  const given = PAGES.flatMap(({ unexecuted = [] }) => unexecuted);
+  const words = ALL.flatMap(({ path }) => readPage(path).flatMap(({ words }) => words));
+  const given = ALL.flatMap(({ unexecuted = [] }) => unexecuted);
   const used = [...given, ...words.flatMap((word) => /^unexecuted=(.+)/.exec(word)?.[1] ?? [])];
   expect([...new Set(used)].sort()).toEqual(Object.keys(REASONS).sort());
 });
 
-it.each(when("first"))("docs/%s can be followed as it is written", follow);
+it.each(when("first"))("docs/%s can be followed as it is written", followed);
 
 describe("at the same time:", () => {
   let before: string[];
@@ -53,7 +41,7 @@ describe("at the same time:", () => {
   });
 
   describe.concurrent("a page", () => {
-    it.each(when("beside"))("docs/%s can be followed as it is written", follow);
+    it.each(when("beside"))("docs/%s can be followed as it is written", followed);
   });
 
   it("what a page has made is gone when its reader has undone it", async () => {
@@ -62,7 +50,7 @@ describe("at the same time:", () => {
 });
 
 describe("one after the other:", () => {
-  it.each(when("alone"))("docs/%s can be followed as it is written", follow);
+  it.each(when("alone"))("docs/%s can be followed as it is written", followed);
 
   it("at the end no pod is left, and the node has nothing of one", async () => {
     // The pod of a DaemonSet that was deleted has a while to end.

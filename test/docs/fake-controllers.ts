@@ -1,6 +1,5 @@
 // Stands for the controllers of a cluster of one node: the scheduler, DaemonSets, and the deletion of namespaces.
 import { createHash } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import {
   AppsV1Api,
   KubeConfig,
@@ -10,16 +9,15 @@ import {
 } from "@kubernetes/client-node";
 import { podOf } from "../runtime/deployment.ts";
 import type { ApiServer } from "../support/apiserver.ts";
+import { Rounds } from "./rounds.ts";
 
 const HASH = "controller-revision-hash";
-const PERIOD_MS = 250;
 
 export class FakeControllers {
   private readonly api: ApiServer;
   private readonly apps: AppsV1Api;
   private readonly node: string;
-  private readonly ended: Promise<void>;
-  private isOver = false;
+  private readonly rounds: Rounds;
 
   constructor(api: ApiServer, node: string) {
     this.api = api;
@@ -27,23 +25,11 @@ export class FakeControllers {
     const config = new KubeConfig();
     config.loadFromFile(api.kubeconfig("admin"));
     this.apps = config.makeApiClient(AppsV1Api);
-    this.ended = this.work();
+    this.rounds = new Rounds(() => this.round());
   }
 
-  async stop(): Promise<void> {
-    this.isOver = true;
-    await this.ended;
-  }
-
-  private async work(): Promise<void> {
-    while (!this.isOver) {
-      try {
-        await this.round();
-      } catch {
-        // Somebody else has changed the object, or the server is away: the next round sees what is so then.
-      }
-      await sleep(PERIOD_MS);
-    }
+  stop(): Promise<void> {
+    return this.rounds.stop();
   }
 
   private async round(): Promise<void> {

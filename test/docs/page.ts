@@ -1,10 +1,25 @@
 // Tries a page: writes its files, executes its commands as they stand there, and compares what they print with what it shows.
+import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseAllDocuments } from "yaml";
 import { type Block, blocksOf, type Command, commandsOf, fileOf } from "./blocks.ts";
-import { type Cluster, checkSyntax, type Place, ROOT } from "./cluster.ts";
 import { isAsShown } from "./shown.ts";
+import type { Ended } from "./terminal.ts";
+
+export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** Where a command is typed. */
+export type Place = "workstation" | "node";
+
+/** What a page is tried on. */
+export interface Ground {
+  /** Makes a directory for the page to be tried in. */
+  directory(page: string): string;
+  /** Executes a command there, as its reader would. */
+  run(place: Place, dir: string, command: string): Promise<Ended>;
+}
 
 /** What has become of a block. */
 export interface Result {
@@ -24,16 +39,16 @@ export function readPage(page: string): Block[] {
 }
 
 export class Trial {
-  private readonly cluster: Cluster;
+  private readonly ground: Ground;
   private readonly page: string;
   private readonly dir: string;
   private readonly reasons: Record<string, string>;
 
   /** @param reasons why blocks are not executed, by the words that they have for it */
-  constructor(cluster: Cluster, page: string, reasons: Record<string, string>) {
-    this.cluster = cluster;
+  constructor(ground: Ground, page: string, reasons: Record<string, string>) {
+    this.ground = ground;
     this.page = page;
-    this.dir = cluster.directory(page);
+    this.dir = ground.directory(page);
     this.reasons = reasons;
   }
 
@@ -64,7 +79,7 @@ export class Trial {
     let compared = 0;
     for (const command of this.commands(block)) {
       const place: Place = block.words.includes("node") ? "node" : "workstation";
-      const { exitCode, output } = await this.cluster.run(place, this.dir, command.text);
+      const { exitCode, output } = await this.ground.run(place, this.dir, command.text);
       const { shown } = command;
       const mayFail = block.words.includes("fails");
       if (exitCode !== 0 && !mayFail) throw new Error(`$ ${command.text}\nends with ${exitCode}:\n${output}`);
@@ -95,9 +110,9 @@ export class Trial {
   private async dryRun(block: Block): Promise<string> {
     const { path = "" } = fileOf(block) ?? {};
     const files = fs.readdirSync(this.dir).filter((name) => name.endsWith(".yaml"));
-    const linted = await this.cluster.run("workstation", this.dir, `plexus lint ${files.join(" ")}`);
+    const linted = await this.ground.run("workstation", this.dir, `plexus lint ${files.join(" ")}`);
     if (linted.exitCode !== 0) throw new Error(`plexus lint: ${linted.output}`);
-    const applied = await this.cluster.run(
+    const applied = await this.ground.run(
       "workstation",
       this.dir,
       `kubectl apply --dry-run=server -f ${path}`,
@@ -123,4 +138,10 @@ export class Trial {
     const what = block.language === "" ? "without a language" : `in ${block.language}`;
     throw new Error(`a block ${what} is neither commands (console, sh), nor a file (# file: PATH), nor text`);
   }
+}
+
+/** Does a shell take this as commands? Throws with its words if it does not. */
+function checkSyntax(command: string): void {
+  const { status, stderr } = spawnSync("bash", ["-n"], { input: command, encoding: "utf8" });
+  if (status !== 0) throw new Error(`bash does not take it: ${stderr}`);
 }

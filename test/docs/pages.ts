@@ -2,39 +2,43 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { equipMultus } from "../runtime/site.ts";
-import { type Cluster, type Place, ROOT } from "./cluster.ts";
+import type { Cluster } from "./cluster.ts";
+import { FakeKubeVirt } from "./fake-kubevirt.ts";
+import { type Ground, type Place, ROOT, readPage } from "./page.ts";
+import { installWhereabouts } from "./whereabouts.ts";
 
-export interface Page {
+/** Ends what a page was prepared with. */
+type End = () => Promise<void>;
+
+export interface Page<On extends Ground> {
   /** Below docs/. */
   path: string;
+  /** Why none of its blocks is executed: a key of REASONS. */
+  unexecuted?: string;
+  /** What is not real while it is executed; undefined if nothing is. The report says it of each block. */
+  fake?: string;
+  /** Makes what the page takes for granted. */
+  prepare?: (ground: On) => Promise<End | undefined>;
+}
+
+/** A page that is tried on the cluster (cluster.ts). */
+export interface ClusterPage extends Page<Cluster> {
   /**
    * `first`: what it has done stays for the others; `beside`: at the same time as others; `alone`: one after the other, after those,
    * as it changes what pods of others meet.
    */
   when: "first" | "beside" | "alone";
-  /** Why none of its blocks is executed: a key of REASONS. */
-  unexecuted?: string;
-  /** May its blocks be executed although `unexecuted` is given? Asked when the cluster runs. */
-  isPossible?: (cluster: Cluster) => Promise<boolean>;
-  /** What is a fake while it is executed; undefined if nothing is. The report says it of each block. */
-  fake?: string;
-  /** Makes what the page takes for granted. */
-  prepare?: (cluster: Cluster) => Promise<void>;
 }
 
 /** Why a block is not executed: its word `unexecuted=KEY` says which. */
 export const REASONS: Record<string, string> = {
   checkout: "CI begins with `npm ci`, and what this tier needs is made by `npm run image`",
   registry: "the tests' node has no registry",
-  ipvlan: "the kernel of the tests' node has no ipvlan",
-  whereabouts: "Debian does not have the plugin whereabouts",
-  vfs: "the tests' node has no NIC with VFs; the VM of tier sriov does the same by the plugin's own verbs",
-  dpdk: "the tests' node has no device for vfio-pci; the VM of tier sriov binds one, and sends by dpdk-testpmd",
-  rdma: "the tests' node has no RDMA device",
-  kubevirt: "the tests' cluster has no operator of KubeVirt",
+  rdma: "no NIC that QEMU emulates has RDMA; the kernel's own RDMA over Ethernet (rxe) is no VF's device, and Linux 6.1 refuses to move it into a pod",
 };
 
-export const PAGES: readonly Page[] = [
+/** Those that are tried on the cluster. */
+export const PAGES: readonly ClusterPage[] = [
   { path: "quickstart.md", when: "first" },
   { path: "how-to/flannel-second.md", when: "beside" },
   { path: "how-to/macvlan.md", when: "beside" },
@@ -43,13 +47,19 @@ export const PAGES: readonly Page[] = [
   { path: "how-to/default-network.md", when: "beside" },
   { path: "how-to/default-route.md", when: "beside" },
   { path: "how-to/port-mapping.md", when: "beside" },
-  { path: "how-to/whereabouts.md", when: "beside", unexecuted: "whereabouts" },
-  { path: "how-to/sriov.md", when: "beside", unexecuted: "vfs" },
-  { path: "how-to/dpdk.md", when: "beside", unexecuted: "dpdk" },
+  {
+    path: "how-to/whereabouts.md",
+    when: "beside",
+    prepare: hasWhereabouts,
+    fake: "whereabouts is a fake, which keeps addresses in IPPools as the real one does",
+  },
   { path: "how-to/rdma.md", when: "beside", unexecuted: "rdma" },
-  { path: "how-to/kubevirt.md", when: "beside", unexecuted: "kubevirt" },
-  // Not beside the pages with macvlan, which cannot share eth1 with it.
-  { path: "how-to/ipvlan.md", when: "alone", unexecuted: "ipvlan", isPossible: hasIpvlan },
+  {
+    path: "how-to/kubevirt.md",
+    when: "beside",
+    prepare: hasKubeVirt,
+    fake: "KubeVirt is a fake, which makes the launcher's pod with its annotation; no machine runs in it",
+  },
   { path: "how-to/namespace-isolation.md", when: "alone" },
   { path: "how-to/hot-plug.md", when: "alone" },
   { path: "how-to/air-gapped.md", when: "alone" },
@@ -65,6 +75,15 @@ export const PAGES: readonly Page[] = [
   },
 ];
 
+const VM = "the node is a VM, whose NIC is QEMU's igb";
+const DEVICE_PLUGIN = "the SR-IOV device plugin is a fake, which has the VFs that the ConfigMap selects";
+/** Those that are tried on a VM (test/sriov/node.ts), one after the other: they want ipvlan, which kernels may lack, or VFs. */
+export const VM_PAGES: readonly Page<Ground>[] = [
+  { path: "how-to/ipvlan.md", fake: VM },
+  { path: "how-to/sriov.md", fake: `${VM}; ${DEVICE_PLUGIN}` },
+  { path: "how-to/dpdk.md", prepare: hasVfs, fake: `${VM}; ${DEVICE_PLUGIN}` },
+];
+
 /** All pages that have to be tried. */
 export function pagesThatAre(): string[] {
   const howTos = fs.readdirSync(join(ROOT, "docs/how-to")).map((name) => `how-to/${name}`);
@@ -72,7 +91,7 @@ export function pagesThatAre(): string[] {
 }
 
 /** The cluster runs an image of another version: the same one under another name. */
-async function hasAnEarlierVersion(cluster: Cluster): Promise<void> {
+async function hasAnEarlierVersion(cluster: Cluster): Promise<undefined> {
   const { version } = JSON.parse(fs.readFileSync(join(ROOT, "package.json"), "utf8"));
   const tag = `ctr --namespace k8s.io images tag --force localhost/plexus:${version} localhost/plexus:0.0.9`;
   await must(cluster, "node", tag);
@@ -81,27 +100,33 @@ async function hasAnEarlierVersion(cluster: Cluster): Promise<void> {
   await must(cluster, "workstation", `${plexus} rollout status daemonset plexus`);
 }
 
+async function hasWhereabouts(cluster: Cluster): Promise<End> {
+  await installWhereabouts(cluster);
+  return () => must(cluster, "node", "rm -r /opt/cni/bin/whereabouts /etc/cni/net.d/whereabouts.d");
+}
+
+async function hasKubeVirt({ api }: Cluster): Promise<End> {
+  const kubevirt = await FakeKubeVirt.start(api);
+  return () => kubevirt.stop();
+}
+
 /**
  * The node is that of a thin Multus, as its installer leaves it. Without MULTUS_DIR its executable is Plexus, under Multus's name
  * (test/runtime/site.ts).
  */
-async function isOfMultus(cluster: Cluster): Promise<void> {
+async function isOfMultus(cluster: Cluster): Promise<undefined> {
   await must(cluster, "workstation", `kubectl apply -k ${join(ROOT, "deploy/crd")}`);
   await equipMultus(cluster.node, cluster.api);
 }
 
-/** Has the node's kernel ipvlan? A link says so: a module may be loaded for it, or built in. On a dummy link, as eth1 has a macvlan. */
-async function hasIpvlan(cluster: Cluster): Promise<boolean> {
-  const script = [
-    "ip link add probe0 type dummy",
-    "ip link add link probe0 name probe1 type ipvlan mode l2; code=$?",
-    "ip link delete probe0",
-    "exit $code",
-  ].join("; ");
-  return (await cluster.run("node", "/", script)).exitCode === 0;
+/** The node has VFs, as after the first step of sriov.md. */
+async function hasVfs(ground: Ground): Promise<undefined> {
+  const [step] = readPage("how-to/sriov.md");
+  const { exitCode } = await ground.run("node", "/", "test -e /sys/class/net/ens1f0/device/virtfn0");
+  if (exitCode !== 0) await must(ground, "node", step?.text ?? "");
 }
 
-async function must(cluster: Cluster, place: Place, command: string): Promise<void> {
-  const { exitCode, output } = await cluster.run(place, "/", command);
+async function must(ground: Ground, place: Place, command: string): Promise<void> {
+  const { exitCode, output } = await ground.run(place, "/", command);
   if (exitCode !== 0) throw new Error(`${command}: ${output}`);
 }

@@ -12,7 +12,7 @@ const VARIES: [what: RegExp, like: string][] = [
   [/@if\d+/, "@if\\d+"],
   [/\b10\.244\.0\.\d+/, "10\\.244\\.0\\.\\d+"], // whoever comes first gets the first one
   [/\bfe80::[0-9a-f:]+/, "fe80::[0-9a-f:]+"],
-  [/\bworker-1\b/, "node-[0-9a-f]{8}"],
+  [/\bworker-1\b/, "(?:worker-1|node-[0-9a-f]{8})"],
   [/[ \t]+/, "[ \\t]+"], // columns are as wide as what is in them
 ];
 

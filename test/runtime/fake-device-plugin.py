@@ -1,5 +1,6 @@
-# A device plugin for a real kubelet, with devices that are only names: fake-device-plugin.py DIR RESOURCE DEVICE...
-# registers with the kubelet whose device-plugins directory is DIR, says so, and serves until it is killed.
+# A device plugin for a real kubelet: fake-device-plugin.py DIR RESOURCE DEVICE[,FILE...]... registers with the kubelet whose
+# device-plugins directory is DIR, says so, and serves until it is killed. A device is only a name, or a name with the files of /dev that
+# its container gets.
 # In Python, as Node's HTTP/2 refuses requests of kubelets before 1.24: their `:authority` is the path of a socket.
 # Source: k8s.io/kubelet/pkg/apis/deviceplugin/v1beta1/api.proto.
 import sys
@@ -8,14 +9,22 @@ from concurrent import futures
 
 import grpc
 
-directory, resource, *devices = sys.argv[1:]
-ENDPOINT = "fake.sock"
+directory, resource, *arguments = sys.argv[1:]
+devices = {name: files for name, *files in (argument.split(",") for argument in arguments)}
+ENDPOINT = f"{resource.replace('/', '_')}.sock"
 
 
 def field(number, value):
     """A string or a message in protobuf's encoding; both are short here."""
     data = value.encode() if isinstance(value, str) else value
     return bytes([number << 3 | 2, len(data)]) + data
+
+
+def messages(data):
+    """The elements of a message that has nothing else, and is short."""
+    while data:
+        yield data[2 : 2 + data[1]]
+        data = data[2 + data[1] :]
 
 
 def list_and_watch(_request, _context):
@@ -25,9 +34,10 @@ def list_and_watch(_request, _context):
 
 def allocate(request, _context):
     answer = b""
-    while request:  # an empty response for each container's request
-        answer += field(1, b"")
-        request = request[2 + request[1] :]
+    for container in messages(request):
+        names = [name.decode() for name in messages(container)]
+        files = dict.fromkeys(file for name in names for file in devices[name])
+        answer += field(1, b"".join(field(3, field(1, file) + field(2, file) + field(3, "rw")) for file in files))
     return answer
 
 

@@ -3,25 +3,42 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 /** Its name in a pod; its container sleeps unless the pod says otherwise. */
 export const IMAGE = "plexus.test/busybox:1";
 /** As docs/ calls it. */
 const PUBLIC = "docker.io/library/busybox:1.36";
 
+/** What an image has besides busybox. */
+interface More {
+  /** Files of this machine, by their paths in the image. */
+  files: Record<string, string>;
+  /** Names that it has besides. */
+  names: string[];
+}
+
 /**
  * @param busybox the path of a static busybox
  * @param dir for the files that the image is made of
  * @returns the path of the image's tar
  */
-export function makeImage(busybox: string, dir: string): string {
+export function makeImage(
+  busybox: string,
+  dir: string,
+  { files, names }: More = { files: {}, names: [] },
+): string {
   const [root, image] = [join(dir, "root"), join(dir, "image")];
-  for (const path of [join(root, "bin"), image]) fs.mkdirSync(path, { recursive: true });
+  for (const path of [join(root, "bin"), join(root, "var/run"), image])
+    fs.mkdirSync(path, { recursive: true });
   fs.copyFileSync(busybox, join(root, "bin/busybox"));
   const applets = execFileSync(busybox, ["--list"], { encoding: "utf8" }).trim().split("\n");
   for (const name of applets.filter((one) => one !== "busybox"))
     fs.symlinkSync("busybox", join(root, "bin", name));
+  for (const [path, file] of Object.entries(files)) {
+    fs.mkdirSync(dirname(join(root, path)), { recursive: true });
+    fs.copyFileSync(file, join(root, path));
+  }
   const tar = (file: string, from: string) =>
     execFileSync("tar", [
       "--create",
@@ -46,7 +63,7 @@ export function makeImage(busybox: string, dir: string): string {
     rootfs: { type: "layers", diff_ids: [`sha256:${digest}`] },
   });
   fs.writeFileSync(join(image, "config.json"), config);
-  const manifest = [{ Config: "config.json", RepoTags: [IMAGE, PUBLIC], Layers: ["layer.tar"] }];
+  const manifest = [{ Config: "config.json", RepoTags: [IMAGE, PUBLIC, ...names], Layers: ["layer.tar"] }];
   fs.writeFileSync(join(image, "manifest.json"), JSON.stringify(manifest));
   const file = join(dir, "image.tar");
   tar(file, image);
