@@ -2,6 +2,7 @@
 // plugin on the node, and its kubeconfig there.
 import * as fs from "node:fs";
 import { fileURLToPath } from "node:url";
+import { until } from "../support/until.ts";
 import type { Cluster } from "./cluster.ts";
 
 const PLUGIN = fileURLToPath(new URL("fake-whereabouts.ts", import.meta.url));
@@ -58,6 +59,7 @@ subjects:
 /** Installs it. */
 export async function installWhereabouts({ api, node }: Cluster): Promise<void> {
   await api.apply(OBJECTS);
+  await until("IPPools are served", () => api.admin.list("whereabouts.cni.cncf.io/v1alpha1", "IPPool"));
   const kubeconfig = api.kubeconfig({ name: ACCOUNT }, { url: node.apiUrl });
   const conf = "/etc/cni/net.d/whereabouts.d/whereabouts.kubeconfig";
   node.write(conf, fs.readFileSync(kubeconfig), 0o600);
