@@ -99,7 +99,11 @@ function lintNames(span: Span, namespace: Span, choices: Choice[]): void {
 function checkCount(count: i32, at: usize, end: usize): void {
   const most = mostNetworks();
   if (isOfDefault || count <= most) return;
-  const found = say("the annotation selects ").int(count).text(" networks, and Plexus takes ").int(most);
+  const found = say("the annotation selects ")
+    .int(count)
+    .text(count == 1 ? " network" : " networks")
+    .text(", and Plexus takes ")
+    .int(most);
   const remedy = say("name fewer, or raise `maxNetworks` in Plexus's conf, and give that too");
   report("out-of-range", Severity.Error, at, end, found, remedy);
 }

@@ -87,9 +87,11 @@ function tooMany(count: i64, limit: i64, annotation: Span): bool {
     Code.InvalidNetworkConfig,
     say("the annotation selects ")
       .int(count)
-      .text(" networks; at most ")
+      .text(count == 1 ? " network" : " networks")
+      .text("; at most ")
       .int(limit)
-      .text(" are allowed (`maxNetworks` of Plexus's conf)"),
+      .text(limit == 1 ? " is" : " are")
+      .text(" allowed (`maxNetworks` of Plexus's conf)"),
     annotation.ptr,
     annotation.end(),
   );

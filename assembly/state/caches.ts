@@ -134,11 +134,13 @@ function readCache(text: Span, index: i32, containerId: Span, unusable: Writer):
     report(unusable, forgiven(), index);
     return null;
   }
-  if (!textOf(root, "containerId").equals(containerId)) return null;
+  const owner = textOf(root, "containerId");
+  if (owner.len > 0 && !owner.equals(containerId)) return null;
   const conf = decodeBase64(textOf(root, "config"));
   const network = textOf(root, "networkName");
   const ifname = textOf(root, "ifName");
   if (
+    owner.len > 0 &&
     textOf(root, "kind").is("cniCacheV1") &&
     conf !== null &&
     isIdentifier(network) &&

@@ -155,8 +155,10 @@ async function settle(
   if (!isKnown) return undefined;
   const addFailed = refused?.has(delegate.cacheFile) ?? note?.addFailed ?? false;
   const tries = (note?.tries ?? 0) + (refused ? 0 : 1); // a failed ADD's own is not the runtime's
-  const isNamespaceGone = runtime.netns === "" || !(await host.exists(runtime.netns));
   const trouble = mildest(faults.map(({ cause }) => cause as Trouble | undefined));
+  // In an ADD nobody asks for its namespace: if that is none, a shim would refuse to look at it, and the ADD begin anew.
+  const isNamespaceGone =
+    refused === undefined && (runtime.netns === "" || !(await host.exists(runtime.netns)));
   const verdict = refused ? "retry" : verdictOn({ trouble, addFailed, isNamespaceGone, tries });
   const known = { containerId: runtime.containerId, addFailed, tries, why: fault.message };
   if (verdict === "retry") {

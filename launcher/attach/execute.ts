@@ -91,7 +91,7 @@ export async function requirePlugins(
   for (const delegate of delegates) {
     for (const name of delegate.plugins) {
       if (builtIn(call, name) || (await find(call, name)) !== undefined) continue;
-      throw await withCauses(call, delegate, notFound(call, delegate, name, code));
+      throw await withCauses(call, delegate, notFound(call, name, code).during(`network ${delegate.name}`));
     }
   }
 }
@@ -142,7 +142,7 @@ async function executePlugin(
       return failing(() => ours.run(request));
     }
   }
-  if (path === undefined) throw notFound(call, delegate, invocation.plugin, Code.invalidNetworkConfig);
+  if (path === undefined) throw notFound(call, invocation.plugin, Code.invalidNetworkConfig);
   log.write("debug", `${what}: ${path} ${invocation.stdin}`);
   const { exitCode, stdout, stderr } = await answerOf(call, path, invocation);
   log.write("debug", `${what}: exit ${exitCode}, ${stdout} ${stderr}`);
@@ -236,10 +236,10 @@ async function find({ host, pluginDirs }: Call, name: string): Promise<string | 
   );
 }
 
-function notFound({ pluginDirs }: Call, delegate: Delegate, name: string, code: number): Fault {
+function notFound({ pluginDirs }: Call, name: string, code: number): Fault {
   return new Fault(
     code,
-    `network ${delegate.name}: there is no plugin ${JSON.stringify(name)} in ${pluginDirs.join(", ")}; ` +
+    `there is no plugin ${JSON.stringify(name)} in ${pluginDirs.join(", ")}; ` +
       "install it there, or correct `type`",
     undefined,
     "missing plugin" satisfies Trouble,

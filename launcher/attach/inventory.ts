@@ -2,7 +2,7 @@
 import type { Core, Delegate } from "../../packages/core/index.ts";
 import { removeDeviceInfo } from "../device/deviceinfo.ts";
 import type { Host } from "../host/host.ts";
-import { isContainerId, type State } from "../state/state.ts";
+import type { State } from "../state/state.ts";
 import { orphanOf } from "./orphans.ts";
 
 export interface ListedAttachment {
@@ -47,7 +47,10 @@ export async function listAttachments(ports: Ports): Promise<ListedAttachment[]>
   for (const containerId of [...(await ports.state.containers())].sort()) {
     listed.push(...(await attachmentsOf(ports, containerId)));
   }
-  return [...listed, ...(await listOrphans(ports))];
+  const strays = (await ports.state.strays()).map((path) =>
+    unreadable("", `${path} cannot be read, nor whose it is; remove it if that container is gone`, path),
+  );
+  return [...listed, ...strays, ...(await listOrphans(ports))];
 }
 
 /**
@@ -61,11 +64,6 @@ export async function forgetAttachments(
   containerId: string,
   network?: string,
 ): Promise<string[]> {
-  if (!isContainerId(containerId)) {
-    throw new Error(
-      `${JSON.stringify(containerId)} is not a container's ID; \`plexus attachments\` lists them`,
-    );
-  }
   const orphans = await forgetOrphans(ports, containerId, network);
   const attachments = await (network === undefined
     ? forgetContainer(ports, containerId)

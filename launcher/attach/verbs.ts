@@ -11,6 +11,7 @@ import type { Host } from "../host/host.ts";
 import { CallLog, type Log, openLog, type Say } from "../log/log.ts";
 import { traceOf } from "../log/trace.ts";
 import { visible } from "../log/visible.ts";
+import { withRemedy } from "../remedies.ts";
 import { State } from "../state/state.ts";
 import { add } from "./add.ts";
 import type { Call, Outbox, Witness } from "./call.ts";
@@ -115,9 +116,15 @@ export async function rehearsed(ports: Ports, env: NodeJS.ProcessEnv, conf: stri
 
 /** An answer to a conf without a version is one of the oldest, as libcni has it. */
 export function failed(error: unknown, cniVersion: string | undefined): Answer {
-  const fault = Fault.of(error);
+  const fault = advised(error);
   const answer = { cniVersion: cniVersion || "0.1.0", code: fault.code, msg: visible(fault.message) };
   return { exitCode: 1, stdout: `${JSON.stringify(answer)}\n`, fault };
+}
+
+/** Both the answer and the log say what to do about an error of the system. */
+function advised(error: unknown): Fault {
+  const fault = Fault.of(error);
+  return fault.followedBy(withRemedy(fault.message).slice(fault.message.length));
 }
 
 function requireVerb(core: Core, { verb, containerId, netns, ifname, path }: Parameters, settings: Settings) {
@@ -141,7 +148,7 @@ async function carryOutVerb(verb: Work, call: Call, log: CallLog) {
   try {
     return await verb(call);
   } catch (error) {
-    log.fail(Fault.of(error).message);
+    log.fail(advised(error).message);
     throw error;
   } finally {
     await log.end();

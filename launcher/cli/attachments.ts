@@ -4,11 +4,12 @@ import { Core } from "../../packages/core/index.ts";
 import { forgetAttachments, type ListedAttachment, listAttachments } from "../attach/inventory.ts";
 import { wasm } from "../core/wasm.ts";
 import { localHost } from "../host/local.ts";
+import { counted } from "../log/counted.ts";
 import { plainJson, visible } from "../log/visible.ts";
 import { STATE_DIR } from "../paths.ts";
 import { Allocations } from "../sriov/allocation.ts";
-import { State } from "../state/state.ts";
-import { ABSOLUTE_DIR, command } from "./command.ts";
+import { isContainerId, State } from "../state/state.ts";
+import { ABSOLUTE_DIR, command, usage } from "./command.ts";
 import { aligned } from "./table.ts";
 
 export const CNI_DIR = {
@@ -69,6 +70,10 @@ export const forget = command({
     "cni-dir": CNI_DIR,
   },
   run: async ({ values, args: [containerId = ""] }) => {
+    if (!isContainerId(containerId))
+      throw usage(
+        `${JSON.stringify(containerId)} is not a container's ID; \`plexus attachments\` lists them`,
+      );
     await requireDirectory(values["cni-dir"]);
     const ports = portsTo(values["cni-dir"]);
     const forgotten = await forgetAttachments(ports, containerId, values.network);
@@ -99,7 +104,7 @@ function tableOf(listed: ListedAttachment[], isWide: boolean): string {
     one.plugins.join(",") || "-",
     one.addresses.join(",") || "-",
     one.device ?? "-",
-    tries === undefined ? state : `${state}, ${tries} times`,
+    tries === undefined ? state : `${state}, ${counted(tries, "time")}`,
     ...(isWide ? [one.mac ?? "-", one.netns || "-", one.files.join(",")] : []),
     why ?? "",
   ]);

@@ -1,8 +1,10 @@
 // The cluster's NetworkAttachmentDefinitions, for `plexus lint --cluster`.
+
 import { Core } from "../../packages/core/index.ts";
 import { wasm } from "../core/wasm.ts";
 import { sortDocuments } from "../explain/documents.ts";
 import { Code, Fault } from "../fault.ts";
+import { counted } from "../log/counted.ts";
 import type { Known } from "./findings.ts";
 import { Api } from "./install/api.ts";
 import { reachCluster } from "./reach.ts";
@@ -105,7 +107,7 @@ function knownOf(found: Definition[], documents: readonly string[], tell: (messa
   }
   if (given.length < meant.length)
     tell(
-      `the confs of ${meant.length - given.length} networks of the cluster are not looked at: they are too long`,
+      `the confs of ${counted(meant.length - given.length, "network")} of the cluster are not looked at: they are too long`,
     );
   return { given, networks: found.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`) };
 }

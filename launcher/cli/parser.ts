@@ -1,6 +1,8 @@
 // The command line, by a command's table. commander parses it, lays the help out, and says what may have been meant.
+
 import { CommanderError, Command as Parser, Option as ParserOption } from "commander";
 import { visible } from "../log/visible.ts";
+import { withRemedy } from "../remedies.ts";
 import {
   type AnyCommand,
   Exit,
@@ -37,7 +39,7 @@ export async function runProgram(program: Program, args: string[], version: stri
       return Exit.usage;
     }
     const { message, exitCode: code } = error as Error & { exitCode?: number };
-    process.stderr.write(`${called}: ${visible(message)}\n`);
+    process.stderr.write(`${called}: ${visible(withRemedy(message))}\n`);
     return code === Exit.usage ? Exit.usage : Exit.failed;
   }
 }

@@ -44,8 +44,10 @@ typedef struct {
 
 struct Request {
   enum ToShim type;
-  /** As docs/protocol.md has it, for messages. */
+  /** As docs/protocol.md has it: for those who mend one of the two programs. */
   const char *name;
+  /** What it asks for, for those who read the log of a node. */
+  const char *deed;
   /** 0 for none. */
   enum FieldType fields[MAX_FIELDS];
   /** NULL if its arrival is all that it says. */
@@ -74,7 +76,7 @@ void lose(Call *call, const char *format, ...) {
 
 static void refuse(const Asked *asked, const char *why) {
   const char *what = asked->fields[0].string;
-  complain("refused %s of %s: %s", asked->request->name, *what == 0 ? "the node" : what, why);
+  complain("refused to %s %s: %s", asked->request->deed, *what == 0 ? "the node" : what, why);
   add_refused(&asked->call->outgoing, asked->id, why);
 }
 
@@ -215,7 +217,10 @@ static void rdma(Asked *asked) {
 
 /** Answers a file operation, which all begin with a path, or a name. */
 static void done(Asked *asked, int error) {
-  if (error == NOT_ALLOWED) refuse(asked, "plexus-shim.conf does not allow it");
+  const char *netns = getenv("CNI_NETNS");
+  bool is_netns = netns != NULL && asked->fields[0].string != NULL && strcmp(asked->fields[0].string, netns) == 0;
+  if (error == NOT_ALLOWED && is_netns) refuse(asked, "it is CNI_NETNS of this call, and is not where network namespaces are");
+  else if (error == NOT_ALLOWED) refuse(asked, "plexus-shim.conf does not allow it");
   else if (error == BUDGET_SPENT) refuse(asked, "the call has written as much as a call may");
   else add_done(&asked->call->outgoing, asked->id, error, &asked->result);
   char *const *fresh = fresh_synced();
@@ -285,32 +290,32 @@ static void know(Asked *asked) { synced_before(asked->fields[0].strings); }
 static void sync_names(Asked *asked) { done(asked, names_sync(asked->call->rights, asked->fields[0].string)); }
 
 static const Request REQUESTS[] = {
-    {ACCEPT, "ACCEPT", {U32, STRING}, accept_call},
-    {EXECUTE, "EXECUTE", {STRING, STRINGS, U32, U32, BYTES}, execute},
-    {FIND, "FIND", {STRING, STRINGS}, find},
-    {READ, "READ", {STRING, U32}, read_file},
-    {LIST, "LIST", {STRING}, list},
-    {KIND, "KIND", {STRING}, kind},
-    {WRITE, "WRITE", {STRING, BYTES}, write_file},
-    {REMOVE, "REMOVE", {STRING}, remove_file},
-    {SET, "SET", {STRING, BYTES}, set},
-    {READLINK, "READLINK", {STRING}, read_link},
-    {ALIVE, "ALIVE", {0}, NULL},
-    {FALLBACK, "FALLBACK", {BYTES}, fall_back},
-    {ANSWER, "ANSWER", {U32, BYTES}, answer},
-    {SAY, "SAY", {BYTES}, say_it},
-    {CREATE, "CREATE", {STRING, BYTES}, create},
-    {APPEND, "APPEND", {STRING, BYTES}, append},
-    {CONFIGURE, "CONFIGURE", {STRING, U32, BYTES}, configure},
-    {SHOW, "SHOW", {STRING, STRING}, show},
-    {RDMA, "RDMA", {STRING, STRING, STRING}, rdma},
-    {CLEAR, "CLEAR", {STRING}, clear},
-    {MARK, "MARK", {STRING}, mark},
-    {SYNC, "SYNC", {STRING}, sync_names},
-    {WRITESOON, "WRITESOON", {STRING, BYTES}, write_soon},
-    {SETTLE, "SETTLE", {STRING, STRINGS}, settle},
-    {SYSCTL, "SYSCTL", {STRING, STRING, STRINGS}, sysctl},
-    {KNOWN, "KNOWN", {STRINGS}, know},
+    {ACCEPT, "ACCEPT", "", {U32, STRING}, accept_call},
+    {EXECUTE, "EXECUTE", "execute", {STRING, STRINGS, U32, U32, BYTES}, execute},
+    {FIND, "FIND", "look for", {STRING, STRINGS}, find},
+    {READ, "READ", "read", {STRING, U32}, read_file},
+    {LIST, "LIST", "list", {STRING}, list},
+    {KIND, "KIND", "look at", {STRING}, kind},
+    {WRITE, "WRITE", "write", {STRING, BYTES}, write_file},
+    {REMOVE, "REMOVE", "remove", {STRING}, remove_file},
+    {SET, "SET", "set", {STRING, BYTES}, set},
+    {READLINK, "READLINK", "read the link", {STRING}, read_link},
+    {ALIVE, "ALIVE", "", {0}, NULL},
+    {FALLBACK, "FALLBACK", "", {BYTES}, fall_back},
+    {ANSWER, "ANSWER", "", {U32, BYTES}, answer},
+    {SAY, "SAY", "", {BYTES}, say_it},
+    {CREATE, "CREATE", "make", {STRING, BYTES}, create},
+    {APPEND, "APPEND", "append to", {STRING, BYTES}, append},
+    {CONFIGURE, "CONFIGURE", "configure interfaces in", {STRING, U32, BYTES}, configure},
+    {SHOW, "SHOW", "show an interface of", {STRING, STRING}, show},
+    {RDMA, "RDMA", "move an RDMA device to", {STRING, STRING, STRING}, rdma},
+    {CLEAR, "CLEAR", "clear", {STRING}, clear},
+    {MARK, "MARK", "mark", {STRING}, mark},
+    {SYNC, "SYNC", "sync", {STRING}, sync_names},
+    {WRITESOON, "WRITESOON", "write", {STRING, BYTES}, write_soon},
+    {SETTLE, "SETTLE", "sync", {STRING, STRINGS}, settle},
+    {SYSCTL, "SYSCTL", "set sysctls of", {STRING, STRING, STRINGS}, sysctl},
+    {KNOWN, "KNOWN", "", {STRINGS}, know},
 };
 
 static const Request *find_request(uint8_t type) {

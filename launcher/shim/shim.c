@@ -78,6 +78,9 @@ static jmp_buf next_round;
 static char *left_because = "";
 
 static _Noreturn void wait_for_resident(const char *path);
+
+/** Why `plexus` cannot run here. */
+static enum { WITHOUT_LOADER, DAMAGED } cannot_run;
 static void catch_signals(void);
 
 static void set_variable(const char *name, const char *value) {
@@ -112,7 +115,8 @@ static _Noreturn void become_plexus(enum Tally why) {
   snprintf(path, sizeof path, "%.*s/plexus", (int)(strrchr(self, '/') - self), self);
   char *const arguments[] = {path, NULL};
   execv(path, arguments);
-  // The kernel says so of a file that is there if its loader is not.
+  // The kernel says so of a file that is there if its loader is not, and of one that is not a whole program.
+  cannot_run = errno == ENOEXEC ? DAMAGED : WITHOUT_LOADER;
   if ((errno == ENOENT && access(path, F_OK) == 0) || errno == ENOEXEC) wait_for_resident(path);
   fail("no resident process serves this call: execve %s: %s; run plexus install", path, strerror(errno));
 }
@@ -334,25 +338,34 @@ static _Noreturn void serve(void) {
 }
 
 /**
- * Waits for the daemon on a node where `plexus` cannot run, as on Talos and Alpine, and hands the call to it, as often as it
+ * Waits for the daemon on a node where `plexus` cannot run, as on Talos and Alpine, or where its file is damaged, and hands the call to it, as often as it
  * hangs up. One that it has left to `plexus` nobody can do.
  */
 static _Noreturn void wait_for_resident(const char *path) {
   static bool is_first = true;
   int64_t deadline = now_ms() + rights.wait_timeout_ms;
   bool waits = strcmp(getenv("CNI_COMMAND"), "STATUS") != 0; // who asks for that is to know it now
-  complain("%s cannot run on this node, which has no glibc for it: waiting for the daemon", path);
+  if (cannot_run == DAMAGED) complain("%s is damaged, or of another architecture: waiting for the daemon", path);
+  else complain("%s cannot run on this node, which has no glibc for it: waiting for the daemon", path);
   unsetenv("PLEXUS_PLUGINS");
   if (signals >= 0) close(signals);
   catch_signals();
   waits_for_daemon = true;
   setjmp(next_round);
+  if (call.standing == LEFT && *call.reason != 0 && cannot_run == DAMAGED)
+    fail_with(TRY_AGAIN_LATER, "%s is damaged, or of another architecture, and the daemon has left the call to it: %s; run "
+                               "plexus install again", path, call.reason);
   if (call.standing == LEFT && *call.reason != 0)
     fail_with(TRY_AGAIN_LATER, "%s cannot run on this node, which has no glibc for it, and the daemon has left the call to "
                                "it: %s", path, call.reason);
   char *why;
   while (!is_first || connect_to_resident(&rights, &server, &why) != CONNECTED) {
-    if (!waits || now_ms() >= deadline)
+    bool is_over = !waits || now_ms() >= deadline;
+    if (is_over && cannot_run == DAMAGED)
+      fail_with(waits ? TRY_AGAIN_LATER : NOT_AVAILABLE,
+                "%s is damaged, or of another architecture (%s), and no daemon has served the call at %s%s; run plexus install "
+                "again", path, strerror(ENOEXEC), rights.socket, left_because);
+    if (is_over)
       fail_with(waits ? TRY_AGAIN_LATER : NOT_AVAILABLE,
                 "%s cannot run on this node, which has no glibc for it, and no daemon has served the call at %s%s; see that "
                 "the pod of deploy/daemon runs here", path, rights.socket, left_because);

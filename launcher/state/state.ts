@@ -58,18 +58,44 @@ export class State {
     return files;
   }
 
-  /** The IDs of all containers that have a file here. */
+  /** The IDs of all containers that have a file here, also one of which nothing can be read. */
   async containers(): Promise<Set<string>> {
+    return (await this.owners()).ids;
+  }
+
+  /** The paths of files of the result cache that cannot be read, and whose container their names do not tell. */
+  async strays(): Promise<string[]> {
+    const { ids, unknown } = await this.owners();
+    const isOf = (name: string) => [...ids].some((id) => name.includes(`-${id}-`));
+    return unknown.filter((name) => !isOf(name)).map((name) => `${this.resultsDir}/${name}`);
+  }
+
+  /** A loss of power may leave anything in a file; its name stays. */
+  private async owners(): Promise<{ ids: Set<string>; unknown: string[] }> {
+    const caches = (await this.host.list(this.resultsDir)).filter((name) => !isTemporary(name));
     const ids = new Set<string>();
+    const unreadable: string[] = [];
+    for (const name of caches) {
+      const text = await this.host.read(`${this.resultsDir}/${name}`);
+      if (text === undefined) continue; // removed meanwhile
+      const id = containerOf(text);
+      if (id === undefined) unreadable.push(name);
+      else if (isContainerId(id)) ids.add(id);
+    }
     for (const name of await this.host.list(this.cniDir)) {
-      if (isContainerId(name) && isScratch(await this.host.read(`${this.cniDir}/${name}`))) ids.add(name);
+      if (!isContainerId(name)) continue;
+      const text = await this.host.read(`${this.cniDir}/${name}`);
+      if (text === undefined) continue;
+      const isNamed = isSandboxId(name) || unreadable.some((cache) => cache.includes(`-${name}-`));
+      if (isScratch(text) || isNamed) ids.add(name);
     }
-    for (const name of await this.host.list(this.resultsDir)) {
-      if (isTemporary(name)) continue;
-      const id = containerOf((await this.host.read(`${this.resultsDir}/${name}`)) ?? "");
-      if (id !== undefined && isContainerId(id)) ids.add(id);
+    const unknown: string[] = [];
+    for (const name of unreadable) {
+      const id = idIn(name);
+      if (id === undefined) unknown.push(name);
+      else ids.add(id);
     }
-    return ids;
+    return { ids, unknown };
   }
 
   async writeScratch(containerId: string, text: string): Promise<void> {
@@ -230,9 +256,28 @@ function noteOf(text: string): Note | undefined {
   }
 }
 
-/** Is this the content of a scratch file, whole or torn? Other files in the directory are not ours to touch. */
-function isScratch(text: string | undefined): boolean {
-  return text !== undefined && (text === "" || /^\[\s*(\{|\]|$)/.test(text));
+/**
+ * Is this the content of a scratch file, whole or torn? What is only NULs has lost its blocks. Other files in the directory are
+ * not ours to touch, unless their names say that they are a container's.
+ */
+function isScratch(text: string): boolean {
+  return /^\0*$/.test(text) || /^\[\s*(\{|\]|$)/.test(text);
+}
+
+/** Is it an ID as containerd and CRI-O make them? Nobody else gives a file such a name. */
+function isSandboxId(name: string): boolean {
+  return /^[0-9a-f]{64}$/.test(name);
+}
+
+/**
+ * Returns the ID in the name of a file of the result cache, `<network>-<containerID>-<ifname>`; undefined if that can be read
+ * in more than one way, as each part may have hyphens.
+ */
+function idIn(cache: string): string | undefined {
+  const made = /-([0-9a-f]{64})-/.exec(cache)?.[1];
+  const parts = cache.split("-");
+  const id = made ?? (parts.length === 3 ? parts[1] : undefined);
+  return id !== undefined && isContainerId(id) ? id : undefined;
 }
 
 function containerOf(cache: string): string | undefined {

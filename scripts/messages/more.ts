@@ -45,6 +45,14 @@ export const MORE: readonly (readonly [of: string | RegExp, more: string])[] = [
     "The system has refused it: its own words are behind. Mostly there is no memory, no room, or a security module is in the way (`dmesg`).",
   ],
   // Of calls.
+  [
+    "undoing what an ADD that did not end has left",
+    `It stands in front of the error of a plugin's DEL, which is to be mended; the runtime tries again.`,
+  ],
+  [
+    "ENOENT: no such file or directory",
+    "The file, or a directory above it, was removed while the call went on, or a path of the conf is wrong: see that it is there; the runtime tries again.",
+  ],
   ["it is undone", "Nothing is to be done: the pod is attached anew."],
   [
     "it is left to GC, as an orphan",

@@ -615,7 +615,7 @@ describe.each(SHIMS)("%s, the resident process does not get", (_, shim) => {
       });
       const { stderr } = await place.run();
       expect(stderr.split("\n")).toEqual([
-        expect.stringMatching(/^plexus-shim: refused READ of \/etc\\x0aplexus-shim: all is well: /),
+        expect.stringMatching(/^plexus-shim: refused to read \/etc\\x0aplexus-shim: all is well: /),
         "plexus-shim: executing plexus: one\\x0atwo ...",
         "",
       ]);

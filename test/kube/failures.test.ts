@@ -147,9 +147,7 @@ describe("explain names what is wrong with a pod's networks:", () => {
     await site.run("ADD", pod);
     await site.run("DEL", pod);
     expect(await explain(pod)).toMatch(/now state: failing: container \w+, net1, network \S+\/a.*busy/);
-    expect(await doctor()).toMatch(
-      /FAIL {2}state .*its DEL has failed 1 times: .*busy\n +-> .*plexus forget/,
-    );
+    expect(await doctor()).toMatch(/FAIL {2}state .*its DEL has failed 1 time: .*busy\n +-> .*plexus forget/);
   });
 });
 

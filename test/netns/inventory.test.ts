@@ -80,7 +80,7 @@ test("what is attached, failing and an orphan is listed, with its plugins and wh
     expect.objectContaining({ network: "three", state: "orphan", why: expect.stringContaining("fake-lost") }),
   ]);
   const { stdout } = plexus("attachments");
-  expect(stdout).toMatch(/^POD .*\n.*two .*failing, 1 times.*\\x1b\[31m.*\n.*three .*orphan.*\n$/);
+  expect(stdout).toMatch(/^POD .*\n.*two .*failing, 1 time\b.*\\x1b\[31m.*\n.*three .*orphan.*\n$/);
 });
 
 test("the attachments of a pod are below one another, with their addresses; --wide has the files", async () => {
@@ -130,6 +130,23 @@ test("an ADD that was cut off is listed as such, and so is a file that cannot be
     expect.objectContaining({ containerId: "torn", state: "unreadable" }),
   ]);
 });
+
+test.each(["", "\0".repeat(300), "x", '{"kind": "cni', "{}"])(
+  "an attachment whose files are all torn is listed, and a GC undoes what the conf has: case %#",
+  async (text) => {
+    const conf = lab.conf([lab.bridge("one", 1)]);
+    expect(await lab.run("ADD", conf, { container })).toMatchObject({ exitCode: 0 });
+    for (const path of [container.id, `results/one-${container.id}-eth0`])
+      fs.writeFileSync(join(lab.cniDir, path), text);
+    const torn = { containerId: container.id, state: "unreadable" };
+    expect(attachments()).toEqual([expect.objectContaining(torn), expect.objectContaining(torn)]);
+    await lab.kill(container);
+    expect(await lab.run("GC", { ...conf, "cni.dev/valid-attachments": [] })).toMatchObject({ exitCode: 0 });
+    expect(attachments()).toEqual([]);
+    expect(lab.reserved()).toEqual([]);
+    expect(filesOf(container)).toEqual([]);
+  },
+);
 
 test("a container that is forgotten has no file any more, and another keeps its own", async () => {
   lab.fake("fake-strict", { DEL: "exit 1" });
@@ -198,8 +215,8 @@ test("what Multus has attached is listed and forgotten too", () => {
 });
 
 test.each([
-  [["../../etc/passwd"], "not a container's ID"],
-  [[".."], "not a container's ID"],
+  [["../../etc/passwd"], "not a container's ID", 2],
+  [[".."], "not a container's ID", 2],
   [["results"], "there is nothing of container results"],
   [["unknown"], "there is nothing of container unknown"],
   [[], "CONTAINER", 2],

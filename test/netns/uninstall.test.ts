@@ -29,7 +29,7 @@ test("the conf goes first; binary and shim stay until the pods are deleted, and 
 
   const first = await lab.onNode(binary, "uninstall", ...places, ...socket);
   expect(first).toMatch(/^removed .*00-plexus\.conflist\n/);
-  expect(first).toContain("1 containers are attached by Plexus");
+  expect(first).toContain("1 container is attached by Plexus");
   expect(fs.readdirSync(confDir)).toEqual(["10-one.conf", "plexus.d"]);
   for (const name of ["plexus", "plexus-shim"]) expect(fs.existsSync(join(binDir, name))).toBe(true);
   expect(await lab.interfaces(container)).toEqual(["eth0", "net1"]);
@@ -50,6 +50,24 @@ test("the conf goes first; binary and shim stay until the pods are deleted, and 
     fs.readdirSync(lab.cniDir, { recursive: true }).filter((name) => `${name}`.includes(container.id)),
   ).toEqual([]);
   expect(fs.existsSync(join(binDir, "plexus"))).toBe(false);
+});
+
+test("an attachment whose files are all torn keeps binary and shim", async () => {
+  const binDir = join(lab.dir, "installed");
+  const confDir = join(lab.dir, "net.d");
+  fs.mkdirSync(confDir);
+  fs.cpSync(lab.binDir, binDir, { recursive: true, verbatimSymlinks: true });
+  for (const name of ["plexus", "plexus-shim"]) fs.writeFileSync(join(binDir, name), "");
+  const container = await lab.container();
+  expect(await lab.run("ADD", lab.conf([lab.bridge("one", 1)]), { container })).toMatchObject({
+    exitCode: 0,
+  });
+  for (const path of [container.id, `results/one-${container.id}-eth0`])
+    fs.writeFileSync(join(lab.cniDir, path), "\0".repeat(300));
+  const places = ["--bin-dir", binDir, "--conf-dir", confDir, "--state-dir", lab.cniDir];
+  const said = await lab.onNode(binary, "uninstall", ...places, "--socket", join(lab.dir, "none.sock"));
+  expect(said).toContain("1 container is attached by Plexus");
+  for (const name of ["plexus", "plexus-shim"]) expect(fs.existsSync(join(binDir, name))).toBe(true);
 });
 
 test("on a node that is Multus's again, what Multus has attached stays as it is, and keeps nothing of Plexus", async () => {
@@ -76,7 +94,7 @@ test("on a node that is Multus's again, what Multus has attached stays as it is,
 
   // The state directory is that of the migrated node.
   const first = await lab.onNode(binary, "uninstall", ...places);
-  expect(first).toContain("1 containers are attached by Plexus");
+  expect(first).toContain("1 container is attached by Plexus");
   expect(files()).toEqual(before);
   expect(lab.reserved().length).toBe(6);
 

@@ -143,6 +143,16 @@ describe.each(SHIMS)("%s, it becomes plexus, with the same stdin,", (_, shim) =>
     }
   });
 
+  test("a plexus that is cut off is said to be damaged, with what mends it", async () => {
+    const whole = fs.readFileSync(process.execPath).subarray(0, 40);
+    fs.writeFileSync(join(place.dir, "plexus"), whole, { mode: 0o755 });
+    const { stdout } = await place.run("STATUS", "{}", {});
+    const { code, msg } = JSON.parse(stdout);
+    expect(code).toBe(50);
+    expect(msg).toMatch(/plexus is damaged, .*Exec format error.*; run plexus install again$/);
+    expect(msg).not.toContain("glibc");
+  });
+
   describe("where plexus cannot run, as on a node without glibc,", () => {
     beforeEach(() => fs.writeFileSync(join(place.dir, "plexus"), "#!/no/loader\n", { mode: 0o755 }));
 

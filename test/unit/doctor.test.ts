@@ -1,5 +1,6 @@
 // `plexus doctor` on a node where tenants' processes run: it is root there.
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import * as fs from "node:fs";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
@@ -9,6 +10,7 @@ import type { Node } from "../../launcher/cli/doctor/node.ts";
 import { resident } from "../../launcher/cli/doctor/process.ts";
 import { run } from "../../launcher/cli/doctor/run.ts";
 import { readShimConf } from "../../launcher/cli/doctor/shimconf.ts";
+import { listenForRoot } from "../../launcher/resident/socket.ts";
 import { until } from "../support/until.ts";
 
 vi.mock("../../launcher/cli/doctor/run.ts", { spy: true });
@@ -135,6 +137,33 @@ test("whether the process behind the socket is of the installed build is told by
       found: expect.stringContaining("another build than"),
     }),
   );
+});
+
+test("the process is found at a socket that was renamed after it was bound, also if the one that it replaced still runs", async () => {
+  fs.symlinkSync(process.execPath, join(dir, "plexus"));
+  await new Promise((resolve) => server.close(resolve));
+  const older = createServer((connection) => connection.destroy());
+  older.listen(socket);
+  await once(older, "listening");
+  try {
+    server = createServer();
+    await listenForRoot(server, socket);
+    const script = `require("net").createServer().listen("${socket}.1", () =>
+      require("fs").renameSync("${socket}.1", "${socket}"))`;
+    const before = fs.statSync(socket).ino;
+    expect(await resident(node())).toContainEqual(
+      expect.objectContaining({ found: `process ${process.pid} serves, and is ${join(dir, "plexus")}` }),
+    );
+    const started = spawn(process.execPath, ["-e", script]);
+    tenant = started;
+    await until("another process has the socket", () => fs.statSync(socket).ino !== before);
+    fs.chmodSync(socket, 0o600);
+    expect(await resident(node())).toContainEqual(
+      expect.objectContaining({ found: `process ${started.pid} serves, and is ${join(dir, "plexus")}` }),
+    );
+  } finally {
+    older.close();
+  }
 });
 
 test("a directory in the socket's place is not to be removed with all that is in it", async () => {

@@ -180,6 +180,9 @@ test.each([
   ],
   ['failed to lookup master "ens9": Link not found', /`master`/],
   ["write /var/lib/cni/x: no space left on device", /df -i/],
+  ["EROFS: read-only file system, open '/var/lib/cni/multus/a'", /mount it so/],
+  ['failed to open netns "/run/netns/a": failed to Statfs "/run/netns/a": no such file or directory', /gone/],
+  ['failed to open netns "/etc/passwd": unknown FS magic on "/etc/passwd": ef53', /ip netns list/],
   ["open /run/flannel/subnet.env: no such file or directory", /flanneld/],
 ])("an error of others gets a remedy: %s", (message, remedy) => {
   expect(hintFor(message)).toMatch(remedy);

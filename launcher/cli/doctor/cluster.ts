@@ -1,7 +1,9 @@
 // The way to the API server: kubeconfig, clock, rights, and what networks there are.
+
 import * as fs from "node:fs";
 import { readKubeconfig } from "../../cluster/kubeconfig.ts";
 import { Fault } from "../../fault.ts";
+import { counted } from "../../log/counted.ts";
 import { Api } from "../install/api.ts";
 import { FOLLOWING, NADS, RIGHTS, review, worded } from "../install/rights.ts";
 import { fail, type Line, ok, shortened, warn } from "./line.ts";
@@ -126,7 +128,7 @@ async function networks(api: Api, node: Node): Promise<Line[]> {
   const uses = items.flatMap(({ metadata, spec }) =>
     usesIn(`network ${metadata?.namespace}/${metadata?.name}`, spec?.config ?? ""),
   );
-  const answered = ok("cluster", `the API server answers; there are ${items.length} networks`);
+  const answered = ok("cluster", `the API server answers; it has ${counted(items.length, "network")}`);
   const lacking = (await plugins({ ...node, own: undefined, names: [] }, uses)).filter(
     ({ level }) => level !== "ok",
   );

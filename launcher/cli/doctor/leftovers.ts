@@ -1,4 +1,5 @@
 // State on disk that no container has any more: attachments, reservations of addresses, files of writers that are gone.
+
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { Core } from "../../../packages/core/index.ts";
@@ -6,6 +7,7 @@ import { type ListedAttachment, listAttachments } from "../../attach/inventory.t
 import { wasm } from "../../core/wasm.ts";
 import { SYSTEM_DIRS } from "../../host/host.ts";
 import { localHost } from "../../host/local.ts";
+import { counted } from "../../log/counted.ts";
 import { STATE_DIR } from "../../paths.ts";
 import { State } from "../../state/state.ts";
 import { readText } from "../install/place.ts";
@@ -33,7 +35,7 @@ export async function leftovers(node: Node): Promise<Line[]> {
     ...(await unfinished(cniDir)),
     ok(
       "state",
-      `${cniDir} has ${listed.length} attachments${living === undefined ? "; the runtime does not say which containers there are" : ""}`,
+      `${cniDir} has ${counted(listed.length, "attachment")}${living === undefined ? "; the runtime does not say which containers there are" : ""}`,
     ),
   ];
 }
@@ -66,7 +68,7 @@ function attachments(
         return [
           fail(
             of,
-            `${what}: its DEL has failed ${tries} times: ${why}`,
+            `${what}: its DEL has failed ${counted(tries ?? 0, "time")}: ${why}`,
             `mend that, or: ${forgetting(cniDir, containerId, network)}`,
           ),
         ];
@@ -143,7 +145,7 @@ function reservations(
     return [
       warn(
         of,
-        `${nobodys.length} reservations, such as ${first?.path}, are of containers that Plexus does not know, and the runtime does not say whether they are there`,
+        `${counted(nobodys.length, "reservation is", "reservations are")} of containers that Plexus does not know, such as ${first?.path}, and the runtime does not say whether they are there`,
         "compare with crictl pods; remove those of containers that are gone",
       ),
     ];
@@ -212,12 +214,12 @@ async function unfinished(cniDir: string): Promise<Line[]> {
   if (before === 0) return [];
   const clear = async () => {
     for (const dir of dirs) await localHost.clearTemporaries(dir);
-    return `removed ${before - count()} unfinished files whose writers are gone, of ${before}`;
+    return `removed ${counted(before - count(), "unfinished file")} of ${before}, whose writers are gone`;
   };
   return [
     warn(
       "state",
-      `${cniDir} has ${before} unfinished files`,
+      `${cniDir} has ${counted(before, "unfinished file")}`,
       "plexus doctor --fix removes those whose writers are gone",
       clear,
     ),

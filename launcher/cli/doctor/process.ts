@@ -91,7 +91,7 @@ function answers(socket: string): Promise<string> {
  */
 async function behind({ socket, binDir }: Node): Promise<Line[]> {
   const of = "process";
-  const pid = listenerAt(socket);
+  const pid = await listenerAt(socket);
   if (pid === undefined)
     return [
       warn(

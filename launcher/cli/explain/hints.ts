@@ -1,6 +1,8 @@
 // What to do about errors of others, which do not say it themselves.
 // Source: the messages of the reference plugins 1.9, containerd, the kubelet and sriov-cni, as their sources have them.
 
+import { remedyFor } from "../../remedies.ts";
+
 /** What others say -> what to do. */
 export const HINTS: [RegExp, string][] = [
   [
@@ -22,6 +24,19 @@ export const HINTS: [RegExp, string][] = [
   [
     /failed to find plugin|no plugin "/,
     "put that plugin into the runtime's directory of plugins: `plexus doctor` lists what is missing",
+  ],
+  [/\bEROFS\b|read-only file system/i, remedyFor("EROFS") ?? ""],
+  [/\bEIO\b|input\/output error/, remedyFor("EIO") ?? ""],
+  [/\bEISDIR\b/, remedyFor("EISDIR") ?? ""],
+  [
+    /failed to open netns .*no such file/i,
+    "the pod's network namespace is gone: the sandbox has ended while it was attached, and the runtime makes it anew; if not, " +
+      "delete the pod; a plugin in a container needs the host's /run/netns or /var/run/netns",
+  ],
+  [
+    /unknown FS magic/,
+    "CNI_NETNS is not a network namespace: of a runtime, its pod's namespace is not mounted any more (`mount | grep nsfs`): " +
+      "delete the pod; by hand, name one of `ip netns list`, as /run/netns/NAME",
   ],
   [
     /permission denied|operation not permitted/i,

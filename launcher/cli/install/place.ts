@@ -1,8 +1,10 @@
 // Files of a node: each is written whole, under another name first, so that this works while a runtime reads or executes it.
+
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { machineDisk, makeDirectories } from "../../host/disk.ts";
+import { remedyFor } from "../../remedies.ts";
 
 /** Nobody writes a file for so long: what is older is of a process that was killed. */
 const ABANDONED_MS = 300_000;
@@ -65,17 +67,8 @@ async function replace(path: string, mode: number, write: (part: string) => void
   }
 }
 
-const FULL = "its disk is full: make room, and call this again";
-const REMEDIES: Record<string, string> = {
-  ENOSPC: FULL,
-  EDQUOT: FULL,
-  EROFS: "its file system is read only: mount it so that it can be written to, or name another directory",
-  EACCES: "call this as root",
-  EPERM: "call this as root; see whether the file is immutable (lsattr)",
-};
-
 function unwritten(path: string, { code = "", message }: NodeJS.ErrnoException): Error {
-  const remedy = REMEDIES[code] ?? "see what is there";
+  const remedy = remedyFor(code) ?? "see what is there";
   return new Error(`cannot write ${path}: ${message}; ${remedy}`);
 }
 

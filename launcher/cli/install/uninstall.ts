@@ -1,4 +1,5 @@
 // `plexus uninstall`, and what an installer does whose DaemonSet has been deleted.
+
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -6,6 +7,7 @@ import { Core } from "../../../packages/core/index.ts";
 import { type ListedAttachment, listAttachments } from "../../attach/inventory.ts";
 import { wasm } from "../../core/wasm.ts";
 import { localHost } from "../../host/local.ts";
+import { counted } from "../../log/counted.ts";
 import { SANDBOXES_DIR, STATE_DIR } from "../../paths.ts";
 import { State } from "../../state/state.ts";
 import { KEPT_DIR, MIGRATED_CONF } from "../migrate/migrated.ts";
@@ -52,8 +54,8 @@ export async function removeInstalled(installation: Installation): Promise<strin
   const count = new Set(left.map(({ containerId }) => containerId)).size;
   if (count > 0) {
     said.push(
-      `kept plexus and plexus-shim in ${binDir}: ${count} containers are attached by Plexus (\`plexus attachments\`); new ` +
-        "pods get the default network alone. When those are deleted, call this again",
+      `kept plexus and plexus-shim in ${binDir}: ${counted(count, "container is", "containers are")} attached by Plexus (\`plexus attachments\`); new ` +
+        "pods get the default network alone. When no pod of Plexus is left, call this again",
     );
     return said;
   }

@@ -1,4 +1,5 @@
 // What a map of networks shows: pods in groups, each with its ports, and the networks that these lead to. Pure.
+import { counted } from "../../log/counted.ts";
 import type { Failure } from "./failures.ts";
 import type { Gathered } from "./gather.ts";
 import { deviceText } from "./print.ts";
@@ -77,7 +78,9 @@ export function mapOf(
     networks,
     groups: sorted.map(([group, members]) => ({ kind: by, name: group, pods: members })),
     notes: [
-      ...(all.length > pods.length ? [`${all.length - pods.length} more pods are not drawn`] : []),
+      ...(all.length > pods.length
+        ? [`${counted(all.length - pods.length, "more pod is", "more pods are")} not drawn`]
+        : []),
       ...(shown < countOf(pods) ? [`${countOf(pods) - shown} more interfaces are not drawn`] : []),
     ],
   };

@@ -1,0 +1,28 @@
+// What to do about an error of the system that Plexus's own work on files meets: all who show one have it from here.
+
+const FULL = "its disk is full: make room, and call this again; `df -h` and `df -i` show where";
+const REMEDIES: Record<string, string> = {
+  EROFS:
+    "its file system is read only: mount it so that it can be written to, or name another directory; `dmesg` says whether the " +
+    "kernel has made it so, as the disk fails",
+  EACCES: "call this as root; see the file's mode, and `dmesg` for what SELinux or AppArmor refuses",
+  EPERM: "call this as root; see whether the file is immutable (`lsattr`)",
+  ENOSPC: FULL,
+  EDQUOT: FULL,
+  EIO: "the disk does not read or write it: see `dmesg`, and replace the disk if it fails",
+  EISDIR: "there is a directory where a file belongs: see what is in it, and remove it",
+};
+
+/** Returns what to do about an error's code; undefined if nothing is known. */
+export function remedyFor(code: string): string | undefined {
+  return REMEDIES[code];
+}
+
+/** As Node.js and the replies of the shim say it: `EROFS: read-only file system, unlink '/a'`. */
+const SAID = /\b(E[A-Z]+): [a-z][^;]*$/;
+
+/** Returns a message with what to do about the system's error in it, unless it says that. */
+export function withRemedy(message: string): string {
+  const remedy = REMEDIES[SAID.exec(message)?.[1] ?? ""];
+  return remedy === undefined ? message : `${message}; ${remedy}`;
+}
