@@ -78,7 +78,9 @@ test("a request that no plugin claims is warned of: as lint does where it is exp
   expect(status).toBe(0);
   const [, warnings = ""] = /^Warnings:\n((?: {2}.*\n)*)/m.exec(stdout) ?? [];
   expect(warnings.trimEnd().split("\n")).toEqual([
-    expect.stringMatching(/^ {2}network default\/second on net1: `mac` is asked for, .*\[missing-capability]$/),
+    expect.stringMatching(
+      /^ {2}network default\/second on net1: `mac` is asked for, .*\[missing-capability]$/,
+    ),
     expect.stringMatching(
       /^ {2}pod\.yaml:6:\d+: warning: `ips` is asked of "default\/second", .*: only CNI_ARGS have it, .*\[missing-capability]$/,
     ),
