@@ -61,7 +61,8 @@ export async function runSriovPlugin(env: NodeJS.ProcessEnv): Promise<Answer> {
     const stdin = given.toString();
     const conf = readBasics(stdin);
     const parameters = parametersOf(env);
-    core.environment({ ...variablesOf(parameters), cniVersion: conf.cniVersion });
+    const { CNI_ARGS: _, ...variables } = variablesOf(parameters);
+    core.environment({ ...variables, cniVersion: conf.cniVersion });
     const result = await sriov.run({
       parameters,
       stdin,

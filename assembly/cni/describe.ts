@@ -7,7 +7,7 @@ import { hasShape } from "../json/shape";
 import { Value } from "../json/value";
 import { ascii, Span } from "../text/span";
 import { about, say, Writer } from "../text/writer";
-import { checkPlugin, mayHavePlugins, Network, readNetwork } from "./network";
+import { checkPlugin, mayHavePlugins, Network, readNetwork, sourceOr } from "./network";
 
 /**
  * Checks one conf or conflist, adds plugins to it, and tells what a host has to know of it: `describe`.
@@ -24,8 +24,9 @@ export function describe(input: Value): Writer | null {
   if (!hasShape(input, "the input", "conf source plugins?", Code.InvalidNetworkConfig)) return null;
   const fields = new Fields(input, ascii("the input"), Code.InvalidNetworkConfig);
   const conf = fields.text("conf", ascii(""));
-  const what = fields.text("source", ascii(""));
-  if (conf === null || what === null || !fields.areTexts("plugins")) return null;
+  const source = fields.text("source", ascii(""));
+  if (conf === null || source === null || !fields.areTexts("plugins")) return null;
+  const what = sourceOr(source);
   const network = readNetwork(conf, what, input.present("conf"));
   if (network === null || !appendPlugins(network, input.present("plugins"), what)) return null;
   const out = new Writer()

@@ -1,6 +1,7 @@
 // The parameters that a runtime gives in the environment.
-import { Code, fail } from "../fault";
+import { Code } from "../fault";
 import { Fields } from "../json/fields";
+import { failOn } from "../json/place";
 import { hasShape } from "../json/shape";
 import { Value } from "../json/value";
 import { ascii, Span } from "../text/span";
@@ -36,6 +37,7 @@ export function environment(input: Value): Writer | null {
   if (!onContainer && !command.is("GC") && !command.is("STATUS")) {
     return refused(
       say("CNI_COMMAND: ").quote(command).text(" is not a verb; use ADD, DEL, CHECK, GC, STATUS or VERSION"),
+      input.present("CNI_COMMAND"),
     );
   }
   const missing = say("");
@@ -47,34 +49,45 @@ export function environment(input: Value): Writer | null {
   if (names.len > 0) {
     return refused(
       about(command).text("the environment lacks").span(names.slice(1, names.len)).text("; set it"),
+      input,
     );
   }
   if (onContainer && !isIdentifier(containerId)) {
-    return refused(say("CNI_CONTAINERID: ").quote(containerId).text(" ").text(IDENTIFIER_RULE));
+    return refused(
+      say("CNI_CONTAINERID: ").quote(containerId).text(" ").text(IDENTIFIER_RULE),
+      input.present("CNI_CONTAINERID"),
+    );
   }
   if (onContainer && !isPlain(netns)) {
-    return refused(say("CNI_NETNS: ").quote(netns).text(" must be a path, without control characters"));
+    return refused(
+      say("CNI_NETNS: ").quote(netns).text(" must be a path, without control characters"),
+      input.present("CNI_NETNS"),
+    );
   }
   if (onContainer && !isInterfaceName(ifname)) {
-    return refused(say("CNI_IFNAME: ").quote(ifname).text(" ").text(INTERFACE_RULE));
+    return refused(
+      say("CNI_IFNAME: ").quote(ifname).text(" ").text(INTERFACE_RULE),
+      input.present("CNI_IFNAME"),
+    );
   }
-  return requireVerb(version, command) ? new Writer().open().close() : null;
+  return requireVerb(version, command, input.present("cniVersion")) ? new Writer().open().close() : null;
 }
 
-function requireVerb(version: Span, command: Span): bool {
-  if (!requireSupported(version, ascii("the conf"))) return false;
+function requireVerb(version: Span, command: Span, value: Value | null): bool {
+  if (!requireSupported(version, ascii("the conf"), value)) return false;
   if (hasVerb(version, command)) return true;
-  fail<Value>(
+  failOn<Value>(
     Code.IncompatibleVersion,
     say("the conf: `cniVersion` ")
       .quote(version)
       .text(" does not have ")
       .span(command)
       .text("; use a newer one"),
+    value,
   );
   return false;
 }
 
-function refused(why: Writer): Writer | null {
-  return fail<Writer>(Code.InvalidEnvironment, why);
+function refused(why: Writer, value: Value | null): Writer | null {
+  return failOn<Writer>(Code.InvalidEnvironment, why, value);
 }

@@ -11,7 +11,7 @@ export const IDENTIFIER_RULE =
   "must start with a letter or digit and go on with letters, digits, `_`, `.` or `-`, at most 200 in all";
 const NO_BREAK_SPACE: u8 = 0xa0;
 /** What `isInterfaceName` wants, for messages. */
-export const INTERFACE_RULE = "must have 1 to 15 characters, without `/`, `:`, `%` or space";
+export const INTERFACE_RULE = "must have 1 to 15 bytes, without `/`, `:`, `%` or space";
 /** What `isSubdomain` wants of a network's name, for messages. */
 export const NAME_RULE =
   "must be the name of a NetworkAttachmentDefinition: lower case letters, digits, `-` and `.`";

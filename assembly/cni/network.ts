@@ -6,7 +6,7 @@ import { Fields } from "../json/fields";
 import { parse } from "../json/parse";
 import { failOn } from "../json/place";
 import { firstOf, isTrue, memberOf, Value } from "../json/value";
-import { Span } from "../text/span";
+import { ascii, Span } from "../text/span";
 import { about, Writer } from "../text/writer";
 import { IDENTIFIER_RULE, isIdentifier, isPluginName } from "./names";
 import { compareVersions, hasVerb, isSupported, requireSupported } from "./version";
@@ -47,6 +47,11 @@ export class Network {
     if (this.disableGC && verb.is("GC")) return false;
     return hasVerb(this.cniVersion, verb);
   }
+}
+
+/** Returns what names a conf in messages: its source, if the host has said one. */
+export function sourceOr(source: Span): Span {
+  return source.len > 0 ? source : ascii("the conf");
 }
 
 /**

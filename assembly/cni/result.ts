@@ -1,9 +1,10 @@
 // A plugin's answer to ADD in any spec version, and its conversion to any other.
 // Source: CNI spec 1.1.0, section 5 "ADD Success"; the older forms: specs 0.2.0, 0.3.1 and 0.4.0.
 
-import { Code, fail } from "../fault";
+import { Code } from "../fault";
 import { Fields } from "../json/fields";
 import { parse } from "../json/parse";
+import { failOn } from "../json/place";
 import { hasShape } from "../json/shape";
 import { copy, firstOf, Value } from "../json/value";
 import { ascii, Span } from "../text/span";
@@ -26,21 +27,21 @@ export function convert(input: Value): Writer | null {
   const text = fields.text("result", ascii(""));
   const version = fields.text("cniVersion", ascii(""));
   if (text === null || version === null) return null;
-  const result = parse(text, say("the result"));
+  const result = parse(text, say("the result"), input.present("result"));
   if (result === null || !checkResult(result, ascii("the result"))) return null;
-  if (!requireSupported(version, ascii("the input"))) return null;
+  if (!requireSupported(version, ascii("the input"), input.present("cniVersion"))) return null;
   const converted = convertResult(result, version);
   return converted === null ? null : new Writer().open().key("result").string(converted).close();
 }
 
 /** Checks the shape of a result: true, or false with fault 1 or 6. `what` names it in messages. */
 export function checkResult(result: Value, what: Span): bool {
-  if (!result.isObject()) return bad(what, "it must be a JSON object");
+  if (!result.isObject()) return bad(what, "it must be a JSON object", result);
   const version = result.present("cniVersion");
-  if (version !== null && !version.isString()) return bad(what, "`cniVersion` must be a string");
-  if (!requireSupported(versionOf(result), what)) return false;
+  if (version !== null && !version.isString()) return bad(what, "`cniVersion` must be a string", version);
+  if (!requireSupported(versionOf(result), what, version)) return false;
   const dns = result.present("dns");
-  if (dns !== null && !dns.isObject()) return bad(what, "`dns` must be an object");
+  if (dns !== null && !dns.isObject()) return bad(what, "`dns` must be an object", dns);
   if (!atLeast(versionOf(result), Since.Interfaces)) {
     return checkFamily(result, "ip4", Family.V4, what) && checkFamily(result, "ip6", Family.V6, what);
   }
@@ -52,10 +53,10 @@ export function checkResult(result: Value, what: Span): bool {
 }
 
 function checkInterfaces(interfaces: Value | null, what: Span): bool {
-  if (!isListOfObjects(interfaces)) return bad(what, "`interfaces` must be a list of objects");
+  if (!isListOfObjects(interfaces)) return bad(what, "`interfaces` must be a list of objects", interfaces);
   for (let one = firstOf(interfaces); one.exists; one = one.next) {
     if (!textIn(one, "name") || !textIn(one, "mac") || !textIn(one, "sandbox")) {
-      return bad(what, "`name`, `mac` and `sandbox` of an interface must be strings");
+      return bad(what, "`name`, `mac` and `sandbox` of an interface must be strings", one);
     }
   }
   return true;
@@ -63,15 +64,17 @@ function checkInterfaces(interfaces: Value | null, what: Span): bool {
 
 /** As libcni: `interface` may be any integer; an IP for which it is not an index of `interfaces` is on none of them. */
 function checkIps(ips: Value | null, what: Span): bool {
-  if (!isListOfObjects(ips)) return bad(what, "`ips` must be a list of objects");
+  if (!isListOfObjects(ips)) return bad(what, "`ips` must be a list of objects", ips);
   for (let one = firstOf(ips); one.exists; one = one.next) {
     const address = one.present("address");
     if (address === null || !address.isString() || cidrFamily(address.text()) === Family.None) {
-      return bad(what, "each of `ips` needs `address`, an IP address with its prefix length");
+      return bad(what, "each of `ips` needs `address`, an IP address with its prefix length", one);
     }
-    if (!textIn(one, "gateway")) return bad(what, "`gateway` of an IP must be a string");
+    if (!textIn(one, "gateway"))
+      return bad(what, "`gateway` of an IP must be a string", one.present("gateway"));
     const index = one.present("interface");
-    if (index !== null && !index.isInteger()) return bad(what, "`interface` of an IP must be an integer");
+    if (index !== null && !index.isInteger())
+      return bad(what, "`interface` of an IP must be an integer", index);
   }
   return true;
 }
@@ -81,20 +84,24 @@ function checkFamily(result: Value, name: string, family: Family, what: Span): b
   if (config === null) return true;
   const ip = config.present("ip");
   if (ip === null || !ip.isString() || cidrFamily(ip.text()) !== family) {
-    return bad(what, "`ip4` and `ip6` need `ip`, an IP address of their family with its prefix length");
+    return bad(
+      what,
+      "`ip4` and `ip6` need `ip`, an IP address of their family with its prefix length",
+      config,
+    );
   }
-  if (!textIn(config, "gateway")) return bad(what, "`gateway` must be a string");
+  if (!textIn(config, "gateway")) return bad(what, "`gateway` must be a string", config.present("gateway"));
   return checkRoutes(config.present("routes"), what);
 }
 
 function checkRoutes(routes: Value | null, what: Span): bool {
-  if (!isListOfObjects(routes)) return bad(what, "`routes` must be a list of objects");
+  if (!isListOfObjects(routes)) return bad(what, "`routes` must be a list of objects", routes);
   for (let one = firstOf(routes); one.exists; one = one.next) {
     const dst = one.present("dst");
     if (dst === null || !dst.isString() || cidrFamily(dst.text()) === Family.None) {
-      return bad(what, "each of `routes` needs `dst`, an IP network with its prefix length");
+      return bad(what, "each of `routes` needs `dst`, an IP network with its prefix length", one);
     }
-    if (!textIn(one, "gw")) return bad(what, "`gw` of a route must be a string");
+    if (!textIn(one, "gw")) return bad(what, "`gw` of a route must be a string", one.present("gw"));
   }
   return true;
 }
@@ -113,8 +120,8 @@ function textIn(object: Value, name: string): bool {
   return value === null || value.isString();
 }
 
-function bad(what: Span, why: string): bool {
-  fail<Value>(Code.DecodeFailure, about(what).text(why));
+function bad(what: Span, why: string, value: Value | null): bool {
+  failOn<Value>(Code.DecodeFailure, about(what).text(why), value);
   return false;
 }
 
@@ -235,11 +242,12 @@ function writeFamilies(out: Writer, result: Value): bool {
   const v4 = writeFamily(out, result, "ip4", Family.V4);
   const v6 = writeFamily(out, result, "ip6", Family.V6);
   if (v4 || v6) return true;
-  fail<Value>(
+  failOn<Value>(
     Code.IncompatibleVersion,
     say(
       "the result: it has no IP address, without which CNI 0.2.0 and older have no results; use a newer `cniVersion`",
     ),
+    result,
   );
   return false;
 }

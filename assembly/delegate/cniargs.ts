@@ -2,7 +2,8 @@
 // Source: CNI spec 1.1.0, section 2 "Parameters"; CNI CONVENTIONS.md "Well-known args".
 
 import { isPlain } from "../cni/names";
-import { Code, fail } from "../fault";
+import { Code } from "../fault";
+import { failOn } from "../json/place";
 import { Value } from "../json/value";
 import { Char } from "../text/char";
 import { Sorted } from "../text/sorted";
@@ -68,14 +69,15 @@ function writePair(out: Writer, key: Span, value: Span): void {
   out.openList().string(key).string(value).closeList();
 }
 
-/** Tells whether `text` can be CNI_ARGS; false with fault 4. */
-export function checkArgs(text: Span): bool {
+/** Tells whether `text` can be CNI_ARGS; false with fault 4. `value` is where it is. */
+export function checkArgs(text: Span, value: Value | null): bool {
   if (text.len <= MAX_ARGS_BYTES && isPlain(text)) return true;
-  fail<Value>(
+  failOn<Value>(
     Code.InvalidEnvironment,
     say(
       "CNI_ARGS: it can have at most 131072 bytes, and no control characters; correct what the runtime sets",
     ),
+    value,
   );
   return false;
 }
@@ -123,15 +125,15 @@ export function pairsOf(list: Value): Pair[] {
 
 /** Returns `KEY=value;KEY=value`, the form of CNI_ARGS, of a delegate's `args`; null with fault 7 if one cannot be in it. */
 export function joinArgs(list: Value | null): Span | null {
-  if (list === null) return wrongArgs();
+  if (list === null) return wrongArgs(null);
   const out = new Writer();
   for (let one = list.first; one.exists; one = one.next) {
     const pair = pairOf(one);
-    if (pair === null) return wrongArgs();
+    if (pair === null) return wrongArgs(one);
     if (one !== list.first) out.byte(Char.Semicolon);
     out.span(pair.key).byte(Char.Equals).span(pair.value);
   }
-  return list.isArray() ? out.take() : wrongArgs();
+  return list.isArray() ? out.take() : wrongArgs(list);
 }
 
 /** Tells whether `list` is a list of two strings each, a key and a value. */
@@ -145,12 +147,13 @@ export function arePairs(list: Value | null): bool {
 }
 
 /** Fails with what a delegate's `args` must be. */
-export function wrongArgs(): Span | null {
-  return fail<Span>(
+export function wrongArgs(value: Value | null): Span | null {
+  return failOn<Span>(
     Code.InvalidNetworkConfig,
     say(
       "the delegate: `args` must be a list of [key, value], without `;` or control characters, and keys without `=`",
     ),
+    value,
   );
 }
 

@@ -9,12 +9,13 @@ import {
   isPlain,
   TITLE_RULE,
 } from "../cni/names";
-import { Code, fail } from "../fault";
+import { Code } from "../fault";
 import { Fields } from "../json/fields";
+import { failOn } from "../json/place";
 import { hasShape } from "../json/shape";
-import { Value } from "../json/value";
+import { memberOf, Value } from "../json/value";
 import { ascii, Span } from "../text/span";
-import { say, Writer } from "../text/writer";
+import { say } from "../text/writer";
 import { arePairs, wrongArgs } from "./cniargs";
 import { DELEGATE_SHAPE } from "./delegate";
 
@@ -33,6 +34,7 @@ export class GivenDelegate {
 /** The container that a delegate is for. */
 export class GivenContainer {
   constructor(
+    readonly document: Value | null,
     readonly id: Span,
     readonly netns: Span,
   ) {}
@@ -51,11 +53,11 @@ export function readDelegate(document: Value | null): GivenDelegate | null {
   const conf = fields.text("conf", none);
   if (name === null || network === null || ifname === null || runtimeIfname === null) return null;
   if (conf === null || !areRightTypes(document, fields)) return null;
-  if (!isNetworkTitle(name)) return bad("name", name, TITLE_RULE);
-  if (!isIdentifier(network)) return bad("network", network, IDENTIFIER_RULE);
-  if (ifname.len > 0 && !isInterfaceName(ifname)) return bad("ifname", ifname, INTERFACE_RULE);
+  if (!isNetworkTitle(name)) return bad(document, "name", name, TITLE_RULE);
+  if (!isIdentifier(network)) return bad(document, "network", network, IDENTIFIER_RULE);
+  if (ifname.len > 0 && !isInterfaceName(ifname)) return bad(document, "ifname", ifname, INTERFACE_RULE);
   if (runtimeIfname.len > 0 && !isInterfaceName(runtimeIfname)) {
-    return bad("runtimeIfname", runtimeIfname, INTERFACE_RULE);
+    return bad(document, "runtimeIfname", runtimeIfname, INTERFACE_RULE);
   }
   return new GivenDelegate(document, name, network, ifname, runtimeIfname, conf);
 }
@@ -70,7 +72,8 @@ function areRightTypes(document: Value, fields: Fields): bool {
   if (!fields.isText("netns") || !fields.isText("result")) return false;
   if (!fields.areTexts("verbs") || !fields.areTexts("plugins")) return false;
   if (!fields.areTexts("gateways") || !fields.areTexts("unclaimed")) return false;
-  if (!arePairs(document.present("args"))) return wrongArgs() !== null;
+  const args = document.present("args");
+  if (!arePairs(args)) return wrongArgs(args) !== null;
   const drop = document.present("dropDefaultRoute");
   if (drop === null) return true;
   if (!hasShape(drop, "`dropDefaultRoute` of the delegate", "v4 v6", Code.InvalidNetworkConfig)) return false;
@@ -84,30 +87,33 @@ export function readContainer(runtime: Value | null): GivenContainer | null {
   const fields = new Fields(runtime, ascii("the runtime"), Code.InvalidEnvironment);
   const id = fields.text("containerId", ascii(""));
   const netns = fields.text("netns", ascii(""));
-  if (id === null || netns === null || !checkContainerId(id)) return null;
-  if (isPlain(netns)) return new GivenContainer(id, netns);
-  return fail<GivenContainer>(
+  if (id === null || netns === null || !checkContainerId(id, runtime)) return null;
+  if (isPlain(netns)) return new GivenContainer(runtime, id, netns);
+  return failOn<GivenContainer>(
     Code.InvalidEnvironment,
     say("the runtime: `netns` ").quote(netns).text(" must be a path, without control characters"),
+    memberOf(runtime, "netns"),
   );
 }
 
-/** Tells whether `id` can be a container's ID, or is empty; false with fault 4. */
-export function checkContainerId(id: Span): bool {
+/** Tells whether `id`, of `runtime`, can be a container's ID, or is empty; false with fault 4. */
+export function checkContainerId(id: Span, runtime: Value | null): bool {
   if (id.len === 0 || isIdentifier(id)) return true;
-  fail<Value>(
+  failOn<Value>(
     Code.InvalidEnvironment,
     say("the runtime: `containerId` ").quote(id).text(" ").text(IDENTIFIER_RULE),
+    memberOf(runtime, "containerId"),
   );
   return false;
 }
 
-/** Tells whether `ifname` can be an interface's name, or is empty; false with fault 4. */
-export function checkRuntimeIfname(ifname: Span): bool {
+/** Tells whether `ifname`, of `runtime`, can be an interface's name, or is empty; false with fault 4. */
+export function checkRuntimeIfname(ifname: Span, runtime: Value | null): bool {
   if (ifname.len === 0 || isInterfaceName(ifname)) return true;
-  fail<Value>(
+  failOn<Value>(
     Code.InvalidEnvironment,
     say("the runtime: `ifname` ").quote(ifname).text(" ").text(INTERFACE_RULE),
+    memberOf(runtime, "ifname"),
   );
   return false;
 }
@@ -115,14 +121,15 @@ export function checkRuntimeIfname(ifname: Span): bool {
 /** Tells whether an operation has both names, without which it can do nothing for a container; false with fault 4. */
 export function requireContainer(container: GivenContainer, delegate: GivenDelegate): bool {
   if (container.id.len > 0 && delegate.ifname.len > 0) return true;
-  fail<Value>(
+  failOn<Value>(
     Code.InvalidEnvironment,
     say("the runtime: `containerId`, and `ifname` of the delegate, must not be empty"),
+    container.id.len > 0 ? delegate.document.present("ifname") : memberOf(container.document, "containerId"),
   );
   return false;
 }
 
-function bad(name: string, found: Span, rule: string): GivenDelegate | null {
-  const message: Writer = say("the delegate: `").text(name).text("` ").quote(found).text(" ").text(rule);
-  return fail<GivenDelegate>(Code.InvalidNetworkConfig, message);
+function bad(document: Value, name: string, found: Span, rule: string): GivenDelegate | null {
+  const message = say("the delegate: `").text(name).text("` ").quote(found).text(" ").text(rule);
+  return failOn<GivenDelegate>(Code.InvalidNetworkConfig, message, document.present(name));
 }

@@ -5,9 +5,10 @@ import { checkResult, convertResult } from "../cni/result";
 import { atLeast, Since } from "../cni/version";
 import { joinArgs } from "../delegate/cniargs";
 import { readContainer, readDelegate, requireContainer } from "../delegate/given";
-import { Code, fail, failed, forgive } from "../fault";
+import { Code, failed, forgive } from "../fault";
 import { embedded, isObjectOrAbsent } from "../json/embedded";
 import { Fields } from "../json/fields";
+import { failOn } from "../json/place";
 import { hasShape } from "../json/shape";
 import { isTrue, Value } from "../json/value";
 import { Sorted } from "../text/sorted";
@@ -40,22 +41,24 @@ export function invoke(input: Value): Writer | null {
   if (delegate === null || container === null || verb === null || index < 0) return null;
   const onContainer = verb.is("ADD") || verb.is("DEL") || verb.is("CHECK");
   if (!onContainer && !verb.is("GC") && !verb.is("STATUS")) {
-    return fail<Writer>(
+    return failOn<Writer>(
       Code.InvalidNetworkConfig,
       say("the input: `verb` ").quote(verb).text(" must be ADD, DEL, CHECK, GC or STATUS"),
+      input.present("verb"),
     );
   }
   if (onContainer && !requireContainer(container, delegate)) return null;
-  const network = readNetwork(delegate.conf, delegate.network);
+  const network = readNetwork(delegate.conf, delegate.network, delegate.document.present("conf"));
   if (network === null) return null;
   if (index >= network.plugins.length) {
-    return fail<Writer>(
+    return failOn<Writer>(
       Code.InvalidNetworkConfig,
       about(delegate.network)
         .text("it has no plugin ")
         .int(index)
         .text("; it has ")
         .int(network.plugins.length),
+      input.present("plugin"),
     );
   }
   const conf = network.plugins[<i32>index];
@@ -109,7 +112,11 @@ function setAttachments(conf: Value, input: Value): bool {
   const attachments = embedded(input, "validAttachments");
   if (attachments === null) return input.present("validAttachments") === null;
   if (!areAttachments(attachments)) {
-    fail<Value>(Code.DecodeFailure, say("`validAttachments` must be a list of {containerID, ifname}"));
+    failOn<Value>(
+      Code.DecodeFailure,
+      say("`validAttachments` must be a list of {containerID, ifname}"),
+      attachments,
+    );
     return false;
   }
   conf.set("cni.dev/valid-attachments", attachments.source());

@@ -255,21 +255,30 @@ function empty(value: Value, name: string): void {
 }
 
 function lintClaims(one: Value, claims: i32, title: Span): void {
-  claimed(one, claims & Claim.Ips, "ips", "ips", title);
-  claimed(one, claims & Claim.Mac, "mac", "mac", title);
-  claimed(one, claims & Claim.Guid, "infiniband-guid", "infinibandGUID", title);
-  claimed(one, claims & Claim.Bandwidth, "bandwidth", "bandwidth", title);
-  claimed(one, claims & Claim.PortMappings, "portMappings", "portMappings", title);
+  claimed(one, claims & Claim.Ips, "ips", "ips", true, title);
+  claimed(one, claims & Claim.Mac, "mac", "mac", true, title);
+  claimed(one, claims & Claim.Guid, "infiniband-guid", "infinibandGUID", false, title);
+  claimed(one, claims & Claim.Bandwidth, "bandwidth", "bandwidth", false, title);
+  claimed(one, claims & Claim.PortMappings, "portMappings", "portMappings", false, title);
 }
 
-function claimed(one: Value, isClaimed: i32, name: string, capability: string, title: Span): void {
+/** Notes the request `name` if no plugin claims it; of some, CNI_ARGS have it too (`isInArgs`), and a plugin may take it from there. */
+function claimed(
+  one: Value,
+  isClaimed: i32,
+  name: string,
+  capability: string,
+  isInArgs: bool,
+  title: Span,
+): void {
   const member = one.present(name);
   if (member === null || isClaimed !== 0 || (member.isString() && !member.isFilled())) return;
   const found = say("`")
     .text(name)
     .text("` is asked of ")
     .quote(title)
-    .text(", whose plugins do not claim the capability");
+    .text(", whose plugins do not claim the capability: ")
+    .text(isInArgs ? "only CNI_ARGS have it, which not every plugin reads" : "they are not given it");
   const remedy = say("add ")
     .text('"capabilities": {"')
     .text(capability)

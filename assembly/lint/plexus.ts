@@ -3,8 +3,9 @@ import { IDENTIFIER_RULE, isIdentifier } from "../cni/names";
 import { isSupported } from "../cni/version";
 import { Value } from "../json/value";
 import { ascii } from "../text/span";
+import { say } from "../text/writer";
 import { lintConf, Site } from "./conf";
-import { isFull, Severity } from "./findings";
+import { isFull, onKey, Severity } from "./findings";
 import { checkMembers, has, missing, Reader } from "./members";
 import { PLEXUS } from "./tables";
 import { bad, wrongType } from "./types";
@@ -39,10 +40,25 @@ export function lintPlexus(root: Value, isOfList: bool = false): void {
   const isListed =
     delegates === null ? has(root, ascii("delegates")) : !delegates.isArray() || delegates.count > 0;
   if (!isNamed && !isListed) missing(root, ascii("clusterNetwork"), ascii("Plexus's conf"), Severity.Error);
+  if (isNamed && isListed && delegates !== null)
+    ignored(delegates, "`delegates` is ignored, as there is `clusterNetwork`", "remove one of them");
+  const further = root.present("defaultNetworks");
+  if (!isNamed && further !== null && further.isArray() && further.count > 0) {
+    ignored(
+      further,
+      "`defaultNetworks` is ignored, as there is no `clusterNetwork`",
+      "put their confs into `delegates`, or name the first network by `clusterNetwork`",
+    );
+  }
   if (delegates === null) return;
   if (!delegates.isArray()) {
     wrongType(delegates, ascii("delegates"), "a list of confs and conflists");
     return;
   }
   for (let one = delegates.first; one.exists && !isFull(); one = one.next) lintConf(one, Site.Delegate);
+}
+
+/** Notes a member that Plexus does not look at, as Multus does not. Source: LoadNetConf in multus-cni pkg/types/conf.go. */
+function ignored(member: Value, found: string, remedy: string): void {
+  onKey("ignored-key", Severity.Warning, member, say(found), say(remedy));
 }

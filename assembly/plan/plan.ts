@@ -1,6 +1,6 @@
 // The decision behind an ADD: which networks are attached, in which order, under which names.
 import { IDENTIFIER_RULE, isIdentifier, isNetworkTitle, TITLE_RULE } from "../cni/names";
-import { Network, readNetwork, requirePlugins } from "../cni/network";
+import { Network, readNetwork, requirePlugins, sourceOr } from "../cni/network";
 import { RuntimeConfig, readRuntimeConfig, unclaimedOf } from "../delegate/capabilities";
 import { CniArgs, checkArgs, Pair, readArgs } from "../delegate/cniargs";
 import { Delegate, interfaceName } from "../delegate/delegate";
@@ -112,7 +112,8 @@ function readRuntime(input: Value): Runtime | null {
       say("the runtime: `network` ").quote(network).text(" ").text(IDENTIFIER_RULE),
     );
   }
-  if (!checkContainerId(containerId) || !checkRuntimeIfname(ifname) || !checkArgs(args)) return null;
+  if (!checkContainerId(containerId, runtime) || !checkRuntimeIfname(ifname, runtime)) return null;
+  if (!checkArgs(args, memberOf(runtime, "args"))) return null;
   const config = embedded(input, "runtimeConfig");
   if (!isObjectOrAbsent(config, input, "runtimeConfig")) return null;
   return new Runtime(containerId, ifname, network, readArgs(args), readRuntimeConfig(config, portMappings));
@@ -122,9 +123,10 @@ function delegateOf(one: Value): Delegate | null {
   if (!hasShape(one, "a network", NETWORK_SHAPE, Code.InvalidNetworkConfig)) return null;
   const fields = new Fields(one, ascii("a network"), Code.InvalidNetworkConfig);
   const conf = fields.text("conf", ascii(""));
-  const what = fields.text("source", ascii(""));
+  const source = fields.text("source", ascii(""));
   const fallback = fields.text("fallbackName", ascii(""));
-  if (conf === null || what === null || fallback === null || fields.bool("default", 0) < 0) return null;
+  if (conf === null || source === null || fallback === null || fields.bool("default", 0) < 0) return null;
+  const what = sourceOr(source);
   const network = readNetwork(conf, what, one.present("conf"));
   if (network === null || !requirePlugins(network, what)) return null;
   if (network.name.len === 0 && !takeName(network, fallback, what, one)) return null;

@@ -3,8 +3,9 @@ import { checkResult } from "../cni/result";
 import { joinArgs } from "../delegate/cniargs";
 import { cacheFile } from "../delegate/delegate";
 import { readContainer, readDelegate, requireContainer } from "../delegate/given";
-import { Code, fail } from "../fault";
+import { Code } from "../fault";
 import { embedded, isObjectOrAbsent } from "../json/embedded";
+import { failOn } from "../json/place";
 import { hasShape } from "../json/shape";
 import { textOf, Value } from "../json/value";
 import { ascii } from "../text/span";
@@ -26,9 +27,10 @@ export function remember(input: Value): Writer | null {
   if (delegate === null || container === null || !requireContainer(container, delegate)) return null;
   const document = delegate.document;
   if (!textOf(document, "cacheFile").equals(cacheFile(delegate.network, container.id, delegate.ifname))) {
-    return fail<Writer>(
+    return failOn<Writer>(
       Code.InvalidNetworkConfig,
       say("the delegate: `cacheFile` is not the one of this container; give the delegate as `plan` gave it"),
+      document.present("cacheFile"),
     );
   }
   const args = document.present("args");

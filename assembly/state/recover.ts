@@ -12,7 +12,7 @@ import { embedded } from "../json/embedded";
 import { Fields } from "../json/fields";
 import { parse } from "../json/parse";
 import { hasShape } from "../json/shape";
-import { isTrue, textOf, Value } from "../json/value";
+import { isTrue, memberOf, textOf, Value } from "../json/value";
 import { isExhausted } from "../text/arena";
 import { decodeBase64 } from "../text/base64";
 import { ascii, Span } from "../text/span";
@@ -50,7 +50,8 @@ export function recover(input: Value): Writer | null {
   const portMappings = fields.choice("runtimePortMappings", "default", "all");
   if (containerId === null || ifname === null || args === null || scratch === null) return null;
   if (portMappings === null || !fields.areTexts("caches") || !fields.isText("runtimeConfig")) return null;
-  if (!checkContainerId(containerId) || !checkRuntimeIfname(ifname) || !checkArgs(args)) return null;
+  if (!checkContainerId(containerId, runtime) || !checkRuntimeIfname(ifname, runtime)) return null;
+  if (!checkArgs(args, memberOf(runtime, "args"))) return null;
   const config = readRuntimeConfig(usable(embedded(input, "runtimeConfig")), portMappings);
   const unusable = new Writer().openList();
   const caches = readCaches(input.present("caches"), containerId, unusable);

@@ -3,7 +3,8 @@
 import { defaultRouteFamily, Family } from "../cni/address";
 import { versionOf } from "../cni/result";
 import { atLeast, Since } from "../cni/version";
-import { Code, fail } from "../fault";
+import { Code } from "../fault";
+import { failOn } from "../json/place";
 import { firstOf, Value } from "../json/value";
 import { isExhausted } from "../text/arena";
 import { Char } from "../text/char";
@@ -72,9 +73,10 @@ export function describe(
 
 function hasAtMost(limit: i32, list: Value | null, name: Span, what: string): bool {
   if (list === null || list.count <= limit) return true;
-  fail<Value>(
+  failOn<Value>(
     Code.InvalidNetworkConfig,
     about(name).text("its result has ").int(list.count).text(what).text("; a result can have ").int(limit),
+    list,
   );
   return false;
 }

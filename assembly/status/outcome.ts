@@ -3,6 +3,7 @@ import { checkResult, versionOf } from "../cni/result";
 import { Code, fail, failed, forgive } from "../fault";
 import { Fields } from "../json/fields";
 import { parse } from "../json/parse";
+import { failOn } from "../json/place";
 import { hasShape } from "../json/shape";
 import { memberOf, Value } from "../json/value";
 import { ascii, Span } from "../text/span";
@@ -35,25 +36,28 @@ export function outcome(input: Value): Writer | null {
   if (expectsResult < 0) return null;
   const exitCode = exitCodeOf(input);
   if (exitCode < 0) {
-    return fail<Writer>(
+    return failOn<Writer>(
       Code.Internal,
       say("plugin ")
         .quote(plugin)
         .text(" has no exit code from 0 to 255, so it did not end by itself; what executed it has to say why")
         .span(said(stderr)),
+      input.present("exitCode"),
     );
   }
   if (exitCode !== 0) return pluginFailed(plugin, exitCode, stdout, stderr);
   const out = new Writer().open();
   if (expectsResult === 0) return out.close();
   const what = say("the result of plugin ").quote(plugin).take();
+  const printed = input.present("stdout");
   if (stdout.trim().len === 0) {
-    return fail<Writer>(
+    return failOn<Writer>(
       Code.DecodeFailure,
       say("plugin ").quote(plugin).text(" printed no result").span(said(stderr)).text(SEE),
+      printed,
     );
   }
-  const result = parse(stdout, new Writer().span(what));
+  const result = parse(stdout, new Writer().span(what), printed);
   if (result === null) return null;
   if (result.isObject() && versionOf(result).len === 0) {
     const version = cniVersion.len > 0 ? cniVersion : ascii("0.1.0");

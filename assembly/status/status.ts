@@ -1,8 +1,9 @@
 // From all results of an ADD to its answer and the network-status annotation.
 import { checkResult } from "../cni/result";
 import { readDelegate } from "../delegate/given";
-import { Code, fail, failed } from "../fault";
+import { Code, failed } from "../fault";
 import { embedded } from "../json/embedded";
+import { failOn } from "../json/place";
 import { hasShape } from "../json/shape";
 import { isTrue, Value } from "../json/value";
 import { isExhausted } from "../text/arena";
@@ -32,7 +33,11 @@ export function status(input: Value): Writer | null {
   if (!hasShape(input, "the input", "attachments", Code.InvalidNetworkConfig)) return null;
   const attachments = input.present("attachments");
   if (attachments === null || !attachments.isArray()) {
-    return fail<Writer>(Code.InvalidNetworkConfig, say("the input: `attachments` must be a list"));
+    return failOn<Writer>(
+      Code.InvalidNetworkConfig,
+      say("the input: `attachments` must be a list"),
+      attachments,
+    );
   }
   const networkStatus = new Writer().openList();
   const routes = new Writer().openList();

@@ -2,7 +2,7 @@
 // Source: multus-cni docs/configuration.md, "Using clusterNetwork"; CNI spec 1.1.0, section 1, for subdirectories.
 import { basename, dirname, extname } from "node:path";
 import type { NetworkAttachmentDefinition } from "../cluster/cluster.ts";
-import type { ResourceNetwork } from "../device/allocation.ts";
+import { RESOURCE, type ResourceNetwork } from "../device/allocation.ts";
 import { Code, Fault } from "../fault.ts";
 import { CONF_EXTENSIONS } from "../paths.ts";
 import type { Call } from "./call.ts";
@@ -59,7 +59,7 @@ async function namedNetwork(call: Call, name: string): Promise<ResourceNetwork> 
 export async function nadNetwork(call: Call, nad: NetworkAttachmentDefinition): Promise<ResourceNetwork> {
   const title = `${nad.namespace}/${nad.name}`;
   const resourceName = nad.annotations[RESOURCE_NAME];
-  const about = { name: title, ...(resourceName ? { resourceName } : {}) };
+  const about = { name: title, ...(resourceName ? { [RESOURCE]: resourceName } : {}) };
   if (nad.config !== "") {
     const source = `NetworkAttachmentDefinition ${title}`;
     return { conf: nad.config, source, fallbackName: nad.name, ...about };

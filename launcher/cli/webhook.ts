@@ -25,6 +25,7 @@ export const RULES = [
   "empty-request",
   "excluded-key",
   "host-bits",
+  "ignored-key",
   "invalid-json",
   "invalid-yaml",
   "leads-back",

@@ -7,8 +7,11 @@ import type { Log } from "../log/log.ts";
 import { claimedDevices } from "./claims.ts";
 import { type Kubelet, podResources } from "./kubelet.ts";
 
+/** Where a network has its resource: as a symbol it is not in the core's document, which has no such member. */
+export const RESOURCE = Symbol("resource");
+
 /** A network, with the resource that its pods' devices come from, if any. */
-export type ResourceNetwork = Network & { resourceName?: string };
+export type ResourceNetwork = Network & { [RESOURCE]?: string };
 
 interface Ports {
   host: Host;
@@ -28,10 +31,10 @@ export async function withDevices(
   ports: Ports,
   kubelet: Kubelet,
 ): Promise<ResourceNetwork[]> {
-  if (!networks.some(({ resourceName }) => resourceName)) return networks;
+  if (!networks.some((network) => network[RESOURCE])) return networks;
   const devices = await podDevices(pod, ports, kubelet);
   return networks.map((network) => {
-    const { resourceName } = network;
+    const resourceName = network[RESOURCE];
     if (!resourceName) return network;
     const id = devices.get(resourceName)?.shift();
     if (id !== undefined) return { ...network, device: { id, resourceName } };

@@ -55,7 +55,7 @@ function rowOf(attachment: ExplainedAttachment): PictureRow {
     network: isStandIn ? "the default network" : network,
     plugins: isStandIn ? [] : plugins.map(({ type }) => type),
     underlay: isStandIn ? ["its conf is not given"] : underlayOf(attachment),
-    warning: unclaimed.length > 0 ? `${unclaimed.join(", ")}: no plugin takes it` : undefined,
+    warning: unclaimed.length > 0 ? `${unclaimed.join(", ")}: no plugin claims it` : undefined,
     isStandIn,
   };
 }

@@ -13,7 +13,7 @@ import { requirePlugins } from "../attach/execute.ts";
 import { podNetworks } from "../attach/networks.ts";
 import { findPod } from "../attach/pod.ts";
 import type { Pod } from "../cluster/cluster.ts";
-import type { ResourceNetwork } from "../device/allocation.ts";
+import { RESOURCE, type ResourceNetwork } from "../device/allocation.ts";
 import { Code, Fault } from "../fault.ts";
 import { type Change, decide, interfacesFor, isOfAnnotation } from "./decide.ts";
 import { attachOne, described, noteDetaching, placeRoutes, publish, requireOwn, standingOf } from "./plug.ts";
@@ -89,8 +89,9 @@ function onto(network: ResourceNetwork, ifname: string): ResourceNetwork {
 
 /** Adds to why a network is not attached that it has no device, if it is one of devices: its plugin does not know whose fault that is. */
 function withDeviceless(fault: Fault, network: ResourceNetwork | undefined): Fault {
-  if (network?.resourceName === undefined || network.device !== undefined) return fault;
-  const why = `the pod has no ${network.resourceName} left, and gets no more while it runs`;
+  const resourceName = network?.[RESOURCE];
+  if (resourceName === undefined || network?.device !== undefined) return fault;
+  const why = `the pod has no ${resourceName} left, and gets no more while it runs`;
   return fault.followedBy(`; ${why}; create the pod anew, with as many in its resources as it has networks`);
 }
 

@@ -115,6 +115,9 @@ export class Core {
 
   /** Runs any operation by its name on bytes: for those that take a document as somebody else wrote it. */
   run(operation: string, input: Uint8Array): string {
+    if (!ArrayBuffer.isView(input) || input.BYTES_PER_ELEMENT !== 1) {
+      throw new Fault(Code.decodeFailure, "the document: it must be bytes; give a Uint8Array");
+    }
     if (input.length > MAX_INPUT_BYTES) {
       throw new Fault(
         Code.decodeFailure,
@@ -171,8 +174,7 @@ export class Core {
 
   /** Throws if the CNI_* variables do not suffice for their verb. */
   environment(input: EnvironmentInput): void {
-    const { CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME, CNI_PATH, cniVersion } = input;
-    this.call("environment", { CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME, CNI_PATH, cniVersion });
+    this.call("environment", input);
   }
 
   /** Checks a conf or conflist and adds `plugins` at the end of its list. */
@@ -188,22 +190,12 @@ export class Core {
 
   /** Plans the delegates of a container, and its scratch file. */
   plan(input: PlanInput): Plan {
-    const { containerId, ifname, args, network } = input.runtime;
-    const networks = input.networks.map((one) => ({
-      conf: one.conf,
-      source: one.source,
-      name: one.name,
-      fallbackName: one.fallbackName,
-      default: one.default,
-      selection: one.selection,
-      device: one.device,
-    }));
-    return this.call("plan", { ...input, runtime: { containerId, ifname, args, network }, networks });
+    return this.call("plan", forRuntime(input, { netns: undefined }));
   }
 
   /** Prepares the execution of one plugin of a delegate. */
   invoke(input: InvokeInput): Invocation {
-    return this.call("invoke", { ...input, runtime: containerOf(input.runtime) });
+    return this.call("invoke", forRuntime(input, OF_CONTAINER));
   }
 
   /** Returns the result that a plugin printed, undefined if none is expected; throws the plugin's own error. */
@@ -213,23 +205,17 @@ export class Core {
 
   /** Returns the text of the file that libcni's result cache has of one attachment: its name is `delegate.cacheFile`. */
   remember(input: RememberInput): string {
-    return this.call<{ text: string }>("remember", { ...input, runtime: containerOf(input.runtime) }).text;
+    return this.call<{ text: string }>("remember", forRuntime(input, OF_CONTAINER)).text;
   }
 
   /** Recovers the delegates that a container's files name. */
   recover(input: RecoverInput): Recovery {
-    const { containerId, ifname, args } = input.runtime;
-    return this.call("recover", { ...input, runtime: { containerId, ifname, args } });
+    return this.call("recover", forRuntime(input, { netns: undefined, network: undefined }));
   }
 
   /** Derives the answer of an ADD, network-status and the changes of routes. */
   status(input: StatusInput): Status {
-    const attachments = input.attachments.map(({ delegate, result, deviceInfo }) => ({
-      delegate,
-      result,
-      deviceInfo,
-    }));
-    return this.call("status", { attachments });
+    return this.call("status", input);
   }
 
   /** Converts a result to another version of the spec. */
@@ -247,9 +233,9 @@ export class Core {
     return this.call<{ causes: Cause[] }>("causes", input).causes;
   }
 
-  /** Runs an operation on a document. JSON leaves out undefined members, so a caller need not. */
+  /** Runs an operation on a document. JSON leaves out undefined members, so a caller need not; the core judges all else. */
   private call<T>(operation: string, input: unknown): T {
-    return JSON.parse(this.run(operation, encoder.encode(JSON.stringify(input)))) as T;
+    return JSON.parse(this.run(operation, encoder.encode(jsonOf(input)))) as T;
   }
 }
 
@@ -321,6 +307,30 @@ function trapped(operation: string, error: unknown): Fault {
   );
 }
 
-function containerOf({ containerId, netns }: Pick<Runtime, "containerId" | "netns">) {
-  return { containerId, netns };
+/** What `invoke` and `remember` do not take of a Runtime. */
+const OF_CONTAINER = { ifname: undefined, args: undefined, network: undefined };
+
+/**
+ * Leaves out of the input's runtime what a Runtime has and the operation does not take, so that a host can give it whole.
+ * Whatever else is there stays: the core refuses what it does not know.
+ */
+function forRuntime(input: unknown, others: { [member in keyof Runtime]?: undefined }): unknown {
+  if (!isObject(input) || !isObject(input.runtime)) return input;
+  return { ...input, runtime: { ...input.runtime, ...others } };
+}
+
+function isObject(value: unknown): value is { runtime?: unknown } {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Returns a document as JSON; of what JSON has no word for, undefined or a function, nothing, which the core refuses. */
+function jsonOf(input: unknown): string {
+  try {
+    return JSON.stringify(input) ?? "";
+  } catch (error) {
+    throw new Fault(
+      Code.decodeFailure,
+      `the document: it cannot be written as JSON: ${(error as Error).message}; give strings, numbers, lists and objects`,
+    );
+  }
 }

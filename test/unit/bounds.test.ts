@@ -52,9 +52,11 @@ describe("a tenant's documents", () => {
     const result = JSON.stringify({ cniVersion: "1.0.0", interfaces, ips });
     const { text, bytes } = runFresh("status", encode({ attachments: [{ delegate, result }] }));
     expect(bytes).toBeLessThanOrEqual(10 * MIB);
-    expect(JSON.parse(text)).toEqual({
+    expect(JSON.parse(text)).toMatchObject({
       code: 7,
       msg: "ns/n: its result has 2000 interfaces; a result can have 256",
+      text: "/attachments/0/result",
+      path: "/interfaces",
     });
   });
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { AllocatedDevice, Cluster, Pod, PublishedDevice } from "../../launcher/cluster/cluster.ts";
-import { withDevices } from "../../launcher/device/allocation.ts";
+import { RESOURCE, withDevices } from "../../launcher/device/allocation.ts";
 import { Code, Fault } from "../../launcher/fault.ts";
 import { localHost } from "../../launcher/host/local.ts";
 import { type FakeKubelet, type ListedPod, startKubelet } from "./fake-kubelet.ts";
@@ -56,7 +56,7 @@ function networks(...resourceNames: (string | undefined)[]) {
   return resourceNames.map((resourceName, index) => ({
     conf: "{}",
     source: `network ${index}`,
-    ...(resourceName === undefined ? {} : { resourceName }),
+    ...(resourceName === undefined ? {} : { [RESOURCE]: resourceName }),
   }));
 }
 

@@ -284,7 +284,7 @@ test("the picture of a pod shows its interfaces with what they have, and a stand
         ifname: "net1",
         lines: ["10.1.0.5/24", "02:11:22:33:44:55", "default via 10.1.0.1"],
         underlay: ["on eth1, mode bridge"],
-        warning: "ips, mac: no plugin takes it",
+        warning: "ips, mac: no plugin claims it",
       },
     ],
   });

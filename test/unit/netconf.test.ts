@@ -167,7 +167,7 @@ describe("environment", () => {
     ],
     ["a container ID that is a path", { CNI_CONTAINERID: "../x" }, 4, 'CNI_CONTAINERID: "../x" must'],
     ["an interface name that is a path", { CNI_IFNAME: "a/b" }, 4, 'CNI_IFNAME: "a/b" must'],
-    ["an interface name that is too long", { CNI_IFNAME: "a".repeat(16) }, 4, "1 to 15 characters"],
+    ["an interface name that is too long", { CNI_IFNAME: "a".repeat(16) }, 4, "1 to 15 bytes"],
     ["CHECK of a conf before 0.4.0", { CNI_COMMAND: "CHECK", cniVersion: "0.3.1" }, 1, "does not have CHECK"],
     ["GC of a conf before 1.1.0", { CNI_COMMAND: "GC", cniVersion: "1.0.0" }, 1, "does not have GC"],
     ["STATUS of a conf before 1.1.0", { CNI_COMMAND: "STATUS", cniVersion: "" }, 1, "does not have STATUS"],

@@ -23,11 +23,11 @@ test("each interface has its row, with its addresses, its network and its plugin
 });
 
 test("a sentence says what there is to see", () => {
-  const svg = drawPicture(picture(row(), row({ ifname: "net1", warning: "mac: no plugin takes it" })));
+  const svg = drawPicture(picture(row(), row({ ifname: "net1", warning: "mac: no plugin claims it" })));
   expect(svg).toContain(
     'role="img" aria-label="pod default/web has 2 interfaces: eth0 (10.1.0.5/24) on podnet by bridge, portmap; net1',
   );
-  expect(svg).toContain("mac: no plugin takes it");
+  expect(svg).toContain("mac: no plugin claims it");
 });
 
 test.each([

@@ -7,6 +7,9 @@ import { aligned } from "../table.ts";
 import type { Attempt } from "./attempts.ts";
 import { hintFor } from "./hints.ts";
 
+/** Members of an element that are called otherwise than their capabilities. */
+const MEMBERS: Record<string, string> = { infinibandGUID: "infiniband-guid" };
+
 interface Explained {
   /** `pod default/web`, or `a container that is not a pod's`. */
   title: string;
@@ -77,12 +80,24 @@ function inputsOf({ ifname, network, plugins }: ExplainedAttachment): string[] {
 }
 
 function findingLines({ findings, hasLines, explanation }: Explained, areErrors: boolean): string[] {
-  const isSaid = explanation.attachments.some(({ unclaimed }) => unclaimed.length > 0);
-  const others = isSaid ? findings.filter(({ rule }) => rule !== "missing-capability") : findings;
+  const others = findings.filter((finding) => !isSaidByAdd(finding, explanation));
   const shown = others.filter(({ severity }) => (severity === "error") === areErrors);
   return shown.map(({ file, line, column, path, within, severity, found, remedy, rule }) => {
     const place = hasLines ? `${file}:${line}:${column}` : `${file} ${path}${within ?? ""}`;
     return `${place}: ${severity}: ${found}; ${remedy} [${rule}]`;
+  });
+}
+
+/** Tells whether the ADD itself warns of what lint has found. It does not where it expects the plugin to take `ips` from CNI_ARGS. */
+function isSaidByAdd({ rule, found }: Located, { attachments, warnings }: Explanation): boolean {
+  if (rule !== "missing-capability") return false;
+  return attachments.some(({ network, ifname, unclaimed }) => {
+    if (!found.includes(`of ${JSON.stringify(network)}`)) return false;
+    const said = warnings.find(
+      (one) => one.startsWith(`network ${network} on ${ifname}: `) && one.endsWith(`[${rule}]`),
+    );
+    const asked = unclaimed.filter((capability) => said?.includes(`"${capability}": true`));
+    return asked.some((capability) => found.startsWith(`\`${MEMBERS[capability] ?? capability}\` `));
   });
 }
 

@@ -78,7 +78,9 @@ export const planInput = given({
     .array(network)
     .min(1)
     .max(10_000)
-    .describe("The networks in their order, the default one first"),
+    .describe(
+      "The networks in their order, the default one first; fewer than 10,000 if confs are tiny, as memory is bound by the document",
+    ),
 }).describe(
   "A container's networks. Source: NPWG NAD spec v1.3, section 4.1.2; multus-cni docs/how-to-use.md",
 );
