@@ -57,7 +57,7 @@ const MEANINGS: Record<string, readonly [from: "CNI" | "Multus" | "Plexus", mean
   ],
   capabilityCheck: [
     "Plexus",
-    "what becomes of a request that no plugin claims the capability for: a Warning event, but for `ips` that the result has; a refusal; nothing",
+    "what becomes of a request that no plugin claims the capability for: a Warning event, but for `ips` and `mac` that the result has; a refusal; nothing",
   ],
   runtimePortMappings: ["Plexus", "`all`: the runtime's port mappings reach secondary networks too"],
   prevResult: ["CNI", "not read"],

@@ -144,7 +144,7 @@ describe("the protocol", () => {
 
   test("has a row of the shim's table for each request, with the fields of the document", () => {
     const words: Record<string, string> = { U32: "u32", STRING: "string", STRINGS: "list", BYTES: "bytes" };
-    const rows = [...requests.matchAll(/^ {4}\{(\w+), "(\w+)", \{([^}]*)\}, \w+\},$/gm)];
+    const rows = [...requests.matchAll(/^ {4}\{(\w+), "(\w+)", "[A-Za-z -]*", \{([^}]*)\}, \w+\},$/gm)];
     const fields = rows.map(([, type = "", name, list = ""]) => {
       expect(name).toBe(type);
       return [type, list === "0" ? [] : list.split(", ").map((field) => words[field])];

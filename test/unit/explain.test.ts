@@ -242,13 +242,24 @@ describe("what a pod asks for and gets", () => {
     expect(attachments[1]?.mac).toBe("02:11:22:33:44:55");
   });
 
-  test("a request that no plugin claims is warned of, once", async () => {
+  test("a request that no plugin claims, and none gave, is warned of, once", async () => {
     const asked = pod([{ name: "a", mac: "02:11:22:33:44:55" }]);
-    const { warnings, attachments } = await explained([CONF, CALICO, nad("a", macvlan({})), asked]);
+    const of = (mac: string) => ({
+      answer: ({ plugin, env }: Executed) =>
+        plugin === "macvlan"
+          ? JSON.stringify({
+              cniVersion: "1.0.0",
+              interfaces: [{ name: env.CNI_IFNAME, mac, sandbox: env.CNI_NETNS }],
+            })
+          : undefined,
+    });
+    const documents = [CONF, CALICO, nad("a", macvlan({})), asked] as const;
+    const { warnings, attachments } = await explained([...documents], of("02:99:22:33:44:55"));
     expect(attachments[1]?.unclaimed).toEqual(["mac"]);
     expect(warnings).toEqual([
       expect.stringMatching(/^network default\/a on net1: `mac` is asked for, .*\[missing-capability]$/),
     ]);
+    expect((await explained([...documents], of("02:11:22:33:44:55"))).warnings).toEqual([]);
   });
 
   test("an address that a plugin gave by CNI_ARGS is not warned of, although none claims the capability", async () => {
