@@ -2,6 +2,7 @@
 import type { Core, Delegate } from "../../packages/core/index.ts";
 import { removeDeviceInfo } from "../device/deviceinfo.ts";
 import type { Host } from "../host/host.ts";
+import { STATE_DIR } from "../paths.ts";
 import type { State } from "../state/state.ts";
 import { orphanOf } from "./orphans.ts";
 
@@ -70,7 +71,18 @@ export async function forgetAttachments(
     : forgetNetwork(ports, containerId, network));
   if (orphans.length + attachments.length > 0) return [...orphans, ...attachments];
   const what = network === undefined ? "nothing" : `nothing of network ${network}`;
-  throw new Error(`there is ${what} of container ${containerId}; \`plexus attachments\` lists what there is`);
+  const list = listing(ports.state.cniDir);
+  throw new Error(`there is ${what} of container ${containerId}; \`${list}\` lists what there is`);
+}
+
+/** The command that lists the attachments of a state directory. */
+export function listing(dir: string): string {
+  return `plexus attachments${optionFor(dir)}`;
+}
+
+/** The option, with a blank before it, by which commands take another state directory than the usual one; "" for that. */
+export function optionFor(dir: string): string {
+  return dir === STATE_DIR ? "" : ` --cni-dir ${dir}`;
 }
 
 async function attachmentsOf({ core, state }: Ports, containerId: string): Promise<ListedAttachment[]> {

@@ -17,6 +17,7 @@ import {
   usage,
   type Values,
 } from "./command.ts";
+import { inWords } from "./refusal.ts";
 
 /** Of the help, in columns. */
 const WIDEST = 120;
@@ -38,7 +39,7 @@ export async function runProgram(program: Program, args: string[], version: stri
       process.stderr.write(`${called}: ${visible(inOneLine(error, called))}\n`);
       return Exit.usage;
     }
-    const { message, exitCode: code } = error as Error & { exitCode?: number };
+    const { message, exitCode: code } = inWords(error) as Error & { exitCode?: number };
     process.stderr.write(`${called}: ${visible(withRemedy(message))}\n`);
     return code === Exit.usage ? Exit.usage : Exit.failed;
   }

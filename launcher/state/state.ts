@@ -38,7 +38,7 @@ export class State {
 
   constructor(
     private readonly host: Host,
-    private readonly cniDir: string,
+    readonly cniDir: string,
   ) {
     this.orphans = new Orphans(host, `${cniDir}/orphans`);
   }

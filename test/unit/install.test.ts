@@ -1,6 +1,8 @@
 // `plexus install` on a directory that stands for a node.
 import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import * as fs from "node:fs";
+import * as net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -48,8 +50,123 @@ test("install says nothing of Kubernetes that is not so, and nothing of networks
   plexus("install", "--kubeconfig", "/etc/k");
   const { stdout } = plexus("install");
   expect(stdout).not.toContain("without Kubernetes");
-  expect(stdout).toContain("there is no kubeconfig");
+  expect(stdout).toMatch(
+    /there is no kubeconfig .*\nnext: what is said above; until then no pod gets a network/,
+  );
 });
+
+test("next is what is to be mended where the conf is for a default network that cannot be used", () => {
+  primary("10-br.conflist", FLANNEL);
+  expect(plexus("install").stdout).toContain("\nnext: nothing;");
+  fs.writeFileSync(join(root, "etc/cni/net.d/10-br.conflist"), '{"cniVersion":');
+  const { status, stdout } = plexus("install");
+  expect([status, stdout]).toEqual([
+    0,
+    expect.stringMatching(
+      /^kept the conf.* cannot be used .*\n(.*\n)*next: what is said above; until then no pod gets a network/m,
+    ),
+  ]);
+});
+
+describe("an option that is not given keeps how Plexus is run", () => {
+  const shimConf = () => fs.readFileSync(join(root, "opt/cni/bin/plexus-shim.conf"), "utf8");
+  beforeEach(() => primary("10-flannel.conflist", FLANNEL));
+
+  test.each(["--on-demand", "--resident", "--one-shot"])("%s", (mode) => {
+    plexus("install", mode);
+    const before = [shimConf(), conf().type];
+    const { status, stdout } = plexus("install");
+    expect([status, stdout]).toEqual([0, expect.not.stringContaining("until now")]);
+    expect([shimConf(), conf().type]).toEqual(before);
+  });
+
+  test("the socket, and hot-plug, for which the daemon need not be asked for again", () => {
+    plexus("install", "--resident", "--socket", "/run/other/p.sock");
+    expect(plexus("install", "--hotplug")).toMatchObject({ status: 0, stderr: "" });
+    expect(shimConf()).toMatch(/^socket \/run\/other\/p\.sock$/m);
+    expect(shimConf()).toMatch(/^sandboxes /m);
+    expect(plexus("install").stdout).toContain("run plexus daemon on this node, at /run/other/p.sock");
+    expect(shimConf()).toMatch(/^sandboxes /m);
+  });
+
+  test("one that is given changes it, and that is said", () => {
+    plexus("install", "--resident", "--socket", "/run/a/p.sock");
+    const { stdout } = plexus("install", "--on-demand", "--socket", "/run/b/p.sock");
+    expect(stdout).toContain("\nit is run --on-demand from now on: until now it was --resident\n");
+    expect(stdout).toContain("\nits socket is /run/b/p.sock from now on: until now it was /run/a/p.sock\n");
+    expect(shimConf()).toMatch(/^socket \/run\/b\/p\.sock\nresident on-demand$/m);
+    expect(plexus("install", "--hotplug")).toMatchObject({ status: 2 });
+  });
+
+  test("but a DaemonSet says all of it: another one may have been here before", async () => {
+    plexus("install", "--resident", "--socket", "/run/a/p.sock");
+    const args = ["install", "--watch", "--daemonset", "plexus", "--root", root];
+    const child = spawn(binary, args, { env: {}, stdio: "ignore" });
+    try {
+      await until("it is on demand", () => shimConf().includes("\nresident on-demand\n"));
+      expect(shimConf()).toContain("\nsocket /run/plexus/plexus.sock\n");
+    } finally {
+      child.kill("SIGKILL");
+    }
+  });
+});
+
+describe("the socket that is not used any more", () => {
+  const names = ["p.sock", "p.sock.lock", "p.sock.tally"];
+  const dir = () => join(root, "run/a");
+  beforeEach(() => {
+    primary("10-flannel.conflist", FLANNEL);
+    fs.mkdirSync(dir(), { recursive: true });
+  });
+
+  test.each([
+    ["--on-demand", ["--socket", "/run/b/p.sock"]],
+    ["--resident", ["--socket", "/run/b/p.sock"]],
+    ["--on-demand", ["--one-shot"]],
+  ])("goes when nobody serves it (%s, then %j)", (mode, args) => {
+    plexus("install", mode, "--socket", "/run/a/p.sock");
+    for (const name of names) fs.writeFileSync(join(dir(), name), "");
+    expect(plexus("install").status).toBe(0);
+    expect(fs.readdirSync(dir()).sort()).toEqual(names);
+    expect(plexus("install", ...args).stdout).toContain(`\nremoved ${dir()}/p.sock.lock\n`);
+    expect(fs.readdirSync(dir())).toEqual([]);
+  });
+
+  test("stays while a daemon serves it, and install says what to do", async () => {
+    plexus("install", "--resident", "--socket", "/run/a/p.sock");
+    const server = net.createServer((socket) => socket.destroy()).listen(join(dir(), "p.sock"));
+    try {
+      await once(server, "listening");
+      const { stdout } = plexus("install", "--socket", "/run/b/p.sock");
+      expect(stdout).toContain(`\na process still serves ${dir()}/p.sock: end it, and remove `);
+      expect(fs.readdirSync(dir())).toEqual(["p.sock"]);
+    } finally {
+      server.close();
+    }
+  });
+});
+
+test.each([
+  ["/nosuch", "cannot read /nosuch: ENOENT: no such file or directory; see that it is there"],
+  ["/etc", "cannot read /etc: EISDIR: illegal operation on a directory; it is a directory: name a file"],
+])("install --conf-file %s says what failed, why, and what to do", (file, why) => {
+  expect(plexus("install", "--conf-file", file)).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining(`plexus install: ${why}`),
+  });
+});
+
+test.each(["install", "uninstall", "migrate"])(
+  "%s says so where the directory of confs is a file",
+  (command) => {
+    fs.writeFileSync(join(root, "etc/mine"), "");
+    const { status, stderr } = plexus(command, "--conf-dir", "/etc/mine");
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(/: cannot \w+ \S+\/etc\/mine\S*: (ENOTDIR|EEXIST): [^;,']+; \w+/),
+    ]);
+  },
+);
 
 test("the shim looks for plugins in the runtime's directory, and where a conf without binDir means", () => {
   primary("10-flannel.conflist", FLANNEL);
@@ -262,6 +379,20 @@ test("install on a full disk says which file it could not write, and what to do"
     expect.stringMatching(
       /cannot write \S+\/bin\/plexus: ENOSPC: .*; its disk is full: make room, and call this again/,
     ),
+  ]);
+});
+
+test.each(["install", "uninstall"])("%s on a directory of confs that is read only names it", (command) => {
+  primary("10-flannel.conflist", FLANNEL);
+  const dir = join(root, "etc/cni/net.d");
+  fs.mkdirSync(join(dir, "plexus.d"));
+  const sealed = `mount --bind ${dir} ${dir} && mount -o remount,ro,bind ${dir} && exec "$0" "$@"`;
+  const args = ["--mount", "sh", "-c", sealed, binary, command, "--root", root];
+  const { status, stderr } = spawnSync("unshare", args, { env: process.env, encoding: "utf8" });
+  expect([status, stderr]).toEqual([
+    1,
+    `plexus ${command}: cannot make a socket in ${dir}/plexus.d: EROFS: read-only file system; its file system is read only: ` +
+      "mount it so that it can be written to, or name another directory\n",
   ]);
 });
 

@@ -3,12 +3,11 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { Core } from "../../../packages/core/index.ts";
-import { type ListedAttachment, listAttachments } from "../../attach/inventory.ts";
+import { type ListedAttachment, listAttachments, listing, optionFor } from "../../attach/inventory.ts";
 import { wasm } from "../../core/wasm.ts";
 import { SYSTEM_DIRS } from "../../host/host.ts";
 import { localHost } from "../../host/local.ts";
 import { counted } from "../../log/counted.ts";
-import { STATE_DIR } from "../../paths.ts";
 import { State } from "../../state/state.ts";
 import { readText } from "../install/place.ts";
 import { confNames } from "../install/primary.ts";
@@ -101,16 +100,12 @@ function attachments(
       ];
     },
   );
-  return shortened(lines, "attachments", `plexus attachments${at(cniDir)}`);
+  return shortened(lines, "attachments", listing(cniDir));
 }
 
 /** The command that forgets a container, or what it has of one network. */
 function forgetting(cniDir: string, containerId: string, network = ""): string {
-  return `plexus forget ${containerId}${network === "" ? "" : ` --network ${network}`}${at(cniDir)}`;
-}
-
-function at(cniDir: string): string {
-  return cniDir === STATE_DIR ? "" : ` --cni-dir ${cniDir}`;
+  return `plexus forget ${containerId}${network === "" ? "" : ` --network ${network}`}${optionFor(cniDir)}`;
 }
 
 /** The runtime may be adding the container just now. */

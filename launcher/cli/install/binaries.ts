@@ -10,7 +10,8 @@ import {
   SOCKET,
   STATE_DIR,
 } from "../../paths.ts";
-import { type Installation, onNode } from "./installation.ts";
+import { stateDirInUse } from "./conf.ts";
+import { type Installation, onNode, type SetUp } from "./installation.ts";
 import { SHIM_TIMEOUTS } from "./options.ts";
 import { copy, place, readText, removeParts } from "./place.ts";
 
@@ -40,7 +41,7 @@ export async function installBinaries(installation: Installation): Promise<strin
 }
 
 /** Says how Plexus is run by the shim's conf that is there; undefined without one. */
-export function setUpBy(shimConf: string | undefined): Pick<Installation, "mode" | "socket"> | undefined {
+export function setUpBy(shimConf: string | undefined): SetUp | undefined {
   if (shimConf === undefined) return undefined;
   const [, socket] = /^socket (\/.*)$/m.exec(shimConf) ?? [];
   if (socket === undefined) return { mode: "one-shot", socket: SOCKET };
@@ -52,7 +53,7 @@ function shimConf(installation: Installation, before: string): string {
   const { options, binDir, confDir, sourceDir, mode, socket } = installation;
   const { primary } = options;
   const read = [confDir, sourceDir, ...(primary?.startsWith("/") ? [dirname(primary)] : []), MULTUS_CONF_DIR];
-  const state = [options["state-dir"] ?? STATE_DIR, DEVICE_INFO_DIR];
+  const state = [options["state-dir"] ?? stateDirInUse(installation) ?? STATE_DIR, DEVICE_INFO_DIR];
   const logFile = options["log-file"];
   const lines = [
     "# What plexus-shim lets the resident process do: docs/security.md.",

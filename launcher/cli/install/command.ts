@@ -1,7 +1,9 @@
 // `plexus install` and `plexus uninstall`, as an operator calls them.
 import { scattered } from "../../cluster/retry.ts";
 import { command } from "../command.ts";
+import { inWords } from "../refusal.ts";
 import { podApi } from "./api.ts";
+import { asBefore, changesOf, leaveSocket, setUpOf } from "./before.ts";
 import { installBinaries } from "./binaries.ts";
 import {
   hasVanished,
@@ -18,7 +20,8 @@ import { installKubeconfig } from "./kubeconfig.ts";
 import { INSTALL, UNINSTALL, withPlaces } from "./options.ts";
 import { pin, pinned } from "./pin.ts";
 import { exists } from "./place.ts";
-import { checkRights, isTaken } from "./rights.ts";
+import { checkRights, isTaken, NO_NETWORK } from "./rights.ts";
+import { requireSameState } from "./state.ts";
 import { Turn } from "./turn.ts";
 import { removeConf, removeInstalled } from "./uninstall.ts";
 import { Watching } from "./watching.ts";
@@ -29,6 +32,8 @@ const GRACE_MS = 3_000;
 const ASK_EVERY_MS = 600_000;
 /** So long it waits at most until it asks again a server that was away or has refused: all nodes ask. */
 const LONGEST_WAIT_MS = 60_000;
+
+const TAKEN_AWAY = "Cilium takes Plexus's conf away";
 
 /** What has kept the kubeconfig from being looked at: for so long nobody asks again. */
 interface Failure {
@@ -43,10 +48,11 @@ export const install = command({
   description:
     "plexus and plexus-shim go into the runtime's directory of plugins, and a conf before the node's first one, whose network " +
     "becomes the default one. It says what it has done, what is missing and what is next.\n\nIt keeps what you have added to its " +
-    "conf and to plexus-shim.conf: an option that is not given changes no key. Each option has its default behind it.",
+    "conf and to plexus-shim.conf, and how Plexus is run: an option that is not given changes nothing of that. Each option has its " +
+    "default behind it, which the first installation has.",
   options: INSTALL,
   examples: ["plexus install", "plexus install --resident --source-dir /etc/cni/multus/net.d --watch"],
-  run: ({ values }) => runInstall(installationOf(values, process.env)),
+  run: ({ values }) => runInstall(asBefore(values, process.env)),
 });
 
 export const uninstall = command({
@@ -66,7 +72,8 @@ async function runInstall(installation: Installation): Promise<undefined> {
   const turn = await Turn.take(installation, nameOf(installation), waitOrFail(installation), ended.signal);
   if (turn === undefined) return;
   try {
-    const all = pinned(installation);
+    // Another installer may have had the turn until now.
+    const all = pinned(asBefore(installation.options, process.env));
     if (!all.options.watch && installation.options.primary !== undefined) requirePrimary(all);
     await new Installer(all, turn, ended.signal).run();
   } finally {
@@ -113,6 +120,8 @@ class Installer {
   private readonly api = podApi(process.env);
   /** What was said last, of each part: only news are said. */
   private readonly said = new Map<string, string>();
+  /** Cilium does so. */
+  private isTakenAway = false;
   private askedMs = Number.NEGATIVE_INFINITY;
   private vanishedMs: number | undefined;
   private failure: Failure | undefined;
@@ -128,8 +137,12 @@ class Installer {
   async run(): Promise<void> {
     const { options, confDir, sourceDir } = this.installation;
     if (!options.watch) requireInstallable(this.installation); // before anything is written
+    await requireSameState(this.installation);
     await pin(this.installation);
+    const before = setUpOf(this.installation.root, this.installation.binDir);
     this.say("binaries", await installBinaries(this.installation));
+    const news = [...changesOf(this.installation, before), ...(await leaveSocket(this.installation, before))];
+    for (const line of news) console.log(line);
     const executor = await installExecutor(this.installation);
     if (executor !== undefined) this.say("executor", executor);
     if (!options.watch) {
@@ -160,12 +173,13 @@ class Installer {
     const { installation } = this;
     const isWell = await this.keepKubeconfig();
     if (this.isWaiting()) return false;
-    const { says, isThere } = await installConf(installation);
+    const { says, isThere, isVain } = await installConf(installation);
     this.say("conf", says);
     this.turn.note({ isReady: isThere, says });
     const cilium = takenByCilium(installation);
     if (cilium !== undefined) this.say("cilium", cilium);
-    return isWell && isThere;
+    this.isTakenAway = cilium !== undefined;
+    return isWell && isThere && isVain !== true;
   }
 
   /** A server that is away does not keep the conf from being written, but the first time: then no pod would get a network. */
@@ -178,7 +192,7 @@ class Installer {
       return true;
     } catch (error) {
       if (!installation.options.watch || !exists(path)) throw error;
-      this.complain((error as Error).message);
+      this.complain(inWords(error).message);
       return false;
     }
   }
@@ -227,13 +241,15 @@ class Installer {
       mode === "resident"
         ? `run plexus daemon on this node, at ${socket}; until it is there plexus does each call by itself`
         : "nothing; new pods get their networks from Plexus, and those that run keep theirs";
+    const { says, until } = await checkRights(installation, kubeconfig, process.env);
+    const ends = isWell ? (this.isTakenAway ? TAKEN_AWAY : until) : NO_NETWORK;
     return [
-      ...(await checkRights(installation, kubeconfig, process.env)),
+      ...says,
       ...(account !== undefined && nodeName === ""
         ? ["without the node's name (--node-name, or NODE_NAME) the token outlives a node that is deleted"]
         : []),
       ...(unseen === undefined ? [] : [unseen]),
-      `next: ${isWell ? next : "what is said above; until then no pod gets a network from Plexus"}`,
+      `next: ${ends === undefined ? next : `what is said above; until then ${ends}`}`,
     ];
   }
 
@@ -243,8 +259,9 @@ class Installer {
       this.said.delete("trouble");
       return isWell;
     } catch (error) {
-      this.complain((error as Error).message); // a full disk passes
-      this.turn.note({ isReady: false, says: (error as Error).message });
+      const { message } = inWords(error);
+      this.complain(message); // a full disk passes
+      this.turn.note({ isReady: false, says: message });
       return false;
     }
   }

@@ -1,10 +1,11 @@
 // The runtime's conf for Plexus.
 import * as fs from "node:fs";
-import { basename } from "node:path";
+import { basename, join } from "node:path";
 import { META_PLUGINS } from "../../host/host.ts";
-import { type MigratedConf, migratedConf } from "../migrate/migrated.ts";
+import { STATE_DIR } from "../../paths.ts";
+import { MIGRATED_CONF, type MigratedConf, migratedConf } from "../migrate/migrated.ts";
 import { ASIDE, CONF, type Installation, onNode, PLAIN_CONF } from "./installation.ts";
-import { isObject, objectIn, place, readText } from "./place.ts";
+import { isObject, objectIn, place, readNamed, readText } from "./place.ts";
 import { confsIn, findPrimary, nameOf, type PrimaryConf, readConf } from "./primary.ts";
 
 /** What `installConf` found and did, in words. */
@@ -12,6 +13,8 @@ export interface Outcome {
   says: string;
   /** Is there a conf of Plexus? */
   isThere: boolean;
+  /** There is, but the default network that it is for cannot be used. */
+  isVain?: true;
 }
 
 /**
@@ -34,7 +37,11 @@ export async function installConf(installation: Installation): Promise<Outcome> 
     const isThere = currentPath(installation) !== undefined;
     const said = `${primary.path} cannot be used (${primary.why})`;
     if (isThere)
-      return { isThere, says: `kept the conf, and its default network: ${said}; mend it, or remove it` };
+      return {
+        isThere,
+        isVain: true,
+        says: `kept the conf, and its default network: ${said}; mend it, or remove it`,
+      };
     return { isThere, says: `wrote no conf: ${said}; mend it, or remove it` };
   }
   requireTakeover(installation, primary);
@@ -110,7 +117,7 @@ async function copyConf(installation: Installation, file: string): Promise<Outco
 
 /** Reads a conf that is to be copied. Throws if it cannot be used, or the runtime would take another one. */
 function requireCopyable(installation: Installation, file: string): { content: string; name: string } {
-  const content = fs.readFileSync(file, "utf8");
+  const content = readNamed(file);
   let types: string[];
   try {
     types = readConf(content).types;
@@ -291,11 +298,32 @@ export function hasVanished(installation: Installation): boolean {
 
 /** The kubeconfig of Plexus's conf; "" if it has none. */
 export function kubeconfigInUse(installation: Installation): string {
-  const migrated = migratedConf(onNode(installation, installation.confDir));
-  const path = currentPath(installation);
-  const conf = migrated?.conf ?? objectIn((path && readText(path)) ?? "") ?? {};
-  const { kubeconfig } = partsOf(conf).plugin;
+  const { kubeconfig } = pluginInUse(installation) ?? {};
   return typeof kubeconfig === "string" ? kubeconfig : "";
+}
+
+/** The state directory of Plexus's conf; undefined if there is no conf. */
+export function stateDirInUse(installation: Installation): string | undefined {
+  const plugin = pluginInUse(installation);
+  return plugin && stateDirOf(plugin);
+}
+
+/** The state directory that is asked for; undefined if the one that is there stays. */
+export function stateDirAskedFor({ options }: Installation): string | undefined {
+  const file = options["conf-file"];
+  if (file === undefined) return options["state-dir"];
+  return stateDirOf(partsOf(objectIn(readNamed(file)) ?? {}).plugin);
+}
+
+function stateDirOf({ cniDir }: Json): string {
+  return typeof cniDir === "string" && cniDir !== "" ? cniDir : STATE_DIR;
+}
+
+/** Plexus's own plugin in its conf, also while that is set aside or torn; undefined if there is no conf. */
+function pluginInUse({ root, confDir }: Installation): Json | undefined {
+  const names = [MIGRATED_CONF, CONF, PLAIN_CONF, ASIDE];
+  const text = names.map((name) => readText(join(root, confDir, name))).find((one) => one !== undefined);
+  return text === undefined ? undefined : partsOf(objectIn(text) ?? {}).plugin;
 }
 
 /** The path of Plexus's conf; undefined if there is none. */

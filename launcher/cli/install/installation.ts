@@ -1,10 +1,11 @@
 // What `plexus install` is asked for, and where it puts what.
 import { join } from "node:path";
+import { SOCKET } from "../../paths.ts";
 import { usage } from "../command.ts";
 import type { Options } from "./options.ts";
 
 /** Who starts the resident process: the shim that finds none, or somebody else; or is every call done by itself? */
-type Mode = "on-demand" | "resident" | "one-shot";
+export type Mode = "on-demand" | "resident" | "one-shot";
 
 export interface Installation {
   options: Options;
@@ -24,6 +25,9 @@ export interface Installation {
   /** "" if nobody has said it. */
   nodeName: string;
 }
+
+/** How Plexus is run. */
+export type SetUp = Pick<Installation, "mode" | "socket">;
 
 /** The runtime takes the first conf by name. */
 export const CONF = "00-plexus.conflist";
@@ -51,12 +55,15 @@ const OF_CONF = [
   "kubelet-root",
 ] as const;
 
-/** @throws Error if two ways to run it are asked for, or what a conf that is copied would not have */
-export function installationOf(options: Options, env: NodeJS.ProcessEnv): Installation {
+/**
+ * @param before what is kept where no option says otherwise; undefined for the defaults
+ * @throws Error if two ways to run it are asked for, or what a conf that is copied would not have
+ */
+export function installationOf(options: Options, env: NodeJS.ProcessEnv, before?: SetUp): Installation {
   const confDir = options["conf-dir"];
   const isInPod = env.KUBERNETES_SERVICE_HOST !== undefined;
   const fallback = isInPod ? `${confDir}/${OWN_DIR}/plexus.kubeconfig` : "";
-  const [mode = "on-demand", ...others] = MODES.filter((name) => options[name]);
+  const [mode = before?.mode ?? "on-demand", ...others] = MODES.filter((name) => options[name]);
   if (others.length > 0) throw usage(`--${mode} and --${others[0]}: there is one way to run it`);
   if (options.hotplug && mode !== "resident")
     throw usage("--hotplug: it is the daemon that changes networks of pods that run; give --resident too");
@@ -72,7 +79,7 @@ export function installationOf(options: Options, env: NodeJS.ProcessEnv): Instal
     kubeconfig: options.kubeconfig || fallback,
     root: options.root,
     mode,
-    socket: options.socket,
+    socket: options.socket ?? before?.socket ?? SOCKET,
     nodeName: options["node-name"] ?? env.NODE_NAME ?? "",
   };
 }

@@ -4,10 +4,9 @@
 // every pod of the node. So the installer requests one of another account (TokenRequest), which is not bound to a pod. It is
 // bound to the node, where Kubernetes can do that (1.32 and newer), and renewed long before it expires.
 import { dirname } from "node:path";
-import { machineDisk, makeDirectories } from "../../host/disk.ts";
 import type { ApiReply, PodApi } from "./api.ts";
 import { type Installation, onNode } from "./installation.ts";
-import { isObject, objectIn, place, readText } from "./place.ts";
+import { isObject, objectIn, place, readText, requireDirectory } from "./place.ts";
 
 /** Long enough for a DaemonSet that cannot start for days; the server may have a shorter limit. */
 const TOKEN_SECONDS = 7 * 86_400;
@@ -61,7 +60,7 @@ interface Written {
 }
 
 async function write(path: string, { server, authority, token }: Written): Promise<boolean> {
-  await makeDirectories(machineDisk, dirname(path), 0o700);
+  await requireDirectory(dirname(path), 0o700);
   return place(path, kubeconfigOf(server, authority, { token }), 0o600);
 }
 

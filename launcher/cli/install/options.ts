@@ -21,7 +21,7 @@ const name = { value: "NAME", is: isName, must: "a name of letters, digits, `_`,
 
 export const INSTALL = {
   "on-demand": {
-    help: "the shim starts the resident process if there is none: this is what install does unless told",
+    help: "the shim starts the resident process if there is none: a first installation is run so, unless told otherwise",
   },
   resident: { help: "the shim starts none: `plexus daemon` decides" },
   "one-shot": { help: "the runtime executes plexus for each call" },
@@ -54,10 +54,9 @@ export const INSTALL = {
   },
   socket: {
     value: "PATH",
-    fallback: SOCKET,
     is: (value: string) => isAbsolute(value) && Buffer.byteLength(value) <= LONGEST_SOCKET,
     must: `an absolute path without spaces, of at most ${LONGEST_SOCKET} bytes is needed`,
-    help: "the resident process's socket",
+    help: `the resident process's socket: ${SOCKET}, unless Plexus was installed with another one`,
   },
   "source-dir": {
     ...path,
@@ -140,7 +139,9 @@ export const INSTALL = {
   },
   daemonset: {
     ...name,
-    help: "in a pod: when this DaemonSet of its namespace has been deleted, conf and kubeconfig go when the pod does",
+    help:
+      "in a pod: when this DaemonSet of its namespace has been deleted, conf and kubeconfig go when the pod does. Its arguments alone say " +
+      "how Plexus is run: without one of the mode, it is on demand",
   },
   "node-name": {
     value: "NAME",

@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { machineDisk, makeDirectories } from "../../host/disk.ts";
-import { remedyFor } from "../../remedies.ts";
+import { refusal } from "../refusal.ts";
 
 /** Nobody writes a file for so long: what is older is of a process that was killed. */
 const ABANDONED_MS = 300_000;
@@ -46,8 +46,17 @@ export async function copy(from: string, path: string, mode: number): Promise<bo
   return true;
 }
 
+/** Makes a directory, and those that it is in. */
+export async function requireDirectory(dir: string, mode: number): Promise<void> {
+  try {
+    await makeDirectories(machineDisk, dir, mode);
+  } catch (error) {
+    throw refusal("make", dir, error);
+  }
+}
+
 async function replace(path: string, mode: number, write: (part: string) => void): Promise<void> {
-  await makeDirectories(machineDisk, dirname(path), 0o755);
+  await requireDirectory(dirname(path), 0o755);
   // By chance: in each container the process may have the number 1.
   const part = join(dirname(path), `.${basename(path)}.${randomBytes(4).toString("hex")}`);
   try {
@@ -63,13 +72,8 @@ async function replace(path: string, mode: number, write: (part: string) => void
     await machineDisk.syncDirectory(dirname(path));
   } catch (error) {
     fs.rmSync(part, { force: true });
-    throw unwritten(path, error as NodeJS.ErrnoException);
+    throw refusal("write", path, error);
   }
-}
-
-function unwritten(path: string, { code = "", message }: NodeJS.ErrnoException): Error {
-  const remedy = remedyFor(code) ?? "see what is there";
-  return new Error(`cannot write ${path}: ${message}; ${remedy}`);
 }
 
 const PIECE = 1 << 20;
@@ -94,13 +98,22 @@ export function exists(path: string): boolean {
   return fs.existsSync(path);
 }
 
+/** The text of a file that has been named. */
+export function readNamed(path: string): string {
+  try {
+    return fs.readFileSync(path, "utf8");
+  } catch (error) {
+    throw refusal("read", path, error);
+  }
+}
+
 /** A file's text; undefined if there is none. */
 export function readText(path: string): string | undefined {
   try {
     return fs.readFileSync(path, "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
+    throw refusal("read", path, error);
   }
 }
 

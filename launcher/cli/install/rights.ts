@@ -5,26 +5,40 @@ import { Fault } from "../../fault.ts";
 import { Api } from "./api.ts";
 import { type Installation, onNode } from "./installation.ts";
 
+/** What is so until something is mended. */
+export const NO_NETWORK = "no pod gets a network from Plexus";
+const SOME_FAIL = "pods that ask for networks fail";
+
 export interface Right {
   verb: string;
   group?: string;
   resource: string;
   subresource?: string;
   without: string;
+  /** Which pods have networks without it; undefined for all. */
+  until?: string;
 }
 
 export const NADS = { group: "k8s.cni.cncf.io", resource: "network-attachment-definitions" } as const;
 export const RIGHTS: readonly Right[] = [
-  { verb: "get", resource: "pods", without: "no pod gets a network" },
-  { verb: "get", ...NADS, without: "pods that ask for networks fail" },
+  { verb: "get", resource: "pods", without: "no pod gets a network", until: NO_NETWORK },
+  { verb: "get", ...NADS, without: SOME_FAIL, until: SOME_FAIL },
   {
     verb: "patch",
     resource: "pods",
     subresource: "status",
     without: "pods fail, as their network-status cannot be written",
+    until: "pods fail",
   },
   { verb: "create", resource: "events", without: "pods do not say why they fail" },
 ];
+
+/** What there is to say of a kubeconfig. */
+interface Remarks {
+  says: string[];
+  /** What is so until that is mended; undefined if Plexus does its work all the same. */
+  until?: string | undefined;
+}
 
 /** Without these it does more slowly what it does. */
 export const FOLLOWING: readonly Right[] = ["list", "watch"].flatMap((verb) =>
@@ -39,7 +53,7 @@ export async function isTaken(kubeconfig: string, env: NodeJS.ProcessEnv): Promi
 }
 
 /**
- * What has to be said about a kubeconfig and its rights; no lines if all is well.
+ * What has to be said about a kubeconfig and its rights; nothing if all is well.
  *
  * @param kubeconfig of the node's conf; "" without one
  */
@@ -47,31 +61,38 @@ export async function checkRights(
   installation: Installation,
   kubeconfig: string,
   env: NodeJS.ProcessEnv,
-): Promise<string[]> {
-  if (kubeconfig === "")
-    return [
-      "without Kubernetes: annotations of pods are ignored, and every container gets the networks of the conf; give " +
-        "--kubeconfig PATH if the node is of a cluster",
-    ];
+): Promise<Remarks> {
+  if (kubeconfig === "") {
+    const without =
+      "without Kubernetes: annotations of pods are ignored, and every container gets the networks of the conf";
+    return { says: [`${without}; give --kubeconfig PATH if the node is of a cluster`] };
+  }
   const path = onNode(installation, kubeconfig);
   if (!fs.existsSync(path))
-    return [`there is no kubeconfig ${path} yet: until it is there, no pod gets a network; put it there`];
+    return stopped(
+      `there is no kubeconfig ${path} yet: until it is there, no pod gets a network; put it there`,
+    );
   try {
     const api = await Api.by(() => readKubeconfig(path, () => undefined), env);
     return await missing(api, path);
   } catch (error) {
-    return [`rights cannot be looked at: ${Fault.of(error).message}`];
+    return stopped(`rights cannot be looked at: ${Fault.of(error).message}`);
   }
 }
 
-async function missing(api: Api, path: string): Promise<string[]> {
+const stopped = (line: string): Remarks => ({ says: [line], until: NO_NETWORK });
+
+async function missing(api: Api, path: string): Promise<Remarks> {
   const lines: string[] = [];
+  /** The first is the worst. */
+  const untils: string[] = [];
   for (const right of RIGHTS) {
     const { status, body } = await review(api, right);
     if (status === 401)
-      return [`the API server does not know who ${path} is for: no pod gets a network; renew it`];
-    if (body?.status?.allowed !== true)
-      lines.push(`${path} has no right to ${worded(right)}: ${right.without}; see deploy/thin/rbac.yaml`);
+      return stopped(`the API server does not know who ${path} is for: no pod gets a network; renew it`);
+    if (body?.status?.allowed === true) continue;
+    lines.push(`${path} has no right to ${worded(right)}: ${right.without}; see deploy/thin/rbac.yaml`);
+    if (right.until !== undefined) untils.push(right.until);
   }
   const replies = await Promise.all(FOLLOWING.map((right) => review(api, right)));
   if (!replies.every(({ body }) => body?.status?.allowed === true))
@@ -79,9 +100,11 @@ async function missing(api: Api, path: string): Promise<string[]> {
       `${path} has no right to list and watch pods and networks: each is asked for when it is needed`,
     );
   const { status } = await api.ask("GET", `/apis/${NADS.group}/v1`);
-  if (status === 404)
+  if (status === 404) {
     lines.push("the cluster has no NetworkAttachmentDefinitions: kubectl apply -k deploy/crd");
-  return lines;
+    untils.push(SOME_FAIL);
+  }
+  return { says: lines, until: untils[0] };
 }
 
 export function review(api: Api, { verb, group, resource, subresource }: Right) {

@@ -8,8 +8,9 @@ import * as fs from "node:fs";
 import * as net from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { machineDisk, makeDirectories } from "../../host/disk.ts";
+import { refusal } from "../refusal.ts";
 import { type Installation, OWN_DIR, onNode } from "./installation.ts";
+import { requireDirectory } from "./place.ts";
 
 const NAME = "install.sock";
 /** Of a socket that waits. */
@@ -55,12 +56,14 @@ export class Turn {
     signal: AbortSignal,
   ) {
     const dir = onNode(installation, installation.confDir, OWN_DIR);
-    await makeDirectories(machineDisk, onNode(installation, installation.confDir), 0o755);
-    await makeDirectories(machineDisk, dir, 0o700);
+    await requireDirectory(onNode(installation, installation.confDir), 0o755);
+    await requireDirectory(dir, 0o700);
     const directory = fs.openSync(dir, "r");
     try {
       await removeDead(directory);
-      const server = await listen(directory, who);
+      const server = await listen(directory, who).catch((error: unknown) => {
+        throw refusal("make a socket in", dir, error); // the error's own path is of the descriptor
+      });
       const waited = await waitForTurn(directory, server.name, onTaken, signal);
       fs.unlinkSync(join(dir, server.name));
       if (waited) return new Turn(server.server, server.progress, join(dir, NAME));

@@ -3,20 +3,18 @@
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { Core } from "../../../packages/core/index.ts";
-import { type ListedAttachment, listAttachments } from "../../attach/inventory.ts";
-import { wasm } from "../../core/wasm.ts";
-import { localHost } from "../../host/local.ts";
+import { type ListedAttachment, listing } from "../../attach/inventory.ts";
 import { counted } from "../../log/counted.ts";
-import { SANDBOXES_DIR, STATE_DIR } from "../../paths.ts";
-import { State } from "../../state/state.ts";
+import { SANDBOXES_DIR, SOCKET, STATE_DIR } from "../../paths.ts";
 import { KEPT_DIR, MIGRATED_CONF } from "../migrate/migrated.ts";
+import { filesOfSocket } from "./before.ts";
 import { BINARIES, setUpBy } from "./binaries.ts";
 import { removeExecutor } from "./executor.ts";
 import { ASIDE, CONF, type Installation, OWN_DIR, onNode, PLAIN_CONF } from "./installation.ts";
 import { isWritten } from "./kubeconfig.ts";
 import { PIN } from "./pin.ts";
-import { isObject, objectIn, readText, removeParts } from "./place.ts";
+import { readText, removeParts } from "./place.ts";
+import { attachmentsIn, containersOf, stateDirs } from "./state.ts";
 
 /**
  * Removes the conf, so that from then on the runtime does without Plexus for new pods, and the kubeconfig, unless it is another
@@ -46,29 +44,33 @@ export function removeConf(installation: Installation): string[] {
 export async function removeInstalled(installation: Installation): Promise<string[]> {
   const { binDir, confDir, root } = installation;
   const shimConf = onNode(installation, binDir, "plexus-shim.conf");
-  const { socket } = { ...installation, ...setUpBy(readText(shimConf)) };
-  const stateDir = stateDirOf(installation, readText(shimConf) ?? "");
+  const sockets = [setUpBy(readText(shimConf))?.socket ?? SOCKET, installation.options.socket];
+  const asked = installation.options["state-dir"];
+  const dirs = [...new Set([...(asked === undefined ? [] : [asked]), ...stateDirs(installation)])];
   const said = [...removeConf(installation), ...removeExecutor(installation)];
-  const attached = await attachmentsIn(onNode(installation, stateDir));
-  const left = root === "/" ? await detachGone(installation, stateDir, attached) : attached;
-  const count = new Set(left.map(({ containerId }) => containerId)).size;
-  if (count > 0) {
-    said.push(
-      `kept plexus and plexus-shim in ${binDir}: ${counted(count, "container is", "containers are")} attached by Plexus (\`plexus attachments\`); new ` +
-        "pods get the default network alone. When no pod of Plexus is left, call this again",
-    );
-    return said;
+  const kept: string[] = [];
+  // Without a conf of Plexus's there may be attachments all the same.
+  for (const dir of dirs.length === 0 ? [STATE_DIR] : dirs) {
+    const attached = await attachmentsIn(onNode(installation, dir));
+    const count = containersOf(root === "/" ? await detachGone(installation, dir, attached) : attached);
+    if (count > 0)
+      kept.push(
+        `kept plexus and plexus-shim in ${binDir}: ${counted(count, "container is", "containers are")} attached by Plexus ` +
+          `(\`${listing(dir)}\`); new pods get the default network alone. When no pod of Plexus is left, call this again`,
+      );
   }
+  if (kept.length > 0) return [...said, ...kept];
   const names = BINARIES.map((name) => onNode(installation, binDir, name));
   const parts = removeParts(onNode(installation, binDir), BINARIES, 0); // no installer is at work
   said.push(...parts.map((path) => `removed ${path}`));
-  const run = [socket, `${socket}.lock`, `${socket}.tally`].map((path) => onNode(installation, path));
-  for (const path of [...names, ...run]) said.push(...removed(path));
+  const run = sockets.flatMap((socket) => (socket === undefined ? [] : filesOfSocket(socket)));
+  for (const path of [...names, ...run.map((file) => onNode(installation, file))])
+    said.push(...removed(path));
   fs.rmSync(onNode(installation, SANDBOXES_DIR), { recursive: true, force: true }); // notes of pods that are gone
   // The way back, which began with Plexus's conf, is gone with that.
-  const kept = onNode(installation, confDir, KEPT_DIR);
-  if (fs.existsSync(kept)) said.push(...fs.readdirSync(kept).flatMap((name) => removed(join(kept, name))));
-  removeOwnDir(kept);
+  const back = onNode(installation, confDir, KEPT_DIR);
+  if (fs.existsSync(back)) said.push(...fs.readdirSync(back).flatMap((name) => removed(join(back, name))));
+  removeOwnDir(back);
   removeOwnDir(onNode(installation, confDir, OWN_DIR));
   return said.length > 0 ? said : ["nothing to do: Plexus is not installed here"];
 }
@@ -82,25 +84,6 @@ function removed(path: string): string[] {
 /** An administrator may have put devices.json there. */
 function removeOwnDir(dir: string): void {
   if (fs.existsSync(dir) && fs.readdirSync(dir).length === 0) fs.rmdirSync(dir);
-}
-
-/** The state directory that was asked for, or the one of the conf that is there; without one, the shim's conf says it. */
-function stateDirOf(installation: Installation, shimConf: string): string {
-  const asked = installation.options["state-dir"];
-  const textOf = (name: string) => readText(onNode(installation, installation.confDir, name));
-  const text = textOf(MIGRATED_CONF) ?? textOf(CONF);
-  if (text === undefined) return asked ?? /^state (\/.*)$/m.exec(shimConf)?.[1] ?? STATE_DIR;
-  const conf = objectIn(text);
-  const [plugin] = Array.isArray(conf?.plugins) ? conf.plugins : [conf];
-  const said: unknown = isObject(plugin) ? plugin.cniDir : undefined;
-  return asked ?? (typeof said === "string" && said !== "" ? said : STATE_DIR);
-}
-
-/** The attachments that only Plexus can detach: its own, and orphans of Multus's, as Multus knows of none. */
-async function attachmentsIn(dir: string): Promise<ListedAttachment[]> {
-  const ports = { core: new Core(wasm()), host: localHost, state: new State(localHost, dir) };
-  const all = await listAttachments(ports);
-  return all.filter(({ attachedBy, state }) => attachedBy !== "multus" || state === "orphan");
 }
 
 /** The interface of the runtimes' only network. */

@@ -2,11 +2,11 @@
 // files are there: Multus's until the rename, Plexus's from then on.
 import * as fs from "node:fs";
 import { dirname, join } from "node:path";
-import { machineDisk, makeDirectories } from "../../host/disk.ts";
+import { machineDisk } from "../../host/disk.ts";
 import { CONF_DIR } from "../../paths.ts";
 import { installBinaries } from "../install/binaries.ts";
 import type { Installation } from "../install/installation.ts";
-import { parseExactly, place } from "../install/place.ts";
+import { parseExactly, place, requireDirectory } from "../install/place.ts";
 import { convert } from "./convert.ts";
 import { difference } from "./diff.ts";
 import { type Credentials, chooseKubeconfig, dependenceOf } from "./kubeconfig.ts";
@@ -39,7 +39,7 @@ export async function migrateForward(migration: Migration): Promise<void> {
   await installBinaries(withRights(installation, text));
   if (credentials.text !== undefined) await writeKubeconfig(root, credentials.path, credentials.text);
   const kept = join(dir, KEPT_DIR);
-  await makeDirectories(machineDisk, kept, 0o700);
+  await requireDirectory(kept, 0o700);
   await place(join(dir, MIGRATED_CONF), text, 0o600); // its rename is the switch: the runtime takes the first conf by name
   await machineDisk.syncDirectory(dir);
   for (const { name } of all) fs.renameSync(join(dir, name), join(kept, name)); // with its owner, mode and label
@@ -176,7 +176,7 @@ function withRights(installation: Installation, text: string): Installation {
 }
 
 async function writeKubeconfig(root: string, path: string, text: string): Promise<void> {
-  await makeDirectories(machineDisk, dirname(join(root, path)), 0o700);
+  await requireDirectory(dirname(join(root, path)), 0o700);
   await place(join(root, path), text, 0o600);
 }
 

@@ -1,7 +1,7 @@
 // What a node that has been migrated looks like: for `migrate`, and for `install` and `uninstall` after it.
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { parseExactly } from "../install/place.ts";
+import { objectIn, readNamed } from "../install/place.ts";
 import type { Conf } from "./multus.ts";
 
 /**
@@ -22,5 +22,7 @@ export interface MigratedConf {
 export function migratedConf(dir: string): MigratedConf | undefined {
   const path = join(dir, MIGRATED_CONF);
   if (!fs.existsSync(path)) return undefined;
-  return { path, conf: parseExactly(fs.readFileSync(path, "utf8")) as Conf };
+  const conf = objectIn(readNamed(path));
+  if (conf === undefined) throw new Error(`${path} is not a JSON object; mend it, or remove it`);
+  return { path, conf };
 }

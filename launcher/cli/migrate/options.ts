@@ -1,11 +1,9 @@
 // The options of `plexus migrate`, and what it is asked for.
-import { join } from "node:path";
 import { CONF_DIR, PLUGIN_DIR, SOCKET } from "../../paths.ts";
 import { ABSOLUTE_DIR, ABSOLUTE_PATH, type Options, ROOT, type Values } from "../command.ts";
-import { setUpBy } from "../install/binaries.ts";
-import { type Installation, installationOf } from "../install/installation.ts";
+import { asBefore } from "../install/before.ts";
+import type { Installation } from "../install/installation.ts";
 import { parseOptions } from "../install/options.ts";
-import { readText } from "../install/place.ts";
 
 export interface Migration {
   isBack: boolean;
@@ -60,12 +58,10 @@ export function migrationOf(values: Values<typeof MIGRATE>): Migration {
   const own = ["bin-dir", "conf-dir", "root"] as const;
   const options = own.flatMap((name) => [`--${name}`, values[name]]);
   // Plexus's DaemonSet may have been here before: an option that is not given changes nothing of what it has set up.
-  const before = setUpBy(readText(join(root, values["bin-dir"], "plexus-shim.conf")));
-  const asked = MODES.filter((name) => values[name]);
-  const modes = asked.length > 0 ? asked : before ? [before.mode] : [];
-  const socket = values.socket || before?.socket;
+  const modes = MODES.filter((name) => values[name]);
+  const { socket } = values;
   const all = [...options, ...modes.map((name) => `--${name}`), ...(socket ? ["--socket", socket] : [])];
-  const installation = installationOf(parseOptions(all, "install"), process.env);
+  const installation = asBefore(parseOptions(all, "install"), process.env);
   return {
     isBack: values.back,
     isDryRun: values["dry-run"],
