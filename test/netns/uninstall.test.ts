@@ -70,6 +70,54 @@ test("an attachment whose files are all torn keeps binary and shim", async () =>
   for (const name of ["plexus", "plexus-shim"]) expect(fs.existsSync(join(binDir, name))).toBe(true);
 });
 
+test("the state directory stays while containers are attached by it, and uninstall knows of each that there was", async () => {
+  const confDir = join(lab.dir, "net.d");
+  const binDir = join(lab.dir, "installed");
+  fs.mkdirSync(confDir);
+  fs.cpSync(lab.binDir, binDir, { recursive: true, verbatimSymlinks: true });
+  fs.writeFileSync(join(confDir, "10-one.conf"), JSON.stringify(lab.bridge("one", 1)));
+  const places = ["--bin-dir", binDir, "--conf-dir", confDir];
+  const socket = ["--socket", join(lab.dir, "none.sock")];
+  const state = ["--state-dir", lab.cniDir];
+  await lab.onNode(binary, "install", ...places, ...socket, ...state);
+  const container = await lab.container();
+  expect(await lab.run("ADD", lab.conf([lab.bridge("one", 1)]), { container })).toMatchObject({
+    exitCode: 0,
+  });
+
+  const other = ["--state-dir", join(lab.dir, "other")];
+  const list = `plexus attachments --cni-dir ${lab.cniDir}`;
+  const shimConf = () => fs.readFileSync(join(binDir, "plexus-shim.conf"), "utf8");
+  const before = shimConf();
+  const refused = await lab.onNode(binary, "install", ...places, ...other).catch((error: Error) => error);
+  expect(`${refused}`).toContain(
+    `the state directory cannot become ${join(lab.dir, "other")}: 1 container is`,
+  );
+  expect(`${refused}`).toContain(list);
+  expect(shimConf()).toBe(before);
+  // The same one, and none, are no other one.
+  await lab.onNode(binary, "install", ...places, ...state);
+  await lab.onNode(binary, "install", ...places);
+
+  // Somebody may have changed the conf by hand.
+  const path = join(confDir, "00-plexus.conflist");
+  fs.writeFileSync(path, fs.readFileSync(path, "utf8").replaceAll(lab.cniDir, join(lab.dir, "other")));
+  for (let calls = 0; calls < 2; calls++) {
+    expect(await lab.onNode(binary, "uninstall", ...places)).toContain(`attached by Plexus (\`${list}\`)`);
+    expect(fs.existsSync(join(binDir, "plexus-shim"))).toBe(true);
+  }
+  const forgotten = await lab
+    .onNode(binary, "forget", "none", "--cni-dir", lab.cniDir)
+    .catch((error) => error);
+  expect(`${forgotten}`).toContain(`\`${list}\` lists what there is`);
+
+  await lab.kill(container);
+  expect(await lab.onNode(binary, "uninstall", ...places)).toContain(
+    `removed ${join(binDir, "plexus-shim")}`,
+  );
+  expect(lab.reserved()).toEqual([]);
+});
+
 test("on a node that is Multus's again, what Multus has attached stays as it is, and keeps nothing of Plexus", async () => {
   const confDir = join(lab.dir, "net.d");
   const binDir = join(lab.dir, "installed");

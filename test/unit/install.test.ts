@@ -392,7 +392,7 @@ test.each(["install", "uninstall"])("%s on a directory of confs that is read onl
   expect([status, stderr]).toEqual([
     1,
     `plexus ${command}: cannot make a socket in ${dir}/plexus.d: EROFS: read-only file system; its file system is read only: ` +
-      "mount it so that it can be written to, or name another directory\n",
+      "mount it so that it can be written to, or name another directory; `dmesg` says whether the kernel has made it so, as the disk fails\n",
   ]);
 });
 

@@ -5,7 +5,7 @@ import { usage } from "../command.ts";
 import type { Options } from "./options.ts";
 
 /** Who starts the resident process: the shim that finds none, or somebody else; or is every call done by itself? */
-export type Mode = "on-demand" | "resident" | "one-shot";
+type Mode = "on-demand" | "resident" | "one-shot";
 
 export interface Installation {
   options: Options;
