@@ -2,6 +2,7 @@
 import * as fs from "node:fs";
 import { basename } from "node:path";
 import { META_PLUGINS } from "../../host/host.ts";
+import { KUBELET_ROOT } from "../../paths.ts";
 import { type MigratedConf, migratedConf } from "../migrate/migrated.ts";
 import { ASIDE, CONF, type Installation, onNode, PLAIN_CONF } from "./installation.ts";
 import { isObject, objectIn, place, readText } from "./place.ts";
@@ -291,11 +292,23 @@ export function hasVanished(installation: Installation): boolean {
 
 /** The kubeconfig of Plexus's conf; "" if it has none. */
 export function kubeconfigInUse(installation: Installation): string {
+  const { kubeconfig } = pluginInUse(installation);
+  return typeof kubeconfig === "string" ? kubeconfig : "";
+}
+
+/** The kubelet's root directory: what is asked for, or what Plexus's conf has, or the one that is going to be copied. */
+export function kubeletRootInUse(installation: Installation): string {
+  const file = installation.options["conf-file"];
+  const copied = file === undefined ? {} : partsOf(objectIn(readText(file) ?? "") ?? {}).plugin;
+  const { kubeletRoot } = { ...pluginInUse(installation), ...copied, ...keysOf(installation) };
+  return typeof kubeletRoot === "string" && /^\/\S+$/.test(kubeletRoot) ? kubeletRoot : KUBELET_ROOT;
+}
+
+/** Plexus's own part of the conf that is there. */
+function pluginInUse(installation: Installation): Json {
   const migrated = migratedConf(onNode(installation, installation.confDir));
   const path = currentPath(installation);
-  const conf = migrated?.conf ?? objectIn((path && readText(path)) ?? "") ?? {};
-  const { kubeconfig } = partsOf(conf).plugin;
-  return typeof kubeconfig === "string" ? kubeconfig : "";
+  return partsOf(migrated?.conf ?? objectIn((path && readText(path)) ?? "") ?? {}).plugin;
 }
 
 /** The path of Plexus's conf; undefined if there is none. */
