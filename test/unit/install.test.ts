@@ -493,6 +493,14 @@ describe("--hotplug", () => {
     expect(lines()).toEqual(["kubelet /var/snap/kubelet"]);
   });
 
+  test("takes the kubelet's root of a conf that is copied", () => {
+    const file = join(root, "conf.json");
+    const plugin = { type: "plexus-shim", clusterNetwork: "/a.conf", kubeletRoot: "/data/kubelet" };
+    fs.writeFileSync(file, JSON.stringify({ cniVersion: "1.0.0", name: "p", plugins: [plugin] }));
+    plexus("install", "--resident", "--hotplug", "--conf-file", file);
+    expect(shimConf()).toMatch(/^kubelet \/data\/kubelet$/m);
+  });
+
   test("keeps the kubelet's root that an administrator has chosen", () => {
     primary("10-flannel.conflist", FLANNEL);
     plexus("install", "--resident");
