@@ -1,5 +1,6 @@
 // The devices that the kubelet has given to a pod: from its pod-resources API, or, if there is no such socket, from the file in
-// which its device manager remembers it. The order, and the limits, are Multus's.
+// which its device manager remembers it. The order, and the limits, are Multus's. A job of the executor's reads the file wherever
+// the socket is: through the shim nobody speaks gRPC. Devices of ResourceClaims are not in it; the API server knows them.
 import type { Pod } from "../cluster/cluster.ts";
 import { Code, Fault } from "../fault.ts";
 import { type Host, LeftToNode } from "../host/host.ts";
@@ -27,17 +28,44 @@ export function kubeletAt(root: string): Kubelet {
 
 const LIST = "/v1.PodResourcesLister/List";
 
-/** Rejects with a Fault: code 11 if the kubelet gives no answer, 6 and 5 if its file is of no use. */
+/**
+ * Rejects with a Fault: code 11 if the kubelet gives no answer, 6 and 5 if its file is of no use; with LeftToNode if the shim does
+ * neither.
+ */
 export async function podResources(host: Host, pod: Pod, kubelet: Kubelet): Promise<PodResources> {
   const { socket, checkpoint } = kubelet;
-  if (await host.exists(socket)) return askKubelet(host, pod, kubelet);
-  const text = await host.read(checkpoint);
+  let missing = `there is neither ${socket} nor ${checkpoint}`;
+  try {
+    if (await host.exists(socket)) return await askKubelet(host, pod, kubelet);
+  } catch (error) {
+    if (!isJobs(error)) throw error;
+    missing = `there is no ${checkpoint}, and ${socket} is not asked while the pod runs`;
+  }
+  const text = await readCheckpoint(host, pod, checkpoint);
   if (text !== undefined) return { devices: checkpointDevices(text, checkpoint, pod.uid), claims: new Map() };
   throw new Fault(
     Code.ioFailure,
-    `cannot determine the devices of pod ${pod.namespace}/${pod.name}: there is neither ${socket} nor ` +
-      `${checkpoint}; set \`kubeletRoot\` in the conf to the kubelet's root directory, and see that it runs`,
+    `cannot determine the devices of pod ${pod.namespace}/${pod.name}: ${missing}; ` +
+      "set `kubeletRoot` in the conf to the kubelet's root directory, and see that it runs",
   );
+}
+
+/** Is it what the shim does not do for a job? Of a call of the runtime nothing more is done: `plexus` does it. */
+function isJobs(error: unknown): boolean {
+  return error instanceof LeftToNode && error.isForGood;
+}
+
+async function readCheckpoint(host: Host, pod: Pod, checkpoint: string): Promise<string | undefined> {
+  try {
+    return await host.read(checkpoint);
+  } catch (error) {
+    if (!isJobs(error)) throw error;
+    throw new LeftToNode(
+      `cannot determine the devices of pod ${pod.namespace}/${pod.name} while it runs: the shim may not read ${checkpoint}; add the ` +
+        "line `kubelet DIRECTORY`, with the kubelet's root directory, to plexus-shim.conf, or create the pod anew",
+      true,
+    );
+  }
 }
 
 async function askKubelet(host: Host, pod: Pod, { socket, limitMs }: Kubelet): Promise<PodResources> {

@@ -62,8 +62,12 @@ export interface Rotation {
 
 /** Something that this host does not do, but `plexus` on the node can: the call is to be left to that. */
 export class LeftToNode extends Fault {
-  constructor(why: string) {
+  /** Is it a job, which nobody else does? Then it is not done at all. */
+  readonly isForGood: boolean;
+
+  constructor(why: string, isForGood = false) {
     super(Code.internal, why);
+    this.isForGood = isForGood;
   }
 }
 

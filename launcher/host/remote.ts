@@ -236,7 +236,7 @@ export class Shim {
         Code.internal,
         `it cannot be done while the pod runs: ${why}; create the pod anew`,
       );
-      return Promise.reject(new LeftToNode(message));
+      return Promise.reject(new LeftToNode(message, true));
     }
     this.refusal ??= why;
     return Promise.reject(

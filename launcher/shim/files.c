@@ -160,9 +160,23 @@ static int open_sysfs(const char *path, int flags) {
   return fd;
 }
 
-/** Finds a file of the state, or a conf. */
-static int find_readable(const Rights *rights, const char *path, Place *place) {
+/** Finds the file in which the kubelet keeps which pod has which devices. Nothing else below its root is to be had. */
+static int find_checkpoint(const Rights *rights, const char *path, Place *place) {
+  static const char checkpoint[] = "device-plugins/kubelet_internal_checkpoint";
+  if (rights->kubelet == NULL || !is_below(path, rights->kubelet)) return NOT_ALLOWED;
+  const char *below = path + strlen(rights->kubelet) + 1;
+  return strcmp(below, checkpoint) == 0 ? descend(rights->kubelet, below, false, place) : NOT_ALLOWED;
+}
+
+/** Finds a file that may be read whatever it is called: one of the state, or the kubelet's checkpoint. */
+static int find_named(const Rights *rights, const char *path, Place *place) {
   int error = find_place(&rights->state, path, false, place);
+  return error == NOT_ALLOWED ? find_checkpoint(rights, path, place) : error;
+}
+
+/** Finds a file of those, or one beside confs. */
+static int find_readable(const Rights *rights, const char *path, Place *place) {
+  int error = find_named(rights, path, place);
   return error == NOT_ALLOWED ? find_place(&rights->read, path, false, place) : error;
 }
 
@@ -171,7 +185,7 @@ static int open_readable(const Rights *rights, const char *path) {
   const int flags = O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC;
   if (is_sysfs_readable(path)) return open_sysfs(path, O_RDONLY | O_NONBLOCK);
   Place place;
-  int error = find_place(&rights->state, path, false, &place);
+  int error = find_named(rights, path, &place);
   if (error == NOT_ALLOWED) {
     error = find_place(&rights->read, path, false, &place);
     if (error == 0 && !is_conf(place.name)) {

@@ -108,10 +108,10 @@ static const char *set_resident(Rights *rights, const char *value) {
   return rights->starts ? NULL : "there is `on-demand` only";
 }
 
-static const char *set_sandboxes(Rights *rights, const char *value) {
+static const char *set_directory(char **directory, const char *value) {
   if (!is_plain(value) || value[1] == 0) return "the path is not absolute and plain";
-  free(rights->sandboxes);
-  rights->sandboxes = must(strdup(value));
+  free(*directory);
+  *directory = must(strdup(value));
   return NULL;
 }
 
@@ -133,7 +133,8 @@ static const char *set_line(Rights *rights, const char *key, const char *value) 
   if (strcmp(key, "silence-timeout-ms") == 0) return set_timeout(&rights->silence_timeout_ms, value);
   if (strcmp(key, "wait-timeout-ms") == 0) return set_timeout(&rights->wait_timeout_ms, value);
   if (strcmp(key, "resident") == 0) return set_resident(rights, value);
-  if (strcmp(key, "sandboxes") == 0) return set_sandboxes(rights, value);
+  if (strcmp(key, "sandboxes") == 0) return set_directory(&rights->sandboxes, value);
+  if (strcmp(key, "kubelet") == 0) return set_directory(&rights->kubelet, value);
   if (strcmp(key, "socket") != 0) return "the key is unknown";
   free(rights->socket);
   rights->socket = must(strdup(value));

@@ -35,6 +35,8 @@ typedef struct {
   Words devices;
   /** Where the shim notes the sandboxes that it attaches, for `plexus-shim --serve`; NULL for nowhere. */
   char *sandboxes;
+  /** The kubelet's root directory, of which one file may be read: which pod has which devices; NULL for none. */
+  char *kubelet;
   uint32_t connect_timeout_ms;
   /** For how long a resident process that is being started may do nothing. */
   uint32_t start_timeout_ms;

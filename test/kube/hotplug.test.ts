@@ -1,12 +1,14 @@
 // Networks come and go while a pod runs: a real API server, a daemon, an executor, real namespaces and plugins.
 import type { ChildProcess } from "node:child_process";
 import * as fs from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ApiServer } from "../support/apiserver.ts";
 import type { Resident } from "../support/resident.ts";
 import { DEFAULT_NETWORK, NETWORKS, type Sandbox, Site } from "../support/site.ts";
 import { until } from "../support/until.ts";
+import { type FakeKubelet, startKubelet } from "../unit/fake-kubelet.ts";
 
 /** A plugin's answer that says it has made its interface. */
 const MADE = `echo '{"cniVersion":"1.1.0","interfaces":[{"name":"'$CNI_IFNAME'","sandbox":"'$CNI_NETNS'"}]}'`;
@@ -176,26 +178,78 @@ describe("an edit of the annotation", () => {
     await deleted(pod);
   });
 
-  it("to a network of devices of which the pod has none is told by an event, with why that is", async () => {
-    const kubeletRoot = join(site.lab.dir, "kubelet");
-    fs.mkdirSync(join(kubeletRoot, "device-plugins"), { recursive: true });
-    fs.appendFileSync(`${resident.shim}.conf`, `state ${kubeletRoot}\n`); // as an administrator allows it
-    const checkpoint = join(kubeletRoot, "device-plugins/kubelet_internal_checkpoint");
-    fs.writeFileSync(checkpoint, JSON.stringify({ Data: { PodDeviceEntries: [], RegisteredDevices: {} } }));
-    site.lab.fake("fake-nic", { ADD: `echo '{"code":100,"msg":"which device?"}'; exit 1` });
-    const annotations = { "k8s.v1.cni.cncf.io/resourceName": "vendor.com/nic" };
-    await site.nad("nic", { cniVersion: "1.1.0", name: "nic", type: "fake-nic" }, { annotations });
-    const pod = await attached("a", {}, { kubeletRoot });
-    await edit(pod, "a,nic,c");
-    await until("the other one is there", async () =>
-      (await site.lab.interfaces(pod.container)).includes("net3"),
-    );
-    expect((await site.events(pod, 3)).join("\n")).toMatch(
-      /Warning .*\/nic on net2: .*which device\?; the pod has no vendor\.com\/nic left, and gets no more while it runs/,
-    );
-    await edit(pod, "a,c");
-    await becomes(pod, ["eth0", "net1", "net3"]);
-    await deleted(pod);
+  describe("to a network of devices", () => {
+    const RESOURCE = "vendor.com/nic";
+    /** The kubelet's root: its socket is there, and the shim may read its checkpoint, as `plexus install --hotplug` has it. */
+    let kubeletRoot: string;
+    let kubelet: FakeKubelet;
+    beforeEach(async () => {
+      kubeletRoot = fs.mkdtempSync(join(tmpdir(), "plexus-kubelet-")); // the shim looks at all of the lab's
+      for (const name of ["device-plugins", "pod-resources"])
+        fs.mkdirSync(join(kubeletRoot, name), { recursive: true });
+      fs.appendFileSync(`${resident.shim}.conf`, `kubelet ${kubeletRoot}\n`);
+      kubelet = await startKubelet(join(kubeletRoot, "pod-resources/kubelet.sock"), []);
+      site.lab.fake("fake-nic", {
+        ADD: `case $conf in *deviceID*) ${MADE} ;; *) echo '{"code":100,"msg":"which device?"}'; exit 1 ;; esac`,
+      });
+      const annotations = { "k8s.v1.cni.cncf.io/resourceName": RESOURCE };
+      await site.nad("nic", { cniVersion: "1.1.0", name: "nic", type: "fake-nic" }, { annotations });
+    });
+    afterEach(() => {
+      kubelet?.close();
+      fs.rmSync(kubeletRoot, { recursive: true });
+    });
+
+    /** Has the kubelet remember which devices it has given to the pod. */
+    function remember(pod: Sandbox, devices: string[]): void {
+      const entry = { PodUID: pod.uid, ResourceName: RESOURCE, DeviceIDs: { "0": devices } };
+      const text = JSON.stringify({ Data: { PodDeviceEntries: [entry], RegisteredDevices: {} } });
+      fs.writeFileSync(join(kubeletRoot, "device-plugins/kubelet_internal_checkpoint"), text);
+    }
+
+    it("attaches it if the pod has a spare one, although the kubelet's socket cannot be asked", async () => {
+      const pod = await attached("a", {}, { kubeletRoot });
+      remember(pod, ["0000:01:00.2"]);
+      await edit(pod, "a,nic");
+      await until("it is attached", async (tell) => {
+        tell((await site.events(pod, 1)).join("; "));
+        return (await site.status(pod)).some(({ name }) => name.endsWith("/nic"));
+      });
+      const [{ conf } = { conf: {} }] = site.lab.calls("fake-nic");
+      expect(conf).toMatchObject({ deviceID: "0000:01:00.2" });
+      await edit(pod, "a,nic,nic");
+      await until("it is told that there is none for the other", async () =>
+        (await site.events(pod, 1)).some((line) => /no vendor\.com\/nic left/.test(line)),
+      );
+      expect(kubelet.calls()).toBe(0);
+      await edit(pod, "a");
+      await becomes(pod, ["eth0", "net1"]);
+      await deleted(pod);
+    });
+
+    it("of which the pod has none is told by an event, with why that is", async () => {
+      const pod = await attached("a", {}, { kubeletRoot });
+      remember(pod, []);
+      await edit(pod, "a,nic,c");
+      await until("the other one is there", async () =>
+        (await site.lab.interfaces(pod.container)).includes("net3"),
+      );
+      expect((await site.events(pod, 3)).join("\n")).toMatch(
+        /Warning .*\/nic on net2: .*which device\?; the pod has no vendor\.com\/nic left, and gets no more while it runs/,
+      );
+      await edit(pod, "a,c");
+      await becomes(pod, ["eth0", "net1", "net3"]);
+      await deleted(pod);
+    });
+
+    it("changes nothing if the shim may not read whose they are, and says which line it wants", async () => {
+      const pod = await attached("a", {}, { kubeletRoot: `${kubeletRoot}/other` });
+      await edit(pod, "a,nic");
+      expect((await site.events(pod, 2))[1]).toMatch(
+        /^Warning .*the shim may not read .*\/other\/device-plugins\/.*; add the line `kubelet DIRECTORY`/,
+      );
+      await deleted(pod);
+    });
   });
 
   it("to a network that fails undoes that one, and is tried again until it works", async () => {

@@ -1,9 +1,12 @@
 // Networks that come and go while pods run, on a real node, as deploy/hotplug has it: and what else happens meanwhile.
+import * as fs from "node:fs";
+import { join } from "node:path";
 import type { V1Pod } from "@kubernetes/client-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { until } from "../support/until.ts";
 import { kustomization } from "./deployment.ts";
-import { bridge, NETWORKS, Site } from "./site.ts";
+import { startDevicePlugin } from "./fake-device-plugin.ts";
+import { bridge, NETWORKS, RESOURCE_NAME, Site } from "./site.ts";
 
 const NETS = ["a", "b", "c"];
 const PINGS_A_SECOND = 20;
@@ -118,6 +121,42 @@ describe("while other traffic of the pod flows, of which nothing is lost,", () =
     });
     await site.remove(pod);
   });
+});
+
+it("a network of devices gets the one that the pod has to spare, as the kubelet's checkpoint has it", async () => {
+  const resource = "plexus.test/spare";
+  const log = "/run/fake-nic.log";
+  const script = `#!/bin/sh\n[ "$CNI_COMMAND" = ADD ] || exit 0\ncat >> ${log}; echo >> ${log}\n`;
+  const made = `{"cniVersion":"1.0.0","interfaces":[{"name":"'$CNI_IFNAME'","sandbox":"'$CNI_NETNS'"}]}`;
+  site.node.write("/opt/cni/bin/fake-nic", `${script}echo '${made}'\n`, 0o755);
+  await site.nad("nic", { cniVersion: "1.0.0", type: "fake-nic" }, { [RESOURCE_NAME]: resource });
+  const kubelet = join(site.node.dir, "kubelet");
+  const plugin = startDevicePlugin(kubelet, resource, ["0000:01:00.1", "0000:01:00.2"], site.node.dir);
+  try {
+    await plugin.until("the node has the devices", async () => {
+      const { status } = await site.api.core.readNode({ name: site.node.name });
+      return status?.allocatable?.[resource] === "2";
+    });
+    const [container] = site.node.pod("").spec?.containers ?? [];
+    const containers = container ? [{ ...container, resources: { limits: { [resource]: "1" } } }] : [];
+    const pod = await site.pod("spare", "a", { containers });
+    await edit(pod, "a,nic");
+    await until("it is attached", async (tell) => {
+      const now = await site.api.core.readNamespacedPod({ name: nameOf(pod), namespace: "default" });
+      const { items } = await site.api.core.listNamespacedEvent({ namespace: "default" });
+      tell(items.flatMap((event) => (event.involvedObject.name === "spare" ? event.message : [])).join("; "));
+      return site.status(now).some(({ name }) => name === "default/nic");
+    });
+    const checkpoint = fs.readFileSync(join(kubelet, "device-plugins/kubelet_internal_checkpoint"), "utf8");
+    const [entry] = JSON.parse(checkpoint).Data.PodDeviceEntries.filter(
+      ({ PodUID }: { PodUID: string }) => PodUID === pod.metadata?.uid,
+    );
+    const { deviceID } = JSON.parse(fs.readFileSync(site.node.machine.path(log), "utf8"));
+    expect(Object.values(entry.DeviceIDs as Record<string, string[]>).flat()).toEqual([deviceID]);
+    await site.remove(pod);
+  } finally {
+    await plugin.stop();
+  }
 });
 
 it("a pod that is deleted in the middle of an edit leaves nothing", async () => {

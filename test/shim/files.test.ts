@@ -98,6 +98,102 @@ describe.each(SHIMS)("%s, files", (_, shim) => {
     expect(results).toEqual([u32s(1, 5), u32s(2, 0), u32s(3, 0), u32s(0, 0)]);
   });
 
+  describe("of the kubelet", () => {
+    const root = () => join(place.dir, "kubelet");
+    const checkpoint = () => join(root(), "device-plugins/kubelet_internal_checkpoint");
+    beforeEach(() => {
+      place.configure([`kubelet ${root()}`]);
+      fs.mkdirSync(join(root(), "device-plugins"), { recursive: true });
+    });
+
+    test("are its checkpoint, which is read up to a limit, and nothing else below its root", async () => {
+      fs.writeFileSync(checkpoint(), "devices");
+      const others = [
+        "device-plugins/kubelet.sock",
+        "device-plugins",
+        "device-plugins/x.conf",
+        "config.json",
+      ];
+      for (const name of others.filter((one) => one.includes(".")))
+        fs.writeFileSync(join(root(), name), "no");
+      const away = `${root()}/pods/../device-plugins/kubelet_internal_checkpoint`;
+      const paths = [
+        ...[root(), ...others.map((name) => join(root(), name)), away],
+        ...[`${checkpoint()}/x`, `${checkpoint()}2`, `${root()}//device-plugins/kubelet_internal_checkpoint`],
+      ];
+      const results = await place.served(async (call) => {
+        const refused: unknown[] = [];
+        for (const path of paths) {
+          refused.push(await call.file(read, path, 100), await call.file(kind, path));
+          refused.push(await call.file(list, path));
+        }
+        return [
+          `${await call.file(read, checkpoint(), 100)}`,
+          await call.file(read, checkpoint(), 6),
+          await call.file(kind, checkpoint()),
+          ...refused,
+        ];
+      });
+      expect(results).toEqual([
+        "devices",
+        EFBIG,
+        u32s(1, 0),
+        ...paths.flatMap(() => [REFUSED, REFUSED, REFUSED]),
+      ]);
+    });
+
+    test("are not written, made or removed", async () => {
+      fs.writeFileSync(checkpoint(), "devices");
+      const bytes = Buffer.from("x");
+      const changes = ["write", "writeSoon", "create", "append"] as const;
+      const results = await place.served(async (call) => [
+        ...(await Promise.all(changes.map((how) => call.file(ToShim[how], checkpoint(), bytes)))),
+        ...(await Promise.all([remove, ToShim.mark].map((how) => call.file(how, checkpoint())))),
+      ]);
+      expect(results).toEqual(results.map(() => REFUSED));
+      expect(fs.readFileSync(checkpoint(), "utf8")).toBe("devices");
+      expect(fs.readdirSync(join(root(), "device-plugins"))).toHaveLength(1);
+    });
+
+    test("are not links, nor below one, nor what is not a file; one that is not there is told as missing", async () => {
+      const [ENOTDIR, secret] = [20, join(place.dir, "secret")];
+      fs.writeFileSync(secret, "secret");
+      const asked = async () => {
+        const answers = await place.served(async (call) => [
+          await call.file(read, checkpoint(), 100),
+          await call.file(kind, checkpoint()),
+        ]);
+        await place.stopListening();
+        fs.rmSync(join(root(), "device-plugins"), { recursive: true, force: true });
+        return answers;
+      };
+      expect(await asked()).toEqual([ENOENT, u32s(0, 0)]);
+      expect(await asked()).toEqual([ENOENT, u32s(0, 0)]);
+      fs.mkdirSync(join(root(), "device-plugins"));
+      fs.symlinkSync(secret, checkpoint());
+      expect(await asked()).toEqual([ELOOP, u32s(3, 0)]);
+      fs.mkdirSync(join(place.dir, "elsewhere"));
+      fs.copyFileSync(secret, join(place.dir, "elsewhere/kubelet_internal_checkpoint"));
+      fs.symlinkSync(join(place.dir, "elsewhere"), join(root(), "device-plugins"));
+      expect(await asked()).toEqual([ENOTDIR, u32s(0, 0)]);
+      fs.mkdirSync(checkpoint(), { recursive: true });
+      expect(await asked()).toEqual([EISDIR, u32s(2, 0)]);
+      fs.mkdirSync(join(root(), "device-plugins"));
+      execFileSync("mkfifo", [checkpoint()]);
+      expect(await asked()).toEqual([REFUSED, u32s(3, 0)]);
+    });
+
+    test("are none of its business if the conf does not name its root", async () => {
+      fs.writeFileSync(checkpoint(), "devices");
+      place.configure(["kubelet relative", "kubelet /"]);
+      const results = await place.served(async (call) => [
+        await call.file(read, checkpoint(), 100),
+        await call.file(kind, checkpoint()),
+      ]);
+      expect(results).toEqual([REFUSED, REFUSED]);
+    });
+  });
+
   describe("that are logs", () => {
     let log: string;
     beforeEach(() => {

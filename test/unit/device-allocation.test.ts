@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { AllocatedDevice, Cluster, Pod, PublishedDevice } from "../../launcher/cluster/cluster.ts";
 import { RESOURCE, withDevices } from "../../launcher/device/allocation.ts";
 import { Code, Fault } from "../../launcher/fault.ts";
+import { type Host, LeftToNode } from "../../launcher/host/host.ts";
 import { localHost } from "../../launcher/host/local.ts";
 import { type FakeKubelet, type ListedPod, startKubelet } from "./fake-kubelet.ts";
 
@@ -276,6 +277,75 @@ describe("the kubelet's checkpoint", () => {
     expect(fault.code).toBe(Code.ioFailure);
     expect(fault.message).toContain(places().socket);
     expect(fault.message).toContain(places().checkpoint);
+  });
+});
+
+describe("a job of the executor's, through whose shim nobody asks the socket,", () => {
+  /** The host of a job: what the shim does not allow is left, by `isForGood`. */
+  const jobs = (allowed: string[], isForGood = true): Host => {
+    const leave = () => Promise.reject(new LeftToNode("the shim refused it", isForGood));
+    const host: Partial<Host> = {
+      exists: (path) => (allowed.includes(path) ? localHost.exists(path) : leave()),
+      read: (path) => (allowed.includes(path) ? localHost.read(path) : leave()),
+      grpc: leave,
+    };
+    return host as Host;
+  };
+  const given = async (host: Host, more: { pod?: Pod; cluster?: Cluster } = {}) => {
+    const { pod = POD, cluster } = more;
+    const [network] = await withDevices(networks("vf"), pod, { host, cluster, log }, places());
+    return network?.device?.id;
+  };
+  const remember = (PodUID: string) => {
+    const entry = { PodUID, ResourceName: "vf", DeviceIDs: { "0": ["of the file"] } };
+    writeFileSync(places().checkpoint, JSON.stringify({ Data: { PodDeviceEntries: [entry] } }));
+  };
+
+  test("goes by the checkpoint, whether or not it may see that there is a socket", async () => {
+    remember(UID);
+    await serve([withContainers({ devices: [{ resource_name: "vf", device_ids: ["of the API"] }] })]);
+    const { socket, checkpoint } = places();
+    for (const allowed of [[checkpoint], [socket, checkpoint]])
+      expect(await given(jobs(allowed))).toBe("of the file");
+    expect(kubelet?.calls()).toBe(0);
+  });
+
+  test("says which line of plexus-shim.conf is missing, if it may not read that", async () => {
+    remember(UID);
+    const fault = await refused(given(jobs([])));
+    expect(fault).toBeInstanceOf(LeftToNode);
+    expect(fault.message).toContain(`while it runs: the shim may not read ${places().checkpoint}`);
+    expect(fault.message).toContain("add the line `kubelet DIRECTORY`");
+  });
+
+  test("says that there is no checkpoint, and nothing of a socket that it has not seen", async () => {
+    const fault = await refused(given(jobs([places().checkpoint])));
+    expect(fault.code).toBe(Code.ioFailure);
+    expect(fault.message).toContain(
+      `there is no ${places().checkpoint}, and ${places().socket} is not asked`,
+    );
+  });
+
+  test("gets the devices of ResourceClaims from the API server, and says which claim is gone", async () => {
+    remember("another");
+    const host = jobs([places().checkpoint]);
+    const pod = { ...POD, resourceClaims: new Map([["nic", "one"]]) };
+    const attributes = { "k8s.cni.cncf.io/deviceID": "of the claim", "k8s.cni.cncf.io/resourceName": "vf" };
+    const device = { driver: "vendor.com", pool: "node1", device: "dev-1" };
+    const part = (allocated: AllocatedDevice[]): Partial<Cluster> => ({
+      claim: async () => allocated,
+      published: async () => [{ pool: "node1", generation: 1, device: "dev-1", attributes }],
+    });
+    const api = part([{ ...device, request: "vf" }]) as Cluster;
+    expect(await given(host, { pod, cluster: api })).toBe("of the claim");
+    const fault = await refused(given(host, { pod, cluster: part([]) as Cluster }));
+    expect(fault.message).toContain("ResourceClaim apps/one of pod apps/web has no devices");
+  });
+
+  test("is not a call of the runtime, which is left to plexus, whatever could be read", async () => {
+    remember(UID);
+    const fault = await refused(given(jobs([places().checkpoint], false)));
+    expect([fault instanceof LeftToNode, fault.message]).toEqual([true, "the shim refused it"]);
   });
 });
 

@@ -70,6 +70,7 @@ describe("plexus-shim.conf", () => {
     ],
     ...["log rel", "log /a/../b", "log /a//b", "log /a/", "log /a", "device 0000:3b:02.1", "device 3b:02"],
     ...["sandboxes /a", "sandboxes rel", "sandboxes /"],
+    ...["kubelet /a", "kubelet rel", "kubelet /a/../b", "kubelet"],
     ...["resident-option x", "resident-option --slots 4", "#c", "", " # c", "Plugin a", "resident", "socket"],
   ];
 

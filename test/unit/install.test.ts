@@ -607,6 +607,41 @@ describe("--hotplug", () => {
     }
   });
 
+  test("lets the shim read which pod has which devices, below the root that the kubelet has here", () => {
+    primary("10-flannel.conflist", FLANNEL);
+    const lines = () => shimConf().match(/^kubelet .*$/gm);
+    plexus("install", "--resident");
+    expect(lines()).toBeNull();
+    plexus("install", "--resident", "--hotplug");
+    expect(lines()).toEqual(["kubelet /var/lib/kubelet"]);
+    plexus("install", "--resident", "--hotplug", "--kubelet-root=/var/snap/kubelet");
+    expect(lines()).toEqual(["kubelet /var/snap/kubelet"]);
+    plexus("install", "--resident"); // the line stays, as `sandboxes` does
+    expect(lines()).toEqual(["kubelet /var/snap/kubelet"]);
+    plexus("install", "--on-demand");
+    expect(lines()).toBeNull();
+    plexus("install", "--resident", "--hotplug"); // the conf still says where it is
+    expect(lines()).toEqual(["kubelet /var/snap/kubelet"]);
+  });
+
+  test("takes the kubelet's root of a conf that is copied", () => {
+    const file = join(root, "conf.json");
+    const plugin = { type: "plexus-shim", clusterNetwork: "/a.conf", kubeletRoot: "/data/kubelet" };
+    fs.writeFileSync(file, JSON.stringify({ cniVersion: "1.0.0", name: "p", plugins: [plugin] }));
+    plexus("install", "--resident", "--hotplug", "--conf-file", file);
+    expect(shimConf()).toMatch(/^kubelet \/data\/kubelet$/m);
+  });
+
+  test("keeps the kubelet's root that an administrator has chosen", () => {
+    primary("10-flannel.conflist", FLANNEL);
+    plexus("install", "--resident");
+    fs.appendFileSync(join(root, "opt/cni/bin/plexus-shim.conf"), "kubelet /data/kubelet\n");
+    for (const how of [["--resident", "--hotplug"], ["--resident"], ["--on-demand"]]) {
+      plexus("install", ...how);
+      expect(shimConf().match(/^kubelet .*$/gm)).toEqual(["kubelet /data/kubelet"]);
+    }
+  });
+
   test("says what to start where there is no systemd, and writes no unit", () => {
     primary("10-flannel.conflist", FLANNEL);
     // Whatever this machine has: without its /run, and with another directory of units.

@@ -93,7 +93,8 @@ function whyIgnored(key: string, value: string, counts: Map<string, number>): st
   if (key === "socket") return "";
   if (key === "plugins" || key === "state" || key === "read") return listed();
   if (key === "plugin") return value.includes("/") ? "it is not a name" : listed();
-  if (key === "sandboxes") return isPlain(value) ? "" : "the path is not absolute and plain";
+  if (key === "sandboxes" || key === "kubelet")
+    return isPlain(value) ? "" : "the path is not absolute and plain";
   if (key === "log") return isPlain(value) ? listed() : "the path is not absolute and plain";
   if (key === "resident-option") return value.startsWith("--") ? listed() : "it does not begin with --";
   if (key === "device")

@@ -10,7 +10,7 @@ import {
   SOCKET,
   STATE_DIR,
 } from "../../paths.ts";
-import { stateDirInUse } from "./conf.ts";
+import { kubeletRootInUse, stateDirInUse } from "./conf.ts";
 import { type Installation, onNode, type SetUp } from "./installation.ts";
 import { SHIM_TIMEOUTS } from "./options.ts";
 import { copy, place, readText, removeParts } from "./place.ts";
@@ -55,6 +55,8 @@ function shimConf(installation: Installation, before: string): string {
   const read = [confDir, sourceDir, ...(primary?.startsWith("/") ? [dirname(primary)] : []), MULTUS_CONF_DIR];
   const state = [options["state-dir"] ?? stateDirInUse(installation) ?? STATE_DIR, DEVICE_INFO_DIR];
   const logFile = options["log-file"];
+  const sandboxes = `sandboxes ${SANDBOXES_DIR}`;
+  const kubelet = `kubelet ${kubeletRootInUse(installation)}`;
   const lines = [
     "# What plexus-shim lets the resident process do: docs/security.md.",
     ...(mode === "one-shot" ? [] : [`socket ${socket}`]),
@@ -65,7 +67,10 @@ function shimConf(installation: Installation, before: string): string {
     ...read.map((dir) => `read ${dir}`),
     ...(logFile === undefined ? [] : [`log ${logFile}`]),
     // Another directory is an administrator's choice.
-    ...(options.hotplug && !/^sandboxes\s/m.test(before) ? [`sandboxes ${SANDBOXES_DIR}`] : []),
+    ...(options.hotplug && !/^sandboxes\s/m.test(before) ? [sandboxes] : []),
+    ...(options.hotplug && (options["kubelet-root"] !== undefined || !/^kubelet\s/m.test(before))
+      ? [kubelet]
+      : []),
     ...SHIM_TIMEOUTS.flatMap((name) => {
       const value = options[`${name}-timeout-ms`];
       return value === undefined ? [] : [`${name}-timeout-ms ${value}`];
@@ -76,7 +81,8 @@ function shimConf(installation: Installation, before: string): string {
     const [key = ""] = line.split(/\s/);
     return (
       ["socket", "resident"].includes(key) ||
-      (mode !== "resident" && line === `sandboxes ${SANDBOXES_DIR}`) || // without a daemon nobody reads them
+      (mode !== "resident" && (line === sandboxes || line === kubelet)) || // without a daemon nobody needs them
+      (key === "kubelet" && wanted.includes(kubelet)) ||
       (key.endsWith("-ms") && wanted.some((one) => one.startsWith(`${key} `)))
     );
   };

@@ -2,7 +2,7 @@
 import * as fs from "node:fs";
 import { basename, join } from "node:path";
 import { META_PLUGINS } from "../../host/host.ts";
-import { STATE_DIR } from "../../paths.ts";
+import { KUBELET_ROOT, STATE_DIR } from "../../paths.ts";
 import { MIGRATED_CONF, type MigratedConf, migratedConf } from "../migrate/migrated.ts";
 import { ASIDE, CONF, type Installation, onNode, PLAIN_CONF } from "./installation.ts";
 import { isObject, objectIn, place, readNamed, readText } from "./place.ts";
@@ -300,6 +300,14 @@ export function hasVanished(installation: Installation): boolean {
 export function kubeconfigInUse(installation: Installation): string {
   const { kubeconfig } = pluginInUse(installation) ?? {};
   return typeof kubeconfig === "string" ? kubeconfig : "";
+}
+
+/** The kubelet's root directory: what is asked for, or what Plexus's conf has, or the one that is going to be copied. */
+export function kubeletRootInUse(installation: Installation): string {
+  const file = installation.options["conf-file"];
+  const copied = file === undefined ? {} : partsOf(objectIn(readText(file) ?? "") ?? {}).plugin;
+  const { kubeletRoot } = { ...pluginInUse(installation), ...copied, ...keysOf(installation) };
+  return typeof kubeletRoot === "string" && /^\/\S+$/.test(kubeletRoot) ? kubeletRoot : KUBELET_ROOT;
 }
 
 /** The state directory of Plexus's conf; undefined if there is no conf. */

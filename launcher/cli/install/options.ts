@@ -27,8 +27,8 @@ export const INSTALL = {
   "one-shot": { help: "the runtime executes plexus for each call" },
   hotplug: {
     help:
-      "with --resident: the shim notes the sandboxes that it attaches, so that networks may come and go while pods run. Where there is " +
-      "systemd, the executor becomes a unit of it, unless --root is given",
+      "with --resident: the shim notes the sandboxes that it attaches, and lets the daemon read which pod has which devices, so that " +
+      "networks may come and go while pods run. Where there is systemd, the executor becomes a unit of it, unless --root is given",
   },
   watch: {
     help: "keep conf and kubeconfig in step with the default network's conf, the service account and the server",
