@@ -87,7 +87,7 @@ describe("explain names what is wrong with a pod's networks:", () => {
       "a MAC that no plugin takes",
       '[{"name":"a","mac":"02:00:00:00:00:07"}]',
       bridge("a"),
-      /`mac` is asked for, and its plugins do not claim/,
+      /`mac` is asked of .* do not claim the capability: only CNI_ARGS have it/,
     ],
     ["one interface name for two networks", "a@same,a@same", bridge("a"), /An ADD fails.*same/],
     ["a conf that is cut off", "a", '{"type":"bridge"', /An ADD fails.*\/a/],
@@ -293,7 +293,7 @@ it("doctor --fix mends modes and removes what dead writers have left, says so, a
   const said = await doctor("--fix");
   expect(said).toMatch(/^ok {4}programs .*mended: chmod 0755 .*plexus$/m);
   expect(said).toMatch(/^ok {4}cluster .*mended: chmod 0600 /m);
-  expect(said).toMatch(/^ok {4}state .*mended: removed 1 unfinished files/m);
+  expect(said).toMatch(/^ok {4}state .*mended: removed 1 unfinished file of /m);
   expect(fs.existsSync(left)).toBe(false);
   expect(fs.readdirSync(site.lab.cniDir, { recursive: true })).toHaveLength(before - 1);
   expect(await doctor()).toMatch(/exit 0\n$/);
