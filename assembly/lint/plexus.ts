@@ -58,7 +58,7 @@ export function lintPlexus(root: Value, isOfList: bool = false): void {
   for (let one = delegates.first; one.exists && !isFull(); one = one.next) lintConf(one, Site.Delegate);
 }
 
-/** Notes a member that Plexus does not look at, as Multus does not. Source: LoadNetConf in multus-cni pkg/types/conf.go. */
+/** Notes a member that Plexus does not look at, as Multus does not. Source: LoadNetConf and CmdAdd of multus-cni. */
 function ignored(member: Value, found: string, remedy: string): void {
   onKey("ignored-key", Severity.Warning, member, say(found), say(remedy));
 }

@@ -22,7 +22,10 @@ const MEANINGS: Record<string, readonly [from: "CNI" | "Multus" | "Plexus", mean
     "how the API server is reached; without it there are no pods and no NetworkAttachmentDefinitions",
   ],
   kubeletRoot: ["Plexus", "the kubelet's root directory, where it is asked for a pod's devices"],
-  delegates: ["Multus", "confs and conflists: the default network first. Instead of `clusterNetwork`"],
+  delegates: [
+    "Multus",
+    "confs and conflists: the default network first. Instead of `clusterNetwork`: beside it they are ignored",
+  ],
   clusterNetwork: [
     "Multus",
     "the default network: a name, the path of a conf, or a directory, whose first conf counts",
