@@ -5,6 +5,9 @@ import { measureSlowness, SLOWNESS } from "./pace.ts";
 /** Waits that are long ask less often: each question is work for the machine too. */
 const [SHORTEST_POLL_MS, LONGEST_POLL_MS, POLLS_A_WAIT] = [50, 500, 20];
 
+/** So many times its limit is the longest that a wait is, whatever it is told: the texts may have no end, as those of a log. */
+const LONGEST = 10;
+
 /** Says how far the wait is, as in "87 of 100 run". */
 export type Tell = (progress: string) => void;
 
@@ -28,7 +31,7 @@ export async function until<T>(
   let progress = "";
   const tell = (text: string) => {
     progress = text;
-    if (!told.has(text)) since = performance.now();
+    if (!told.has(text) && performance.now() - begun < LONGEST * limitMs) since = performance.now();
     told.add(text);
   };
   for (;;) {

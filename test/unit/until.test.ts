@@ -50,6 +50,14 @@ test("a wait begins anew with each progress", async () => {
   expect(await waiting).toBe(true);
 });
 
+test("a wait whose progress has no end ends all the same", async () => {
+  const waiting = wait("all pods run", (tell) => {
+    tell(`pod ${clock.nowMs} is there`);
+    return false;
+  });
+  await expect(waiting).rejects.toThrow(/^waited 2[12]\d\.\d s in vain until all pods run: pod /);
+});
+
 test("what was told before is no progress", async () => {
   let times = 0;
   const waiting = wait("it is well", (tell) => {
