@@ -21,8 +21,13 @@ export function remedyFor(code: string): string | undefined {
 /** As Node.js and the replies of the shim say it: `EROFS: read-only file system, unlink '/a'`. */
 const SAID = /\b(E[A-Z]+): [a-z][^;]*$/;
 
-/** Returns a message with what to do about the system's error in it, unless it says that. */
-export function withRemedy(message: string): string {
+/** Returns what a message is to be followed by, so that it says what to do about the system's error in it; "" if it says that. */
+export function adviceFor(message: string): string {
   const remedy = REMEDIES[SAID.exec(message)?.[1] ?? ""];
-  return remedy === undefined ? message : `${message}; ${remedy}`;
+  return remedy === undefined ? "" : `; ${remedy}`;
+}
+
+/** Returns a message with that. */
+export function withRemedy(message: string): string {
+  return message + adviceFor(message);
 }

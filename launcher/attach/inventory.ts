@@ -45,13 +45,12 @@ interface Ports {
 /** Lists all attachments, by their containers. */
 export async function listAttachments(ports: Ports): Promise<ListedAttachment[]> {
   const listed: ListedAttachment[] = [];
-  for (const containerId of [...(await ports.state.containers())].sort()) {
-    listed.push(...(await attachmentsOf(ports, containerId)));
-  }
-  const strays = (await ports.state.strays()).map((path) =>
+  const { ids, strays } = await ports.state.owners();
+  for (const containerId of [...ids].sort()) listed.push(...(await attachmentsOf(ports, containerId)));
+  const nobodys = strays.map((path) =>
     unreadable("", `${path} cannot be read, nor whose it is; remove it if that container is gone`, path),
   );
-  return [...listed, ...strays, ...(await listOrphans(ports))];
+  return [...listed, ...nobodys, ...(await listOrphans(ports))];
 }
 
 /**

@@ -11,7 +11,7 @@ import type { Host } from "../host/host.ts";
 import { CallLog, type Log, openLog, type Say } from "../log/log.ts";
 import { traceOf } from "../log/trace.ts";
 import { visible } from "../log/visible.ts";
-import { withRemedy } from "../remedies.ts";
+import { adviceFor } from "../remedies.ts";
 import { State } from "../state/state.ts";
 import { add } from "./add.ts";
 import type { Call, Outbox, Witness } from "./call.ts";
@@ -124,7 +124,7 @@ export function failed(error: unknown, cniVersion: string | undefined): Answer {
 /** Both the answer and the log say what to do about an error of the system. */
 function advised(error: unknown): Fault {
   const fault = Fault.of(error);
-  return fault.followedBy(withRemedy(fault.message).slice(fault.message.length));
+  return fault.followedBy(adviceFor(fault.message));
 }
 
 function requireVerb(core: Core, { verb, containerId, netns, ifname, path }: Parameters, settings: Settings) {

@@ -1,7 +1,7 @@
 // `plexus attachments` and `plexus forget`.
 
 import { Core } from "../../packages/core/index.ts";
-import { forgetAttachments, type ListedAttachment, listAttachments } from "../attach/inventory.ts";
+import { forgetAttachments, type ListedAttachment, listAttachments, listing } from "../attach/inventory.ts";
 import { wasm } from "../core/wasm.ts";
 import { localHost } from "../host/local.ts";
 import { counted } from "../log/counted.ts";
@@ -70,12 +70,13 @@ export const forget = command({
     "cni-dir": CNI_DIR,
   },
   run: async ({ values, args: [containerId = ""] }) => {
+    const { "cni-dir": cniDir } = values;
     if (!isContainerId(containerId))
       throw usage(
-        `${JSON.stringify(containerId)} is not a container's ID; \`plexus attachments\` lists them`,
+        `${JSON.stringify(containerId)} is not a container's ID; \`${listing(cniDir)}\` lists them`,
       );
-    await requireDirectory(values["cni-dir"]);
-    const ports = portsTo(values["cni-dir"]);
+    await requireDirectory(cniDir);
+    const ports = portsTo(cniDir);
     const forgotten = await forgetAttachments(ports, containerId, values.network);
     for (const one of forgotten) console.log(visible(`forgotten: ${containerId} ${one}`));
     return undefined;

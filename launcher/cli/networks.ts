@@ -1,5 +1,4 @@
 // The cluster's NetworkAttachmentDefinitions, for `plexus lint --cluster`.
-
 import { Core } from "../../packages/core/index.ts";
 import { wasm } from "../core/wasm.ts";
 import { sortDocuments } from "../explain/documents.ts";

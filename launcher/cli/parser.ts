@@ -1,5 +1,4 @@
 // The command line, by a command's table. commander parses it, lays the help out, and says what may have been meant.
-
 import { CommanderError, Command as Parser, Option as ParserOption } from "commander";
 import { visible } from "../log/visible.ts";
 import { withRemedy } from "../remedies.ts";

@@ -231,13 +231,10 @@ export class Shim {
   }
 
   private leave(why: string): Promise<never> {
-    if (this.isAlone) {
-      const { message } = new Fault(
-        Code.internal,
-        `it cannot be done while the pod runs: ${why}; create the pod anew`,
+    if (this.isAlone)
+      return Promise.reject(
+        new LeftToNode(`it cannot be done while the pod runs: ${why}; create the pod anew`, true),
       );
-      return Promise.reject(new LeftToNode(message, true));
-    }
     this.refusal ??= why;
     return Promise.reject(
       new LeftToNode(`cannot do this through the shim: ${this.refusal}; plexus on the node does it`),

@@ -338,8 +338,8 @@ static _Noreturn void serve(void) {
 }
 
 /**
- * Waits for the daemon on a node where `plexus` cannot run, as on Talos and Alpine, or where its file is damaged, and hands the call to it, as often as it
- * hangs up. One that it has left to `plexus` nobody can do.
+ * Waits for the daemon on a node where `plexus` cannot run, as on Talos and Alpine, or where its file is damaged, and hands the
+ * call to it, as often as it hangs up. One that it has left to `plexus` nobody can do.
  */
 static _Noreturn void wait_for_resident(const char *path) {
   static bool is_first = true;

@@ -63,15 +63,11 @@ export class State {
     return (await this.owners()).ids;
   }
 
-  /** The paths of files of the result cache that cannot be read, and whose container their names do not tell. */
-  async strays(): Promise<string[]> {
-    const { ids, unknown } = await this.owners();
-    const isOf = (name: string) => [...ids].some((id) => name.includes(`-${id}-`));
-    return unknown.filter((name) => !isOf(name)).map((name) => `${this.resultsDir}/${name}`);
-  }
-
-  /** A loss of power may leave anything in a file; its name stays. */
-  private async owners(): Promise<{ ids: Set<string>; unknown: string[] }> {
+  /**
+   * Whose the files here are: the IDs of all containers that have one, and as `strays` the paths of those of the result cache that
+   * cannot be read, and whose container their names do not tell. A loss of power may leave anything in a file; its name stays.
+   */
+  async owners(): Promise<{ ids: Set<string>; strays: string[] }> {
     const caches = (await this.host.list(this.resultsDir)).filter((name) => !isTemporary(name));
     const ids = new Set<string>();
     const unreadable: string[] = [];
@@ -95,7 +91,9 @@ export class State {
       if (id === undefined) unknown.push(name);
       else ids.add(id);
     }
-    return { ids, unknown };
+    const isOf = (name: string) => [...ids].some((id) => name.includes(`-${id}-`));
+    const strays = unknown.filter((name) => !isOf(name)).map((name) => `${this.resultsDir}/${name}`);
+    return { ids, strays };
   }
 
   async writeScratch(containerId: string, text: string): Promise<void> {

@@ -14,11 +14,20 @@ export interface Message {
   remedies: string[];
 }
 
+/** Of what is left to `plexus` on the node: launcher/host/host.ts. */
+const INTERNAL: Node = {
+  type: "StringLiteral",
+  value: "internal" satisfies keyof typeof Code,
+  start: 0,
+  end: 0,
+};
+
 /** Where an error of the core, and of the launcher, begins: its code and its words. */
 function begins(node: Node, file: string): { code?: Node; words: Node } | undefined {
   const { type, callee, arguments: args } = node;
   const name = callee.name as string | undefined;
   if (type === "NewExpression" && name === "Fault") return { code: args[0], words: args[1] };
+  if (type === "NewExpression" && name === "LeftToNode") return { code: INTERNAL, words: args[0] };
   if (type === "NewExpression" && name === "Error" && args[0]) return { words: args[0] };
   if (type === "CallExpression" && name === "failAt" && file.startsWith("assembly/"))
     return { code: args[0], words: args[1] };

@@ -178,6 +178,20 @@ describe("an edit of the annotation", () => {
     await deleted(pod);
   });
 
+  it("is told nothing of a cluster network that is a NetworkAttachmentDefinition: no annotation has asked for that", async () => {
+    const pod = await attached("a", {}, { clusterNetwork: "b", multusNamespace: site.namespace });
+    expect((await site.status(pod))[0]).toMatchObject({ name: `${site.namespace}/b`, default: true });
+    for (const [networks, interfaces] of [
+      ["a,c", ["eth0", "net1", "net2"]],
+      ["c", ["eth0", "net2"]],
+    ] as const) {
+      await edit(pod, networks);
+      await becomes(pod, [...interfaces]);
+    }
+    expect((await site.events(pod)).filter((one) => one.startsWith("Warning"))).toEqual([]);
+    await deleted(pod);
+  });
+
   describe("to a network of devices", () => {
     const RESOURCE = "vendor.com/nic";
     /** The kubelet's root: its socket is there, and the shim may read its checkpoint, as `plexus install --hotplug` has it. */

@@ -6,16 +6,19 @@ import { binary } from "../support/binary.ts";
 import { Lab } from "../support/lab.ts";
 
 let lab: Lab;
+/** The runtime's directories. */
+let confDir: string;
+let binDir: string;
 beforeEach(async () => {
   lab = await Lab.open();
+  confDir = join(lab.dir, "net.d");
+  binDir = join(lab.dir, "installed");
+  fs.mkdirSync(confDir);
+  fs.cpSync(lab.binDir, binDir, { recursive: true, verbatimSymlinks: true });
 });
 afterEach(() => lab.close());
 
 test("the conf goes first; binary and shim stay until the pods are deleted, and what those have left is detached", async () => {
-  const confDir = join(lab.dir, "net.d");
-  const binDir = join(lab.dir, "installed");
-  fs.mkdirSync(confDir);
-  fs.cpSync(lab.binDir, binDir, { recursive: true, verbatimSymlinks: true });
   fs.writeFileSync(join(confDir, "10-one.conf"), JSON.stringify(lab.bridge("one", 1)));
   const places = ["--bin-dir", binDir, "--conf-dir", confDir, "--state-dir", lab.cniDir];
   const socket = ["--socket", join(lab.dir, "none.sock")];
@@ -53,10 +56,6 @@ test("the conf goes first; binary and shim stay until the pods are deleted, and 
 });
 
 test("an attachment whose files are all torn keeps binary and shim", async () => {
-  const binDir = join(lab.dir, "installed");
-  const confDir = join(lab.dir, "net.d");
-  fs.mkdirSync(confDir);
-  fs.cpSync(lab.binDir, binDir, { recursive: true, verbatimSymlinks: true });
   for (const name of ["plexus", "plexus-shim"]) fs.writeFileSync(join(binDir, name), "");
   const container = await lab.container();
   expect(await lab.run("ADD", lab.conf([lab.bridge("one", 1)]), { container })).toMatchObject({
@@ -71,10 +70,6 @@ test("an attachment whose files are all torn keeps binary and shim", async () =>
 });
 
 test("the state directory stays while containers are attached by it, and uninstall knows of each that there was", async () => {
-  const confDir = join(lab.dir, "net.d");
-  const binDir = join(lab.dir, "installed");
-  fs.mkdirSync(confDir);
-  fs.cpSync(lab.binDir, binDir, { recursive: true, verbatimSymlinks: true });
   fs.writeFileSync(join(confDir, "10-one.conf"), JSON.stringify(lab.bridge("one", 1)));
   const places = ["--bin-dir", binDir, "--conf-dir", confDir];
   const socket = ["--socket", join(lab.dir, "none.sock")];
@@ -110,6 +105,10 @@ test("the state directory stays while containers are attached by it, and uninsta
     .onNode(binary, "forget", "none", "--cni-dir", lab.cniDir)
     .catch((error) => error);
   expect(`${forgotten}`).toContain(`\`${list}\` lists what there is`);
+  const refusedId = await lab
+    .onNode(binary, "forget", "../x", "--cni-dir", lab.cniDir)
+    .catch((error) => error);
+  expect(`${refusedId}`).toContain(`"../x" is not a container's ID; \`${list}\` lists them`);
 
   await lab.kill(container);
   expect(await lab.onNode(binary, "uninstall", ...places)).toContain(
@@ -119,10 +118,6 @@ test("the state directory stays while containers are attached by it, and uninsta
 });
 
 test("on a node that is Multus's again, what Multus has attached stays as it is, and keeps nothing of Plexus", async () => {
-  const confDir = join(lab.dir, "net.d");
-  const binDir = join(lab.dir, "installed");
-  fs.mkdirSync(confDir);
-  fs.cpSync(lab.binDir, binDir, { recursive: true, verbatimSymlinks: true });
   fs.writeFileSync(join(binDir, "multus"), "#!/bin/sh\necho '{}'\n", { mode: 0o755 });
   const delegates = [lab.bridge("one", 1)];
   const multus = { cniVersion: "1.0.0", name: "m", type: "multus", cniDir: lab.cniDir, delegates };

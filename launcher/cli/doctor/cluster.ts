@@ -1,5 +1,4 @@
 // The way to the API server: kubeconfig, clock, rights, and what networks there are.
-
 import * as fs from "node:fs";
 import { readKubeconfig } from "../../cluster/kubeconfig.ts";
 import { Fault } from "../../fault.ts";

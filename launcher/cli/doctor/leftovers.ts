@@ -1,5 +1,4 @@
 // State on disk that no container has any more: attachments, reservations of addresses, files of writers that are gone.
-
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { Core } from "../../../packages/core/index.ts";

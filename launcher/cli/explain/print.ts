@@ -88,7 +88,7 @@ function findingLines({ findings, hasLines, explanation }: Explained, areErrors:
   });
 }
 
-/** Tells whether the ADD itself warns of what lint has found. It does not where it expects the plugin to take `ips` from CNI_ARGS. */
+/** Tells whether the ADD itself warns of what lint has found. It does not where it expects the plugin to take it from CNI_ARGS. */
 function isSaidByAdd({ rule, found }: Located, { attachments, warnings }: Explanation): boolean {
   if (rule !== "missing-capability") return false;
   return attachments.some(({ network, ifname, unclaimed }) => {

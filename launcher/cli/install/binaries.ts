@@ -10,8 +10,8 @@ import {
   SOCKET,
   STATE_DIR,
 } from "../../paths.ts";
-import { kubeletRootInUse, stateDirInUse } from "./conf.ts";
 import { type Installation, onNode, type SetUp } from "./installation.ts";
+import { kubeletRootInUse, stateDirInUse } from "./inuse.ts";
 import { SHIM_TIMEOUTS } from "./options.ts";
 import { copy, place, readText, removeParts } from "./place.ts";
 

@@ -5,17 +5,11 @@ import { inWords } from "../refusal.ts";
 import { podApi } from "./api.ts";
 import { asBefore, changesOf, leaveSocket, setUpOf } from "./before.ts";
 import { installBinaries } from "./binaries.ts";
-import {
-  hasVanished,
-  installConf,
-  kubeconfigInUse,
-  requireInstallable,
-  requirePrimary,
-  takenByCilium,
-} from "./conf.ts";
+import { hasVanished, installConf, requireInstallable, requirePrimary, takenByCilium } from "./conf.ts";
 import { DaemonSet } from "./daemonset.ts";
 import { installExecutor } from "./executor.ts";
 import { type Installation, installationOf, OWN_DIR, onNode } from "./installation.ts";
+import { kubeconfigInUse } from "./inuse.ts";
 import { installKubeconfig } from "./kubeconfig.ts";
 import { INSTALL, UNINSTALL, withPlaces } from "./options.ts";
 import { pin, pinned } from "./pin.ts";

@@ -1,9 +1,8 @@
 // The runtime's conf for Plexus.
 import * as fs from "node:fs";
-import { basename, join } from "node:path";
+import { basename } from "node:path";
 import { META_PLUGINS } from "../../host/host.ts";
-import { KUBELET_ROOT, STATE_DIR } from "../../paths.ts";
-import { MIGRATED_CONF, type MigratedConf, migratedConf } from "../migrate/migrated.ts";
+import { type MigratedConf, migratedConf } from "../migrate/migrated.ts";
 import { ASIDE, CONF, type Installation, onNode, PLAIN_CONF } from "./installation.ts";
 import { isObject, objectIn, place, readNamed, readText } from "./place.ts";
 import { confsIn, findPrimary, nameOf, type PrimaryConf, readConf } from "./primary.ts";
@@ -150,7 +149,7 @@ function requirePaths(plugin: Json, failed: string): void {
 
 const OWN_TYPES = ["plexus-shim", "plexus"];
 
-type Json = Record<string, unknown>;
+export type Json = Record<string, unknown>;
 
 /** A conf as an administrator has left it, in the parts of a list. */
 interface Before {
@@ -292,46 +291,13 @@ function requireFirst(installation: Installation, own: string): void {
 export function hasVanished(installation: Installation): boolean {
   const path = currentPath(installation);
   if (path === undefined || installation.options["conf-file"] !== undefined) return false;
-  const { clusterNetwork } = partsOf(objectIn(readText(path) ?? "") ?? {}).plugin;
+  const { clusterNetwork } = pluginIn(readText(path) ?? "");
   return typeof clusterNetwork === "string" && !fs.existsSync(onNode(installation, clusterNetwork));
 }
 
-/** The kubeconfig of Plexus's conf; "" if it has none. */
-export function kubeconfigInUse(installation: Installation): string {
-  const { kubeconfig } = pluginInUse(installation) ?? {};
-  return typeof kubeconfig === "string" ? kubeconfig : "";
-}
-
-/** The kubelet's root directory: what is asked for, or what Plexus's conf has, or the one that is going to be copied. */
-export function kubeletRootInUse(installation: Installation): string {
-  const file = installation.options["conf-file"];
-  const copied = file === undefined ? {} : partsOf(objectIn(readText(file) ?? "") ?? {}).plugin;
-  const { kubeletRoot } = { ...pluginInUse(installation), ...copied, ...keysOf(installation) };
-  return typeof kubeletRoot === "string" && /^\/\S+$/.test(kubeletRoot) ? kubeletRoot : KUBELET_ROOT;
-}
-
-/** The state directory of Plexus's conf; undefined if there is no conf. */
-export function stateDirInUse(installation: Installation): string | undefined {
-  const plugin = pluginInUse(installation);
-  return plugin && stateDirOf(plugin);
-}
-
-/** The state directory that is asked for; undefined if the one that is there stays. */
-export function stateDirAskedFor({ options }: Installation): string | undefined {
-  const file = options["conf-file"];
-  if (file === undefined) return options["state-dir"];
-  return stateDirOf(partsOf(objectIn(readNamed(file)) ?? {}).plugin);
-}
-
-function stateDirOf({ cniDir }: Json): string {
-  return typeof cniDir === "string" && cniDir !== "" ? cniDir : STATE_DIR;
-}
-
-/** Plexus's own plugin in its conf, also while that is set aside or torn; undefined if there is no conf. */
-function pluginInUse({ root, confDir }: Installation): Json | undefined {
-  const names = [MIGRATED_CONF, CONF, PLAIN_CONF, ASIDE];
-  const text = names.map((name) => readText(join(root, confDir, name))).find((one) => one !== undefined);
-  return text === undefined ? undefined : partsOf(objectIn(text) ?? {}).plugin;
+/** Plexus's own plugin in the text of a conf; empty if there is none in it. */
+export function pluginIn(conf: string): Json {
+  return partsOf(objectIn(conf) ?? {}).plugin;
 }
 
 /** The path of Plexus's conf; undefined if there is none. */

@@ -1,5 +1,4 @@
 // Files of a node: each is written whole, under another name first, so that this works while a runtime reads or executes it.
-
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { basename, dirname, join } from "node:path";

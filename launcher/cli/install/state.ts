@@ -7,8 +7,8 @@ import { localHost } from "../../host/local.ts";
 import { counted } from "../../log/counted.ts";
 import { DEVICE_INFO_DIR } from "../../paths.ts";
 import { State } from "../../state/state.ts";
-import { stateDirAskedFor, stateDirInUse } from "./conf.ts";
 import { type Installation, onNode } from "./installation.ts";
+import { stateDirAskedFor, stateDirInUse } from "./inuse.ts";
 import { readText } from "./place.ts";
 
 /**

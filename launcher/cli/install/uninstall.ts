@@ -1,5 +1,4 @@
 // `plexus uninstall`, and what an installer does whose DaemonSet has been deleted.
-
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { basename, dirname, join } from "node:path";
