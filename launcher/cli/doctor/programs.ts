@@ -9,7 +9,7 @@ import { objectIn, readText } from "../install/place.ts";
 import { confNames } from "../install/primary.ts";
 import { fail, type Line, ok, warn } from "./line.ts";
 import { areConfsRead, type Node } from "./node.ts";
-import { run } from "./run.ts";
+import { type Ran, run } from "./run.ts";
 import { shimConfLines } from "./shimconf.ts";
 
 /** Who names a plugin, and which cniVersion he asks of it. */
@@ -110,11 +110,10 @@ async function plugin(type: string, uses: readonly Use[], dirs: readonly string[
     | string[]
     | undefined;
   if (!Array.isArray(supported)) {
-    const why = ran.why || `exit code ${ran.exitCode}, ${JSON.stringify(ran.stdout.slice(0, 80))}`;
     return [
       fail(
         of,
-        `${path} does not answer VERSION: ${why}`,
+        `${path} does not answer VERSION: ${reasonOf(ran)}`,
         `CNI_COMMAND=VERSION ${path}; install it for this machine (${process.arch})`,
       ),
     ];
@@ -162,9 +161,13 @@ export async function ownPrograms({ own, binDir, mode, shimConf }: Node): Promis
   if (lines.some(({ level }) => level === "FAIL")) return lines;
   if (isShim) lines.push(...shimConfLines(join(binDir, "plexus-shim.conf"), shimConf));
   const binary = join(binDir, isShim ? "plexus" : (called[0] ?? "plexus"));
-  const build = await buildOf(binary);
-  if (build === undefined)
-    return [...lines, fail(of, `${binary} does not say which version it is`, "plexus install")];
+  const ran = await run(binary, ["version", "--json"]);
+  const build = objectIn(ran.stdout, JSON.parse) as Build | undefined;
+  if (typeof build?.commit !== "string")
+    return [
+      ...lines,
+      fail(of, `${binary} does not say which version it is: ${reasonOf(ran)}`, "plexus install"),
+    ];
   const here = thisBuild();
   if (build.commit !== here.commit || build.version !== here.version)
     lines.push(
@@ -191,11 +194,9 @@ function shimOf(path: string, build: Build): Line[] {
   ];
 }
 
-/** Asks an executable of Plexus for its build; undefined if it is none. */
-async function buildOf(path: string): Promise<Build | undefined> {
-  const { stdout } = await run(path, ["version", "--json"]);
-  const build = objectIn(stdout, JSON.parse);
-  return typeof build?.commit === "string" ? (build as unknown as Build) : undefined;
+/** Says why a program's answer is none. */
+function reasonOf({ exitCode, stdout, why }: Ran): string {
+  return why || `exit code ${exitCode}, ${JSON.stringify(stdout.slice(0, 80))}`;
 }
 
 export function chmod(path: string, mode: number): string {

@@ -9,7 +9,9 @@ export interface Ran {
   why: string;
 }
 
-const LIMIT_MS = 4_000;
+const LIMIT_MS = 8_000;
+/** For what a program has printed to be read once it has ended: what it has started may keep its output open for ever. */
+const AFTER_EXIT_MS = 1_000;
 const MOST_BYTES = 4 << 20;
 
 /** Runs a program, and ends it if it takes too long. Never rejects. */
@@ -36,6 +38,7 @@ export function run(
     }, LIMIT_MS);
     const done = (exitCode: number | undefined) => {
       clearTimeout(limit);
+      child.stdout.destroy();
       resolve({ exitCode, stdout, why });
     };
     child.stdout.on("data", (piece: Buffer) => {
@@ -50,7 +53,12 @@ export function run(
     });
     child.on("exit", (code, signal) => {
       if (signal !== null) why ||= `it was ended by ${signal}`;
-      setImmediate(() => done(code ?? undefined));
+      const ended = code ?? undefined;
+      const waited = setTimeout(() => done(ended), AFTER_EXIT_MS);
+      child.on("close", () => {
+        clearTimeout(waited);
+        done(ended);
+      });
     });
   });
 }
