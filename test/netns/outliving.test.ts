@@ -9,7 +9,7 @@ import { until } from "../support/until.ts";
 const OK = { exitCode: 0, stdout: "", stderr: "" };
 /** The ADD of a plugin that leaves its work to a program of its own, in another session, until it is told to go on. */
 const SLOW =
-  'touch "$dir/begun"; setsid sh -c \'while [ ! -e "$0/go" ]; do sleep 0.05; done; ' +
+  'setsid sh -c \'touch "$0/begun"; while [ ! -e "$0/go" ]; do sleep 0.05; done; ' +
   'nsenter --net="$CNI_NETNS" ip link add late type bridge\' "$dir" & wait; echo \'{"cniVersion":"1.1.0"}\'';
 
 let lab: Lab;
