@@ -32,7 +32,7 @@ export interface ClusterPage extends Page<Cluster> {
 
 /** Why a block is not executed: its word `unexecuted=KEY` says which. */
 export const REASONS: Record<string, string> = {
-  checkout: "CI begins with `npm ci`, and what this tier needs is made by `npm run image`",
+  checkout: "CI begins with `npm ci`, and what a tier needs is made before it",
   registry: "the tests' node has no registry",
   rdma: "no NIC that QEMU emulates has RDMA; the kernel's own RDMA over Ethernet (rxe) is no VF's device, and Linux 6.1 refuses to move it into a pod",
 };
@@ -83,6 +83,12 @@ export const VM_PAGES: readonly Page<Ground>[] = [
   { path: "how-to/sriov.md", fake: `${VM}; ${DEVICE_PLUGIN}` },
   { path: "how-to/dpdk.md", prepare: hasVfs, fake: `${VM}; ${DEVICE_PLUGIN}` },
 ];
+
+/** Those that are tried on a node without Kubernetes (podman-node.ts). */
+export const PODMAN_PAGES: readonly Page<Ground>[] = [{ path: "how-to/one-node.md" }];
+
+/** All of them. */
+export const ALL: readonly Page<never>[] = [...PAGES, ...VM_PAGES, ...PODMAN_PAGES];
 
 /** All pages that have to be tried. */
 export function pagesThatAre(): string[] {

@@ -1,7 +1,8 @@
-// What has become of each block of the pages: build/docs-report.md. Two tiers try pages: each keeps its results in build/docs.
+// What has become of each block of the pages: build/docs-report.md. Three tiers try pages: each keeps its results in build/docs.
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { type Result, ROOT } from "./page.ts";
+import { ALL } from "./pages.ts";
 
 const DIR = join(ROOT, "build/docs");
 const REPORT = join(ROOT, "build/docs-report.md");
@@ -18,8 +19,8 @@ export function forget(page: string): void {
 }
 
 /** Writes the report: a row for each block; of a page that failed, one that says so. Returns it for some of the pages. */
-export function report(all: readonly { path: string }[], some: readonly { path: string }[]): string {
-  fs.writeFileSync(REPORT, reportOf(all));
+export function report(some: readonly { path: string }[]): string {
+  fs.writeFileSync(REPORT, reportOf(ALL));
   return reportOf(some);
 }
 

@@ -13,7 +13,8 @@ export interface Terminal {
   dir: string;
   /** The directories of commands that come before those of the machine. */
   path: string[];
-  kubeconfig: string;
+  /** Undefined without a cluster. */
+  kubeconfig?: string;
   /** How many times longer than its reader's the machine takes: a command's `--timeout` is that much longer. */
   slowness: number;
 }
@@ -23,7 +24,8 @@ const COMMAND_LIMIT_SECONDS = 360;
 
 /** What is executed for a command: a program and its arguments. */
 export function typed({ dir, path, kubeconfig, slowness }: Terminal, command: string): string[] {
-  const env = [`PATH=${[...path, process.env.PATH].join(":")}`, `KUBECONFIG=${kubeconfig}`, `HOME=${dir}`];
+  const cluster = kubeconfig === undefined ? [] : [`KUBECONFIG=${kubeconfig}`];
+  const env = [`PATH=${[...path, process.env.PATH].join(":")}`, ...cluster, `HOME=${dir}`];
   const patient = command.replace(
     /--timeout=(\d+)m/g,
     (_, minutes) => `--timeout=${Math.ceil(minutes * slowness)}m`,

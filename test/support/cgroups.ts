@@ -10,14 +10,31 @@ export function makeCgroups(name: string): void {
   for (const cgroup of cgroups(name)) fs.mkdirSync(cgroup, { recursive: true });
 }
 
-/** Removes them, and those that are in them. No process may be in one any more. */
-export function removeCgroups(name: string): void {
+/** Are there control groups of that name? */
+export function hasCgroups(name: string): boolean {
+  return cgroups(name).some((path) => fs.existsSync(path));
+}
+
+/**
+ * Removes them, and those that are in them. No process may be in one any more, unless others may use the name too: then what is in use
+ * stays.
+ */
+export function removeCgroups(name: string, { isShared = false } = {}): void {
   for (const cgroup of cgroups(name).filter((path) => fs.existsSync(path))) {
     const below = fs.readdirSync(cgroup, { recursive: true, withFileTypes: true });
     const groups = below
       .filter((entry) => entry.isDirectory())
       .map((entry) => join(entry.parentPath, entry.name));
-    for (const group of [cgroup, ...groups].sort().reverse()) fs.rmdirSync(group); // the innermost first
+    for (const group of [cgroup, ...groups].sort().reverse()) remove(group, isShared); // the innermost first
+  }
+}
+
+function remove(group: string, isShared: boolean): void {
+  try {
+    fs.rmdirSync(group);
+  } catch (error) {
+    const isOfOthers = ["EBUSY", "ENOTEMPTY", "ENOENT"].includes((error as NodeJS.ErrnoException).code ?? "");
+    if (!isShared || !isOfOthers) throw error;
   }
 }
 

@@ -3,11 +3,27 @@ import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { dirname, join } from "node:path";
 import { ensurePackages } from "../../scripts/provide/debian.ts";
-import { ensurePodman } from "../../scripts/provide/podman.ts";
+import { ensurePodman, type Podman as Tools } from "../../scripts/provide/podman.ts";
 import { removeCgroups } from "./cgroups.ts";
 import type { Conf, Lab } from "./lab.ts";
 
 const APPLETS = ["httpd", "ip"];
+
+/** What of containers.conf lets podman run containers on a machine of tests. */
+export function settings({ conmon, runc }: Tools): string {
+  return `[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"] # else more than a test's machine may allow
+seccomp_profile = "unconfined"
+[engine]
+cgroup_manager = "cgroupfs"
+conmon_path = ["${conmon}"]
+events_logger = "none"
+lock_type = "file"
+runtime = "runc"
+[engine.runtimes]
+runc = ["${runc}"]
+`;
+}
 
 export class Podman {
   /** Where conflists are that it knows networks from. */
@@ -29,20 +45,10 @@ export class Podman {
     for (const name of APPLETS) fs.symlinkSync("busybox", join(this.rootfs, "bin", name));
     fs.writeFileSync(
       join(this.dir, "containers.conf"),
-      `[containers]
-default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"] # else more than a test's machine may allow
-[network]
+      `${settings(this.tools)}[network]
 network_backend = "cni"
 cni_plugin_dirs = ["${dirname(lab.plexus)}", "${lab.binDir}"]
 network_config_dir = "${this.confDir}"
-[engine]
-cgroup_manager = "cgroupfs"
-conmon_path = ["${this.tools.conmon}"]
-events_logger = "none"
-lock_type = "file"
-runtime = "runc"
-[engine.runtimes]
-runc = ["${this.tools.runc}"]
 `,
     );
   }
@@ -57,7 +63,7 @@ runc = ["${this.tools.runc}"]
   start(name: string, networks: string[], options: string[], command: string[]): Promise<string> {
     return this.run(
       ...["run", "--detach", "--name", name, ...networks.flatMap((one) => ["--network", one]), ...options],
-      ...["--cgroup-parent", `/${this.cgroup}`, "--security-opt", "seccomp=unconfined"],
+      ...["--cgroup-parent", `/${this.cgroup}`],
       ...["--stop-signal", "KILL", "--rootfs", this.rootfs, ...command],
     );
   }

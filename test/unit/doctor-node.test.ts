@@ -154,6 +154,20 @@ test("beside a conf that is cut off, it is not said that no conf is Plexus's, or
   );
 });
 
+test("a plugin in another directory is missed, with the option that names that, until the conf does", async () => {
+  const elsewhere = join(dir, "elsewhere");
+  fs.mkdirSync(elsewhere);
+  const answer = `#!/bin/sh\necho '{"cniVersion":"1.0.0","supportedVersions":["1.0.0"]}'\n`;
+  fs.writeFileSync(join(elsewhere, "bridge"), answer, { mode: 0o755 });
+  const delegates = [{ cniVersion: "1.0.0", name: "a", type: "bridge" }];
+  write("00-plexus.conf", conf({ delegates }));
+  const [missed] = await plugins(lookAtNode(options()));
+  expect(missed?.level).toBe("FAIL");
+  expect(missed?.remedy).toContain("plexus install --plugin-dir DIR");
+  write("00-plexus.conf", conf({ delegates, binDir: elsewhere }));
+  expect(await plugins(lookAtNode(options()))).toMatchObject([{ level: "ok" }]);
+});
+
 test("a directory among the confs is to be looked into, not removed", () => {
   fs.mkdirSync(join(dir, "10-a.conf"));
   expect(orderOfConfs(lookAtNode(options()))[0]).toMatchObject({

@@ -98,7 +98,7 @@ async function plugin(type: string, uses: readonly Use[], dirs: readonly string[
       fail(
         of,
         `there is no plugin ${type} in ${dirs.join(", ")}, which ${first?.by} needs`,
-        `put ${type} into ${dirs[0]}`,
+        `put ${type} into ${dirs[0]}, or say where it is: plexus install --plugin-dir DIR`,
       ),
     ];
   const status = fs.statSync(path);
