@@ -1,7 +1,6 @@
 #define _GNU_SOURCE
 #include "messages.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -46,6 +45,8 @@ void complain(const char *format, ...) {
   print(message, "");
   print("\n", "\n");
 }
+
+bool has_complained(void) { return said > 0; }
 
 void say(const uint8_t *text, size_t length) { print_visible(text, length, "\n\t"); }
 

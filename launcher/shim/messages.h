@@ -3,6 +3,7 @@
 #define MESSAGES_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,8 @@ __attribute__((format(printf, 1, 0))) char *worded(const char *format, va_list v
 
 /** Prints `plexus-shim: <message>` on stderr. Control characters are escaped: others choose parts of it. */
 __attribute__((format(printf, 1, 2))) void complain(const char *format, ...);
+
+bool has_complained(void);
 
 /** Prints text of others on stderr: its lines, with other control characters escaped. */
 void say(const uint8_t *text, size_t length);

@@ -43,13 +43,17 @@ typedef struct {
   uint32_t accept_timeout_ms;
   uint32_t silence_timeout_ms;
   uint32_t wait_timeout_ms;
+  /** A bit for each key that the conf has; the others have their defaults. */
+  uint32_t given;
 } Rights;
 
 /**
- * Takes the defaults, and what the conf says that lies beside the shim, whose own path is `path`; complains if others than
- * its owner can write to it. A shim that was replaced complains also if it has no conf: its rights may have been wider.
+ * Takes what the conf says that lies beside the shim, whose own path is `path`, and defaults for the rest. Complains of a conf that
+ * others than its owner can write to, of lines that are not taken, and unless it may be missing, if there is none.
  */
-void rights_load(Rights *rights, const char *path, bool is_replaced);
+void rights_load(Rights *rights, const char *path, bool may_be_missing);
+/** Prints them on stdout as a conf that says the same, with `# default` behind what the conf did not say. */
+void rights_print(const Rights *rights);
 /** Splits a line of the conf, in its place. Returns its key, empty if the line says nothing. */
 char *split_line(char *line, char **value);
 

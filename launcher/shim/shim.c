@@ -388,8 +388,11 @@ static void read_input(void) {
   if (find_version(input.data, input.length, version)) errors_have_version(version);
 }
 
-/** Finds the shim's own path, and loads the conf beside it. It may have been replaced since it was executed. */
-static void load_rights(void) {
+/**
+ * Finds the shim's own path, and loads the conf beside it. It may have been replaced since it was executed: then it complains also
+ * if there is no conf, as its rights may have been wider.
+ */
+static void load_rights(bool may_be_missing) {
   static const char mark[] = " (deleted)"; // the kernel adds it to the path that there was
   ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
   if (length < 0) fail("readlink /proc/self/exe: %s; mount /proc", strerror(errno));
@@ -397,7 +400,7 @@ static void load_rights(void) {
   char *end = self + length - (sizeof mark - 1);
   bool is_replaced = end > self && strcmp(end, mark) == 0 && access(self, F_OK) < 0;
   if (is_replaced) *end = 0;
-  rights_load(&rights, self, is_replaced);
+  rights_load(&rights, self, may_be_missing && !is_replaced);
 }
 
 /** Answers a call that Plexus itself has made: see launcher/plugin.ts, which has the same words. */
@@ -437,9 +440,17 @@ static void end_left(const char *command) {
 
 /** Serves a daemon between the runtime's calls: executor.c. */
 static _Noreturn void be_executor(void) {
-  load_rights();
+  load_rights(true);
   catch_signals();
   serve_daemon(&rights, self, signals, SHIM_VERSION);
+}
+
+/** Prints what it takes of its conf, for `plexus doctor` and for people. Returns the exit code: 1 if there is anything to mend. */
+static int show_conf(void) {
+  load_rights(false);
+  rights_print(&rights);
+  if (fflush(stdout) != 0 || ferror(stdout)) complain("write stdout: %s", strerror(errno));
+  return has_complained() ? 1 : 0;
 }
 
 /** Reads which job this is, and locks its sandbox: a call of the runtime goes first. */
@@ -458,12 +469,13 @@ int main(int count, char **arguments) {
     serve_on_node(arguments[2] + strlen(HOST_OPTION));
   if (serves)
     fail("%s: --serve takes --host=PATH, once, and nothing else; see plexus-shim in docs/protocol.md", arguments[2]);
+  if (count == 2 && strcmp(arguments[1], "--conf") == 0) return show_conf();
   bool is_job = count == 3 && strcmp(arguments[1], WORK_ARGUMENT) == 0;
 
   // Executed by a person: say what this is.
   const char *command = getenv("CNI_COMMAND");
   if (command == NULL || *command == 0) {
-    fputs("plexus-shim " SHIM_VERSION ", of the CNI meta-plugin Plexus. A container runtime executes it.\n", stderr);
+    fputs("plexus-shim " SHIM_VERSION ", of the CNI meta-plugin Plexus. A container runtime executes it; --conf shows its conf.\n", stderr);
     return 0;
   }
 
@@ -481,7 +493,7 @@ int main(int count, char **arguments) {
   read_input();
 
   // Load what the installer allows the resident process.
-  load_rights();
+  load_rights(true);
 
   // From now on there may be children to reap.
   catch_signals();

@@ -249,8 +249,8 @@ export const MORE: readonly (readonly [of: string | RegExp, more: string])[] = [
     "The call goes on without the resident process. `plexus_shim_fallbacks_total` counts these by reason ([metrics](../metrics.md)).",
   ],
   [
-    "is ignored: it must belong to root",
-    "`plexus-shim.conf` would say what the shim allows. `plexus doctor` says whose it is, or who may write it; read it before you give it to root.",
+    /^launcher\/shim\/rights\.c: .* is ignored: /,
+    "`plexus-shim.conf` says what the shim allows ([all keys](../security.md#the-shim-and-the-resident-process)). `plexus-shim --conf` shows what it takes.",
   ],
   ["has ended before it served", "`journalctl -t plexus` has its log."],
 ];

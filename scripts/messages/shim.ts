@@ -73,6 +73,6 @@ function wordsOf(texts: string, defined: ReadonlyMap<string, string>): string {
     .join("")
     .replace(/\\"/g, '"')
     .replace(/\\n/g, " ")
-    .replace(/%[a-z]*[sdu]/g, "‹…›")
+    .replace(/%[.\da-z]*[sdu]/g, "‹…›")
     .trim();
 }

@@ -643,7 +643,7 @@ describe.each(SHIMS)("%s, the resident process does not get", (_, shim) => {
       place.configure(["accept-timeout-ms 10s", "silence-timeout-ms -1", "connect-timeout-ms 0x10"]);
       const { stderr } = await place.run();
       const ignored = (line: string) =>
-        `plexus-shim: ${place.shim}.conf: ${line} is ignored: it is not a number of milliseconds from 1 to 3600000\n`;
+        `plexus-shim: ${place.shim}.conf: ${line} is ignored: it is not a number of milliseconds from 1 to 3600000; correct it, or remove it\n`;
       const lines = ["accept-timeout-ms 10s", "silence-timeout-ms -1", "connect-timeout-ms 0x10"];
       expect(stderr).toBe(lines.map(ignored).join(""));
     });

@@ -141,22 +141,24 @@ describe.each(SHIMS)("%s", (_, shim) => {
 
     test("others can write to it, so it is not read", async () => {
       place.configure(["plugins /bin"], 0o666);
-      expect(await said()).toContain(`${place.shim}.conf is ignored: it must belong to root`);
+      expect(await said()).toBe(
+        `plexus-shim: ${place.shim}.conf is ignored: others than root may write it; ` +
+          `read it, then: chmod go-w ${place.shim}.conf\n`,
+      );
     });
 
     test("it is a link", async () => {
       fs.renameSync(`${place.shim}.conf`, join(place.dir, "conf"));
       fs.symlinkSync("conf", `${place.shim}.conf`);
-      expect(await said()).toMatch(
-        // musl's words, and glibc's
-        /^plexus-shim: open \S+\/plexus-shim\.conf: (Symbolic link loop|Too many levels of symbolic links)\n$/,
+      expect(await said()).toBe(
+        `plexus-shim: ${place.shim}.conf is ignored: it is a link; put the file itself there\n`,
       );
     });
 
     test("a key is unknown", async () => {
       place.configure(["colour blue"]);
       expect(await said()).toBe(
-        `plexus-shim: ${place.shim}.conf: colour blue is ignored: the key is unknown\n`,
+        `plexus-shim: ${place.shim}.conf: colour blue is ignored: the key is unknown; correct it, or remove it\n`,
       );
     });
 
@@ -165,7 +167,7 @@ describe.each(SHIMS)("%s", (_, shim) => {
       async (path) => {
         place.configure([`log ${path}`]);
         expect(await said()).toBe(
-          `plexus-shim: ${place.shim}.conf: log ${path} is ignored: the path is not absolute and plain\n`,
+          `plexus-shim: ${place.shim}.conf: log ${path} is ignored: the path is not absolute and plain; correct it, or remove it\n`,
         );
       },
     );
@@ -173,7 +175,7 @@ describe.each(SHIMS)("%s", (_, shim) => {
     test("it has more paths of a kind than there is room for", async () => {
       place.configure(Array.from({ length: 65 }, (_, index) => `log /var/log/${index}`));
       expect(await said()).toBe(
-        `plexus-shim: ${place.shim}.conf: log /var/log/64 is ignored: there are more than 64\n`,
+        `plexus-shim: ${place.shim}.conf: log /var/log/64 is ignored: there are more than 64; correct it, or remove it\n`,
       );
     });
   });

@@ -28,7 +28,6 @@ const network = source("launcher/shim/network.c");
 const netconf = source("assembly/netconf/netconf.ts");
 const versions = source("assembly/cni/version.ts");
 const protocol = source("docs/protocol.md");
-const security = source("docs/security.md");
 
 function source(path: string): string {
   return fs.readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), "utf8");
@@ -55,8 +54,9 @@ const constant = (path: string, name: string) =>
 
 /** The string literals in a text. */
 const strings = (text: string) => [...text.matchAll(/"([^"]*)"/g)].map(([, value]) => value);
-/** The string literals of a C array. */
-const array = (name: string) => strings(found(rights, new RegExp(`const ${name}\\[\\] = \\{([^}]*)\\}`)));
+/** What a key of the shim's conf is by default. */
+const defaultsOf = (key: string) =>
+  strings(found(rights, new RegExp(`^ {4}\\{"${key}", [^{]*\\{([^}]*)\\}\\}`, "m")));
 
 /** Name -> number of a C enum whose numbers are all explicit. */
 function enumeration(name: string): Record<string, number> {
@@ -265,8 +265,8 @@ describe("the protocol", () => {
       key.replaceAll("-", "_").replace(/_ms$/, ""),
       Number(seconds),
     ]);
-    const defaults = [...rights.matchAll(/\.(\w+_timeout)_ms = (\d+)/g)].map(([, key, ms]) => [
-      key,
+    const defaults = [...rights.matchAll(/\{"([\w-]+)-ms", .*\{"(\d+)"\}\}/g)].map(([, key, ms]) => [
+      key?.replaceAll("-", "_"),
       Number(ms) / 1000,
     ]);
     expect(defaults).toHaveLength(5);
@@ -322,12 +322,12 @@ test("shim, plexus and core support the same versions of the CNI spec", () => {
 
 describe("a default", () => {
   test("of the socket is the same for the shim, plexus and the document", () => {
-    expect(found(rights, /^#define DEFAULT_SOCKET "(.*)"$/m)).toBe(SOCKET);
+    expect(defaultsOf("socket")).toEqual([SOCKET]);
     expect(found(protocol, /unix\s+socket, `([^`]*)`/)).toBe(SOCKET);
   });
 
   test("of the state directories is the same for the shim, plexus and the core", () => {
-    expect(array("DEFAULT_STATE")).toEqual([STATE_DIR, DEVICE_INFO_DIR, SRIOV_CNI_DIR]);
+    expect(defaultsOf("state")).toEqual([STATE_DIR, DEVICE_INFO_DIR, SRIOV_CNI_DIR]);
     expect(found(netconf, /"cniDir", "([^"]*)"/)).toBe(STATE_DIR);
     expect(found(netconf, /"kubeletRoot", "([^"]*)"/)).toBe(KUBELET_ROOT);
     expect(found(source("assembly/delegate/delegate.ts"), /^const DEVICE_INFO_DIR = "([^"]*)"/m)).toBe(
@@ -336,19 +336,11 @@ describe("a default", () => {
   });
 
   test("of the directories to read is the same for the shim, plexus and the core", () => {
-    expect(array("DEFAULT_READ")).toEqual([CONF_DIR, MULTUS_CONF_DIR]);
+    expect(defaultsOf("read")).toEqual([CONF_DIR, MULTUS_CONF_DIR]);
     expect(found(netconf, /"confDir", "([^"]*)"/)).toBe(MULTUS_CONF_DIR);
   });
 
-  test.each(["DEFAULT_READ", "DEFAULT_LOG", "DEFAULT_STATE"])(
-    "of the shim is in docs/security.md: %s",
-    (name) => {
-      expect(array(name).length).toBeGreaterThan(0);
-      for (const path of array(name)) expect(security).toContain(path);
-    },
-  );
-
   test("of the log files is in docs/protocol.md", () => {
-    for (const path of array("DEFAULT_LOG")) expect(protocol).toContain(`\`${path}\``);
+    for (const path of defaultsOf("log")) expect(protocol).toContain(`\`${path}\``);
   });
 });

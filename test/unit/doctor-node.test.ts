@@ -11,7 +11,7 @@ import { leftovers } from "../../launcher/cli/doctor/leftovers.ts";
 import { lookAtNode } from "../../launcher/cli/doctor/node.ts";
 import { processes } from "../../launcher/cli/doctor/processes.ts";
 import { plugins } from "../../launcher/cli/doctor/programs.ts";
-import { readShimConf, shimConfLines } from "../../launcher/cli/doctor/shimconf.ts";
+import { askShim } from "../../launcher/cli/doctor/shim.ts";
 import { readText } from "../../launcher/cli/install/place.ts";
 import { listFunctions } from "../../launcher/sriov/list.ts";
 import { binary } from "../support/binary.ts";
@@ -37,87 +37,110 @@ const write = (name: string, text: string) => fs.writeFileSync(join(dir, name), 
 const conf = (members: object) =>
   JSON.stringify({ cniVersion: "1.0.0", name: "node", plugins: [{ type: "plexus", ...members }] });
 
-describe("plexus-shim.conf", () => {
-  const shim = binary.replace(/plexus$/, "plexus-shim");
-  const path = () => join(dir, "plexus-shim.conf");
+describe("of plexus-shim.conf", () => {
+  const shim = () => join(dir, "plexus-shim");
+  const path = () => `${shim()}.conf`;
+  const fake = (script: string) => fs.writeFileSync(shim(), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  beforeEach(() => fs.copyFileSync(binary.replace(/plexus$/, "plexus-shim"), shim()));
 
-  /** What the shim itself says of its conf. */
-  function complaints(): string[] {
-    fs.copyFileSync(shim, join(dir, "plexus-shim"));
-    const env = {
-      ...{ CNI_COMMAND: "ADD", CNI_CONTAINERID: "a", CNI_NETNS: "/n", CNI_IFNAME: "eth0", CNI_PATH: dir },
-    };
-    const input = '{"cniVersion": "1.0.0", "name": "a", "type": "plexus-shim"}';
-    const { stderr } = spawnSync(join(dir, "plexus-shim"), { env, input, encoding: "utf8" });
-    return stderr.split("\n").filter((line) => line.includes(" is ignored: "));
-  }
-
-  const LINES = [
-    ...[
-      "socket /x.sock",
-      "foo bar",
-      "plugin a/b",
-      "plugin a",
-      "  resident  always # x",
-      "state",
-      "\tread /a # b",
-    ],
-    ...[
-      "connect-timeout-ms 0x10",
-      "start-timeout-ms 0",
-      "accept-timeout-ms 3600000",
-      "wait-timeout-ms 3600001",
-    ],
-    ...["log rel", "log /a/../b", "log /a//b", "log /a/", "log /a", "device 0000:3b:02.1", "device 3b:02"],
-    ...["sandboxes /a", "sandboxes rel", "sandboxes /"],
-    ...["kubelet /a", "kubelet rel", "kubelet /a/../b", "kubelet"],
-    ...["resident-option x", "resident-option --slots 4", "#c", "", " # c", "Plugin a", "resident", "socket"],
-  ];
-
-  test("has the lines that doctor says the shim ignores, for the same reasons", () => {
-    write(
-      "plexus-shim.conf",
-      [...LINES, ...Array.from({ length: 70 }, (_, i) => `device 0000:00:00.${i % 8}`)].join("\n"),
-    );
-    fs.chmodSync(path(), 0o644);
-    const ours = readShimConf(path()).lines.map(
-      ({ line, why }) => `plexus-shim: ${path()}: ${line}${line.includes(" ") ? "" : " "} is ignored: ${why}`,
-    );
-    expect(ours.length).toBeGreaterThan(10);
-    expect(ours).toEqual(complaints());
-    expect(shimConfLines(path(), readShimConf(path()))[0]).toMatchObject({
-      level: "warn",
-      found: expect.stringContaining('"foo bar": the key is unknown'),
+  test("doctor says what the shim itself says that it ignores, and what mends that", async () => {
+    fs.writeFileSync(path(), "socket /x.sock\nfoo a; b\nresident on-demand\n", { mode: 0o600 });
+    expect(await askShim(shim())).toEqual({
+      mode: "on-demand",
+      socket: "/x.sock",
+      lines: [
+        {
+          level: "warn",
+          of: "programs",
+          found: `plexus-shim: ${path()}: foo a; b is ignored: the key is unknown`,
+          remedy: "correct it, or remove it",
+        },
+      ],
     });
   });
 
-  test.each([0o666, 0o664, 0o622])("of mode %o is ignored as a whole, and doctor says so", (mode) => {
-    write("plexus-shim.conf", "socket /x.sock\nresident on-demand\n");
-    fs.chmodSync(path(), mode);
-    expect(complaints()).toHaveLength(1);
-    const read = readShimConf(path());
-    expect(read).toMatchObject({ mode: "one-shot", text: undefined });
-    expect(shimConfLines(path(), read)).toMatchObject([
-      { level: "FAIL", remedy: `read it, then: chmod 0644 ${path()}` },
+  test.each<[what: string, make: () => void, found: string, remedy: string]>([
+    ["is not there", () => undefined, "No such file or directory", "run plexus install"],
+    ["is a directory", () => fs.mkdirSync(path()), "it is not a file", "remove it, and run plexus install"],
+    [
+      "others may write",
+      () => {
+        fs.writeFileSync(path(), "socket /x.sock\nresident on-demand\n");
+        fs.chmodSync(path(), 0o666);
+      },
+      "others than root may write it",
+      "read it, then: chmod go-w ",
+    ],
+  ])("that %s nothing counts, and that is a failure", async (_, make, found, remedy) => {
+    make();
+    const { mode, lines } = await askShim(shim());
+    expect(mode).toBe("one-shot");
+    expect(lines).toEqual([
+      {
+        level: "FAIL",
+        of: "programs",
+        found: expect.stringContaining(`${found}: the shim allows nothing beyond its defaults`),
+        remedy: expect.stringContaining(remedy),
+      },
     ]);
   });
 
-  test("that is a link, or a directory, is ignored, and doctor says what is there", () => {
-    fs.symlinkSync("/dev/null", path());
-    expect(shimConfLines(path(), readShimConf(path()))[0]?.found).toContain("it is a link");
-    fs.rmSync(path());
-    fs.mkdirSync(path());
-    expect(shimConfLines(path(), readShimConf(path()))[0]?.remedy).toContain(`rmdir ${path()}`);
+  test("a socket makes it resident, and without one it is one-shot", async () => {
+    fs.writeFileSync(path(), "socket /run/plexus/plexus.sock\n", { mode: 0o600 });
+    expect(await askShim(shim())).toMatchObject({ mode: "resident", lines: [] });
+    fs.writeFileSync(path(), "plugins /x\n", { mode: 0o600 });
+    expect(await askShim(shim())).toMatchObject({
+      mode: "one-shot",
+      socket: "/run/plexus/plexus.sock",
+      lines: [],
+    });
   });
-});
 
-test("a node whose runtime executes plexus itself is one-shot, whatever the shim's conf says", () => {
-  write("plexus-shim.conf", "socket /x.sock\nresident on-demand\n");
-  fs.chmodSync(join(dir, "plexus-shim.conf"), 0o600);
-  write("00-plexus.conf", conf({ delegates: [{ type: "bridge" }] }));
-  expect(lookAtNode(options()).mode).toBe("one-shot");
-  write("00-plexus.conf", conf({ type: "plexus-shim", delegates: [{ type: "bridge" }] }));
-  expect(lookAtNode(options()).mode).toBe("on-demand");
+  test("a shim that does not say it, is named with the reason, and how the node is run is left open", async () => {
+    fake("echo 'plexus-shim 0.0.9, of the CNI meta-plugin Plexus. A container runtime executes it.' >&2");
+    expect(await askShim(shim())).toMatchObject({
+      mode: undefined,
+      lines: [{ level: "warn", found: expect.stringContaining("is older than this command") }],
+    });
+    fake("echo nonsense; exit 3");
+    expect(await askShim(shim())).toMatchObject({
+      mode: undefined,
+      lines: [
+        { level: "FAIL", found: expect.stringMatching(/what it takes of its conf: exit code 3, "nonsense/) },
+      ],
+    });
+    fs.rmSync(shim());
+    expect(await askShim(shim())).toMatchObject({
+      mode: undefined,
+      lines: [{ level: "FAIL", found: expect.stringContaining("ENOENT") }],
+    });
+  });
+
+  test("a shim that hangs is ended, and named", async () => {
+    fake("echo socket /x.sock; exec sleep 48");
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const asked = askShim(shim());
+      await vi.advanceTimersByTimeAsync(8_000);
+      expect(await asked).toMatchObject({
+        mode: undefined,
+        lines: [{ level: "FAIL", found: expect.stringContaining("it did not end within 8 s") }],
+      });
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test("nothing is said where the runtime executes plexus itself, and no shim is executed", async () => {
+    fake(`touch ${join(dir, "executed")}`);
+    write("00-plexus.conf", conf({ delegates: [{ type: "bridge" }] }));
+    const node = lookAtNode(options());
+    expect(await node.shim()).toEqual({ mode: "one-shot", socket: "/run/plexus/plexus.sock", lines: [] });
+    expect(fs.existsSync(join(dir, "executed"))).toBe(false);
+    write("00-plexus.conf", conf({ type: "plexus-shim", delegates: [{ type: "bridge" }] }));
+    await lookAtNode(options()).shim();
+    expect(fs.existsSync(join(dir, "executed"))).toBe(true);
+  });
 });
 
 test("beside a conf that cannot be used, nothing is said to be missing that is there", async () => {

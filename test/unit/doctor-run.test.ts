@@ -12,11 +12,11 @@ test("what a program has printed is read, also where it ends while the end of an
   other.stdout.on("data", () => busy(600));
   const ran = run("/bin/sh", ["-c", "sleep 0.3; echo here"]);
   busy(150);
-  expect(await ran).toEqual({ exitCode: 0, stdout: "here\n", why: "" });
+  expect(await ran).toEqual({ exitCode: 0, stdout: "here\n", stderr: "", why: "" });
 });
 
 test("a child that keeps the output open is not waited for", async () => {
   const ran = await run("/bin/sh", ["-c", "sleep 47 & echo $!"]);
   execFileSync("kill", [ran.stdout.trim()]);
-  expect(ran).toEqual({ exitCode: 0, stdout: expect.stringMatching(/^\d+\n$/), why: "" });
+  expect(ran).toEqual({ exitCode: 0, stdout: expect.stringMatching(/^\d+\n$/), stderr: "", why: "" });
 });

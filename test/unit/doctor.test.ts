@@ -9,7 +9,6 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Node } from "../../launcher/cli/doctor/node.ts";
 import { resident } from "../../launcher/cli/doctor/process.ts";
 import { run } from "../../launcher/cli/doctor/run.ts";
-import { readShimConf } from "../../launcher/cli/doctor/shimconf.ts";
 import { listenForRoot } from "../../launcher/resident/socket.ts";
 import { until } from "../support/until.ts";
 
@@ -39,9 +38,8 @@ const node = (): Node => ({
   kubeconfig: "",
   names: [],
   own: { path: join(dir, "00-plexus.conflist"), text: "{}", settings: undefined, why: "" },
-  mode: "resident",
-  socket,
-  shimConf: readShimConf(join(dir, "plexus-shim.conf")),
+  shimPath: join(dir, "plexus-shim"),
+  shim: async () => ({ mode: "resident", socket, lines: [] }),
 });
 
 test("doctor executes no program of a process that only calls itself plexus daemon", async () => {

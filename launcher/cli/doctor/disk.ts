@@ -9,7 +9,8 @@ const LITTLE_BYTES = 100 << 20;
 const FEWEST_BYTES = 8 << 20;
 const LITTLE_INODES = 0.02;
 
-export function disks({ cniDir, socket, own }: Node): Line[] {
+export async function disks({ cniDir, shim, own }: Node): Promise<Line[]> {
+  const { socket } = await shim();
   const log = own?.settings?.logFile;
   const dirs = [
     cniDir,

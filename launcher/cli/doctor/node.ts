@@ -1,6 +1,6 @@
 // What doctor knows of a node before it looks closer: its confs, Plexus's own, the shim's.
 import * as fs from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { Core, type Settings } from "../../../packages/core/index.ts";
 import { wasm } from "../../core/wasm.ts";
 import { plexusConfIn } from "../../explain/plexusconf.ts";
@@ -8,7 +8,7 @@ import { Fault } from "../../fault.ts";
 import { STATE_DIR } from "../../paths.ts";
 import { objectIn, readText } from "../install/place.ts";
 import { confNames } from "../install/primary.ts";
-import { readShimConf, type ShimConf } from "./shimconf.ts";
+import { askShim, NO_SHIM, type Shim } from "./shim.ts";
 
 export interface Node {
   confDir: string;
@@ -21,9 +21,10 @@ export interface Node {
   names: string[];
   /** Plexus's own: the first one, its text as the runtime hands it over, and what it means or why it cannot be used. */
   own: { path: string; text: string; settings: Settings | undefined; why: string } | undefined;
-  mode: "on-demand" | "resident" | "one-shot";
-  socket: string;
-  shimConf: ShimConf;
+  /** The path of the shim that the runtime executes; undefined where it executes plexus itself. */
+  shimPath: string | undefined;
+  /** Asks the shim, once. */
+  shim: () => Promise<Shim>;
 }
 
 export interface NodeOptions {
@@ -37,10 +38,9 @@ export function lookAtNode(options: NodeOptions): Node {
   const [confDir, binDir] = [options["conf-dir"], options["bin-dir"]];
   const names = confNames(confDir);
   const own = findOwn(confDir, names);
-  const shimConf = readShimConf(join(binDir, "plexus-shim.conf"));
-  const { socket } = shimConf;
-  // The shim's conf may be of an earlier install: where the runtime executes plexus itself, nobody reads it.
-  const mode = objectIn(own?.text ?? "{}", JSON.parse)?.type === "plexus" ? "one-shot" : shimConf.mode;
+  const { type } = objectIn(own?.text ?? "{}", JSON.parse) ?? {};
+  const shimPath = `${type}`.endsWith("-shim") ? join(binDir, basename(`${type}`)) : undefined;
+  let asked: Promise<Shim> | undefined;
   return {
     confDir,
     binDir,
@@ -48,9 +48,9 @@ export function lookAtNode(options: NodeOptions): Node {
     kubeconfig: options.kubeconfig ?? ownText(own, "kubeconfig"),
     names,
     own,
-    mode,
-    socket,
-    shimConf,
+    shimPath,
+    // A shim may lie there of an earlier install: where the runtime executes plexus itself, it says nothing.
+    shim: () => (asked ??= shimPath === undefined ? Promise.resolve(NO_SHIM) : askShim(shimPath)),
   };
 }
 

@@ -14,9 +14,9 @@ const CONNECT_LIMIT_MS = 2_000;
 const STALE_MS = 60_000;
 
 export async function resident(node: Node): Promise<Line[]> {
-  const { mode, socket, own } = node;
+  const { mode, socket } = await node.shim();
   const of = "socket";
-  if (own === undefined || mode === "one-shot") return [];
+  if (mode === undefined || mode === "one-shot") return [];
   const status = fs.lstatSync(socket, { throwIfNoEntry: false });
   if (status === undefined) return [absent(mode, socket)];
   if (!status.isSocket())
@@ -25,7 +25,7 @@ export async function resident(node: Node): Promise<Line[]> {
   const lines = [dirname(socket), socket].flatMap((path) => openToOthers(path, fs.lstatSync(path)));
   const why = await answers(socket);
   if (why !== "") return [...lines, silent(mode, socket, status, why)];
-  return [...lines, ...(await behind(node))];
+  return [...lines, ...(await behind(socket, node.binDir))];
 }
 
 function absent(mode: string, socket: string): Line {
@@ -89,7 +89,7 @@ function answers(socket: string): Promise<string> {
  * Says of which build the process behind the socket is, by its executable's bytes. That is never executed: a container's
  * process may pretend to be it, and this one is root.
  */
-async function behind({ socket, binDir }: Node): Promise<Line[]> {
+async function behind(socket: string, binDir: string): Promise<Line[]> {
   const of = "process";
   const pid = await listenerAt(socket);
   if (pid === undefined)

@@ -2,15 +2,14 @@
 
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { BUILT_INS } from "../../builtins.ts";
 import { type Build, thisBuild } from "../../version.ts";
 import { objectIn, readText } from "../install/place.ts";
 import { confNames } from "../install/primary.ts";
-import { fail, type Line, ok, warn } from "./line.ts";
+import { fail, type Line, ok, shortened, warn } from "./line.ts";
 import { areConfsRead, type Node } from "./node.ts";
-import { type Ran, run } from "./run.ts";
-import { shimConfLines } from "./shimconf.ts";
+import { reasonOf, run } from "./run.ts";
 
 /** Who names a plugin, and which cniVersion he asks of it. */
 interface Use {
@@ -132,15 +131,14 @@ async function plugin(type: string, uses: readonly Use[], dirs: readonly string[
 }
 
 /** The binary and the shim that the runtime executes. */
-export async function ownPrograms({ own, binDir, mode, shimConf }: Node): Promise<Line[]> {
+export async function ownPrograms({ own, binDir, shimPath, shim }: Node): Promise<Line[]> {
   if (own === undefined) return [];
   const of = "programs";
   const { type } = JSON.parse(own.text) as { type?: unknown };
-  const isShim = `${type}`.endsWith("-shim");
   const called = [
     ...new Set([
       ...(typeof type === "string" && type !== "" ? [type] : ["plexus"]),
-      ...(isShim ? ["plexus"] : []),
+      ...(shimPath ? ["plexus"] : []),
     ]),
   ];
   const lines: Line[] = [];
@@ -159,8 +157,9 @@ export async function ownPrograms({ own, binDir, mode, shimConf }: Node): Promis
       );
   }
   if (lines.some(({ level }) => level === "FAIL")) return lines;
-  if (isShim) lines.push(...shimConfLines(join(binDir, "plexus-shim.conf"), shimConf));
-  const binary = join(binDir, isShim ? "plexus" : (called[0] ?? "plexus"));
+  const { mode, lines: complaints } = await shim();
+  lines.push(...shortened(complaints, of, `${shimPath} --conf`));
+  const binary = join(binDir, shimPath ? "plexus" : (called[0] ?? "plexus"));
   const ran = await run(binary, ["version", "--json"]);
   const build = objectIn(ran.stdout, JSON.parse) as Build | undefined;
   if (typeof build?.commit !== "string")
@@ -177,8 +176,8 @@ export async function ownPrograms({ own, binDir, mode, shimConf }: Node): Promis
         `call ${binary} doctor, or plexus install`,
       ),
     );
-  if (isShim) lines.push(...shimOf(join(binDir, basename(`${type}`)), build));
-  return [...lines, ok(of, `${binary} is ${build.version} (${build.commit}), run ${mode}`)];
+  if (shimPath) lines.push(...shimOf(shimPath, build));
+  return [...lines, ok(of, `${binary} is ${build.version} (${build.commit})${mode ? `, run ${mode}` : ""}`)];
 }
 
 /** Binary and shim are of one build: the one has the other's bytes. */
@@ -192,11 +191,6 @@ function shimOf(path: string, build: Build): Line[] {
       "plexus install",
     ),
   ];
-}
-
-/** Says why a program's answer is none. */
-function reasonOf({ exitCode, stdout, why }: Ran): string {
-  return why || `exit code ${exitCode}, ${JSON.stringify(stdout.slice(0, 80))}`;
 }
 
 export function chmod(path: string, mode: number): string {

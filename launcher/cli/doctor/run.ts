@@ -5,6 +5,7 @@ export interface Ran {
   /** Undefined if it was ended, or could not be executed. */
   exitCode: number | undefined;
   stdout: string;
+  stderr: string;
   /** Why it could not be executed, or was ended. */
   why: string;
 }
@@ -21,9 +22,9 @@ export function run(
   { env = {} as Record<string, string>, stdin = "" } = {},
 ): Promise<Ran> {
   return new Promise((resolve) => {
-    let stdout = "";
+    const printed = { stdout: "", stderr: "" };
     let why = "";
-    const child = spawn(path, args, { env, stdio: ["pipe", "pipe", "ignore"], detached: true });
+    const child = spawn(path, args, { env, stdio: "pipe", detached: true });
     const end = (reason: string) => {
       why ||= reason;
       try {
@@ -39,12 +40,14 @@ export function run(
     const done = (exitCode: number | undefined) => {
       clearTimeout(limit);
       child.stdout.destroy();
-      resolve({ exitCode, stdout, why });
+      child.stderr.destroy();
+      resolve({ exitCode, ...printed, why });
     };
-    child.stdout.on("data", (piece: Buffer) => {
-      if (stdout.length < MOST_BYTES) stdout += piece;
-      else end("it prints too much");
-    });
+    for (const name of ["stdout", "stderr"] as const)
+      child[name].setEncoding("utf8").on("data", (piece: string) => {
+        if (printed[name].length < MOST_BYTES) printed[name] += piece;
+        else end("it prints too much");
+      });
     child.stdin.on("error", () => undefined); // it may end before it has read all
     child.stdin.end(stdin);
     child.on("error", (error) => {
@@ -61,4 +64,9 @@ export function run(
       });
     });
   });
+}
+
+/** Says why a program's answer is none. */
+export function reasonOf({ exitCode, stdout, stderr, why }: Ran): string {
+  return why || `exit code ${exitCode}, ${JSON.stringify((stdout || stderr).slice(0, 80))}`;
 }

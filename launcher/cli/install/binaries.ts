@@ -40,7 +40,10 @@ export async function installBinaries(installation: Installation): Promise<strin
     : `wrote ${written.join(", ")}`;
 }
 
-/** Says how Plexus is run by the shim's conf that is there; undefined without one. */
+/**
+ * Says how Plexus is run by the shim's conf that is there; undefined without one. The shim is not asked, as doctor asks it: one that is
+ * damaged, of another machine or older than `--conf` is what install is to mend.
+ */
 export function setUpBy(shimConf: string | undefined): SetUp | undefined {
   if (shimConf === undefined) return undefined;
   const [, socket] = /^socket (\/.*)$/m.exec(shimConf) ?? [];
