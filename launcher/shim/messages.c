@@ -17,14 +17,23 @@ static const char *cni_version = "0.1.0";
 /** A terminal obeys control characters, and a log has one message a line. The last of too many lines says so. */
 static void print_visible(const uint8_t *text, size_t length, const char *kept) {
   static const char last[] = "\nplexus-shim: nothing more is said of this call\n";
+  char piece[4096]; // stderr has no buffer of its own
+  size_t filled = 0;
+  if (said >= MAX_SAID) return;
   for (size_t index = 0; index < length && said < MAX_SAID; index++) {
     uint8_t byte = text[index];
     bool is_control = (byte < ' ' || byte == 0x7f) && (byte == 0 || strchr(kept, byte) == NULL);
-    if (is_control) fprintf(stderr, "\\x%02x", byte);
-    else putc(byte, stderr);
-    said += is_control ? 4 : 1;
-    if (said >= MAX_SAID) fputs(last, stderr);
+    if (filled + sizeof "\\x00" > sizeof piece) {
+      fwrite(piece, 1, filled, stderr);
+      filled = 0;
+    }
+    size_t before = filled;
+    if (is_control) filled += (size_t)snprintf(piece + filled, sizeof piece - filled, "\\x%02x", byte);
+    else piece[filled++] = (char)byte;
+    said += filled - before;
   }
+  fwrite(piece, 1, filled, stderr);
+  if (said >= MAX_SAID) fputs(last, stderr);
 }
 
 char *worded(const char *format, va_list values) {

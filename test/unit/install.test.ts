@@ -4,7 +4,7 @@ import { once } from "node:events";
 import * as fs from "node:fs";
 import * as net from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { binary } from "../support/binary.ts";
 import { processes } from "../support/resident.ts";
@@ -87,6 +87,26 @@ describe("an option that is not given keeps how Plexus is run", () => {
     expect(shimConf()).toMatch(/^sandboxes /m);
     expect(plexus("install").stdout).toContain("run plexus daemon on this node, at /run/other/p.sock");
     expect(shimConf()).toMatch(/^sandboxes /m);
+  });
+
+  test("whichever way an administrator has written it, if the shim reads it so", () => {
+    const file = join(root, "opt/cni/bin/plexus-shim.conf");
+    fs.mkdirSync(dirname(file), { recursive: true });
+    const odd =
+      "\tsocket\t/run/old/p.sock\n socket   /run/a b/p.sock \t# mine\n  resident  on-demand # too\n";
+    fs.writeFileSync(file, odd, { mode: 0o600 });
+    expect(plexus("install")).toMatchObject({ status: 0, stdout: expect.not.stringContaining("until now") });
+    expect(shimConf().match(/^\s*(socket|resident).*$/gm)).toEqual([
+      "socket /run/a b/p.sock",
+      "resident on-demand",
+    ]);
+    // The shim itself takes the one as it takes the other.
+    const taken = () =>
+      spawnSync(join(root, "opt/cni/bin/plexus-shim"), ["--conf"], { encoding: "utf8" }).stdout;
+    const after = taken();
+    expect(after).toContain("socket /run/a b/p.sock\nresident on-demand\n");
+    fs.writeFileSync(file, odd + shimConf().replace(/^(socket|resident).*\n/gm, ""));
+    expect(taken()).toBe(after);
   });
 
   test("one that is given changes it, and that is said", () => {

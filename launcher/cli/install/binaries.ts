@@ -46,9 +46,17 @@ export async function installBinaries(installation: Installation): Promise<strin
  */
 export function setUpBy(shimConf: string | undefined): SetUp | undefined {
   if (shimConf === undefined) return undefined;
-  const [, socket] = /^socket (\/.*)$/m.exec(shimConf) ?? [];
+  const lines = shimConf.split("\n").map(keyAndValue);
+  const socket = lines.findLast(({ key }) => key === "socket")?.value;
   if (socket === undefined) return { mode: "one-shot", socket: SOCKET };
-  return { mode: /^resident on-demand$/m.test(shimConf) ? "on-demand" : "resident", socket };
+  const isOnDemand = lines.some(({ key, value }) => key === "resident" && value === "on-demand");
+  return { mode: isOnDemand ? "on-demand" : "resident", socket };
+}
+
+/** Reads a line of the shim's conf as the shim does. */
+function keyAndValue(line: string): { key: string; value: string } {
+  const [, key = "", value = ""] = /^[ \t]*([^ \t]*)(.*)$/.exec(line.split("#", 1)[0] ?? "") ?? [];
+  return { key, value: value.trim() };
 }
 
 /** Makes the shim's conf of the one that is there. */
@@ -60,6 +68,7 @@ function shimConf(installation: Installation, before: string): string {
   const logFile = options["log-file"];
   const sandboxes = `sandboxes ${SANDBOXES_DIR}`;
   const kubelet = `kubelet ${kubeletRootInUse(installation)}`;
+  const has = (key: string) => before.split("\n").some((line) => keyAndValue(line).key === key);
   const lines = [
     "# What plexus-shim lets the resident process do: docs/security.md.",
     ...(mode === "one-shot" ? [] : [`socket ${socket}`]),
@@ -70,10 +79,8 @@ function shimConf(installation: Installation, before: string): string {
     ...read.map((dir) => `read ${dir}`),
     ...(logFile === undefined ? [] : [`log ${logFile}`]),
     // Another directory is an administrator's choice.
-    ...(options.hotplug && !/^sandboxes\s/m.test(before) ? [sandboxes] : []),
-    ...(options.hotplug && (options["kubelet-root"] !== undefined || !/^kubelet\s/m.test(before))
-      ? [kubelet]
-      : []),
+    ...(options.hotplug && !has("sandboxes") ? [sandboxes] : []),
+    ...(options.hotplug && (options["kubelet-root"] !== undefined || !has("kubelet")) ? [kubelet] : []),
     ...SHIM_TIMEOUTS.flatMap((name) => {
       const value = options[`${name}-timeout-ms`];
       return value === undefined ? [] : [`${name}-timeout-ms ${value}`];
@@ -81,7 +88,7 @@ function shimConf(installation: Installation, before: string): string {
   ];
   const wanted = [...new Set(lines)];
   const isReplaced = (line: string) => {
-    const [key = ""] = line.split(/\s/);
+    const { key } = keyAndValue(line);
     return (
       ["socket", "resident"].includes(key) ||
       (mode !== "resident" && (line === sandboxes || line === kubelet)) || // without a daemon nobody needs them
