@@ -59,10 +59,12 @@ network_config_dir = "${this.confDir}"
     fs.writeFileSync(join(this.confDir, `${name}.conflist`), JSON.stringify(conf));
   }
 
-  /** Creates a container and starts a command in it, on networks, with options of `podman run`. */
+  /** Creates a container and starts a command in it, on networks as eth0, eth1 ..., with options of `podman run`. */
   start(name: string, networks: string[], options: string[], command: string[]): Promise<string> {
+    // podman itself numbers interfaces in no order.
+    const on = networks.flatMap((one, index) => ["--network", `${one}:interface_name=eth${index}`]);
     return this.run(
-      ...["run", "--detach", "--name", name, ...networks.flatMap((one) => ["--network", one]), ...options],
+      ...["run", "--detach", "--name", name, ...on, ...options],
       ...["--cgroup-parent", `/${this.cgroup}`],
       ...["--stop-signal", "KILL", "--rootfs", this.rootfs, ...command],
     );
