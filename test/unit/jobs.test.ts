@@ -1,6 +1,11 @@
 // Jobs of the executor that take too long, and executors that are too many.
+import type { Socket } from "node:net";
+import { constants } from "node:os";
+import { duplexPair } from "node:stream";
 import { expect, test } from "vitest";
+import { FrameReader, FromShim, frame } from "../../launcher/host/frames.ts";
 import type { Sandbox } from "../../launcher/host/host.ts";
+import { Shim } from "../../launcher/host/remote.ts";
 import { Executor, type Line } from "../../launcher/resident/executor.ts";
 
 const SANDBOX: Sandbox = {
@@ -73,3 +78,20 @@ test("executors that take each other's place are told of, and not each time; one
   expect(warnings).toEqual([expect.stringContaining("see that plexus-shim --serve runs once on this node")]);
   expect(others.map(({ hungUp }) => hungUp)).toEqual([1, 1, 0]);
 });
+
+test.each(["EAGAIN", "ENOENT"] as const)(
+  "a job that is not begun for %s may be begun later",
+  async (name) => {
+    const [ours, theirs] = duplexPair();
+    const shim = new Shim(ours as Socket, () => undefined);
+    const reader = new FrameReader();
+    theirs.on("data", (chunk: Buffer) => {
+      for (const { id } of reader.push(chunk))
+        theirs.write(frame(FromShim.done, id, constants.errno[name], Buffer.alloc(0)));
+    });
+    await expect(shim.begin("c1@eth0", "ADD", 1 << 20)).rejects.toMatchObject({
+      code: 11,
+      message: expect.stringMatching(/^a job cannot be begun: E[A-Z]+: .*, sandbox c1@eth0; try again: /),
+    });
+  },
+);
