@@ -17,7 +17,7 @@ import {
 } from "../../launcher/host/frames.ts";
 import { must, outcomeOf } from "../support/outcome.ts";
 import { until } from "../support/until.ts";
-import { Call, isRunning, Place } from "./fake-resident.ts";
+import { Call, isRunning, LIMITS_MS, Place } from "./fake-resident.ts";
 import { SHIMS, sanitized } from "./shims.ts";
 
 /** A daemon that takes executors and their jobs, and answers the runtime's calls. */
@@ -43,10 +43,17 @@ class FakeDaemon {
             void this.serve(call, one.type === FromShim.work ? one.fields.u32() : 0);
           } else if (call) call.take(one);
           else this.answers.push(one);
-          if (one.type === FromShim.serve) socket.write(frame(ToShim.accept, 0, PROTOCOL, "test"));
+          if (one.type === FromShim.serve) this.welcome(socket);
         }
       });
     });
+  }
+
+  /** Takes an executor, and does not fall silent: jobs may take long. */
+  private welcome(socket: Socket): void {
+    socket.write(frame(ToShim.accept, 0, PROTOCOL, "test"));
+    const beat = setInterval(() => socket.write(frame(ToShim.alive, 0)), LIMITS_MS.silence / 10);
+    socket.once("close", () => clearInterval(beat)).on("error", () => undefined);
   }
 
   /** Asks the executor; its answer: a number is an errno, a text why it is refused. */
