@@ -1,4 +1,5 @@
 // `plexus install` and `plexus uninstall`, as an operator calls them.
+import { systemClock } from "../../clock.ts";
 import { scattered } from "../../cluster/retry.ts";
 import { command } from "../command.ts";
 import { inWords } from "../refusal.ts";
@@ -194,7 +195,7 @@ class Installer {
   /** Looks at the kubeconfig, and asks the server only if it is time to. */
   private async askedForKubeconfig(): Promise<string | undefined> {
     const { failure } = this;
-    if (failure !== undefined && Date.now() < failure.untilMs) throw failure.error;
+    if (failure !== undefined && systemClock.now() < failure.untilMs) throw failure.error;
     try {
       const says = await installKubeconfig(this.installation, this.api, (path) => this.isTaken(path));
       this.failure = undefined;
@@ -202,15 +203,15 @@ class Installer {
     } catch (error) {
       const times = (failure?.times ?? 0) + 1;
       const waitMs = scattered(Math.min(GRACE_MS * 2 ** times, LONGEST_WAIT_MS), Math.random());
-      this.failure = { error, times, untilMs: Date.now() + waitMs };
+      this.failure = { error, times, untilMs: systemClock.now() + waitMs };
       throw error;
     }
   }
 
   private async isTaken(kubeconfig: string): Promise<boolean> {
-    if (Date.now() < this.askedMs + ASK_EVERY_MS) return true;
+    if (systemClock.now() < this.askedMs + ASK_EVERY_MS) return true;
     const isGood = await isTaken(kubeconfig, process.env);
-    if (isGood) this.askedMs = Date.now();
+    if (isGood) this.askedMs = systemClock.now();
     return isGood;
   }
 
@@ -220,8 +221,8 @@ class Installer {
       this.vanishedMs = undefined;
       return false;
     }
-    this.vanishedMs ??= Date.now();
-    return Date.now() < this.vanishedMs + GRACE_MS;
+    this.vanishedMs ??= systemClock.now();
+    return systemClock.now() < this.vanishedMs + GRACE_MS;
   }
 
   /** What is to be known, and what is next. */
