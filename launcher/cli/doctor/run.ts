@@ -41,7 +41,7 @@ export function run(
       child.stdout.destroy();
       resolve({ exitCode, stdout, why });
     };
-    child.stdout.on("data", (piece: Buffer) => {
+    child.stdout.setEncoding("utf8").on("data", (piece: string) => {
       if (stdout.length < MOST_BYTES) stdout += piece;
       else end("it prints too much");
     });
@@ -54,7 +54,12 @@ export function run(
     child.on("exit", (code, signal) => {
       if (signal !== null) why ||= `it was ended by ${signal}`;
       const ended = code ?? undefined;
-      const waited = setTimeout(() => done(ended), AFTER_EXIT_MS);
+      // If this process has stood still, its timers have their turn before what there is to be read.
+      const doneWhenRead = () => {
+        const before = stdout.length;
+        setImmediate(() => (stdout.length > before ? doneWhenRead() : done(ended)));
+      };
+      const waited = setTimeout(doneWhenRead, AFTER_EXIT_MS);
       child.on("close", () => {
         clearTimeout(waited);
         done(ended);
