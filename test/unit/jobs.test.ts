@@ -46,7 +46,7 @@ class FakeLine implements Line {
         const job = this.executor.jobOf({ env, stdin: Buffer.alloc(0), job: number });
         if (job) job.shim = { hangUp: () => resolve(1) };
       };
-      setImmediate(come); // its shim comes when it has been begun
+      queueMicrotask(come); // its shim comes when it has been begun, and before any limit
     });
   }
 }
