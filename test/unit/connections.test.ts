@@ -43,3 +43,27 @@ test("shims are served at once up to the limit; each further one is told so at o
     rmSync(dir, { recursive: true });
   }
 });
+
+test("a shim that stands still does not keep a process from its end", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "plexus-connections-"));
+  const socket = join(dir, "s");
+  const ports = { core: loadCore(), clock: systemClock, builtIns: [], cluster: () => undefined };
+  const server = await ResidentServer.open(
+    { socket, version: "", idle: 0, slots: 2, connections: 9, observer: new Observers(), ports },
+    true,
+  );
+  const stopped = connect({ path: socket, allowHalfOpen: true }); // it neither reads nor closes
+  try {
+    await once(stopped, "connect");
+    await until("it is served", () => server?.connections === 1);
+    server?.leaveAfter(10);
+    let isClosed = false;
+    void server?.close().then(() => {
+      isClosed = true;
+    });
+    await until("the process can end", () => isClosed, 20);
+  } finally {
+    stopped.destroy();
+    rmSync(dir, { recursive: true });
+  }
+});
