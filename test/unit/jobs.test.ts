@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { constants } from "node:os";
 import { duplexPair } from "node:stream";
 import { expect, test } from "vitest";
+import { Fault } from "../../launcher/fault.ts";
 import { FrameReader, FromShim, frame } from "../../launcher/host/frames.ts";
 import type { Sandbox } from "../../launcher/host/host.ts";
 import { Shim } from "../../launcher/host/remote.ts";
@@ -95,3 +96,31 @@ test.each(["EAGAIN", "ENOENT"] as const)(
     });
   },
 );
+
+test("a daemon that ends hangs up on its jobs at once, and on the executor when that has said that they have ended", async () => {
+  const executor = new Executor();
+  const line = new FakeLine(executor);
+  executor.take(line);
+  const job = executor.work(SANDBOX, "ADD").catch(({ message }: Error) => message);
+  await new Promise(setImmediate);
+  expect(line.begun).toBe(1);
+  executor.leave();
+  expect([executor.isThere, line.hungUp]).toEqual([false, 0]);
+  const never = new Promise((resolve) => setTimeout(resolve, 1000, "never"));
+  expect(await Promise.race([job, never])).toBe("ADD of sandbox c1@eth0 has not been done: this daemon ends");
+  await new Promise(setImmediate);
+  expect(line.hungUp).toBe(1);
+});
+
+test("an executor that does not say which sandboxes there are is hung up on, so that it comes anew, and nobody waits for ever", async () => {
+  const executor = new Executor(undefined, 20);
+  const line = new FakeLine(executor);
+  line.sandboxes = () =>
+    line.gone.then(() => {
+      throw new Fault(11, "it is gone");
+    });
+  executor.take(line);
+  const never = new Promise((resolve) => setTimeout(resolve, 2000, "never"));
+  await expect(Promise.race([executor.sandboxes(), never])).rejects.toThrow("it is gone");
+  expect([line.hungUp, executor.isThere]).toEqual([1, false]);
+});
