@@ -18,7 +18,7 @@ import { exists } from "./place.ts";
 import { checkRights, isTaken, NO_NETWORK } from "./rights.ts";
 import { requireSameState } from "./state.ts";
 import { Turn } from "./turn.ts";
-import { removeConf, removeInstalled } from "./uninstall.ts";
+import { removeConf, removeInstalled, removeOwnDirs } from "./uninstall.ts";
 import { Watching } from "./watching.ts";
 
 /** Programs that replace a file without care take it away first: for so long another network is not the default one. */
@@ -80,11 +80,16 @@ async function runUninstall(installation: Installation): Promise<undefined> {
   const refuse = (who: string) => {
     throw new Error(`${who} keeps ${installation.confDir}, and would install it again; end that first`);
   };
-  if (exists(onNode(installation, installation.confDir))) {
-    const turn = await Turn.take(installation, "plexus uninstall", refuse, new AbortController().signal);
+  const isThere = exists(onNode(installation, installation.confDir));
+  const turn = isThere
+    ? await Turn.take(installation, "plexus uninstall", refuse, new AbortController().signal)
+    : undefined;
+  try {
+    for (const line of await removeInstalled(installation)) console.log(line);
+  } finally {
     turn?.end();
+    removeOwnDirs(installation);
   }
-  for (const line of await removeInstalled(installation)) console.log(line);
 }
 
 /** For the kubelet, whose event has what is said here. */
