@@ -138,7 +138,8 @@ export class Shim {
   }
 
   /**
-   * Has an executor begin a job, whose shim comes with its number. Resolves with its exit code when it has ended.
+   * Has an executor begin a job, whose shim comes with its number. Resolves with its exit code when it has ended. Rejects with
+   * code 11 if it cannot be begun now.
    *
    * @param job a number that no other job has, above those of requests
    */
@@ -146,7 +147,15 @@ export class Shim {
     const { type, fields } = await this.send(ToExecutor.begin, [sandbox, verb], job);
     if (type === FromShim.refused)
       throw new Fault(Code.internal, `the executor refused it: ${fields.text()}`);
-    return resultOf(fields, `sandbox ${sandbox}`).u32();
+    try {
+      return resultOf(fields, `sandbox ${sandbox}`).u32();
+    } catch (error) {
+      const { message } = Fault.of(error);
+      throw new Fault(
+        Code.tryAgainLater,
+        `a job cannot be begun: ${message}; try again: eight others run (EAGAIN), or the runtime deletes the sandbox (ENOENT)`,
+      );
+    }
   }
 
   /** The host of the call. What it cannot do rejects with LeftToNode, and `refusal` says so. */

@@ -459,7 +459,7 @@ static void begin_job(const char *number, const char *command) {
   if (job == 0 || rights.sandboxes == NULL) fail("a job is begun by plexus-shim --serve only");
   rights.starts = false;
   bool is_of_container = strcmp(command, "GC") != 0 && strcmp(command, "STATUS") != 0;
-  if (is_of_container && sandbox_lock(&rights) != 0) _exit(1);
+  if (is_of_container && sandbox_lock(&rights, strcmp(command, "DEL") == 0) != 0) _exit(1);
 }
 
 int main(int count, char **arguments) {
