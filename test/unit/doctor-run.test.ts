@@ -21,7 +21,7 @@ test("what a program has printed is read, also where this process stands still f
   other.stdout.on("data", () => busy(600));
   other.on("exit", () => busy(1500));
   busy(150);
-  expect(await ran).toEqual({ exitCode: 0, stdout: "here\n", why: "" });
+  expect(await ran).toEqual({ exitCode: 0, stdout: "here\n", stderr: "", why: "" });
 });
 
 test("a character that comes in two pieces is one", async () => {
