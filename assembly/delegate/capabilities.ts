@@ -45,6 +45,13 @@ export function askedOf(request: Request): Pair[] {
   return asked;
 }
 
+/** Returns capabilities as a JSON object. */
+export function objectOf(pairs: Pair[]): Span {
+  const out = new Writer().open();
+  for (let i = 0; i < pairs.length; i++) out.keySpan(pairs[i].key).json(pairs[i].value);
+  return out.close().take();
+}
+
 /** Returns the names of the capabilities that a request needs and no plugin of `network` claims: a JSON list, or empty. */
 export function unclaimedOf(request: Request, network: Network): Span {
   const out = new Writer().openList();

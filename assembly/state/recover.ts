@@ -66,7 +66,7 @@ export function recover(input: Value): Writer | null {
   const common = readArgs(args);
   for (let i = 0; i < delegates.length; i++) {
     if (args.len > 0 || delegates[i].args.length === 0) delegates[i].args = argsOf(common, delegates[i]);
-    delegates[i].setCapabilityArgs(config, containerId);
+    if (delegates[i].capabilityArgs.len === 0) delegates[i].setCapabilityArgs(config, containerId);
     if (isExhausted()) return null;
   }
   addCached(delegates, caches, ifname, unusable);
@@ -125,6 +125,8 @@ function readScratch(
       report(unusable, say("the scratch file: ").quote(odd).text(" is not an interface name").take());
       continue;
     }
+    const capabilityArgs = entry.present("capabilityArgs");
+    if (capabilityArgs !== null && capabilityArgs.isObject()) delegate.recordCapabilityArgs(capabilityArgs);
     caches.fill(delegate);
     delegates.push(delegate);
   }
@@ -155,6 +157,10 @@ function readRequests(delegate: Delegate, entry: Value): void {
   request.resourceName = textOf(entry, "resourceName");
   const ips = entry.present("ipRequest");
   if (ips !== null && checkIps(ips, what)) request.ips = ips.source();
+  const portMappings = entry.present("portMappingsRequest");
+  if (portMappings !== null && portMappings.isArray()) request.portMappings = portMappings.source();
+  const bandwidth = entry.present("bandwidthRequest");
+  if (bandwidth !== null && bandwidth.isObject()) request.bandwidth = bandwidth.source();
   readGateways(request, entry.present("default-route"), "default-route", what);
   if (failed()) forgive();
   delegate.dropV4 = isTrue(entry.present("IsFilterV4Gateway"));

@@ -1,6 +1,7 @@
 // Multus's scratch file, `<cniDir>/<containerID>`: the JSON list of a container's delegates that DEL goes by.
 // Source: DelegateNetConf in multus-cni pkg/types/types.go, as Go's encoding/json writes it. Plexus adds
-// `runtimeIfName`, `runtimeNetwork` and `ifName`, which Multus ignores.
+// `runtimeIfName`, `runtimeNetwork`, `ifName`, `capabilityArgs`, `portMappingsRequest` and `bandwidthRequest`, which Multus
+// ignores.
 import { Network } from "../cni/network";
 import { Delegate } from "../delegate/delegate";
 import { forgive } from "../fault";
@@ -86,6 +87,9 @@ function writeEntry(out: Writer, delegate: Delegate): void {
   out.key("IsFilterV4Gateway").bool(delegate.dropV4).key("IsFilterV6Gateway").bool(delegate.dropV6);
   if (request.deviceID.len > 0) out.key("deviceID").string(request.deviceID);
   if (request.resourceName.len > 0) out.key("resourceName").string(request.resourceName);
+  if (request.portMappings.len > 0) out.key("portMappingsRequest").json(request.portMappings);
+  if (request.bandwidth.len > 0) out.key("bandwidthRequest").json(request.bandwidth);
+  if (delegate.capabilityArgs.len > 0) out.key("capabilityArgs").json(delegate.capabilityArgs);
   out.key("Bytes").base64(delegate.conf);
   out.key("runtimeIfName").string(delegate.runtimeIfname).key("ifName").string(delegate.ifname);
   if (delegate.runtimeNetwork.len > 0) out.key("runtimeNetwork").string(delegate.runtimeNetwork);

@@ -154,7 +154,12 @@ describe("a pod's annotation", () => {
       },
     });
     expect(fs.readFileSync(join(site.lab.dir, "calls-fake-all"), "utf8")).toContain(`"big":${big}`);
-    await site.run("DEL", pod);
+    expect(await site.run("CHECK", pod)).toMatchObject({ exitCode: 0 });
+    expect(await site.run("DEL", pod)).toMatchObject({ exitCode: 0 });
+    const [added, ...later] = site.lab.calls("fake-all");
+    expect(later.map(({ verb, conf }) => [verb, conf.runtimeConfig])).toEqual(
+      ["CHECK", "DEL"].map((verb) => [verb, added?.conf.runtimeConfig]),
+    );
   });
 
   it("may select a network whose conf is in a file, alone or as a conflist", async () => {

@@ -33,8 +33,8 @@ class Disk {
     return core.recover({ runtime, ...scratch, caches: [...this.caches.values()] }).delegates;
   }
 
-  write(networks: Network[], kept: string[] = []): Delegate[] {
-    const plan = core.plan({ runtime, networks, scratch: this.scratch, kept });
+  write(networks: Network[], kept: string[] = [], runtimeConfig?: string): Delegate[] {
+    const plan = core.plan({ runtime, networks, scratch: this.scratch, kept, runtimeConfig });
     this.scratch = plan.scratch;
     return plan.delegates;
   }
@@ -105,6 +105,32 @@ describe("what is decided", () => {
       detach: ["d/b net2"],
       keep: ["podnet eth0", "d/a net1", "d/a net3"],
     });
+  });
+
+  test("port mappings and bandwidth that are as they were change nothing, whichever file is left", () => {
+    const b = {
+      name: "b",
+      ips: ["10.0.0.1/24"],
+      mac: "02:00:00:00:00:01",
+      portMappings: '[{"hostPort":80,"containerPort":8080,"protocol":"tcp"}]',
+      bandwidth: '{"ingressRate":1,"ingressBurst":2}',
+    };
+    for (const isTorn of [false, true]) {
+      const disk = Disk.of([b]);
+      if (isTorn) disk.scratch = undefined;
+      expect(change(disk, [b])).toMatchObject({ attach: [], detach: [] });
+      expect(change(disk, [{ ...b, portMappings: b.portMappings.replace("80", "81") }]).attach).toEqual([
+        "d/b net1",
+      ]);
+      expect(change(disk, [{ ...b, bandwidth: b.bandwidth.replace("1", "3") }]).attach).toEqual(["d/b net1"]);
+    }
+  });
+
+  test("what the runtime gave, and no edit can ask for, changes nothing", () => {
+    const disk = new Disk();
+    const runtimeConfig = '{"bandwidth":{"ingressRate":5,"ingressBurst":6},"dns":{"servers":["10.0.0.10"]}}';
+    for (const one of disk.write([CLUSTER, network({ name: "b" })], [], runtimeConfig)) disk.add(one);
+    expect(change(disk, [{ name: "b" }])).toMatchObject({ attach: [], detach: [] });
   });
 
   test("`cni-args` that are as they were change nothing, in whatever form the network's conf is", () => {

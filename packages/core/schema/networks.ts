@@ -126,6 +126,9 @@ const members = {
       .array(z.enum(["ips", "mac", "infinibandGUID", "bandwidth", "portMappings"]))
       .describe("Of a planned one: the capabilities that are asked for and that none of its plugins claims"),
   ),
+  asked: z.optional(
+    jsonText("an object, those of its capability arguments that its network selection element asks for"),
+  ),
 };
 
 export const delegate = z
