@@ -9,7 +9,7 @@ import { noteRoot, noteText } from "./place";
 import { Value } from "./value";
 
 const MAX_DEPTH = 1000; // of arrays and objects in each other
-export const MAX_VALUES = 250000; // over all documents of one operation
+const MAX_VALUES = 250000; // over all documents of one operation
 const SLAB_VALUES: usize = 64; // that memory is claimed for at once
 
 const VALUE_BYTES: usize = offsetof<Value>();

@@ -5,7 +5,6 @@
 // file once and each conf once more, one for `invoke` or `status` the delegates and their results. The host bounds the results.
 import { Delegate } from "../delegate/delegate";
 import { Code, fail } from "../fault";
-import { MAX_VALUES } from "../json/parse";
 import { failOn } from "../json/place";
 import { Value } from "../json/value";
 import { isExhausted, MAX_INPUT_BYTES } from "../text/arena";
@@ -19,36 +18,30 @@ import { say, Writer } from "../text/writer";
  * takes an eighth of MAX_INPUT_BYTES.
  */
 const MAX_PLAN_BYTES: i32 = MAX_INPUT_BYTES / 4;
-/** A text of so many bytes cannot have too many values. */
-const FEW_BYTES: i32 = MAX_VALUES / 2;
+/** Of the scratch file and its confs, or of a cached result and its conf: the rest is for what the runtime gives. */
+const KEPT_VALUES = 150000;
+/** A text of so many bytes cannot have more. */
+const FEW_BYTES = KEPT_VALUES / 2;
 const MAX_NAMED = 3;
 
 /** Tells whether a DEL can read what is kept of `delegates`; false with a fault that names the largest. */
 export function areReadable(delegates: Delegate[], scratch: Span, answer: Writer, networks: Value): bool {
   const bytes = answer.take().len;
   if (isExhausted()) return false;
-  if (bytes > MAX_PLAN_BYTES) {
-    const message = say("the networks: ").int(bytes).text(" bytes would be kept of them, and at most ");
-    message.int(MAX_PLAN_BYTES).text(" can be: ");
-    nameLargest(message, delegates);
-    return refuse(message, networks);
-  }
+  if (bytes > MAX_PLAN_BYTES) return refuse(bytes, MAX_PLAN_BYTES, "bytes", delegates, networks);
   if (bytes <= FEW_BYTES) return true;
   let values = valuesIn(scratch);
   for (let i = 0; i < delegates.length; i++) values += valuesIn(delegates[i].conf);
-  if (values <= MAX_VALUES) return true;
-  const message = say("the networks: ").int(values).text(" values would be kept of them, and at most ");
-  nameLargest(message.int(MAX_VALUES).text(" can be: "), delegates);
-  return refuse(message, networks);
+  return values <= KEPT_VALUES || refuse(values, KEPT_VALUES, "values", delegates, networks);
 }
 
 /** Tells whether `file`, of the result cache, and the conf in it have few enough values to be read; false with a fault. */
 export function isCacheReadable(file: Span, conf: Span, network: Span): bool {
   if (file.len + conf.len <= FEW_BYTES) return true;
   const values = valuesIn(file) + valuesIn(conf);
-  if (values <= MAX_VALUES) return true;
+  if (values <= KEPT_VALUES) return true;
   const message = say("network ").quote(network).text(": its conf and its result have ").int(values);
-  message.text(" values together, and at most ").int(MAX_VALUES).text(" can be kept; make them smaller");
+  message.text(" values together, and at most ").int(KEPT_VALUES).text(" can be kept; make them smaller");
   fail<Value>(Code.InvalidNetworkConfig, message);
   return false;
 }
@@ -72,17 +65,26 @@ function valuesIn(json: Span): i32 {
   return count;
 }
 
-function refuse(message: Writer, networks: Value): bool {
+function refuse(found: i32, most: i32, what: string, delegates: Delegate[], networks: Value): bool {
   failOn<Value>(
     Code.InvalidNetworkConfig,
-    message.text("; make confs smaller, or ask for fewer networks"),
+    say("the networks: ")
+      .int(found)
+      .byte(Char.Space)
+      .text(what)
+      .text(" would be kept of them, and at most ")
+      .int(most)
+      .text(" can be: ")
+      .span(largestOf(delegates))
+      .text("; make confs smaller, or ask for fewer networks"),
     networks,
   );
   return false;
 }
 
-/** Writes the networks with the largest confs. */
-function nameLargest(message: Writer, delegates: Delegate[]): void {
+/** Names the networks with the largest confs. */
+function largestOf(delegates: Delegate[]): Span {
+  const out = new Writer();
   const named = new StaticArray<bool>(delegates.length);
   const count = min(delegates.length, MAX_NAMED);
   for (let place = 0; place < count; place++) {
@@ -92,13 +94,18 @@ function nameLargest(message: Writer, delegates: Delegate[]): void {
     }
     named[largest] = true;
     const delegate = delegates[largest];
-    if (place > 0) message.text("; ");
-    message.quote(delegate.name).text(" on ").span(delegate.ifname);
-    message.text(", whose conf has ").int(delegate.conf.len);
+    if (place > 0) out.text("; ");
+    out
+      .quote(delegate.name)
+      .text(" on ")
+      .span(delegate.ifname)
+      .text(", whose conf has ")
+      .int(delegate.conf.len);
   }
   if (count < delegates.length)
-    message
-      .text(", and there are ")
+    out
+      .text(", and ")
       .int(delegates.length - count)
       .text(" more");
+  return out.take();
 }

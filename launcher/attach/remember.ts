@@ -12,7 +12,7 @@ export const MAX_RESULTS_BYTES = MAX_INPUT_BYTES / 8;
 
 /** Throws if a result is too large to be kept beside others of its container. */
 export function requireRoom(result: string, others: readonly { result?: string | undefined }[]): void {
-  const all = [result, ...others.map((one) => one.result ?? "")];
+  const all = [result, ...others.flatMap((one) => one.result ?? [])];
   const bytes = all.reduce((sum, one) => sum + Buffer.byteLength(JSON.stringify(one)), 0);
   if (bytes <= MAX_RESULTS_BYTES) return;
   throw new Fault(

@@ -33,7 +33,7 @@ describe("what a DEL could not read is refused before anything is attached:", ()
     const { exitCode, answer } = await lab.run("ADD", conf, { container });
     expect([exitCode, answer.code]).toEqual([1, 7]);
     expect(answer.msg).toMatch(
-      /the networks: \d{8} bytes would be kept of them, and at most 4194304 can be: "big\d+" on \w+, whose conf has \d{6,7}; .*, and there are \d+ more; make confs smaller, or ask for fewer networks$/,
+      /the networks: \d{8} bytes would be kept of them, and at most 4194304 can be: "big\d+" on \w+, whose conf has \d{6,7}; .*, and \d+ more; make confs smaller, or ask for fewer networks$/,
     );
     expect(lab.calls("fake-any")).toEqual([]);
     expect(await lab.leftovers()).toEqual([]);
@@ -135,7 +135,7 @@ describe("a container of which an earlier version has kept more than is read at 
       ...Array(COUNT).fill(expect.objectContaining({ state: "attached" })),
       expect.objectContaining({
         state: "unreadable",
-        why: "the scratch file: it has more than 67108864 bytes",
+        why: "the scratch file: it is larger than 67108864 bytes",
       }),
     ]);
     expect(await gc(container, other)).toMatchObject({ exitCode: 0 });
