@@ -4,12 +4,11 @@ import { Code, fail, forgive, openFault } from "./fault";
 import { parse, resetParseBudget } from "./json/parse";
 import { forgetNoted, writePlace } from "./json/place";
 import { Value } from "./json/value";
-import { allow, claim, Exhaustion, exhaustion, isExhausted, lift } from "./text/arena";
+import { allow, claim, Exhaustion, exhaustion, isExhausted, lift, MAX_INPUT_BYTES } from "./text/arena";
 import { Char } from "./text/char";
 import { Span } from "./text/span";
 import { HEAD_BYTES, say, Writer } from "./text/writer";
 
-const MAX_INPUT_BYTES: u32 = 16 << 20;
 const NO_MEMORY = '{"code":11,"msg":"the document: there is no memory for an answer; try again later"}';
 /** Where that is put, if there is no memory elsewhere. */
 const lastResort = memory.data(128);

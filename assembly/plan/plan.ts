@@ -12,6 +12,7 @@ import { Fields } from "../json/fields";
 import { failOn } from "../json/place";
 import { hasShape } from "../json/shape";
 import { isTrue, memberOf, Value } from "../json/value";
+import { areReadable } from "../state/readable";
 import { writeScratch } from "../state/scratch";
 import { isExhausted } from "../text/arena";
 import { Sorted } from "../text/sorted";
@@ -48,7 +49,7 @@ class Runtime {
  * the scratch file that names them all.
  * Errors: 1 (a conf's version is not supported), 4 (`runtime` is malformed), 6 (a text is not JSON), 7 (a conf cannot be
  * executed, a name or address is malformed, two interfaces have one name, two networks have a `default-route` or one two
- * gateways of a family, or a member is missing, unknown or of another type).
+ * gateways of a family, the answer has more than 4 MiB, or a member is missing, unknown or of another type).
  * Source: NPWG NAD spec v1.3, section 4.1.2; multus-cni docs/how-to-use.md.
  */
 export function plan(input: Value): Writer | null {
@@ -87,10 +88,9 @@ export function plan(input: Value): Writer | null {
   const out = new Writer().open().key("delegates").openList();
   for (let i = 0; i < delegates.length && !isExhausted(); i++) delegates[i].write(out, runtime.containerId);
   out.closeList();
-  return out
-    .key("scratch")
-    .string(writeScratch(delegates, scratch, runtime.ifname, input.present("kept")))
-    .close();
+  const text = writeScratch(delegates, scratch, runtime.ifname, input.present("kept"));
+  out.key("scratch").string(text).close();
+  return areReadable(delegates, text, out, networks) ? out : null;
 }
 
 function readRuntime(input: Value): Runtime | null {

@@ -8,6 +8,8 @@
 // leaves room for those between two calls of it. Memory grows by what is needed and a sixteenth, never to the double, as
 // heap.alloc does by itself.
 
+/** Of the document of an operation. */
+export const MAX_INPUT_BYTES: u32 = 16 << 20;
 const PAGE_BYTES: usize = 65536;
 const MAX_BYTES: usize = 256 << 20; // asconfig.json, `maximumMemory`
 const FIXED_BYTES: usize = 8 << 20;

@@ -17,13 +17,14 @@ import { withCauses } from "./causes.ts";
 import { undo } from "./del.ts";
 import { recordAttached, recordFailed, type Warning } from "./events.ts";
 import { addDelegate, inOrder, requirePlugins } from "./execute.ts";
+import { delegatesIn } from "./files.ts";
 import { networkDataOf } from "./networkdata.ts";
 import { confNetworks, podNetworks } from "./networks.ts";
 import { clearOwnOrphans } from "./orphans.ts";
 import { findPod, isPod } from "./pod.ts";
 import { waitUntilReady } from "./readiness.ts";
 import { recover } from "./recover.ts";
-import { remember, rememberRoutes } from "./remember.ts";
+import { remember, rememberRoutes, requireRoom } from "./remember.ts";
 import { changeRoutes } from "./routes.ts";
 import type { Trouble } from "./undeletable.ts";
 
@@ -120,7 +121,7 @@ async function attach(call: Call, networks: Network[], { noted, scratch }: Left,
   let published: Promise<void> | undefined;
   const begin = async (delegate: Delegate) => {
     begun.add(delegate);
-    const attachment = await attachOne(call, delegate).catch(async (error: unknown) => {
+    const attachment = await attachOne(call, delegate, attached).catch(async (error: unknown) => {
       const fault = Fault.of(error);
       if (fault.cause !== ("no answer" satisfies Trouble)) refused.add(delegate.cacheFile);
       const explained = await withCauses(call, delegate, fault);
@@ -175,7 +176,7 @@ async function requireFree(
   scratch: string,
 ): Promise<void> {
   const { containerId, args } = runtime;
-  const { delegates } = core.recover({ runtime: { containerId, args }, scratch, caches: [] });
+  const { delegates } = delegatesIn(core, { scratch, caches: new Map() }, { runtime: { containerId, args } });
   const others = delegates.filter(({ runtimeIfname }) => runtimeIfname !== runtime.ifname);
   for (const { ifname, name } of planned) {
     const other = others.find((one) => one.ifname === ifname);
@@ -188,9 +189,14 @@ async function requireFree(
   }
 }
 
-async function attachOne(call: Call, delegate: Delegate): Promise<Attachment> {
+async function attachOne(
+  call: Call,
+  delegate: Delegate,
+  attached: ReadonlyMap<Delegate, Attachment>,
+): Promise<Attachment> {
   await offerDeviceInfo(delegate, call);
   const result = await addDelegate(call, delegate);
+  requireRoom(result, [...attached.values()]);
   const deviceInfo = await readDeviceInfo(delegate, call);
   return { delegate, result, ...(deviceInfo === undefined ? {} : { deviceInfo }) };
 }

@@ -22,7 +22,8 @@ export type ProcessName = `${number}-${number}`;
 
 /** Each method rejects with an error that has the `code` of the system's, such as ENOENT. */
 export interface Disk {
-  read(path: string): Promise<string>;
+  /** @param limit in bytes; what is larger is EFBIG */
+  read(path: string, limit?: number): Promise<string>;
   list(dir: string): Promise<string[]>;
   /** Follows links. Undefined if there is nothing. */
   status(path: string): Promise<FileStatus | undefined>;
@@ -54,7 +55,10 @@ const FLAGS: Record<OpenMode, number> = {
 
 /** Synchronously, but for what waits for the hardware: the rest takes less time than a thread for it. */
 export const machineDisk: Disk = {
-  read: async (path) => fs.readFileSync(path, "utf8"),
+  read: async (path, limit) => {
+    if (limit !== undefined && fs.statSync(path).size > limit) throw tooLarge(path);
+    return fs.readFileSync(path, "utf8");
+  },
   list: async (dir) => fs.readdirSync(dir),
 
   async status(path) {
@@ -97,6 +101,13 @@ export const machineDisk: Disk = {
     }
   },
 };
+
+function tooLarge(path: string): Error {
+  return Object.assign(new Error(`EFBIG: file too large, read '${path}'`), {
+    code: "EFBIG",
+    syscall: "read",
+  });
+}
 
 /** Reads when a process has started. Source: proc_pid_stat(5), field 22; the second may have spaces and parentheses in it. */
 function startOf(pid: number): number {

@@ -2,7 +2,7 @@
 import { basename, dirname } from "node:path";
 import { type Disk, makeDirectories, type ProcessName } from "./disk.ts";
 import { Durable } from "./durable.ts";
-import type { Host } from "./host.ts";
+import { type Host, TooLarge } from "./host.ts";
 
 type Files = Omit<
   Host,
@@ -32,7 +32,11 @@ export function filesOn(disk: Disk): Files {
       return undefined;
     },
 
-    read: (path) => disk.read(path).catch(unlessMissing(undefined)),
+    read: (path, limit) =>
+      disk.read(path, limit).catch((error: unknown) => {
+        if (codeOf(error) === "EFBIG") throw new TooLarge(path);
+        return unlessMissing(undefined)(error);
+      }),
     list: async (dir) => (await disk.list(dir).catch(unlessMissing([]))).toSorted(),
     isDirectory: async (path) => (await disk.status(path))?.kind === "directory",
     exists: async (path) => (await disk.status(path)) !== undefined,

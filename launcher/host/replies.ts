@@ -5,7 +5,7 @@ import { endedBy, SEE_FILE, saidNoText, saidTooMuch, tookTooLong } from "./endin
 import type { Fields } from "./frames.ts";
 import { type Execution, MAX_OUTPUT } from "./host.ts";
 
-const [ENOENT, EEXIST, ENOTDIR, EISDIR] = [2, 17, 20, 21];
+const [ENOENT, EEXIST, ENOTDIR, EISDIR, EFBIG] = [2, 17, 20, 21, 27];
 
 /**
  * Reads how an execution ended.
@@ -57,6 +57,10 @@ class FileFault extends Fault {
 export function unlessMissing(error: unknown): undefined {
   if (error instanceof FileFault && [ENOENT, ENOTDIR, EISDIR].includes(error.errno)) return undefined;
   throw error;
+}
+
+export function isTooLarge(error: unknown): boolean {
+  return error instanceof FileFault && error.errno === EFBIG;
 }
 
 export function unlessThere(error: unknown): undefined {

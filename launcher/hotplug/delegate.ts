@@ -66,7 +66,7 @@ export async function delegateAdd(call: Call, request: DelegateRequest): Promise
     call.runtime.containerId,
     planWith(call, standing, titled, kept.map(ifnameOf)).scratch,
   );
-  const { attachment, fault, isLeft } = await attachOne(call, delegate);
+  const { attachment, fault, isLeft } = await attachOne(call, delegate, kept);
   if (!attachment) {
     if (!isLeft) await keepOnly(call, standing, kept);
     throw fault?.during(`network ${delegate.name} on ${delegate.ifname}`);

@@ -154,7 +154,11 @@ async function carryOut(call: Call, pod: Pod, { change, networks, scratch, noted
   const attachments: Attachment[] = [];
   const begun: Delegate[] = [];
   for (const delegate of attach) {
-    const { attachment, fault, isLeft } = await attachOne(call, delegate);
+    const { attachment, fault, isLeft } = await attachOne(call, delegate, [
+      ...change.keep,
+      ...stuck,
+      ...attachments,
+    ]);
     if (attachment) attachments.push(attachment);
     if (attachment || isLeft) begun.push(delegate);
     if (!fault) continue;

@@ -100,11 +100,23 @@ export const MORE: readonly (readonly [of: string | RegExp, more: string])[] = [
     "The node starts more pods at once than `--connections` allows: nothing is lost, it is only slower. Raise it if the node has the memory.",
   ],
   [
+    "would be kept of them",
+    "A DEL, and GC, have to read what is kept of a pod's networks on disk, so that is bounded: [limits](../limits.md). `plexus explain` says the same before the pod runs.",
+  ],
+  [
+    "are kept; have its plugin print less",
+    "A DEL, and GC, have to read what is kept of a pod's networks on disk, so that is bounded: [limits](../limits.md).",
+  ],
+  [
+    "plugins are not told what to keep",
+    "A living container's file is torn, or too large to be read. All else of the GC is done; what plugins clean up by themselves waits until that container is gone.",
+  ],
+  [
     "lines of this log were dropped",
     "What reads the log was too slow. `plexus_log_dropped_total` counts them ([metrics](../metrics.md)).",
   ],
   [
-    /host\/remote\.ts: .*(through the shim|the shim refused|needs the socket|is to be rotated)/,
+    /host\/remote\.ts: .*(through the shim|the shim refused|needs the socket|is to be rotated|is too large for it)/,
     "Nothing is to be done: the call goes on as `plexus` on the node. If it happens often, `plexus-shim.conf` lacks a line ([security](../security.md#the-shim-and-the-resident-process)).",
   ],
   [/host\/iproute\.ts: `|sysctl -w/, "`ip`, `sysctl` or `rdma` says why: its own words are behind."],

@@ -79,7 +79,7 @@ export const planInput = given({
     .min(1)
     .max(10_000)
     .describe(
-      "The networks in their order, the default one first; fewer than 10,000 if confs are tiny, as memory is bound by the document",
+      "The networks in their order, the default one first; fewer than 10,000 in fact, as memory is bound by the document, and the answer has at most 4 MiB",
     ),
 }).describe(
   "A container's networks. Source: NPWG NAD spec v1.3, section 4.1.2; multus-cni docs/how-to-use.md",
