@@ -41,7 +41,7 @@ export const MORE: readonly (readonly [of: string | RegExp, more: string])[] = [
     "The call counts as failed, although its work may be done: [exit codes](../exit-codes.md#of-a-call-of-the-runtime). A runtime calls DEL then.",
   ],
   [
-    /^launcher\/shim\/messages\.c: nothing more/,
+    /^launcher\/shim\/messages\.c: .*nothing more/,
     "A call may say 1 MiB at most on stderr: what it has said before tells what goes wrong.",
   ],
   [
