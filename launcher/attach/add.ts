@@ -257,7 +257,7 @@ async function clearLeftovers(call: Call): Promise<string | undefined> {
       "error",
       `${subjectOf(runtime)} was attached before, by an ADD that did not end: it is undone`,
     );
-    const [fault] = await undo(call, delegates, { isKnown: true });
+    const [fault] = await undo(call, delegates, { isKnown: true, isUnended: true });
     if (fault) throw fault.during("undoing what an ADD that did not end has left");
   }
   return (await state.read(runtime.containerId)).scratch;

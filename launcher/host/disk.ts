@@ -5,6 +5,8 @@ import { dirname } from "node:path";
 
 export interface FileStatus {
   kind: "file" | "directory" | "other";
+  /** May anybody execute it? */
+  isExecutable: boolean;
   /** Bytes. */
   size: number;
   /** When it was last written to, in milliseconds since 1970. */
@@ -65,7 +67,8 @@ export const machineDisk: Disk = {
     const status = fs.statSync(path, { throwIfNoEntry: false });
     if (!status) return undefined;
     const kind = status.isFile() ? "file" : status.isDirectory() ? "directory" : "other";
-    return { kind, size: status.size, changed: status.mtimeMs };
+    const isExecutable = (status.mode & 0o111) !== 0;
+    return { kind, isExecutable, size: status.size, changed: status.mtimeMs };
   },
 
   target: async (path) => fs.readlinkSync(path),

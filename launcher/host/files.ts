@@ -27,7 +27,8 @@ export function filesOn(disk: Disk): Files {
     async find(name, dirs) {
       for (const dir of dirs) {
         const path = `${dir}/${name}`;
-        if ((await disk.status(path))?.kind === "file") return path;
+        const status = await disk.status(path);
+        if (status?.kind === "file" && status.isExecutable) return path;
       }
       return undefined;
     },

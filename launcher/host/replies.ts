@@ -1,7 +1,7 @@
 // What the shim replies: how an execution ended, what a file operation gave.
 import { isUtf8 } from "node:buffer";
 import { Code, Fault } from "../fault.ts";
-import { endedBy, SEE_FILE, saidNoText, saidTooMuch, tookTooLong } from "./endings.ts";
+import { endedBy, notExecuted, saidNoText, saidTooMuch, tookTooLong } from "./endings.ts";
 import type { Fields } from "./frames.ts";
 import { type Execution, MAX_OUTPUT } from "./host.ts";
 
@@ -29,8 +29,10 @@ export function executionOf(fields: Fields, path: string, timeout = 0): Executio
       );
     case 3:
       throw saidTooMuch(path, MAX_OUTPUT);
-    default:
-      throw new Fault(Code.ioFailure, `${path} cannot be executed: ${errorName(value)}; ${SEE_FILE}`);
+    default: {
+      const why = errorName(value);
+      throw notExecuted(path, why, /^E[A-Z0-9]+/.exec(why)?.[0] ?? "");
+    }
   }
 }
 

@@ -37,7 +37,11 @@ export const MORE: readonly (readonly [of: string | RegExp, more: string])[] = [
     `${IS_PART} A line of \`plexus-shim.conf\` is not used: correct it, or remove it. [All keys](../security.md#the-shim-and-the-resident-process)`,
   ],
   [
-    /^launcher\/shim\/messages\.c: /,
+    "the answer cannot be written to stdout",
+    "The call counts as failed, although its work may be done: [exit codes](../exit-codes.md#of-a-call-of-the-runtime). A runtime calls DEL then.",
+  ],
+  [
+    /^launcher\/shim\/messages\.c: .*nothing more/,
     "A call may say 1 MiB at most on stderr: what it has said before tells what goes wrong.",
   ],
   [
