@@ -3,6 +3,7 @@
 import { isPlain } from "../cni/names";
 import { Network } from "../cni/network";
 import { Char } from "../text/char";
+import { List } from "../text/list";
 import { ascii, Span } from "../text/span";
 import { say, Writer } from "../text/writer";
 import { askedOf, capabilityArgs, RuntimeConfig } from "./capabilities";
@@ -15,13 +16,14 @@ const DEVICE_INFO_DIR = "/var/run/k8s.cni.cncf.io/devinfo/cni/"; // device-info 
 export const DELEGATE_SHAPE =
   "name network ifname default cniVersion verbs plugins conf args capabilityArgs? deviceInfoFile? deviceID? resourceName? gateways? dropDefaultRoute? runtimeIfname runtimeNetwork? cacheFile netns? result? unclaimed?";
 
+@unmanaged
 export class Delegate {
   request: Request = new Request();
   ifname: Span = new Span(0, 0);
   isDefault: bool = false;
   dropV4: bool = false;
   dropV6: bool = false;
-  args: CniArgs = new CniArgs([]);
+  args: CniArgs = new CniArgs(new List<Pair>());
   /** A JSON object, or empty. */
   capabilityArgs: Span = new Span(0, 0);
   deviceInfoFile: Span = new Span(0, 0);
@@ -53,7 +55,7 @@ export class Delegate {
     if (runtime.hasDevice || (!isDefault && this.request.deviceID.len > 0)) {
       this.deviceInfoFile = deviceInfoPath(this.name, containerId, this.ifname);
     }
-    const asked = isDefault ? new Array<Pair>() : askedOf(this.request);
+    const asked = isDefault ? new List<Pair>() : askedOf(this.request);
     const args = capabilityArgs(asked, runtime, isDefault, this.deviceInfoFile);
     if (args.len > 2) this.capabilityArgs = args;
   }
