@@ -21,11 +21,12 @@ import { documentText, failAs, faultMembers } from "./run";
 import { selection } from "./selection/selection";
 import { isExhausted } from "./text/arena";
 import { Char } from "./text/char";
+import { List } from "./text/list";
 import { ascii, Span } from "./text/span";
 import { Writer } from "./text/writer";
 
 /** Where the texts are in the input, by the numbers of their documents. */
-let pointers: Span[] = [];
+let pointers: List<Span> = new List<Span>();
 let hasFailed = false;
 
 /** Reads Plexus's conf: `netconf`, with `diagnostics`. */
@@ -109,7 +110,7 @@ function begin(input: Value, operation: (input: Value) => Writer | null): Writer
   forgetKnown();
   learnNetworks(null, null);
   sortNetworks();
-  pointers = [];
+  pointers = new List<Span>();
   return out;
 }
 

@@ -4,14 +4,20 @@ import { Code, fail, forgive, openFault } from "./fault";
 import { parse, resetParseBudget } from "./json/parse";
 import { forgetNoted, writePlace } from "./json/place";
 import { Value } from "./json/value";
-import { allow, claim, Exhaustion, exhaustion, isExhausted, lift, MAX_INPUT_BYTES } from "./text/arena";
+import {
+  allow,
+  claim,
+  Exhaustion,
+  exhaustion,
+  free,
+  isExhausted,
+  lift,
+  MAX_INPUT_BYTES,
+  rewind,
+} from "./text/arena";
 import { Char } from "./text/char";
 import { Span } from "./text/span";
 import { HEAD_BYTES, say, Writer } from "./text/writer";
-
-const NO_MEMORY = '{"code":11,"msg":"the document: there is no memory for an answer; try again later"}';
-/** Where that is put, if there is no memory elsewhere. */
-const lastResort = memory.data(128);
 
 let isRunning = false;
 /** The document of the operation, and what it is once it is parsed. */
@@ -34,11 +40,10 @@ export function alloc(size: u32): usize {
 
 /** Frees everything: documents, results, all. */
 export function reset(): void {
-  __reset();
+  free();
   forgive();
   resetParseBudget();
   forgetNoted();
-  lift();
   isRunning = false;
 }
 
@@ -53,16 +58,18 @@ export function run(ptr: usize, len: u32, operation: (input: Value) => Writer | 
   failure = null;
   text = new Span(ptr, len);
   const out = attempt(operation);
-  const refused = exhaustion();
-  lift();
-  if (refused !== Exhaustion.None) {
-    failure = null;
-    forgive();
-    refuse(refused, len);
+  let answer: Writer;
+  if (out !== null) {
+    answer = out;
+  } else {
+    if (!isExhausted()) lift(); // a fault may be written, whatever was taken before
+    answer = faultDocument();
   }
-  const answer = out === null || refused !== Exhaustion.None ? respond(1, faultDocument()) : respond(0, out);
+  const refused = exhaustion();
+  if (refused !== Exhaustion.None) answer = refuse(refused, len);
+  lift();
   isRunning = false;
-  return answer;
+  return respond(out === null || refused !== Exhaustion.None ? 1 : 0, answer);
 }
 
 function attempt(operation: (input: Value) => Writer | null): Writer | null {
@@ -100,37 +107,34 @@ function faultDocument(): Writer {
   return written === null ? new Writer().span(faultMembers()).byte(Char.CloseBrace) : written;
 }
 
-function refuse(why: Exhaustion, len: u32): void {
+/** Says why there is no answer, where all that should have become one was. */
+function refuse(why: Exhaustion, len: u32): Writer {
+  rewind();
+  failure = null;
+  forgive();
   if (why === Exhaustion.Engine) {
     fail<Value>(
       Code.TryAgainLater,
       say("the document: there is no memory for its ").int(len).text(" bytes; try again later"),
     );
-    return;
+  } else {
+    fail<Value>(
+      Code.InvalidNetworkConfig,
+      say("the document: it makes so many copies of its parts that ")
+        .int(len)
+        .text(
+          " bytes are not enough to account for them; ask for fewer networks, or make confs, `cni-args` and results smaller",
+        ),
+    );
   }
-  fail<Value>(
-    Code.InvalidNetworkConfig,
-    say("the document: it makes so many copies of its parts that ")
-      .int(len)
-      .text(
-        " bytes are not enough to account for them; ask for fewer networks, or make confs, `cni-args` and results smaller",
-      ),
-  );
+  return faultDocument();
 }
 
 /** Puts status and length before what `body` has written. */
 function respond(code: u32, body: Writer): usize {
   const document = body.take();
-  if (isExhausted()) return respondWithoutMemory();
   const head = document.ptr - HEAD_BYTES;
   store<u32>(head, code);
   store<u32>(head, document.len, 4);
   return head;
-}
-
-function respondWithoutMemory(): usize {
-  store<u32>(lastResort, 1);
-  store<u32>(lastResort, NO_MEMORY.length, 4);
-  memory.copy(lastResort + HEAD_BYTES, changetype<usize>(NO_MEMORY), NO_MEMORY.length);
-  return lastResort;
 }

@@ -6,6 +6,7 @@ import { Fields } from "../json/fields";
 import { parse } from "../json/parse";
 import { failOn } from "../json/place";
 import { firstOf, isTrue, memberOf, Value } from "../json/value";
+import { List } from "../text/list";
 import { ascii, Span } from "../text/span";
 import { about, Writer } from "../text/writer";
 import { IDENTIFIER_RULE, isIdentifier, isPluginName } from "./names";
@@ -13,6 +14,7 @@ import { compareVersions, hasVerb, isSupported, requireSupported } from "./versi
 
 const MAX_PLUGINS = 100; // in a chain: what a pod asks for is written into each of them
 
+@unmanaged
 export class Network {
   /** `name`, or empty if the conf has none. */
   name: Span = new Span(0, 0);
@@ -24,7 +26,7 @@ export class Network {
   disableGC: bool = false;
   loadOnlyInlinedPlugins: bool = false;
   /** The plugins' configuration objects in order: of a conf, the conf itself. */
-  plugins: Value[] = [];
+  plugins: List<Value> = new List<Value>();
 
   constructor(readonly root: Value) {}
 

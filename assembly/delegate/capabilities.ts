@@ -2,16 +2,18 @@
 // Source: CNI CONVENTIONS.md; NPWG NAD spec v1.3, section 4.1.2.1.
 import { Network } from "../cni/network";
 import { firstOf, textOf, Value } from "../json/value";
+import { List } from "../text/list";
 import { ascii, Span } from "../text/span";
 import { Writer } from "../text/writer";
 import { Pair } from "./cniargs";
 import { Request } from "./request";
 
 /** What the runtime gives in `runtimeConfig`, read once for all delegates of a container. */
+@unmanaged
 export class RuntimeConfig {
   constructor(
     /** The members that say something, each with its JSON. */
-    readonly given: Pair[],
+    readonly given: List<Pair>,
     readonly hasDevice: bool,
     /** Whether secondary networks get the runtime's port mappings too, as with Multus. */
     readonly portMappingsToAll: bool,
@@ -26,7 +28,7 @@ export class RuntimeConfig {
  *   it; `all`: the runtime's reach it too
  */
 export function readRuntimeConfig(config: Value | null, portMappings: Span): RuntimeConfig {
-  const given: Pair[] = [];
+  const given = new List<Pair>();
   for (let one = firstOf(config); one.exists; one = one.next) {
     if (!isEmpty(one)) given.push(new Pair(one.key(), one.source()));
   }
@@ -34,8 +36,8 @@ export function readRuntimeConfig(config: Value | null, portMappings: Span): Run
 }
 
 /** Returns the capabilities that a request asks for, each with its argument as JSON. */
-export function askedOf(request: Request): Pair[] {
-  const asked: Pair[] = [];
+export function askedOf(request: Request): List<Pair> {
+  const asked = new List<Pair>();
   if (request.portMappings.len > 0) asked.push(new Pair(ascii("portMappings"), request.portMappings));
   if (request.bandwidth.len > 0) asked.push(new Pair(ascii("bandwidth"), request.bandwidth));
   if (request.ips.len > 0) asked.push(new Pair(ascii("ips"), request.ips));
@@ -46,7 +48,7 @@ export function askedOf(request: Request): Pair[] {
 }
 
 /** Returns capabilities as a JSON object. */
-export function objectOf(pairs: Pair[]): Span {
+export function objectOf(pairs: List<Pair>): Span {
   const out = new Writer().open();
   for (let i = 0; i < pairs.length; i++) out.keySpan(pairs[i].key).json(pairs[i].value);
   return out.close().take();
@@ -70,7 +72,7 @@ export function unclaimedOf(request: Request, network: Network): Span {
  * @param deviceInfoFile the path that its plugins write device-info to; empty if it has no device
  */
 export function capabilityArgs(
-  asked: Pair[],
+  asked: List<Pair>,
   runtime: RuntimeConfig,
   isDefault: bool,
   deviceInfoFile: Span,
@@ -87,7 +89,7 @@ export function capabilityArgs(
   return out.close().take();
 }
 
-function holds(pairs: Pair[], key: Span): bool {
+function holds(pairs: List<Pair>, key: Span): bool {
   for (let i = 0; i < pairs.length; i++) {
     if (pairs[i].key.equals(key)) return true;
   }

@@ -5,7 +5,9 @@ import { isPlain } from "../cni/names";
 import { Code } from "../fault";
 import { failOn } from "../json/place";
 import { Value } from "../json/value";
+import { isExhausted } from "../text/arena";
 import { Char } from "../text/char";
+import { List } from "../text/list";
 import { Sorted } from "../text/sorted";
 import { ascii, Span } from "../text/span";
 import { say, Writer } from "../text/writer";
@@ -22,12 +24,13 @@ export class Pair {
 }
 
 /** The arguments of one delegate: those that all of a container have, with the MAC and IP addresses that it asks for. */
+@unmanaged
 export class CniArgs {
   mac: Span = new Span(0, 0);
   /** Addresses with commas between. */
   ips: Span = new Span(0, 0);
 
-  constructor(readonly common: Pair[]) {}
+  constructor(readonly common: List<Pair>) {}
 
   get length(): i32 {
     return this.common.length;
@@ -87,9 +90,9 @@ export function checkArgs(text: Span, value: Value | null): bool {
  * (of repeated ones the last, where the first stands). What follows the first `=` is the value; a part without `=` is left
  * out.
  */
-export function readArgs(text: Span): Pair[] {
-  const all: Pair[] = [];
-  for (let from = 0; from < text.len; ) {
+export function readArgs(text: Span): List<Pair> {
+  const all = new List<Pair>();
+  for (let from = 0; from < text.len && !isExhausted(); ) {
     const semicolon = text.indexOf(Char.Semicolon, from);
     const to = semicolon < 0 ? text.len : semicolon;
     const part = text.slice(from, to);
@@ -100,13 +103,14 @@ export function readArgs(text: Span): Pair[] {
   const keys = Sorted.of(all.length);
   for (let i = 0; i < all.length; i++) keys.add(all[i].key);
   keys.sort();
-  const isRepeated = new StaticArray<bool>(all.length);
+  const isRepeated = List.filled<bool>(all.length);
   for (let rank = keys.length - 1; rank > 0; rank--) {
     if (!keys.repeats(rank)) continue;
     isRepeated[keys.numberAt(rank)] = true;
     all[keys.numberAt(rank - 1)].value = all[keys.numberAt(rank)].value;
   }
-  const pairs: Pair[] = [new Pair(ascii("IgnoreUnknown"), ascii("true"))];
+  const pairs = new List<Pair>();
+  pairs.push(new Pair(ascii("IgnoreUnknown"), ascii("true")));
   for (let i = 0; i < all.length; i++) {
     if (!isRepeated[i] && !all[i].key.is("IgnoreUnknown")) pairs.push(all[i]);
   }
@@ -114,8 +118,8 @@ export function readArgs(text: Span): Pair[] {
 }
 
 /** Reads pairs from the form that delegates and libcni's cache have; what is not a pair that CNI_ARGS can hold is left out. */
-export function pairsOf(list: Value): Pair[] {
-  const pairs: Pair[] = [];
+export function pairsOf(list: Value): List<Pair> {
+  const pairs = new List<Pair>();
   for (let one = list.first; one.exists; one = one.next) {
     const pair = pairOf(one);
     if (pair !== null) pairs.push(pair);

@@ -4,6 +4,7 @@ import { isPlain } from "../cni/names";
 import { Network } from "../cni/network";
 import { textOf, Value } from "../json/value";
 import { Char } from "../text/char";
+import { List } from "../text/list";
 import { ascii, Span } from "../text/span";
 import { say, Writer } from "../text/writer";
 import { askedOf, capabilityArgs, objectOf, RuntimeConfig } from "./capabilities";
@@ -16,13 +17,14 @@ const DEVICE_INFO_DIR = "/var/run/k8s.cni.cncf.io/devinfo/cni/"; // device-info 
 export const DELEGATE_SHAPE =
   "name network ifname default cniVersion verbs plugins conf args capabilityArgs? deviceInfoFile? deviceID? resourceName? gateways? dropDefaultRoute? runtimeIfname runtimeNetwork? cacheFile netns? result? unclaimed? asked?";
 
+@unmanaged
 export class Delegate {
   request: Request = new Request();
   ifname: Span = new Span(0, 0);
   isDefault: bool = false;
   dropV4: bool = false;
   dropV6: bool = false;
-  args: CniArgs = new CniArgs([]);
+  args: CniArgs = new CniArgs(new List<Pair>());
   /** A JSON object, or empty. */
   capabilityArgs: Span = new Span(0, 0);
   deviceInfoFile: Span = new Span(0, 0);
@@ -65,8 +67,8 @@ export class Delegate {
     if (args.len > 2) this.capabilityArgs = args;
   }
 
-  private asked(): Pair[] {
-    return this.isDefault ? new Array<Pair>() : askedOf(this.request);
+  private asked(): List<Pair> {
+    return this.isDefault ? new List<Pair>() : askedOf(this.request);
   }
 
   /**

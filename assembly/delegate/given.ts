@@ -20,6 +20,7 @@ import { arePairs, wrongArgs } from "./cniargs";
 import { DELEGATE_SHAPE } from "./delegate";
 
 /** A delegate as `plan` or `recover` gave it. */
+@unmanaged
 export class GivenDelegate {
   constructor(
     readonly document: Value,
@@ -32,6 +33,7 @@ export class GivenDelegate {
 }
 
 /** The container that a delegate is for. */
+@unmanaged
 export class GivenContainer {
   constructor(
     readonly document: Value | null,

@@ -20,6 +20,7 @@ const MAX_MAPPINGS = 10000; // of one element's portMappings
 const MAX_RATE: i64 = 999999999999999999; // bits, or bits a second
 
 /** What one attachment asks of its plugins, beside the conf. Empty spans stand for "nothing". */
+@unmanaged
 export class Request {
   ifname: Span = new Span(0, 0);
   mac: Span = new Span(0, 0);

@@ -11,6 +11,7 @@ import { Fields } from "../json/fields";
 import { failOn } from "../json/place";
 import { hasShape } from "../json/shape";
 import { isTrue, Value } from "../json/value";
+import { List } from "../text/list";
 import { Sorted } from "../text/sorted";
 import { ascii, Span } from "../text/span";
 import { about, say, Writer } from "../text/writer";
@@ -131,7 +132,7 @@ function setRuntimeConfig(conf: Value, delegate: Value): bool {
   if (!isObjectOrAbsent(all, delegate, "capabilityArgs")) return false;
   if (all === null || capabilities === null) return true;
   const names = Sorted.of(capabilities.count);
-  const claimed = new StaticArray<bool>(capabilities.count);
+  const claimed = List.filled<bool>(capabilities.count);
   let count = 0;
   for (let one = capabilities.first; one.exists; one = one.next) {
     names.add(one.key());

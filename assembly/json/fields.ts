@@ -5,6 +5,7 @@ import { failOn } from "./place";
 import { isTrue, memberOf, Value } from "./value";
 
 /** Reads fields of one object, which may be absent; a field of the wrong type is a fault that names it. */
+@unmanaged
 export class Fields {
   constructor(
     private readonly object: Value | null,

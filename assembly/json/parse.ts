@@ -51,6 +51,7 @@ export function parse(text: Span, what: Writer, holder: Value | null = null): Va
   return root;
 }
 
+@unmanaged
 class Parser {
   private pos: usize;
   private end: usize;

@@ -10,6 +10,7 @@
 // copies all up to the next change, writes the change, moves the cursor behind the text that it replaces, and copies the
 // rest at the end. Without changes the text itself is what it gives. `source` is the text as it was parsed, without any
 // change.
+import { isExhausted } from "../text/arena";
 import { Char, isDigit } from "../text/char";
 import { ascii, Span } from "../text/span";
 import { decodeString, decodesTo } from "../text/string";
@@ -76,11 +77,11 @@ export class Value {
 
   /**
    * Tells whether this is a value, and not what stands behind the last one: for loops along `next`, as AssemblyScript takes
-   * no null in the last part of a `for`.
+   * no null in the last part of a `for`. When memory is used up nothing exists, so that they end.
    */
   @inline
   get exists(): bool {
-    return changetype<usize>(this) !== 0;
+    return changetype<usize>(this) !== 0 && !isExhausted();
   }
 
   get kind(): Kind {
@@ -164,8 +165,9 @@ export class Value {
     return this.isString() && this.end - this.start > 2;
   }
 
-  /** Returns the text of a string value, unescaped. Lone surrogates become U+FFFD. */
+  /** Returns the text of a string value, unescaped; nothing if it is none. Lone surrogates become U+FFFD. */
   text(): Span {
+    if (!this.isString()) return ascii("");
     return decodeString(new Span(this.start + 1, <i32>(this.end - this.start) - 2));
   }
 
@@ -195,15 +197,16 @@ export class Value {
     this.changed().replacement = json;
   }
 
-  /** Sets a member of an object: every duplicate of the key, or a new member at the end. */
+  /** Sets a member of an object, or adds it at the end. Of duplicates the last counts (`get`); the others become null. */
   set(name: string, json: Span): void {
-    let there = false;
+    let last: Value | null = null;
     for (let member = this.first; member.exists; member = member.next) {
       if (!member.isNamed(name)) continue;
-      member.replace(json);
-      there = true;
+      if (last !== null) last.replace(ascii("null"));
+      last = member;
     }
-    if (!there) this.added().key(name).json(json);
+    if (last === null) this.added().key(name).json(json);
+    else last.replace(json);
   }
 
   /** Adds a member, with a foreign key that the object does not have. */

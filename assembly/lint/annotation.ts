@@ -9,6 +9,7 @@ import {
 } from "../cni/names";
 import { Value } from "../json/value";
 import { Char } from "../text/char";
+import { List } from "../text/list";
 import { ascii, Span } from "../text/span";
 import { say } from "../text/writer";
 import { parseText } from "./broken";
@@ -35,7 +36,7 @@ let isGuessed = false;
  * @param namespace that of the pod
  */
 export function lintAnnotations(networks: Text | null, ofDefault: Text | null, namespace: Span): void {
-  const choices: Choice[] = [];
+  const choices = new List<Choice>();
   if (networks !== null) lintText(networks, namespace, choices);
   const first: Choice | null = ofDefault === null ? (null as Choice | null) : lintDefaultNetwork(ofDefault);
   compareChoices(first, choices, furtherNetworks(namespace), isConfKnown());
@@ -43,7 +44,7 @@ export function lintAnnotations(networks: Text | null, ofDefault: Text | null, n
 
 /** Returns the one network that it names, in the namespace of Plexus's conf; null if it names none, or several. */
 function lintDefaultNetwork(text: Text): Choice | null {
-  const choices: Choice[] = [];
+  const choices = new List<Choice>();
   isOfDefault = true;
   isGuessed = !isConfKnown();
   lintText(text, defaultNamespace(), choices);
@@ -57,7 +58,7 @@ function lintDefaultNetwork(text: Text): Choice | null {
   return null;
 }
 
-function lintText(text: Text, namespace: Span, choices: Choice[]): void {
+function lintText(text: Text, namespace: Span, choices: List<Choice>): void {
   const span = text.span;
   if (span.trim().len === 0) {
     const found = say("the annotation is empty");
@@ -76,7 +77,7 @@ function nothingAsked(): Severity {
   return isOfDefault ? Severity.Error : Severity.Warning;
 }
 
-function lintNames(span: Span, namespace: Span, choices: Choice[]): void {
+function lintNames(span: Span, namespace: Span, choices: List<Choice>): void {
   let count = 1;
   for (let i = 0; i < span.len; i++) if (span.at(i) === Char.Comma) count++;
   checkCount(count, span.ptr, span.end());
@@ -108,7 +109,7 @@ function checkCount(count: i32, at: usize, end: usize): void {
   report("out-of-range", Severity.Error, at, end, found, remedy);
 }
 
-function lintName(item: Span, namespace: Span, choices: Choice[]): void {
+function lintName(item: Span, namespace: Span, choices: List<Choice>): void {
   const slash = item.indexOf(Char.Slash);
   const at = item.indexOf(Char.At, slash + 1);
   const space = slash < 0 ? namespace : item.slice(0, slash).trim();
@@ -147,7 +148,7 @@ function note(rule: string, place: Span, what: string, found: Span, advice: stri
   );
 }
 
-function lintList(text: Text, namespace: Span, choices: Choice[]): void {
+function lintList(text: Text, namespace: Span, choices: List<Choice>): void {
   const list = parseText(text);
   if (list === null) return;
   if (!list.isArray()) {
@@ -170,7 +171,7 @@ function lintList(text: Text, namespace: Span, choices: Choice[]): void {
   }
 }
 
-function lintElement(one: Value, namespace: Span, choices: Choice[]): void {
+function lintElement(one: Value, namespace: Span, choices: List<Choice>): void {
   checkMembers(one, ELEMENT, "", ascii("a network selection element"), Reader.Plexus);
   lintRequests(one);
   const name = one.present("name");

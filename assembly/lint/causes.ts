@@ -3,6 +3,7 @@ import { Code } from "../fault";
 import { Fields } from "../json/fields";
 import { hasShape } from "../json/shape";
 import { memberOf, textOf, Value } from "../json/value";
+import { List } from "../text/list";
 import { ascii, Span } from "../text/span";
 import { say, Writer } from "../text/writer";
 import { parseText } from "./broken";
@@ -51,7 +52,8 @@ export function causes(input: Value): Writer | null {
   }
   keepCauses(holds(message, MISSING) || holds(message, MISSING_TOO));
   const out = new Writer().open().key("causes");
-  const pointers: Span[] = [ascii("/conf")];
+  const pointers = new List<Span>();
+  pointers.push(ascii("/conf"));
   writeFindings(out, pointers);
   return out.close();
 }

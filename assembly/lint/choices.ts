@@ -2,6 +2,7 @@
 import { cidrFamily, Family, ipFamily } from "../cni/address";
 import { firstOf, memberOf, Value } from "../json/value";
 import { Char } from "../text/char";
+import { List } from "../text/list";
 import { Sorted } from "../text/sorted";
 import { ascii, Span } from "../text/span";
 import { say } from "../text/writer";
@@ -12,6 +13,7 @@ import { Subnet } from "./subnets";
 const MAX_COMPARED = 64; // subnets of one pod
 
 /** One network of a pod. */
+@unmanaged
 export class Choice {
   /** The interface that it asks for; empty if it asks for none. */
   ifname: Span = new Span(0, 0);
@@ -34,18 +36,24 @@ export class Choice {
  * @param further how many networks come before them, beside the default one
  * @param isCertain whether that is known
  */
-export function compareChoices(first: Choice | null, choices: Choice[], further: i32, isCertain: bool): void {
+export function compareChoices(
+  first: Choice | null,
+  choices: List<Choice>,
+  further: i32,
+  isCertain: bool,
+): void {
   compareInterfaces(choices, further, isCertain);
-  const all: Choice[] = [];
+  const all = new List<Choice>();
   if (first !== null) all.push(first);
-  compareRoutes(all.concat(choices));
+  for (let i = 0; i < choices.length; i++) all.push(choices[i]);
+  compareRoutes(all);
   compareSubnets(choices);
   if (first !== null) checkAddresses(first);
   for (let i = 0; i < choices.length && !isFull(); i++) checkAddresses(choices[i]);
 }
 
 /** Notes two interfaces of one name, and the names that are taken in each container. */
-function compareInterfaces(choices: Choice[], further: i32, isCertain: bool): void {
+function compareInterfaces(choices: List<Choice>, further: i32, isCertain: bool): void {
   const names = Sorted.of(choices.length);
   for (let i = 0; i < choices.length; i++) {
     names.add(choices[i].ifname.len > 0 ? choices[i].ifname : givenName(further + i + 1));
@@ -85,17 +93,17 @@ function isFurther(name: Span, further: i32): bool {
 }
 
 /** Tells whether two of some equal names are asked for: one of them at most is given. */
-function areAsked(choices: Choice[], names: Sorted, rank: i32): bool {
+function areAsked(choices: List<Choice>, names: Sorted, rank: i32): bool {
   if (rank > 1 && names.repeats(rank - 1)) return true;
   return isAsked(choices, names, rank) && isAsked(choices, names, rank - 1);
 }
 
-function isAsked(choices: Choice[], names: Sorted, rank: i32): bool {
+function isAsked(choices: List<Choice>, names: Sorted, rank: i32): bool {
   return choices[names.numberAt(rank)].ifname.len > 0;
 }
 
 /** Source: NPWG NAD spec v1.3, section 4.1.2.1.9. */
-function compareRoutes(choices: Choice[]): void {
+function compareRoutes(choices: List<Choice>): void {
   let askers = 0;
   for (let i = 0; i < choices.length && !isFull(); i++) {
     const routes = memberOf(choices[i].element, "default-route");
@@ -124,9 +132,9 @@ function compareRoutes(choices: Choice[]): void {
 }
 
 /** Notes two networks of a pod on one subnet: answers may leave by the other interface. */
-function compareSubnets(choices: Choice[]): void {
-  const owners: i32[] = [];
-  const subnets: Subnet[] = [];
+function compareSubnets(choices: List<Choice>): void {
+  const owners = new List<i32>();
+  const subnets = new List<Subnet>();
   for (let i = 0; i < choices.length && !isFull(); i++) {
     const facts = choices[i].facts;
     if (facts === null) continue;
@@ -155,7 +163,13 @@ function compareSubnets(choices: Choice[]): void {
 }
 
 /** Returns the number of an earlier choice that is on a subnet of this one, or -1. */
-function meeting(facts: Facts, choices: Choice[], index: i32, owners: i32[], subnets: Subnet[]): i32 {
+function meeting(
+  facts: Facts,
+  choices: List<Choice>,
+  index: i32,
+  owners: List<i32>,
+  subnets: List<Subnet>,
+): i32 {
   for (let i = 0; i < subnets.length; i++) {
     if (choices[owners[i]].title.equals(choices[index].title)) continue;
     for (let j = 0; j < facts.subnets.length && j < MAX_COMPARED; j++) {
@@ -206,13 +220,13 @@ function checkInSubnets(
   }
 }
 
-function isInOne(subnets: Subnet[], address: Span): bool {
+function isInOne(subnets: List<Subnet>, address: Span): bool {
   for (let i = 0; i < subnets.length && i < MAX_COMPARED; i++) if (subnets[i].has(address)) return true;
   return false;
 }
 
-function subnetsOf(ips: Value | null): Subnet[] {
-  const subnets: Subnet[] = [];
+function subnetsOf(ips: Value | null): List<Subnet> {
+  const subnets = new List<Subnet>();
   for (let one = firstOf(ips); one.exists && subnets.length < MAX_COMPARED; one = one.next) {
     const subnet: Subnet | null = one.isString() ? Subnet.of(one.text()) : null;
     if (subnet !== null) subnets.push(subnet);

@@ -2,6 +2,7 @@
 import { IDENTIFIER_RULE, isIdentifier, isPluginName } from "../cni/names";
 import { atLeast, isSupported, Since } from "../cni/version";
 import { firstOf, isTrue, memberOf, Value } from "../json/value";
+import { List } from "../text/list";
 import { ascii, Span } from "../text/span";
 import { say } from "../text/writer";
 import { isFull, onKey, onValue, Severity } from "./findings";
@@ -36,11 +37,12 @@ export const enum Site {
 }
 
 /** What pods may know of a network. */
+@unmanaged
 export class Facts {
   claims: i32 = 0;
   /** Whether something is known of it. */
   isKnown: bool = false;
-  subnets: Subnet[] = [];
+  subnets: List<Subnet> = new List<Subnet>();
 }
 
 /** Checks a conf or conflist. */

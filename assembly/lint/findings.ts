@@ -1,7 +1,9 @@
 // The findings of one `lint`: noted by address, and printed with their places in the end.
 import { pointerTo } from "../json/pointer";
 import { Value } from "../json/value";
+import { isExhausted } from "../text/arena";
 import { Char } from "../text/char";
+import { List } from "../text/list";
 import { ascii, Span } from "../text/span";
 import { Writer } from "../text/writer";
 import { offsetOf, Text, textAt } from "./texts";
@@ -18,6 +20,7 @@ export const enum Severity {
   Note,
 }
 
+@unmanaged
 class Finding {
   offset: i32 = 0;
   length: i32 = 0;
@@ -39,13 +42,13 @@ class Finding {
   }
 }
 
-let findings: Finding[] = [];
+let findings: List<Finding> = new List<Finding>();
 let isMore = false;
 let isSilent = false;
 
 /** Begins anew. */
 export function forgetFindings(): void {
-  findings = [];
+  findings = new List<Finding>();
   isMore = false;
   isSilent = false;
 }
@@ -55,9 +58,9 @@ export function silence(is: bool): void {
   isSilent = is;
 }
 
-/** Tells whether there are as many findings as are given: whoever looks for more can stop. */
+/** Tells whether there are as many findings as are given, or no memory for more: whoever looks for more can stop. */
 export function isFull(): bool {
-  return isMore;
+  return isMore || isExhausted();
 }
 
 /**
@@ -66,7 +69,7 @@ export function isFull(): bool {
  * @param lacksPlugin whether the plugin says that there is none of a name: one that is nearly a known one counts then
  */
 export function keepCauses(lacksPlugin: bool): void {
-  const kept: Finding[] = [];
+  const kept = new List<Finding>();
   for (let i = 0; i < findings.length && kept.length < MAX_CAUSES; i++) {
     if (isAboutNode(findings[i], lacksPlugin)) kept.push(findings[i]);
   }
@@ -116,7 +119,7 @@ export function onKey(rule: string, severity: Severity, member: Value, found: Wr
  *
  * @param pointers where each document is in the operation's own; null if a document is called by its number
  */
-export function writeFindings(out: Writer, pointers: Span[] | null): void {
+export function writeFindings(out: Writer, pointers: List<Span> | null): void {
   place();
   sort();
   out.openList();

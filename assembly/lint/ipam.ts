@@ -2,6 +2,7 @@
 import { cidrFamily, Family, ipFamily } from "../cni/address";
 import { isTrue, memberOf, Value } from "../json/value";
 import { Char } from "../text/char";
+import { List } from "../text/list";
 import { ascii, Span } from "../text/span";
 import { say } from "../text/writer";
 import { isFull, onValue, Severity } from "./findings";
@@ -13,7 +14,7 @@ import { ipamKeys, nested } from "./tables";
 import { bad, wrongType } from "./types";
 
 /** Checks the `ipam` of a plugin's conf. Adds its subnets to `subnets`. */
-export function lintIpam(plugin: Value, subnets: Subnet[]): void {
+export function lintIpam(plugin: Value, subnets: List<Subnet>): void {
   const ipam = plugin.present("ipam");
   if (ipam === null) return;
   if (!ipam.isObject()) {
@@ -42,21 +43,21 @@ export function lintIpam(plugin: Value, subnets: Subnet[]): void {
   else if (name.is("static")) lintStatic(ipam, subnets);
 }
 
-function lintHostLocal(ipam: Value, plugin: Value, subnets: Subnet[]): void {
+function lintHostLocal(ipam: Value, plugin: Value, subnets: List<Subnet>): void {
   const ranges = ipam.present("ranges");
   if (ranges === null && !has(ipam, ascii("subnet")) && !has(ipam, ascii("ranges"))) {
     const isGiven = isTrue(memberOf(plugin.present("capabilities"), "ipRanges"));
     if (!isGiven) missing(ipam, ascii("ranges"), ascii("the `ipam` of `host-local`"), Severity.Error);
     return;
   }
-  const sets: Subnet[] = [];
+  const sets = new List<Subnet>();
   if (ipam.present("subnet") !== null) lintRange(ipam, sets);
   if (ranges !== null) lintRanges(ranges, sets);
   for (let i = 0; i < sets.length; i++) subnets.push(sets[i]);
 }
 
 /** Checks `ranges`, a list of lists of ranges. */
-function lintRanges(ranges: Value, sets: Subnet[]): void {
+function lintRanges(ranges: Value, sets: List<Subnet>): void {
   if (!ranges.isArray()) {
     wrongType(ranges, ascii("ranges"), "a list of lists of ranges");
     return;
@@ -79,7 +80,7 @@ function lintRanges(ranges: Value, sets: Subnet[]): void {
 }
 
 /** Checks one range of host-local. Source: plugins/ipam/host-local/backend/allocator/range.go, Canonicalize. */
-function lintRange(range: Value, sets: Subnet[]): void {
+function lintRange(range: Value, sets: List<Subnet>): void {
   const value = range.present("subnet");
   if (value === null || !value.isString()) return;
   const subnet = Subnet.of(value.text());
@@ -98,7 +99,7 @@ function lintRange(range: Value, sets: Subnet[]): void {
   checkInside(subnet, range.present("gateway"), "gateway", Severity.Warning);
 }
 
-function checkOverlap(value: Value, subnet: Subnet, sets: Subnet[]): void {
+function checkOverlap(value: Value, subnet: Subnet, sets: List<Subnet>): void {
   for (let i = 0; i < sets.length && i < 64; i++) {
     // Parts of one subnet may each have a range in it.
     if (!subnet.meets(sets[i]) || subnet.prefix === sets[i].prefix) continue;
@@ -119,7 +120,7 @@ function lintLimits(range: Value, subnet: Subnet, start: string, end: string): v
   onValue("outside-subnet", Severity.Error, first, found, say("write the smaller address first"));
 }
 
-function lintWhereabouts(ipam: Value, subnets: Subnet[]): void {
+function lintWhereabouts(ipam: Value, subnets: List<Subnet>): void {
   const ranges = ipam.present("ipRanges");
   const range = ipam.present("range");
   if (range !== null) lintWhereaboutsRange(ipam, range, subnets);
@@ -134,7 +135,7 @@ function lintWhereabouts(ipam: Value, subnets: Subnet[]): void {
 }
 
 /** Checks `range`: a subnet, or `first-last/prefix`. Source: whereabouts pkg/config/config.go, LoadIPAMConfig. */
-function lintWhereaboutsRange(holder: Value, value: Value, subnets: Subnet[]): void {
+function lintWhereaboutsRange(holder: Value, value: Value, subnets: List<Subnet>): void {
   if (!value.isString()) {
     wrongType(value, ascii("range"), "a string");
     return;
@@ -160,7 +161,7 @@ function lintWhereaboutsRange(holder: Value, value: Value, subnets: Subnet[]): v
   lintLimits(holder, subnet, "range_start", "range_end");
 }
 
-function lintStatic(ipam: Value, subnets: Subnet[]): void {
+function lintStatic(ipam: Value, subnets: List<Subnet>): void {
   const addresses = ipam.present("addresses");
   if (addresses === null || !addresses.isArray()) return;
   for (let one = addresses.first; one.exists && !isFull(); one = one.next) {

@@ -1,8 +1,8 @@
 // What the host of the core knows beside the documents: plugins, networks, interfaces. Of what it does not know, nothing is
 // said to be missing.
 import { firstOf, Value } from "../json/value";
-import { isExhausted } from "../text/arena";
 import { Char } from "../text/char";
+import { List } from "../text/list";
 import { Sorted } from "../text/sorted";
 import { Span } from "../text/span";
 import { say } from "../text/writer";
@@ -11,13 +11,14 @@ import { isSameInCase, nearest, nearestOf, tokenOf } from "./suggest";
 import { PLUGINS } from "./tables";
 
 /** Names that are looked for; null if the host does not know them. */
+@unmanaged
 class Names {
   private readonly sorted: Sorted;
-  readonly all: Span[] = [];
+  readonly all: List<Span> = new List<Span>();
 
   constructor(list: Value) {
     this.sorted = Sorted.of(list.count);
-    for (let one = list.first; one.exists && !isExhausted(); one = one.next) {
+    for (let one = list.first; one.exists; one = one.next) {
       const text = one.text();
       this.sorted.add(text);
       this.all.push(text);

@@ -4,7 +4,7 @@ import { Code, fail } from "../fault";
 import { Fields } from "../json/fields";
 import { hasShape } from "../json/shape";
 import { textOf, Value } from "../json/value";
-import { isExhausted } from "../text/arena";
+import { List } from "../text/list";
 import { ascii, Span } from "../text/span";
 import { say, Writer } from "../text/writer";
 import { lintAnnotations } from "./annotation";
@@ -36,6 +36,7 @@ const SHAPE = "documents plugins? networks? namespaces? interfaces? devices?";
 const DOCUMENT_SHAPE = "text kind? namespace?";
 
 /** A document of the input. */
+@unmanaged
 class Document {
   constructor(
     readonly text: Text,
@@ -76,7 +77,7 @@ export function lint(input: Value): Writer | null {
   learn(input);
   learnNetworks(input.present("networks"), input.present("namespaces"));
   const documents = readDocuments(input.present("documents"));
-  if (documents === null || isExhausted()) return null;
+  if (documents === null) return null;
   for (let i = 0; i < documents.length && !isFull(); i++) {
     silence(documents[i].isGiven);
     lintNetworks(documents[i], documents[i].root, ascii(""));
@@ -91,15 +92,15 @@ export function lint(input: Value): Writer | null {
   return out.key("more").bool(isFull()).close();
 }
 
-function readDocuments(list: Value | null): Document[] | null {
+function readDocuments(list: Value | null): List<Document> | null {
   if (list === null || !list.isArray()) {
-    return fail<Document[]>(
+    return fail<List<Document>>(
       Code.InvalidNetworkConfig,
       say("the input: `documents` must be a list of {text, kind, namespace}"),
     );
   }
-  const documents: Document[] = [];
-  for (let one = list.first; one.exists && !isExhausted(documents.length); one = one.next) {
+  const documents = new List<Document>();
+  for (let one = list.first; one.exists; one = one.next) {
     const document = readDocument(one, documents.length);
     if (document === null) return null;
     documents.push(document);

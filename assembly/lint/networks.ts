@@ -1,7 +1,7 @@
 // The networks that a pod can name: those of the documents, and those that the host knows.
 import { Value } from "../json/value";
-import { isExhausted } from "../text/arena";
 import { Char } from "../text/char";
+import { List } from "../text/list";
 import { Sorted } from "../text/sorted";
 import { ascii, Span } from "../text/span";
 import { say, Writer } from "../text/writer";
@@ -10,10 +10,10 @@ import { report, Severity } from "./findings";
 import { nearestOf } from "./suggest";
 
 /** For suggestions. */
-let titles: Span[] = [];
+let titles: List<Span> = new List<Span>();
 /** What is looked for, and what is known of it. */
-let keys: Span[] = [];
-let facts: Facts[] = [];
+let keys: List<Span> = new List<Span>();
+let facts: List<Facts> = new List<Facts>();
 let sorted: Sorted | null = null;
 /** Whether the host has said which networks there are: then there are no others. */
 let isComplete = false;
@@ -27,15 +27,15 @@ let namespaces: Sorted | null = null;
  * @param among the namespaces whose networks are in the list; null if it is all of them
  */
 export function learnNetworks(list: Value | null, among: Value | null): void {
-  titles = [];
-  keys = [];
-  facts = [];
+  titles = new List<Span>();
+  keys = new List<Span>();
+  facts = new List<Facts>();
   sorted = null;
   isComplete = list !== null;
   namespaces = among === null ? null : sortedOf(among);
   if (list === null) return;
   const nothing = new Facts();
-  for (let one = list.first; one.exists && !isExhausted(3 * titles.length); one = one.next) {
+  for (let one = list.first; one.exists; one = one.next) {
     const title = one.text();
     titles.push(title);
     keys.push(title);
@@ -109,7 +109,7 @@ function isNamespaceKnown(title: Span): bool {
 
 function sortedOf(list: Value): Sorted {
   const all = Sorted.of(list.count);
-  for (let one = list.first; one.exists && !isExhausted(); one = one.next) all.add(one.text());
+  for (let one = list.first; one.exists; one = one.next) all.add(one.text());
   all.sort();
   return all;
 }

@@ -11,6 +11,7 @@ const OCTETS: usize = 16;
 const scratch = memory.data(16);
 
 /** A subnet, or a part of one: from the first to the last address, in the form of IPv6. */
+@unmanaged
 export class Subnet {
   constructor(
     readonly family: Family,

@@ -1,5 +1,6 @@
 // What was probably meant: the nearest of some names.
 import { Char, codeAt } from "../text/char";
+import { List } from "../text/list";
 import { ascii, Span } from "../text/span";
 
 const MAX_NAME_BYTES = 64;
@@ -90,7 +91,7 @@ export function isNear(found: Span, name: Span): bool {
 }
 
 /** Returns the one of `names` that is nearest to `found`; empty if none is near. It looks at the first 100. */
-export function nearestOf(found: Span, names: Span[]): Span {
+export function nearestOf(found: Span, names: List<Span>): Span {
   if (++searches > MAX_SEARCHES) return new Span(0, 0);
   let best = new Span(0, 0);
   let least = tolerance(found) + 1;

@@ -7,16 +7,18 @@
 // where it was last asked: findings are asked for in their order, so each text is walked through once.
 import { Value } from "../json/value";
 import { Char } from "../text/char";
+import { List } from "../text/list";
 import { Span } from "../text/span";
 import { hex4 } from "../text/string";
 
-let texts: Text[] = [];
+let texts: List<Text> = new List<Text>();
 
 /** Begins anew. */
 export function forgetTexts(): void {
-  texts = [];
+  texts = new List<Text>();
 }
 
+@unmanaged
 export class Text {
   /** What it says, if it is JSON. */
   root: Value | null = null;

@@ -8,7 +8,7 @@ import { Fields } from "../json/fields";
 import { failOn } from "../json/place";
 import { hasShape } from "../json/shape";
 import { memberOf, Value } from "../json/value";
-import { isExhausted } from "../text/arena";
+import { List } from "../text/list";
 import { Sorted } from "../text/sorted";
 import { ascii, Span } from "../text/span";
 import { about, Writer } from "../text/writer";
@@ -40,7 +40,7 @@ export function injectArgs(network: Network, selection: Value, what: Span): bool
   if (args === null) return selection.present("cniArgs") === null;
   if (!args.isObject()) return badArgs(ascii("the selection"), "`cniArgs` must be an object", args);
   const merged = Merged.of(args);
-  for (let i = 0; i < network.plugins.length && !isExhausted(); i++) {
+  for (let i = 0; i < network.plugins.length; i++) {
     const plugin = network.plugins[i];
     const all = plugin.present("args");
     const cni = memberOf(all, "cni");
@@ -56,44 +56,46 @@ export function injectArgs(network: Network, selection: Value, what: Span): bool
 }
 
 /** Members that are merged into objects, found by their keys. */
+@unmanaged
 class Merged {
   constructor(
-    private readonly members: Value[],
+    private readonly members: List<Value>,
     private readonly keys: Sorted,
     /** By number: is it the last of its key? */
-    private readonly counts: StaticArray<bool>,
-    /** By number: does the object that is merged into have its key? */
-    private readonly isThere: StaticArray<bool>,
+    private readonly counts: List<bool>,
+    /** By number: the member of the object that is merged into. */
+    private readonly there: List<Value>,
   ) {}
 
   static of(args: Value): Merged {
-    const members: Value[] = [];
+    const members = new List<Value>();
     const keys = Sorted.of(args.count);
     for (let one = args.first; one.exists; one = one.next) {
       members.push(one);
       keys.add(one.key());
     }
     keys.sort();
-    const counts = new StaticArray<bool>(args.count);
+    const counts = List.filled<bool>(args.count);
     for (let rank = 0; rank < keys.length; rank++) {
       counts[keys.numberAt(rank)] = rank + 1 === keys.length || !keys.repeats(rank + 1);
     }
-    return new Merged(members, keys, counts, new StaticArray<bool>(args.count));
+    return new Merged(members, keys, counts, List.filled<Value>(args.count));
   }
 
   into(object: Value): void {
     const keys = this.keys;
-    const isThere = this.isThere;
-    memory.fill(changetype<usize>(isThere), 0, isThere.length);
+    const there = this.there;
+    there.clear();
     for (let one = object.first; one.exists; one = one.next) {
       const rank = keys.lastOf(one.key());
       if (rank < 0) continue;
       const number = keys.numberAt(rank);
+      if (there[number].exists) there[number].replace(ascii("null")); // as `Value.set` does
       one.replace(this.members[number].source());
-      isThere[number] = true;
+      there[number] = one;
     }
     for (let number = 0; number < keys.length; number++) {
-      if (!this.counts[number] || isThere[number]) continue;
+      if (!this.counts[number] || there[number].exists) continue;
       object.add(this.members[number].key(), this.members[number].source());
     }
   }

@@ -14,7 +14,7 @@ import { hasShape } from "../json/shape";
 import { isTrue, memberOf, Value } from "../json/value";
 import { areReadable } from "../state/readable";
 import { writeScratch } from "../state/scratch";
-import { isExhausted } from "../text/arena";
+import { List } from "../text/list";
 import { Sorted } from "../text/sorted";
 import { ascii, Span } from "../text/span";
 import { about, say, Writer } from "../text/writer";
@@ -25,12 +25,13 @@ const SHAPE = "runtime runtimeConfig? runtimePortMappings? scratch? kept? networ
 const NETWORK_SHAPE = "conf source name? fallbackName? default? selection? device?";
 
 /** What the runtime gives, for all networks of a container. */
+@unmanaged
 class Runtime {
   constructor(
     readonly containerId: Span,
     readonly ifname: Span,
     readonly network: Span,
-    readonly args: Pair[],
+    readonly args: List<Pair>,
     readonly config: RuntimeConfig,
   ) {}
 }
@@ -68,7 +69,7 @@ export function plan(input: Value): Writer | null {
   const scratch = fields.text("scratch", ascii(""));
   if (scratch === null || !fields.areTexts("kept")) return null;
 
-  const delegates: Delegate[] = [];
+  const delegates = new List<Delegate>();
   for (let one = networks.first; one.exists; one = one.next) {
     const delegate = delegateOf(one);
     if (delegate === null) return null;
@@ -81,12 +82,11 @@ export function plan(input: Value): Writer | null {
     delegate.setCapabilityArgs(runtime.config, runtime.containerId);
     delegate.unclaimed = unclaimedOf(delegate.request, delegate.network);
     delegates.push(delegate);
-    if (isExhausted()) return null;
   }
   if (!areUnique(delegates, networks) || !routeDefaults(delegates, networks)) return null;
 
   const out = new Writer().open().key("delegates").openList();
-  for (let i = 0; i < delegates.length && !isExhausted(); i++) delegates[i].write(out, runtime.containerId);
+  for (let i = 0; i < delegates.length; i++) delegates[i].write(out, runtime.containerId);
   out.closeList();
   const text = writeScratch(delegates, scratch, runtime.ifname, input.present("kept"));
   out.key("scratch").string(text).close();
@@ -164,14 +164,14 @@ function takeName(network: Network, fallback: Span, what: Span, one: Value): boo
 }
 
 /** Returns CNI_ARGS with MAC and IP in them, for plugins that know no capabilities. */
-function argsOf(common: Pair[], request: Request, selection: Value | null): CniArgs {
+function argsOf(common: List<Pair>, request: Request, selection: Value | null): CniArgs {
   const args = new CniArgs(common);
   args.mac = request.mac;
   args.ips = joinIps(memberOf(selection, "ips"));
   return args;
 }
 
-function areUnique(delegates: Delegate[], networks: Value): bool {
+function areUnique(delegates: List<Delegate>, networks: Value): bool {
   const names = Sorted.of(delegates.length);
   for (let i = 0; i < delegates.length; i++) names.add(delegates[i].ifname);
   names.sort();
@@ -208,7 +208,7 @@ function askedAt(networks: Value, number: i32, name: string): Value {
  * gateways of a family. With a `default-route` request in any network, each family's default route stays only with a network
  * that asks for that family (NPWG NAD spec v1.3, section 4.1.2.1.9).
  */
-function routeDefaults(delegates: Delegate[], networks: Value): bool {
+function routeDefaults(delegates: List<Delegate>, networks: Value): bool {
   let askers = 0;
   let last = 0;
   let v4 = 0;

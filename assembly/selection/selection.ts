@@ -104,7 +104,7 @@ function names(out: Writer, annotation: Span, holder: Value | null, namespace: S
   let count = 1;
   for (let i = 0; i < annotation.len; i++) if (annotation.at(i) === Char.Comma) count++;
   if (tooMany(count, limit, annotation)) return false;
-  for (let from = 0; from <= annotation.len; ) {
+  for (let from = 0; from <= annotation.len && !isExhausted(); ) {
     const comma = annotation.indexOf(Char.Comma, from);
     const to = comma < 0 ? annotation.len : comma;
     if (!name(out, annotation.slice(from, to).trim(), namespace)) return false;
@@ -163,7 +163,7 @@ function elements(out: Writer, annotation: Span, holder: Value | null, namespace
       return false;
     }
     const request = new Request();
-    if (!element(out, one, namespace, request, what) || isExhausted()) return false;
+    if (!element(out, one, namespace, request, what)) return false;
     if (request.gateways.len > 0) {
       askers++;
       routes = one.present("default-route");

@@ -8,14 +8,15 @@ import { checkIps, Request } from "../delegate/request";
 import { forgive, forgiven } from "../fault";
 import { parse } from "../json/parse";
 import { firstOf, textOf, Value } from "../json/value";
-import { isExhausted } from "../text/arena";
 import { decodeBase64 } from "../text/base64";
 import { Char } from "../text/char";
+import { List } from "../text/list";
 import { Sorted } from "../text/sorted";
 import { ascii, Span } from "../text/span";
 import { say, Writer } from "../text/writer";
 
 /** One usable file. */
+@unmanaged
 export class Cached {
   used: bool = false;
   private isRead: bool = false;
@@ -95,9 +96,10 @@ function readAsked(request: Request, given: Value): void {
   if (isDeviceId(deviceID)) request.deviceID = deviceID;
 }
 
+@unmanaged
 export class Caches {
   constructor(
-    readonly all: Cached[],
+    readonly all: List<Cached>,
     /** Network and interface of each. */
     private readonly attachments: Sorted,
     private readonly networks: Sorted,
@@ -125,9 +127,9 @@ export class Caches {
 
 /** Reads those of `texts` that are of the container; others' are left out, and what is of no use goes to `unusable`. */
 export function readCaches(texts: Value | null, containerId: Span, unusable: Writer): Caches {
-  const all: Cached[] = [];
+  const all = new List<Cached>();
   let index = 0;
-  for (let text = firstOf(texts); text.exists && !isExhausted(all.length); text = text.next) {
+  for (let text = firstOf(texts); text.exists; text = text.next) {
     const cached = readCache(text.text(), index++, containerId, unusable);
     if (cached !== null) all.push(cached);
   }

@@ -9,6 +9,7 @@ import { failOn } from "../json/place";
 import { Value } from "../json/value";
 import { isExhausted, MAX_INPUT_BYTES } from "../text/arena";
 import { Char } from "../text/char";
+import { List } from "../text/list";
 import { Span } from "../text/span";
 import { plainEnd } from "../text/string";
 import { say, Writer } from "../text/writer";
@@ -25,7 +26,7 @@ const FEW_BYTES = KEPT_VALUES / 2;
 const MAX_NAMED = 3;
 
 /** Tells whether a DEL can read what is kept of `delegates`; false with a fault that names the largest. */
-export function areReadable(delegates: Delegate[], scratch: Span, answer: Writer, networks: Value): bool {
+export function areReadable(delegates: List<Delegate>, scratch: Span, answer: Writer, networks: Value): bool {
   const bytes = answer.take().len;
   if (isExhausted()) return false;
   if (bytes > MAX_PLAN_BYTES) return refuse(bytes, MAX_PLAN_BYTES, "bytes", delegates, networks);
@@ -65,7 +66,7 @@ function valuesIn(json: Span): i32 {
   return count;
 }
 
-function refuse(found: i32, most: i32, what: string, delegates: Delegate[], networks: Value): bool {
+function refuse(found: i32, most: i32, what: string, delegates: List<Delegate>, networks: Value): bool {
   failOn<Value>(
     Code.InvalidNetworkConfig,
     say("the networks: ")
@@ -83,9 +84,9 @@ function refuse(found: i32, most: i32, what: string, delegates: Delegate[], netw
 }
 
 /** Names the networks with the largest confs. */
-function largestOf(delegates: Delegate[]): Span {
+function largestOf(delegates: List<Delegate>): Span {
   const out = new Writer();
-  const named = new StaticArray<bool>(delegates.length);
+  const named = List.filled<bool>(delegates.length);
   const count = min(delegates.length, MAX_NAMED);
   for (let place = 0; place < count; place++) {
     let largest = -1;

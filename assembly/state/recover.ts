@@ -13,8 +13,8 @@ import { Fields } from "../json/fields";
 import { parse } from "../json/parse";
 import { hasShape } from "../json/shape";
 import { isTrue, memberOf, textOf, Value } from "../json/value";
-import { isExhausted } from "../text/arena";
 import { decodeBase64 } from "../text/base64";
+import { List } from "../text/list";
 import { ascii, Span } from "../text/span";
 import { about, say, Writer } from "../text/writer";
 import { Caches, networkNameOf, readCaches, report } from "./caches";
@@ -55,7 +55,7 @@ export function recover(input: Value): Writer | null {
   const config = readRuntimeConfig(usable(embedded(input, "runtimeConfig")), portMappings);
   const unusable = new Writer().openList();
   const caches = readCaches(input.present("caches"), containerId, unusable);
-  const delegates: Delegate[] = [];
+  const delegates = new List<Delegate>();
   const rest = new Writer().openList();
   let others = false;
 
@@ -67,19 +67,18 @@ export function recover(input: Value): Writer | null {
   for (let i = 0; i < delegates.length; i++) {
     if (args.len > 0 || delegates[i].args.length === 0) delegates[i].args = argsOf(common, delegates[i]);
     if (delegates[i].capabilityArgs.len === 0) delegates[i].setCapabilityArgs(config, containerId);
-    if (isExhausted()) return null;
   }
   addCached(delegates, caches, ifname, unusable);
 
   const out = new Writer().open().key("delegates").openList();
-  for (let i = 0; i < delegates.length && !isExhausted(); i++) delegates[i].write(out, containerId);
+  for (let i = 0; i < delegates.length; i++) delegates[i].write(out, containerId);
   out.closeList();
   if (others) out.key("rest").string(rest.closeList().take());
   return out.key("unusable").json(unusable.closeList().take()).close();
 }
 
 /** Returns CNI_ARGS with the MAC and IP addresses that ADD had in them: CHECK and DEL have the same (CNI spec 1.1.0, section 2). */
-function argsOf(common: Pair[], delegate: Delegate): CniArgs {
+function argsOf(common: List<Pair>, delegate: Delegate): CniArgs {
   const args = new CniArgs(common);
   const request = delegate.request;
   args.mac = isMac(request.mac) ? request.mac : delegate.args.mac;
@@ -89,7 +88,7 @@ function argsOf(common: Pair[], delegate: Delegate): CniArgs {
 
 function readScratch(
   text: Span,
-  delegates: Delegate[],
+  delegates: List<Delegate>,
   caches: Caches,
   ifname: Span,
   unusable: Writer,
@@ -101,7 +100,7 @@ function readScratch(
   }
   let owner = ifname;
   let index = 0;
-  for (let entry = list.first; entry.exists && !isExhausted(); entry = entry.next) {
+  for (let entry = list.first; entry.exists; entry = entry.next) {
     const recorded = textOf(entry, "runtimeIfName");
     if (recorded.len > 0 && ifname.len > 0 && !recorded.equals(ifname)) continue;
     const delegate = delegateOf(entry);
@@ -168,8 +167,8 @@ function readRequests(delegate: Delegate, entry: Value): void {
 }
 
 /** Adds the attachments that only the cache knows: after the scratch file's, the runtime's own interface first. */
-function addCached(delegates: Delegate[], caches: Caches, ifname: Span, unusable: Writer): void {
-  const found: Delegate[] = [];
+function addCached(delegates: List<Delegate>, caches: Caches, ifname: Span, unusable: Writer): void {
+  const found = new List<Delegate>();
   for (let i = 0; i < caches.all.length; i++) {
     const cached = caches.all[i];
     const owner = cached.text("runtimeIfName");

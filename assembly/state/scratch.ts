@@ -7,7 +7,7 @@ import { Delegate } from "../delegate/delegate";
 import { forgive } from "../fault";
 import { parse } from "../json/parse";
 import { copy, firstOf, textOf, Value } from "../json/value";
-import { isExhausted } from "../text/arena";
+import { List } from "../text/list";
 import { Span } from "../text/span";
 import { say, Writer } from "../text/writer";
 
@@ -17,14 +17,14 @@ import { say, Writer } from "../text/writer";
  * in the list `kept`, whose delegates are then left out.
  */
 export function writeScratch(
-  delegates: Delegate[],
+  delegates: List<Delegate>,
   current: Span,
   runtimeIfname: Span,
   kept: Value | null = null,
 ): Span {
   const out = new Writer().openList();
   if (current.len > 0) keepOthers(out, current, runtimeIfname, kept);
-  for (let i = 0; i < delegates.length && !isExhausted(); i++) {
+  for (let i = 0; i < delegates.length; i++) {
     if (!isKept(delegates[i].ifname, kept)) writeEntry(out, delegates[i]);
   }
   return out.closeList().take();
@@ -45,7 +45,7 @@ export function keepOthers(out: Writer, current: Span, runtimeIfname: Span, kept
     forgive();
     return false;
   }
-  for (let one = list.first; one.exists && !isExhausted(); one = one.next) {
+  for (let one = list.first; one.exists; one = one.next) {
     const owner = one.present("runtimeIfName");
     if (owner === null || !owner.isString()) continue;
     if (owner.text().equals(runtimeIfname) && !isKept(textOf(one, "ifName"), kept)) continue;

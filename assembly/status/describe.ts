@@ -6,8 +6,8 @@ import { atLeast, Since } from "../cni/version";
 import { Code } from "../fault";
 import { failOn } from "../json/place";
 import { firstOf, Value } from "../json/value";
-import { isExhausted } from "../text/arena";
 import { Char } from "../text/char";
+import { List } from "../text/list";
 import { Span } from "../text/span";
 import { about, Writer } from "../text/writer";
 import { RouteChange } from "./routes";
@@ -66,7 +66,6 @@ export function describe(
     if (gateways.len > 0) out.key("gateway").json(gateways);
     out.close();
     first = false;
-    if (isExhausted()) return false;
   }
   return true;
 }
@@ -82,8 +81,8 @@ function hasAtMost(limit: i32, list: Value | null, name: Span, what: string): bo
 }
 
 /** Returns for each IP the index of its interface: `NONE` if it names none, `NO_INDEX` if that cannot be one. */
-function interfacesOf(ips: Value | null): StaticArray<i32> {
-  const owners = new StaticArray<i32>(ips === null ? 0 : ips.count);
+function interfacesOf(ips: Value | null): List<i32> {
+  const owners = List.filled<i32>(ips === null ? 0 : ips.count);
   let i = 0;
   for (let one = firstOf(ips); one.exists; one = one.next, i++) {
     const at = one.present("interface");
@@ -94,7 +93,7 @@ function interfacesOf(ips: Value | null): StaticArray<i32> {
 }
 
 /** Writes the IPs of interface `index`, all with `NONE`; those without an interface belong to the last one. */
-function writeIps(out: Writer, ips: Value | null, owners: StaticArray<i32>, index: i32, isLast: bool): void {
+function writeIps(out: Writer, ips: Value | null, owners: List<i32>, index: i32, isLast: bool): void {
   let any = false;
   let i = 0;
   for (let one = firstOf(ips); one.exists; one = one.next, i++) {
@@ -146,7 +145,7 @@ function lastInContainer(interfaces: Value | null): i32 {
   return last;
 }
 
-function indexWithGateway(ips: Value | null, owners: StaticArray<i32>): i32 {
+function indexWithGateway(ips: Value | null, owners: List<i32>): i32 {
   let i = 0;
   for (let one = firstOf(ips); one.exists; one = one.next, i++) {
     if (hasText(one, "gateway") && owners[i] !== NONE) return owners[i];

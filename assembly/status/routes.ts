@@ -4,16 +4,18 @@ import { versionOf } from "../cni/result";
 import { atLeast, Since } from "../cni/version";
 import { mayHaveGateways, Request, readGateways } from "../delegate/request";
 import { firstOf, isTrue, Value } from "../json/value";
+import { List } from "../text/list";
 import { ascii, Span } from "../text/span";
 import { Writer } from "../text/writer";
 
 /** How the default routes of one interface have to change. */
+@unmanaged
 export class RouteChange {
   constructor(
     readonly v4: bool,
     readonly v6: bool,
     /** The new ones' gateways, at most one a family. */
-    readonly gateways: Span[],
+    readonly gateways: List<Span>,
   ) {}
 
   /** Tells whether it takes away the route to `dst`. */
@@ -37,7 +39,7 @@ export function routeChange(delegate: Value, result: Value): RouteChange | null 
   const request = new Request();
   if (!readGateways(request, asked, "gateways", ascii("the delegate"))) return null;
   if (!mayHaveGateways(1, request.gatewaysV4, request.gatewaysV6)) return null;
-  const gateways: Span[] = [];
+  const gateways = new List<Span>();
   for (let one = firstOf(asked); one.exists; one = one.next) gateways.push(unmapped(one.text()));
   if (drop === null && gateways.length === 0) return null;
   const hasInterfaces = atLeast(versionOf(result), Since.Interfaces);

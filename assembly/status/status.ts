@@ -6,7 +6,6 @@ import { embedded } from "../json/embedded";
 import { failOn } from "../json/place";
 import { hasShape } from "../json/shape";
 import { isTrue, Value } from "../json/value";
-import { isExhausted } from "../text/arena";
 import { ascii, Span } from "../text/span";
 import { say, Writer } from "../text/writer";
 import { describe } from "./describe";
@@ -63,7 +62,6 @@ export function status(input: Value): Writer | null {
     if (answer === null || isDefault) answer = text;
     if (!describe(networkStatus, delegate.name, isDefault, result, change, deviceInfo)) return null;
     writeUnmet(unmet, index, delegate.document, result, deviceInfo);
-    if (isExhausted()) return null;
     index++;
   }
   const out = new Writer().open();

@@ -1,12 +1,13 @@
 // The memory of one operation: how much of it an operation may take, and how linear memory grows to that.
 //
-// How it works. Everything is allocated one behind the other, and nothing is freed before `reset`. What can be large (texts
-// that are written, parsed values, sorted keys) is asked for with `claim` and `extend`, which answer 0 if the operation has
-// taken all that its document allows it: a fixed part and so much for each byte, so that memory is linear in the input
-// whatever the document makes an operation repeat. Who gets 0 goes on without writing, and the operation ends with an error
-// (`exhaustion`). Small objects are not counted: each operation makes a bounded number of them for each byte, and `claim`
-// leaves room for those between two calls of it. Memory grows by what is needed and a sixteenth, never to the double, as
-// heap.alloc does by itself.
+// How it works. Everything is allocated one behind the other, without headers, and nothing is freed before `reset`. This is
+// the only allocator: `new` calls `allocate`, and the build takes AssemblyScript's own out (scripts/build/build.ts), so that its
+// arrays and maps cannot be used. An operation may take a fixed part and so much for each byte of its document, so that memory is linear in the input whatever the
+// document makes an operation repeat. What can be large (texts that are written, parsed values, lists) is asked for with
+// `claim` and `extend`, which answer 0 at that limit, and where the engine gives no more; who gets 0 goes on without writing.
+// `new` cannot fail: what it takes behind the limit comes from a reserve that is always there. That is enough, as from then
+// on no value has members and no list has items (`isExhausted`), so that loops end. The operation ends with an error. Memory
+// grows by what is needed and a sixteenth, never to the double.
 
 /** Of the document of an operation. */
 export const MAX_INPUT_BYTES: u32 = 16 << 20;
@@ -14,31 +15,59 @@ const PAGE_BYTES: usize = 65536;
 const MAX_BYTES: usize = 256 << 20; // asconfig.json, `maximumMemory`
 const FIXED_BYTES: usize = 8 << 20;
 const BYTES_PER_BYTE: usize = 32; // of the document
-const SMALL_OBJECTS_BYTES: usize = 256 << 10; // between two claims
-const BLOCK_BYTES: usize = 4; // that heap.alloc puts before each block, whose size is 12, 28, 44 ...
+const RESERVE_BYTES: usize = 256 << 10;
+const MOST_BYTES: usize = MAX_BYTES - RESERVE_BYTES;
+const ALIGNMENT_MASK: usize = 3;
 
 /** Why an operation cannot go on. */
 export const enum Exhaustion {
   None,
   /** It would have to write too much for its document. */
   Document,
-  /** The engine gives no more memory. */
+  /** The engine gives no more memory, or the host has left too little of it. */
   Engine,
 }
 
-let limit: usize = MAX_BYTES - SMALL_OBJECTS_BYTES;
+const start: usize = blockSize(__heap_base);
+/** Where the next block begins. */
+let next: usize = start;
+/** Up to where blocks are given without a question. */
+let edge: usize = 0;
+let limit: usize = MOST_BYTES;
+/** Why it is the limit. */
+let limitedBy: Exhaustion = Exhaustion.Document;
 let why: Exhaustion = Exhaustion.None;
+/** Where the operation began. */
+let mark: usize = start;
 
 /** Begins an operation on a document of `size` bytes: from here on it may take so much memory. */
 export function allow(size: u32): void {
-  why = Exhaustion.None;
-  limit = min(position() + FIXED_BYTES + <usize>size * BYTES_PER_BYTE, MAX_BYTES - SMALL_OBJECTS_BYTES);
+  lift();
+  mark = next;
+  limit = min(next + FIXED_BYTES + <usize>size * BYTES_PER_BYTE, MOST_BYTES);
+  const isCrowded = next - start > <usize>size + PAGE_BYTES; // other documents are there
+  limitedBy = limit === MOST_BYTES && isCrowded ? Exhaustion.Engine : Exhaustion.Document;
 }
 
-/** Ends all limits but the size of memory itself: for the answer of an operation that met one. */
+/** Ends all limits but the size of memory itself: for the answer of an operation that failed. */
 export function lift(): void {
   why = Exhaustion.None;
-  limit = MAX_BYTES - SMALL_OBJECTS_BYTES;
+  edge = 0;
+  limit = MOST_BYTES;
+}
+
+/** Takes back all that the operation has taken, for the answer of one that met a limit: the reserve has room for it. */
+export function rewind(): void {
+  next = mark;
+  lift();
+  edge = mark + RESERVE_BYTES;
+}
+
+/** Frees everything. */
+export function free(): void {
+  next = start;
+  mark = start;
+  lift();
 }
 
 /** Returns why memory was refused since the operation began. */
@@ -47,23 +76,21 @@ export function exhaustion(): Exhaustion {
 }
 
 /**
- * Tells whether memory was refused since the operation began, or small objects have taken what is allowed: loops end, as all
- * they write is lost. Every loop asks that goes through characters, or makes objects for each member of a list.
- *
- * @param count the members of an array that the loop pushes to: its next push may move it, to twice the room
+ * Tells whether memory was refused since the operation began: loops end, as all they write is lost. Loops along values and
+ * lists need not ask, as `Value.exists` and `List.length` do; every other loop has to that makes objects.
  */
-export function isExhausted(count: i32 = 0): bool {
-  return !hasRoom(<usize>count * 8);
+export function isExhausted(): bool {
+  return why !== Exhaustion.None;
 }
 
 /** Tells whether `size` bytes more may be taken. */
 export function fits(size: usize): bool {
-  return <u64>position() + size <= limit;
+  return next + size <= limit;
 }
 
 /** Returns the address of `size` bytes, or 0. */
 export function claim(size: usize): usize {
-  return hasRoom(size) ? heap.alloc(size) : 0;
+  return hasRoom(size) ? allocate(size) : 0;
 }
 
 /**
@@ -72,51 +99,47 @@ export function claim(size: usize): usize {
  * @param from its size, as `blockSize` rounds it
  */
 export function extend(block: usize, from: usize, to: usize): usize {
-  const isLast = block + from + BLOCK_BYTES === position();
-  if (!hasRoom(isLast ? to - from : to)) return 0;
-  if (isLast) return heap.realloc(block, to);
-  const moved = heap.alloc(to);
-  memory.copy(moved, block, from);
+  if (isLastBlock(block, from)) return claim(to - from) === 0 ? 0 : block;
+  const moved = claim(to);
+  if (moved !== 0) memory.copy(moved, block, from);
   return moved;
 }
 
 /** Tells whether the block of `size` bytes at `block` is the last one, which grows where it is. */
 export function isLastBlock(block: usize, size: usize): bool {
-  return block + size + BLOCK_BYTES === position();
+  return block + size === next;
 }
 
-/** Returns what heap.alloc really gives for `size`. */
+/** Returns what is really given for `size`. */
 export function blockSize(size: usize): usize {
-  return ((size + BLOCK_BYTES + 15) & ~15) - BLOCK_BYTES;
+  return (size + ALIGNMENT_MASK) & ~ALIGNMENT_MASK;
 }
 
-/** Returns where the next block would begin. */
-function position(): usize {
-  const next = heap.alloc(0);
-  heap.free(next);
-  return next;
+/** Returns the address of `size` bytes: what `new` calls (asconfig.json, `use`). */
+export function allocate(size: usize): usize {
+  const block = next;
+  const end = block + blockSize(size);
+  if (end > edge) hasRoom(size);
+  next = end;
+  return block;
 }
 
 function hasRoom(size: usize): bool {
-  if (why !== Exhaustion.None) return false;
-  const end = <u64>position() + size;
-  if (end > limit) {
-    why = Exhaustion.Document;
-    return false;
-  }
-  return grow(<usize>end + SMALL_OBJECTS_BYTES);
+  if (isExhausted()) return false;
+  const end = next + blockSize(size);
+  if (end <= edge) return true;
+  if (end > limit) why = limitedBy;
+  else if (!grow(end + RESERVE_BYTES)) why = Exhaustion.Engine;
+  edge = isExhausted() ? MAX_BYTES : min(limit, <usize>memory.size() * PAGE_BYTES - RESERVE_BYTES);
+  return !isExhausted();
 }
 
 function grow(needed: usize): bool {
   const now = <usize>memory.size() * PAGE_BYTES;
-  if (needed <= now) return true;
-  if (growTo(min(max(needed, now + now / 16), MAX_BYTES)) || growTo(needed)) return true;
-  why = Exhaustion.Engine;
-  return false;
+  return needed <= now || growTo(min(max(needed, now + now / 16), MAX_BYTES)) || growTo(needed);
 }
 
 function growTo(bytes: usize): bool {
-  if (bytes > MAX_BYTES) return false;
   const pages = <i32>((bytes + PAGE_BYTES - 1) / PAGE_BYTES) - memory.size();
   return memory.grow(pages) >= 0;
 }

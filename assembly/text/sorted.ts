@@ -2,7 +2,7 @@
 //
 // How it works. Texts are added, sorted once by merging, which is quick whatever a tenant makes them be (a hash table is
 // not), and then found by halving. Equal ones keep the order in which they were added.
-import { claim } from "./arena";
+import { claim, isExhausted } from "./arena";
 import { Span } from "./span";
 
 const ENTRY_BYTES: usize = 8; // address, length
@@ -31,7 +31,7 @@ export class Sorted {
   }
 
   get length(): i32 {
-    return this.count;
+    return isExhausted() ? 0 : this.count;
   }
 
   add(text: Span): void {

@@ -21,9 +21,9 @@ export class Span {
     return this.ptr + this.len;
   }
 
-  /** Returns the part from `from` to before `to`, without a copy. */
+  /** Returns the part from `from` to before `to`, without a copy; nothing if it ends before it begins. */
   slice(from: i32, to: i32): Span {
-    return new Span(this.ptr + from, to - from);
+    return new Span(this.ptr + from, max(to - from, 0));
   }
 
   equals(other: Span): bool {

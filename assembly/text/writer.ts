@@ -138,10 +138,15 @@ export class Writer {
     let from = value.ptr;
     for (let at = plainEnd(from, end); at < end; at++) {
       const c = <i32>load<u8>(at);
-      if (c !== Char.Quote && c !== Char.Backslash && c >= Char.Space) continue;
-      this.bytes(from, <i32>(at - from));
+      const isMarked = c === Char.Quote || c === Char.Backslash;
+      if (!isMarked && c >= Char.Space) continue;
+      if (at > from) this.bytes(from, <i32>(at - from));
       from = at + 1;
-      this.escape(c);
+      if (!isMarked) this.escape(c);
+      else if (this.reserve(2)) {
+        store<u16>(this.next, <u16>(Char.Backslash | (c << 8)));
+        this.next += 2;
+      }
       at = plainEnd(from, end) - 1;
     }
     this.bytes(from, <i32>(end - from)).byte(Char.Quote);
@@ -182,8 +187,7 @@ export class Writer {
 
   private escape(c: i32): void {
     this.byte(Char.Backslash);
-    if (c === Char.Quote || c === Char.Backslash) this.byte(c);
-    else if (c === Char.LineFeed) this.byte(Char.n);
+    if (c === Char.LineFeed) this.byte(Char.n);
     else if (c === Char.CarriageReturn) this.byte(Char.r);
     else if (c === Char.Tab) this.byte(Char.t);
     else

@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
+import { main as compile, libraryFiles } from "assemblyscript/asc";
 import { type BuildOptions, build } from "esbuild";
 import { commitOf, timeOf } from "./commit.ts";
 import { packLiterals } from "./literals.ts";
@@ -68,7 +69,7 @@ const SEEDED = "--random-seed=1";
 
 const architectures = process.argv.length > 2 ? process.argv.slice(2) : [host];
 for (const dir of [join(root, "build"), cache]) fs.mkdirSync(dir, { recursive: true });
-for (const [name, entry] of Object.entries(wasmModules)) compileCore(entry, built(name));
+for (const [name, entry] of Object.entries(wasmModules)) await compileCore(entry, built(name));
 await bundleLauncher();
 for (const [name, ...files] of REFERENCES) {
   for (const file of files) fs.writeFileSync(built(file), reference(name, file));
@@ -91,10 +92,11 @@ function built(name: string, arch: string = host): string {
   return join(root, "build", arch === host ? name : `${name}-${arch}`);
 }
 
-function compileCore(entry: string, wasm: string): void {
-  const asc = join(root, "node_modules/assemblyscript/bin/asc.js");
-  const args = [asc, entry, "--config", "asconfig.json", "--outFile", wasm];
-  execFileSync(process.execPath, args, { cwd: root, stdio: "inherit" });
+async function compileCore(entry: string, wasm: string): Promise<void> {
+  libraryFiles["rt/stub"] = ""; // AssemblyScript's allocator: assembly/text/arena.ts is there instead
+  const args = [entry, "--config", "asconfig.json", "--baseDir", root, "--outFile", wasm];
+  const { error } = await compile(args, { stdout: process.stdout, stderr: process.stderr });
+  if (error) throw error;
   fs.writeFileSync(wasm, withVersion(packLiterals(fs.readFileSync(wasm)), basename(wasm), version));
 }
 

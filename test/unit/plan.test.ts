@@ -245,6 +245,14 @@ describe("invoke", () => {
     );
   });
 
+  test("of a key that a conf repeats the last one is set, and the others become null", () => {
+    const conf = '{"cniVersion":"1.0.0","name":"n","type":"x","prevResult":1,"prevResult":{"a":1},"k":2}';
+    const prevResult = '{"cniVersion":"1.0.0"}';
+    expect(stdin(delegates(network(conf))[0], 0, { prevResult })).toBe(
+      `{"cniVersion":"1.0.0","name":"n","type":"x","prevResult":null,"prevResult":${prevResult},"k":2}`,
+    );
+  });
+
   test("of several versions the highest supported one is chosen", () => {
     const conf = { cniVersion: "0.3.1", cniVersions: ["0.4.0", "1.0.0", "2.0.0"], name: "n", type: "x" };
     expect(JSON.parse(stdin(delegates(network(conf))[0]))).toMatchObject({ cniVersion: "1.0.0" });

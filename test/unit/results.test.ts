@@ -213,6 +213,7 @@ describe("outcome", () => {
     ],
     ["garbage", { stdout: "panic: x" }, 6, 'the result of plugin "p" is not valid JSON'],
     ["a list", { stdout: "[]" }, 6, "must be a JSON object"],
+    ["a version of one digit", { stdout: '{"cniVersion":5}' }, 6, "`cniVersion` must be a string"],
     ["a result of an unknown version", { stdout: '{"cniVersion":"8.0.0"}' }, 1, '"8.0.0" is not supported'],
     [
       "garbage on failure",
