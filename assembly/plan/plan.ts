@@ -205,8 +205,8 @@ function askedAt(networks: Value, number: i32, name: string): Value {
 
 /**
  * Decides which delegates lose their default routes; false with a fault if two networks ask for them, or one for two
- * gateways of a family. With a `default-route` request in any network, each family's default route stays only with a network
- * that asks for that family (NPWG NAD spec v1.3, section 4.1.2.1.9).
+ * gateways of a family. The default routes of a family go from all other networks if one asks for a gateway of that family, and
+ * those of both if it asks without a gateway, for those of its own plugins (NPWG NAD spec v1.3, section 4.1.2.1.9).
  */
 function routeDefaults(delegates: Delegate[], networks: Value): bool {
   let askers = 0;
@@ -224,8 +224,8 @@ function routeDefaults(delegates: Delegate[], networks: Value): bool {
   }
   if (!mayHaveGateways(askers, v4, v6, askedAt(networks, last, "defaultRoute"))) return false;
   for (let i = 0; askers > 0 && i < delegates.length; i++) {
-    delegates[i].dropV4 = delegates[i].request.gatewaysV4 === 0;
-    delegates[i].dropV6 = delegates[i].request.gatewaysV6 === 0;
+    delegates[i].dropV4 = i !== last && (v4 > 0 || v6 === 0);
+    delegates[i].dropV6 = i !== last && (v6 > 0 || v4 === 0);
   }
   return true;
 }

@@ -150,27 +150,21 @@ describe("plan", () => {
     expect(delegate).toMatchObject({ deviceID: "0000:01:00.1", resourceName: "vendor/vf" });
   });
 
-  test("keeps default routes only with the network that asks for them, family by family", () => {
+  test("a network that asks for the default route takes it from the others, family by family", () => {
     const dropped = (...defaultRoute: string[]) =>
       delegates(bridge("a"), { ...bridge("b"), selection: { defaultRoute } }, bridge("c")).map(
         ({ dropDefaultRoute, gateways }) => [dropDefaultRoute, gateways],
       );
-    const both = { v4: true, v6: true };
-    expect(dropped("10.0.0.1")).toEqual([
-      [both, undefined],
-      [{ v4: false, v6: true }, ["10.0.0.1"]],
-      [both, undefined],
-    ]);
-    expect(dropped("::ffff:10.0.0.1", "fd00::1")).toEqual([
-      [both, undefined],
-      [undefined, ["10.0.0.1", "fd00::1"]],
-      [both, undefined],
-    ]);
-    expect(dropped()).toEqual([
-      [both, undefined],
-      [both, []],
-      [both, undefined],
-    ]);
+    for (const [asked, other] of [
+      [["10.0.0.1"], { v4: true, v6: false }],
+      [["fd00::1"], { v4: false, v6: true }],
+      [["10.0.0.1", "fd00::1"], { v4: true, v6: true }],
+      [[], { v4: true, v6: true }],
+    ] as const) {
+      const others = [other, undefined];
+      expect(dropped(...asked)).toEqual([others, [undefined, asked], others]);
+    }
+    expect(dropped("::ffff:10.0.0.1")[1]).toEqual([undefined, ["10.0.0.1"]]);
     expect(delegates(bridge("a"), bridge("b")).every((one) => one.dropDefaultRoute === undefined)).toBe(true);
   });
 

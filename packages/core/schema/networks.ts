@@ -18,7 +18,9 @@ const asked = {
   infinibandGUID: z.optional(text("8 octets with `:` between")),
   deviceID: z.optional(text("The ID of a device, such as a PCI address")),
   defaultRoute: z.optional(
-    texts("Gateways, at most one of each family. An empty list takes the default routes from the others"),
+    texts(
+      "Gateways, at most one of each family, whose default routes go from the other networks; those of both families if the list is empty",
+    ),
   ),
   portMappings: z.optional(jsonText("a list of {hostPort, containerPort, protocol?, hostIP?}")),
   bandwidth: z.optional(
