@@ -11,8 +11,8 @@ import { embedded, isObjectOrAbsent } from "../json/embedded";
 import { Fields } from "../json/fields";
 import { failOn } from "../json/place";
 import { hasShape } from "../json/shape";
-import { isTrue, memberOf, Value } from "../json/value";
-import { writeScratch } from "../state/scratch";
+import { firstOf, isTrue, memberOf, textOf, Value } from "../json/value";
+import { isOthers, parseScratch, writeScratch } from "../state/scratch";
 import { isExhausted } from "../text/arena";
 import { Sorted } from "../text/sorted";
 import { ascii, Span } from "../text/span";
@@ -82,14 +82,16 @@ export function plan(input: Value): Writer | null {
     delegates.push(delegate);
     if (isExhausted()) return null;
   }
-  if (!areUnique(delegates, networks) || !routeDefaults(delegates, networks)) return null;
+  const current = parseScratch(scratch);
+  if (!areUnique(delegates, networks, current, runtime.ifname) || !routeDefaults(delegates, networks))
+    return null;
 
   const out = new Writer().open().key("delegates").openList();
   for (let i = 0; i < delegates.length && !isExhausted(); i++) delegates[i].write(out, runtime.containerId);
   out.closeList();
   return out
     .key("scratch")
-    .string(writeScratch(delegates, scratch, runtime.ifname, input.present("kept")))
+    .string(writeScratch(delegates, current, runtime.ifname, input.present("kept")))
     .close();
 }
 
@@ -171,24 +173,36 @@ function argsOf(common: Pair[], request: Request, selection: Value | null): CniA
   return args;
 }
 
-function areUnique(delegates: Delegate[], networks: Value): bool {
-  const names = Sorted.of(delegates.length);
-  for (let i = 0; i < delegates.length; i++) names.add(delegates[i].ifname);
+/** Tells whether each interface is one delegate's, and not of another call for the container; false with a fault. */
+function areUnique(delegates: Delegate[], networks: Value, current: Value | null, runtimeIfname: Span): bool {
+  const owners: Span[] = [];
+  const names = Sorted.of(delegates.length + (current === null ? 0 : current.count));
+  for (let i = 0; i < delegates.length; i++) {
+    owners.push(delegates[i].name);
+    names.add(delegates[i].ifname);
+  }
+  for (let one = firstOf(current); one.exists && !isExhausted(); one = one.next) {
+    const ifname = textOf(one, "ifName");
+    if (ifname.len === 0 || !isOthers(one, runtimeIfname)) continue;
+    owners.push(textOf(one, "Name"));
+    names.add(ifname);
+  }
   names.sort();
   for (let rank = 1; rank < names.length; rank++) {
-    if (!names.repeats(rank)) continue;
-    const first = delegates[names.numberAt(rank - 1)];
-    const second = delegates[names.numberAt(rank)];
+    const first = names.numberAt(rank - 1);
+    const second = names.numberAt(rank);
+    // Of two that are both other calls' nothing is said: they are there.
+    if (first >= delegates.length || !names.repeats(rank)) continue;
     failOn<Value>(
       Code.InvalidNetworkConfig,
       say("interface ")
-        .quote(second.ifname)
+        .quote(delegates[first].ifname)
         .text(": networks ")
-        .quote(first.name)
+        .quote(owners[first])
         .text(" and ")
-        .quote(second.name)
+        .quote(owners[second])
         .text(" would both have it; give one of them another name"),
-      askedAt(networks, names.numberAt(rank), "interface"),
+      askedAt(networks, second < delegates.length ? second : first, "interface"),
     );
     return false;
   }

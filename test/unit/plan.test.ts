@@ -49,6 +49,25 @@ describe("plan", () => {
     expect(fault.message).toContain('interface "net2": networks "b" and "c" would both have it');
   });
 
+  test("refuses an interface that another call of the runtime has, also one that is kept, and takes its own again", () => {
+    const one = { ...bridge("b"), selection: { interface: "x1" } };
+    const first = core.plan({ runtime, networks: [bridge("a"), one] });
+    const second = (more: object) =>
+      core.plan({ runtime: { ...runtime, ifname: "eth1" }, networks: [bridge("c"), one], ...more });
+    for (const kept of [undefined, ["eth0", "x1"]]) {
+      const fault = faultOf(() => second({ scratch: first.scratch, kept }));
+      expect(fault).toMatchObject({ code: 7, place: { path: "/networks/1/selection/interface" } });
+      expect(fault.message).toBe(
+        'interface "x1": networks "b" and "b" would both have it; give one of them another name',
+      );
+    }
+    expect(second({}).delegates).toHaveLength(2);
+    const again = core.plan({ runtime, networks: [bridge("a"), one], scratch: first.scratch });
+    expect(again.scratch).toBe(first.scratch);
+    const kept = core.plan({ runtime, networks: [bridge("a"), one], scratch: first.scratch, kept: ["x1"] });
+    expect(JSON.parse(kept.scratch)).toHaveLength(2);
+  });
+
   test("gives MAC and IPs in CNI_ARGS and as capability arguments, and names the device-info file", () => {
     const selection = {
       ips: ["10.0.0.5/24", "fd00::5/64"],

@@ -70,11 +70,15 @@ export const planInput = given({
   }).describe("What the runtime gives. Source: CNI spec 1.1.0, section 2 `Parameters`"),
   runtimeConfig: z.optional(jsonText("an object, the capability arguments that the runtime gives")),
   runtimePortMappings: z.optional(portMappings),
-  scratch: z.optional(text("The text of the container's scratch file as it is now. Absent: there is none")),
+  scratch: z.optional(
+    text(
+      "The text of the container's scratch file as it is now: what calls under other interface names have there stays, and their interfaces are refused. Absent: there is none",
+    ),
+  ),
   kept: z.optional(
-    z
-      .array(z.string())
-      .describe("The interfaces that are attached already: what the scratch file says of them stays"),
+    texts(
+      "Of this call's interfaces those that are attached already: what the scratch file says of them stays, and their networks are among `networks` again, or not",
+    ),
   ),
   networks: z
     .array(network)
