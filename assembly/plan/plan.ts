@@ -78,7 +78,7 @@ export function plan(input: Value): Writer | null {
     delegate.runtimeNetwork = runtime.network;
     delegate.args = argsOf(runtime.args, delegate.request, one.present("selection"));
     delegate.setCapabilityArgs(runtime.config, runtime.containerId);
-    delegate.unclaimed = unclaimedOf(delegate.request, delegate.network);
+    delegate.unclaimed = unclaimedOf(delegate.request, delegate.network, delegate.isDefault);
     delegates.push(delegate);
     if (isExhausted()) return null;
   }

@@ -187,6 +187,36 @@ describe("plan", () => {
     expect(delegates(bridge("a"), bridge("b")).every((one) => one.dropDefaultRoute === undefined)).toBe(true);
   });
 
+  test("a default network's plugins are given no requests as capabilities, and that is told as unclaimed", () => {
+    const selection = {
+      ips: ["10.0.0.5"],
+      mac: "02:00:00:00:00:01",
+      infinibandGUID: "24:8a:07:03:00:8d:ae:2e",
+      bandwidth: '{"ingressRate":1}',
+      portMappings: '[{"hostPort":1,"containerPort":1}]',
+    };
+    const all = Object.keys(selection);
+    const capabilities = Object.fromEntries(all.map((name) => [name, true]));
+    const asked = (name: string, more: object = {}) => ({
+      ...bridge(name, { capabilities }),
+      selection,
+      ...more,
+    });
+    const [first, second, third] = delegates(
+      asked("a"),
+      asked("b", { default: true, selection: { ...selection, interface: "x" } }),
+      asked("c"),
+    );
+    for (const one of [first, second]) {
+      expect(one?.capabilityArgs).toBeUndefined();
+      expect([...(one?.unclaimed ?? [])].sort()).toEqual([...all].sort());
+      expect(one?.args).toContainEqual(["IP", "10.0.0.5"]);
+      expect(one?.args).toContainEqual(["MAC", "02:00:00:00:00:01"]);
+    }
+    expect(third?.unclaimed).toBeUndefined();
+    expect(Object.keys(JSON.parse(third?.capabilityArgs ?? "{}")).sort()).toEqual([...all].sort());
+  });
+
   test("says which verbs a network's plugins may be called with: those of its version that its conf does not disable", () => {
     const verbs = (more: object) => delegates(bridge("a", more))[0]?.verbs;
     for (const cniVersion of ["", "0.1.0", "0.2.0", "0.3.0", "0.3.1"])

@@ -51,7 +51,9 @@ const network = given({
       name: z.optional(text("Without meaning here: `name` of the network counts")),
       namespace: z.optional(text("Without meaning here")),
       ...asked,
-    }).describe("What is asked for: an element as `selection` gives it"),
+    }).describe(
+      "What is asked for: an element as `selection` gives it. Of a default network only `interface`, `defaultRoute`, `cniArgs`, and `ips` and `mac` in CNI_ARGS count, as with Multus; the rest is in `unclaimed`",
+    ),
   ),
   device: z.optional(
     given({
@@ -130,7 +132,9 @@ const members = {
   unclaimed: z.optional(
     z
       .array(z.enum(["ips", "mac", "infinibandGUID", "bandwidth", "portMappings"]))
-      .describe("Of a planned one: the capabilities that are asked for and that none of its plugins claims"),
+      .describe(
+        "Of a planned one: the capabilities that are asked for and that none of its plugins claims; of a default network all that are asked for, as its plugins are given none",
+      ),
   ),
 };
 
