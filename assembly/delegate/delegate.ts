@@ -80,8 +80,8 @@ export class Delegate {
    * `verbs` are those beside ADD, DEL and VERSION that its plugins may be called with: what its `cniVersion` has and its
    * conf does not disable. `cacheFile` is the name of its file in libcni's result cache. `conf`, `capabilityArgs` and
    * `result` hold JSON as text. `unclaimed` are those of the capabilities `ips`, `mac`, `infinibandGUID`, `bandwidth` and
-   * `portMappings` that its network selection element asks for and no plugin of the network claims: what is asked for will
-   * not be done, unless a plugin takes it from CNI_ARGS.
+   * `portMappings` that its network selection element asks for and no plugin of the network claims, of a default network all
+   * that are asked for: what is asked for will not be done, unless a plugin takes it from CNI_ARGS.
    */
   write(out: Writer, containerId: Span): void {
     const network = this.network;

@@ -60,8 +60,9 @@ export function recover(input: Value): Writer | null {
   let others = false;
 
   if (input.present("scratch") !== null) {
-    others = ifname.len > 0 && keepOthers(rest, scratch, ifname);
-    readScratch(scratch, delegates, caches, ifname, unusable);
+    const list = parse(scratch, say("the scratch file"));
+    readScratch(list, delegates, caches, ifname, unusable);
+    others = ifname.len > 0 && keepOthers(rest, list, ifname);
   }
   const common = readArgs(args);
   for (let i = 0; i < delegates.length; i++) {
@@ -87,13 +88,12 @@ function argsOf(common: List<Pair>, delegate: Delegate): CniArgs {
 }
 
 function readScratch(
-  text: Span,
+  list: Value | null,
   delegates: List<Delegate>,
   caches: Caches,
   ifname: Span,
   unusable: Writer,
 ): void {
-  const list = parse(text, say("the scratch file"));
   if (list === null || !list.isArray()) {
     report(unusable, failed() ? forgiven() : ascii("the scratch file: it is not a list"));
     return;

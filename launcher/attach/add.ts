@@ -10,7 +10,7 @@
 import type { Delegate, Network, Unmet } from "../../packages/core/index.ts";
 import type { Pod } from "../cluster/cluster.ts";
 import { offerDeviceInfo, readDeviceInfo } from "../device/deviceinfo.ts";
-import { Code, Fault } from "../fault.ts";
+import { Fault } from "../fault.ts";
 import { type Attachment, type Call, subjectOf } from "./call.ts";
 import { capabilityWarnings, checkCapabilities } from "./capabilities.ts";
 import { withCauses } from "./causes.ts";
@@ -102,8 +102,8 @@ interface Left {
 async function attach(call: Call, networks: Network[], { noted, scratch }: Left, pod?: Pod) {
   const { core, runtime, settings, state } = call;
   const { runtimeConfig, runtimePortMappings } = settings;
-  const plan = core.plan({ runtime, networks, runtimeConfig, runtimePortMappings, scratch });
-  if (scratch !== undefined) await requireFree(call, plan.delegates, scratch);
+  const current = scratch && (await withoutDone(call, scratch));
+  const plan = core.plan({ runtime, networks, runtimeConfig, runtimePortMappings, scratch: current });
   await requirePlugins(call, plan.delegates);
   // A note on an earlier attachment of the same name does not hold for this one.
   await state.removeNotes(
@@ -169,24 +169,16 @@ async function attach(call: Call, networks: Network[], { noted, scratch }: Left,
   }
 }
 
-/** Throws if an interface is another call's for this container: the roll-back of the ADD would take it away. */
-async function requireFree(
-  { core, runtime, state }: Call,
-  planned: Delegate[],
-  scratch: string,
-): Promise<void> {
+/** Returns the scratch file without what other calls for the container are done with: those interfaces are free. */
+async function withoutDone({ core, runtime, state }: Call, scratch: string): Promise<string> {
   const { containerId, args } = runtime;
   const { delegates } = delegatesIn(core, { scratch, caches: new Map() }, { runtime: { containerId, args } });
   const others = delegates.filter(({ runtimeIfname }) => runtimeIfname !== runtime.ifname);
-  for (const { ifname, name } of planned) {
-    const other = others.find((one) => one.ifname === ifname);
-    if (other === undefined || (await state.note(other.cacheFile))?.done) continue;
-    throw new Fault(
-      Code.invalidNetworkConfig,
-      `network ${name}: the container has an interface ${ifname} already, of network ${other.name}, attached by an ADD under ` +
-        `${other.runtimeIfname}; ask for another name`,
-    );
-  }
+  const notes = await Promise.all(others.map(({ cacheFile }) => state.note(cacheFile)));
+  const done = new Set(others.filter((_, i) => notes[i]?.done).map(({ ifname }) => ifname));
+  if (done.size === 0) return scratch;
+  const entries = JSON.parse(scratch) as { ifName: string }[];
+  return JSON.stringify(entries.filter(({ ifName }) => !done.has(ifName)));
 }
 
 async function attachOne(

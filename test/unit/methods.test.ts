@@ -231,7 +231,7 @@ describe("a fault has its place", () => {
       "status",
       one({ ...v, interfaces: [{ name: 1 }] }),
       "/attachments/0/result",
-      "/interfaces/0",
+      "/interfaces/0/name",
     ],
     ["an IP's address", "status", one({ ...v, ips: [{ address: "x" }] }), "/attachments/0/result", "/ips/0"],
     [

@@ -16,12 +16,14 @@ const selections = [
   { interface: "if9", defaultRoute: ["10.0.0.1"] },
 ];
 
-function added(scratch?: string, ifname = "eth0") {
+function added(scratch?: string, ifname = "eth0", names: string[] = []) {
   const networks = confs.map((conf, index) => ({
     conf: JSON.stringify(conf),
     source: "test",
     name: `ns/${conf.name}`,
-    ...(selections[index] ? { selection: selections[index] } : {}),
+    ...(selections[index] || names[index]
+      ? { selection: { ...selections[index], ...interfaceOf(names[index]) } }
+      : {}),
   }));
   const plan = core.plan({
     runtime: { ...runtime, ifname },
@@ -37,6 +39,8 @@ function added(scratch?: string, ifname = "eth0") {
   );
   return { ...plan, caches };
 }
+
+const interfaceOf = (name: string | undefined) => (name ? { interface: name } : {});
 
 const recover = (more: { scratch?: string; caches?: string[]; ifname?: string | undefined }) => {
   const { ifname = "eth0", caches = [], ...files } = more;
@@ -95,7 +99,7 @@ describe("recover", () => {
         ifnameRequest: "if9",
         "default-route": ["10.0.0.1"],
         IsFilterV4Gateway: false,
-        IsFilterV6Gateway: true,
+        IsFilterV6Gateway: false,
       },
     ]);
   });
@@ -236,7 +240,7 @@ describe("recover", () => {
   });
 
   test("of two calls for one container, each undoes its own", () => {
-    const second = added(scratch, "eth7");
+    const second = added(scratch, "eth7", ["", "if7", "if8"]);
     expect(JSON.parse(second.scratch)).toHaveLength(6);
     const both = [...caches, ...second.caches];
     const first = recover({ scratch: second.scratch, caches: both });
@@ -247,7 +251,7 @@ describe("recover", () => {
       caches: second.caches,
       ifname: "eth7",
     });
-    expect(rest.delegates.map(({ ifname }) => ifname)).toEqual(["eth7", "net1", "if9"]);
+    expect(rest.delegates.map(({ ifname }) => ifname)).toEqual(["eth7", "if7", "if8"]);
     expect(rest.rest).toBeUndefined();
   });
 

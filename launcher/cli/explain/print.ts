@@ -106,7 +106,7 @@ function isSaidByAdd({ rule, found }: Located, { attachments, warnings }: Explan
     const said = warnings.find(
       (one) => one.startsWith(`network ${network} on ${ifname}: `) && one.endsWith(`[${rule}]`),
     );
-    const asked = unclaimed.filter((capability) => said?.includes(`"${capability}": true`));
+    const asked = unclaimed.filter((capability) => said?.includes(`\`${capability}\``));
     return asked.some((capability) => found.startsWith(`\`${MEMBERS[capability] ?? capability}\` `));
   });
 }
