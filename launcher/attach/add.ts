@@ -41,7 +41,7 @@ export async function add(call: Call): Promise<string> {
     call.host.prepare(call.pluginDirs);
     const networks = awaitedLater(networksOf(call, finding)); // looked up while leftovers are looked for
     const noted = awaitedLater(call.state.noted());
-    const left = { noted, scratch: await clearLeftovers(call) };
+    const left = { noted, scratch: await clearLeftovers(call, finding) };
     if (!finding) return (await attach(call, await networks, left)).answer;
     const pod = await finding;
     return pod ? await addPod(call, pod, networks, left) : goneResult(call);
@@ -238,7 +238,10 @@ function awaitedLater<T>(work: Promise<T>): Promise<T> {
  * Undoes the attachments that an ADD that died left under the same container and interface name, and its orphans as far as
  * that is possible by now. Returns the container's scratch file, which may have entries under another interface name.
  */
-async function clearLeftovers(call: Call): Promise<string | undefined> {
+async function clearLeftovers(
+  call: Call,
+  finding: Promise<Pod | undefined> | undefined,
+): Promise<string | undefined> {
   const { runtime, state } = call;
   const found = awaitedLater(recover(call)); // its files are read while orphans are looked for
   await clearOwnOrphans(call);
@@ -249,7 +252,9 @@ async function clearLeftovers(call: Call): Promise<string | undefined> {
       "error",
       `${subjectOf(runtime)} was attached before, by an ADD that did not end: it is undone`,
     );
-    const [fault] = await undo(call, delegates, { isKnown: true, isUnended: true });
+    // Of a pod that is gone nothing is attached anew, which would fail: all that is left has to go.
+    const isGone = finding !== undefined && !(await finding.catch(() => undefined));
+    const [fault] = await undo(call, delegates, { isKnown: true, isUnended: !isGone });
     if (fault) throw fault.during("undoing what an ADD that did not end has left");
   }
   return (await state.read(runtime.containerId)).scratch;

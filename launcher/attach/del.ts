@@ -155,11 +155,11 @@ async function settle(
   const { host, log, runtime, state } = call;
   const fault = failure(call, delegate, Fault.all(faults) as Fault);
   if (!isKnown) return undefined;
-  const addFailed =
-    (refused?.has(delegate.cacheFile) ?? note?.addFailed ?? false) ||
-    (isUnended && delegate.result === undefined);
   const tries = (note?.tries ?? 0) + (refused ? 0 : 1); // a failed ADD's own is not the runtime's
   const trouble = mildest(faults.map(({ cause }) => cause as Trouble | undefined));
+  // A plugin that is missing may just be upgraded, and says nothing of the conf.
+  const wasNever = isUnended && delegate.result === undefined && trouble !== "missing plugin";
+  const addFailed = refused?.has(delegate.cacheFile) ?? (wasNever || (note?.addFailed ?? false));
   // In an ADD nobody asks for its namespace: if that is none, a shim would refuse to look at it, and the ADD begin anew.
   const isNamespaceGone =
     refused === undefined && (runtime.netns === "" || !(await host.exists(runtime.netns)));

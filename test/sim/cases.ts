@@ -293,6 +293,28 @@ export const CASES: Case[] = [
       ],
     },
   },
+  {
+    what: "the ADD of a pod that was gone succeeded, with what one before it had attached, and could not detach",
+    history: {
+      seed: 23171,
+      setup: {
+        ...PLAIN,
+        delegateTimeoutSeconds: 10,
+        kubernetes: true,
+        networks: [{ name: "a", kind: "macvlan", cniVersion: "1.0.0" }],
+        containers: [1, 2, 3].map((id) => ({
+          ...{ id: `c${id}`, netns: `/run/netns/n${id}` },
+          ...{ ifname: "eth0", selects: [] },
+        })),
+      },
+      steps: [
+        { waitMs: 0, do: "ADD", container: 2, dieAt: 25 },
+        { waitMs: 400, do: "delete pod", container: 2 },
+        { waitMs: 0, do: "remove plugin", type: "macvlan", forMs: 5000 },
+        { waitMs: 5, do: "ADD", container: 2 },
+      ],
+    },
+  },
   ...EDITED_CASES,
 ];
 
