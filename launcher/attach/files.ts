@@ -15,7 +15,7 @@ import { TOO_LARGE } from "../state/read.ts";
 import type { ContainerFiles } from "../state/state.ts";
 
 /** A file that nothing can be learned from. */
-export interface Unusable {
+interface Unusable {
   why: string;
   /** Its name in the result cache; absent for the scratch file, or a part of it. */
   cache?: string;

@@ -2,7 +2,7 @@
 import { type Host, TooLarge } from "../host/host.ts";
 
 /** Bytes. What ADD writes is far below that: MAX_PLAN_BYTES in assembly/state/readable.ts. */
-export const MAX_STATE_FILE = 64 << 20;
+const MAX_STATE_FILE = 64 << 20;
 /** Stands for the text of a larger one: nothing can be learned from it, as from a torn one. */
 export const TOO_LARGE = `it is larger than ${MAX_STATE_FILE} bytes`;
 
