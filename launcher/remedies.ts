@@ -10,6 +10,11 @@ const REMEDIES: Record<string, string> = {
   ENOSPC: FULL,
   EDQUOT: FULL,
   EIO: "the disk does not read or write it: see `dmesg`, and replace the disk if it fails",
+  ELOOP: "it is a symbolic link where a file belongs, or links lead in a circle: put the file itself there",
+  ENXIO: "it is a FIFO, a socket or a device where a file belongs: see who has made it, and remove it",
+  ENODEV: "it is a device where a file belongs: see who has made it, and remove it",
+  EFBIG:
+    "it is larger than 8 MiB, which no file of this kind is: see what it is, and remove it or write it anew",
   EISDIR: "there is a directory where a file belongs: see what is in it, and remove it",
 };
 

@@ -101,7 +101,7 @@ function isValid(valid: ValidAttachment[], containerId: string, ifname: string):
 }
 
 async function delegatesOf({ core, state }: Call, containerId: string): Promise<Delegate[]> {
-  const { caches, ...files } = await state.read(containerId);
+  const { caches, odd: _, ...files } = await state.read(containerId);
   return core.recover({ runtime: { containerId, args: "" }, ...files, caches: [...caches.values()] })
     .delegates;
 }

@@ -104,10 +104,7 @@ async function attachmentsOf({ core, state }: Ports, containerId: string): Promi
       ...(note ? { tries: note.tries, why: note.why } : {}),
     });
   }
-  const unreadables = unusable.map(({ why, file }) => {
-    const paths = state.pathsOf(containerId, file ?? "");
-    return unreadable(containerId, why, file === undefined ? paths.scratch : paths.cache);
-  });
+  const unreadables = unusable.map(({ why, path }) => unreadable(containerId, why, path));
   return [...listed, ...unreadables];
 }
 
@@ -172,7 +169,7 @@ async function forgetNetwork({ core, host, state }: Ports, containerId: string, 
 }
 
 async function recovered({ core, state }: Pick<Ports, "core" | "state">, containerId: string) {
-  const { scratch, caches } = await state.read(containerId);
+  const { scratch, caches, odd } = await state.read(containerId);
   const texts = [...caches];
   const recovery = core.recover({
     runtime: { containerId, args: "" },
@@ -182,7 +179,12 @@ async function recovered({ core, state }: Pick<Ports, "core" | "state">, contain
   // Of the files that may be its own: those that are, and those that nobody can read.
   const owned = new Set(recovery.delegates.map(({ cacheFile }) => cacheFile));
   for (const { cache } of recovery.unusable) owned.add(texts[cache ?? -1]?.[0] ?? "");
-  const unusable = recovery.unusable.map(({ why, cache }) => ({ why, file: texts[cache ?? -1]?.[0] }));
+  const unusable = recovery.unusable.map(({ why, cache }) => {
+    const file = texts[cache ?? -1]?.[0];
+    const paths = state.pathsOf(containerId, file ?? "");
+    const path = file === undefined ? paths.scratch : paths.cache;
+    return { why: odd.get(path) ?? why, path };
+  });
   return {
     ...recovery,
     unusable,

@@ -35,10 +35,11 @@ export interface Recovered {
 export async function recover(call: Call): Promise<Recovered> {
   const { core, runtime, settings, state } = call;
   const files = await state.read(runtime.containerId);
+  const { odd, ...texts } = files;
   const caches = [...files.caches];
   const { delegates, rest, unusable } = core.recover({
     runtime,
-    ...files,
+    ...texts,
     caches: caches.map(([, text]) => text),
     runtimeConfig: settings.runtimeConfig,
     runtimePortMappings: settings.runtimePortMappings,
@@ -51,7 +52,10 @@ export async function recover(call: Call): Promise<Recovered> {
     delegates: isLost ? completed(delegates, await expected(call)) : delegates,
     rest,
     unusable: unusable.flatMap(({ cache }) => caches[cache ?? -1]?.[0] ?? []),
-    complaints: unusable.map(({ why }) => why),
+    complaints: unusable.map(({ why, cache }) => {
+      const paths = state.pathsOf(runtime.containerId, caches[cache ?? -1]?.[0] ?? "");
+      return odd.get(cache === undefined ? paths.scratch : paths.cache) ?? why;
+    }),
   };
 }
 

@@ -2,6 +2,7 @@
 // power lost. The machine's own are at the end; the simulator has others.
 import * as fs from "node:fs";
 import { dirname } from "node:path";
+import { readRegularText } from "../regular.ts";
 
 export interface FileStatus {
   kind: "file" | "directory" | "other";
@@ -22,7 +23,8 @@ export type ProcessName = `${number}-${number}`;
 
 /** Each method rejects with an error that has the `code` of the system's, such as ENOENT. */
 export interface Disk {
-  read(path: string): Promise<string>;
+  /** Reads a file as launcher/host/regular.ts does. */
+  read(path: string, followsLinks: boolean): Promise<string>;
   list(dir: string): Promise<string[]>;
   /** Follows links. Undefined if there is nothing. */
   status(path: string): Promise<FileStatus | undefined>;
@@ -48,13 +50,14 @@ export interface Disk {
 
 const FLAGS: Record<OpenMode, number> = {
   create: fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_TRUNC,
-  append: fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_APPEND,
-  existing: fs.constants.O_WRONLY,
+  // It must not wait for a FIFO's reader.
+  append: fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_APPEND | fs.constants.O_NONBLOCK,
+  existing: fs.constants.O_WRONLY | fs.constants.O_NONBLOCK,
 };
 
 /** Synchronously, but for what waits for the hardware: the rest takes less time than a thread for it. */
 export const machineDisk: Disk = {
-  read: async (path) => fs.readFileSync(path, "utf8"),
+  read: async (path, follows) => readRegularText(path, { follows }),
   list: async (dir) => fs.readdirSync(dir),
 
   async status(path) {

@@ -2,6 +2,7 @@
 import type { Socket } from "node:net";
 import { basename } from "node:path";
 import { Code, Fault } from "../fault.ts";
+import { MAX_FILE } from "../paths.ts";
 import { Earlier } from "./earlier.ts";
 import {
   encode,
@@ -25,10 +26,8 @@ import {
 } from "./host.ts";
 import { linkIn, requireConfigured, requireMoved, requireSet } from "./iproute.ts";
 import { switchesOf, wordsOf } from "./network.ts";
-import { executionOf, resultOf, unlessMissing, unlessThere } from "./replies.ts";
+import { executionOf, resultOf, unlessMissing, unlessOdd, unlessThere } from "./replies.ts";
 
-/** The largest file that is read here: a conf or a device checkpoint. */
-const MAX_FILE = 8 << 20;
 const DIRECTORY = 2;
 /** The variables of the CNI spec, section 2 "Parameters": the shim sets no others for a plugin. */
 const VARIABLES = ["CNI_COMMAND", "CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_ARGS", "CNI_PATH"];
@@ -171,8 +170,8 @@ export class Shim {
       ),
     moveRdma: async (name, to, netns = "") =>
       requireMoved(executionOf(await this.ask(ToShim.rdma, netns, name, to), "rdma"), name, netns),
-    read: async (path) => {
-      const content = await this.file(ToShim.read, path, MAX_FILE).catch(unlessMissing);
+    read: async (path, whose) => {
+      const content = await this.file(ToShim.read, path, MAX_FILE).catch(unlessOdd(whose));
       return content?.rest().toString();
     },
     list: async (dir) => (await this.file(ToShim.list, dir).catch(unlessMissing))?.list().sort() ?? [],

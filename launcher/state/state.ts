@@ -1,7 +1,7 @@
 // Attachments on disk: Multus's scratch file, one a container, and libcni's result cache, one file an attachment.
 // Multus and Plexus read each other's. Either kind of file is enough to undo an attachment.
 import { Fault } from "../fault.ts";
-import type { Host } from "../host/host.ts";
+import { type Host, ownText } from "../host/host.ts";
 import { Orphans } from "./orphans.ts";
 
 /** The files of one container, as they are: text that may be torn. */
@@ -9,6 +9,8 @@ export interface ContainerFiles {
   scratch?: string;
   /** File name below `results/` -> text. */
   caches: Map<string, string>;
+  /** Why a file counts as torn, if what is there cannot be a file: its path -> why. */
+  odd: Map<string, string>;
 }
 
 /** What is known of an attachment whose DEL has failed: `failed/<cache file>`. */
@@ -30,6 +32,9 @@ export interface Note {
 const DONE = ["detached", "orphan", "forgotten"] as const;
 type Done = (typeof DONE)[number];
 
+/** The directories that are beside the scratch files: one with another's name is in the place of one. */
+const OWN_DIRS = ["results", "failed", "orphans", "sriov"];
+
 /** Characters of an error that a note keeps: a plugin's may have four million. */
 const MAX_WHY = 1000;
 
@@ -45,14 +50,14 @@ export class State {
 
   /** The files of a container. Some of the caches may turn out to be another's. */
   async read(containerId: string): Promise<ContainerFiles> {
-    const files: ContainerFiles = { caches: new Map() };
-    const [scratch, names] = await Promise.all([
-      this.host.read(this.scratchPath(containerId)),
-      this.host.list(this.resultsDir),
-    ]);
+    const files: ContainerFiles = { caches: new Map(), odd: new Map() };
+    const read = (path: string) => ownText(this.host, path, ({ message }) => files.odd.set(path, message));
+    const path = this.scratchPath(containerId);
+    const [scratch = files.odd.has(path) && !OWN_DIRS.includes(containerId) ? "" : undefined, names] =
+      await Promise.all([read(path), this.host.list(this.resultsDir)]);
     if (scratch !== undefined) files.scratch = scratch;
     const own = names.filter((name) => !isTemporary(name) && name.includes(`-${containerId}-`));
-    const texts = await Promise.all(own.map((name) => this.host.read(`${this.resultsDir}/${name}`)));
+    const texts = await Promise.all(own.map((name) => read(`${this.resultsDir}/${name}`)));
     for (const [index, text] of texts.entries())
       if (text !== undefined) files.caches.set(own[index] ?? "", text);
     return files;
@@ -72,18 +77,21 @@ export class State {
     const ids = new Set<string>();
     const unreadable: string[] = [];
     for (const name of caches) {
-      const text = await this.host.read(`${this.resultsDir}/${name}`);
+      const text = await ownText(this.host, `${this.resultsDir}/${name}`);
       if (text === undefined) continue; // removed meanwhile
       const id = containerOf(text);
       if (id === undefined) unreadable.push(name);
       else if (isContainerId(id)) ids.add(id);
     }
     for (const name of await this.host.list(this.cniDir)) {
-      if (!isContainerId(name)) continue;
-      const text = await this.host.read(`${this.cniDir}/${name}`);
-      if (text === undefined) continue;
+      if (!isContainerId(name) || OWN_DIRS.includes(name)) continue;
+      let isDirectory = false;
+      const text = await ownText(this.host, `${this.cniDir}/${name}`, (odd) => {
+        isDirectory = odd.isDirectory;
+      });
+      if (text === undefined && !isDirectory) continue;
       const isNamed = isSandboxId(name) || unreadable.some((cache) => cache.includes(`-${name}-`));
-      if (isScratch(text) || isNamed) ids.add(name);
+      if (isNamed || (text !== undefined && isScratch(text))) ids.add(name);
     }
     const unknown: string[] = [];
     for (const name of unreadable) {
@@ -126,7 +134,7 @@ export class State {
 
   /** The note on an attachment; one that cannot be read counts as none. */
   async note(name: string): Promise<Note | undefined> {
-    return noteOf((await this.host.read(`${this.notesDir}/${name}`)) ?? "");
+    return noteOf((await ownText(this.host, `${this.notesDir}/${name}`)) ?? "");
   }
 
   writeNote(name: string, note: Note): Promise<void> {

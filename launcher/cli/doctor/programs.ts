@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { BUILT_INS } from "../../builtins.ts";
+import { readRegular } from "../../regular.ts";
 import { type Build, thisBuild } from "../../version.ts";
 import { objectIn, readText } from "../install/place.ts";
 import { confNames } from "../install/primary.ts";
@@ -182,7 +183,7 @@ export async function ownPrograms({ own, binDir, shimPath, shim }: Node): Promis
 
 /** Binary and shim are of one build: the one has the other's bytes. */
 function shimOf(path: string, build: Build): Line[] {
-  const digest = createHash("sha256").update(fs.readFileSync(path)).digest("hex").slice(0, 12);
+  const digest = createHash("sha256").update(readRegular(path)).digest("hex").slice(0, 12);
   if (digest === build.shim) return [];
   return [
     fail(
