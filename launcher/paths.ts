@@ -22,6 +22,3 @@ export const SRIOV_CNI_DIR = "/var/lib/cni/sriov";
 export const DEVICE_INFO_DIR = "/var/run/k8s.cni.cncf.io/devinfo";
 /** Files in a conf directory that are confs have one of these. Source: libcni/conf.go, ConfFiles. */
 export const CONF_EXTENSIONS: readonly string[] = [".conf", ".conflist", ".json"];
-
-/** The largest file that is read as a whole, in bytes: a conf, a scratch file, a checkpoint. */
-export const MAX_FILE = 8 << 20;

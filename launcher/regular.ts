@@ -1,6 +1,8 @@
 // Reads a file that others may have put there. It waits for no FIFO, reads no device, and no more than a limit.
 import * as fs from "node:fs";
-import { MAX_FILE } from "./paths.ts";
+
+/** The largest file that is read as a whole, in bytes: a conf, a scratch file, a checkpoint. */
+export const MAX_FILE = 8 << 20;
 
 const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = fs.constants;
 

@@ -80,6 +80,18 @@ describe("the conf on stdin", () => {
       "cannot read conf file /none/x.conf: it does not exist",
     ],
     ["a directory that cannot be written", () => conf({ cniDir: "/proc/none" }), 5, "/proc/none"],
+    [
+      "a relative cniDir",
+      () => conf({ cniDir: "rel" }),
+      7,
+      '`cniDir` is "rel", which is not an absolute path',
+    ],
+    [
+      "a relative binDir",
+      () => conf({ binDir: "./bin" }),
+      7,
+      '`binDir` is "./bin", which is not an absolute path',
+    ],
   ])("%s is refused, and the message says what to mend", (_, stdin, code, message) => {
     lab.fake("fake-ok");
     const error = errorOf(execute(environment(), stdin()));
@@ -87,6 +99,14 @@ describe("the conf on stdin", () => {
     expect(error.msg).toContain(message);
     expect(fs.existsSync(lab.cniDir)).toBe(false);
     expect(lab.calls("fake-ok")).toEqual([]);
+  });
+
+  test("with a relative cniDir is refused by each verb but those that detach: they must not keep a pod", () => {
+    lab.fake("fake-ok");
+    const verbs = ["ADD", "CHECK", "STATUS", "DEL", "GC"];
+    const ended = verbs.map((CNI_COMMAND) => execute(environment({ CNI_COMMAND }), conf({ cniDir: "rel" })));
+    expect(ended.map(({ exitCode }) => exitCode)).toEqual([1, 1, 1, 0, 0]);
+    expect(fs.existsSync("rel")).toBe(false);
   });
 
   test("integers above 2^53, key order, unknown and repeated keys reach the plugin byte for byte", async () => {
