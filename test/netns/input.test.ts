@@ -35,7 +35,12 @@ describe("the conf on stdin", () => {
   const conf = (more: object) => JSON.stringify({ ...lab.conf([]), delegates, ...more });
 
   test.each<[string, () => string | Uint8Array, number, string]>([
-    ["nothing", () => "", 6, "it is empty"],
+    [
+      "nothing",
+      () => "",
+      6,
+      "ADD: the conf on stdin: the document is not valid JSON: it is empty at byte 0 (line 1, column 1); see the conf that",
+    ],
     ["no JSON", () => "delegates: []", 6, "expected a value at byte 0 (line 1, column 1)"],
     ["half a conf", () => conf({}).slice(0, 40), 6, "at byte 40"],
     [
@@ -52,7 +57,7 @@ describe("the conf on stdin", () => {
       6,
       "more than 250000 values",
     ],
-    ["a number as delegates", () => conf({ delegates: 7 }), 7, "`delegates` must be a list"],
+    ["a number as delegates", () => conf({ delegates: 7 }), 7, "ADD: the conf: `delegates` must be a list"],
     ["a string as runtimeConfig", () => conf({ runtimeConfig: "x" }), 7, "`runtimeConfig` must be an object"],
     ["an unknown version", () => conf({ cniVersion: "2.0.0" }), 1, '"2.0.0" is not supported'],
     [
