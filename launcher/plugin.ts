@@ -105,7 +105,8 @@ function readStdin(): Uint8Array {
     }
     if (count === 0) return Buffer.concat(chunks);
     size += count;
-    if (size > MAX_CONF) throw new Fault(Code.decodeFailure, "the conf on stdin is larger than 8 MiB");
+    if (size > MAX_CONF)
+      throw new Fault(Code.decodeFailure, "the conf on stdin is larger than 8 MiB; make it smaller");
     chunks.push(chunk.subarray(0, count));
   }
 }

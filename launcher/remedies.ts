@@ -15,6 +15,10 @@ const REMEDIES: Record<string, string> = {
     "this process has as many files open as it may: raise that (`ulimit -n`, `LimitNOFILE=`), and see what holds them",
   ENFILE: "the node has as many files open as it may: raise `fs.file-max`, and see what holds them",
   ENOMEM: "there is no memory left: free some, or raise the limit of the control group (`memory.max`)",
+  ELOOP: "it is a symbolic link where a file belongs, or links lead in a circle: put the file itself there",
+  ENXIO: "it is a FIFO, a socket or a device where a file belongs: see who has made it, and remove it",
+  ENODEV: "it is a device where a file belongs: see who has made it, and remove it",
+  EFBIG: "it is larger than any file of this kind: see what it is, and remove it or write it anew",
   EISDIR: "there is a directory where a file belongs: see what is in it, and remove it",
 };
 

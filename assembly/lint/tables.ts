@@ -4,7 +4,7 @@
 // Types: `s` a string, `b` a boolean, `f` a boolean or "true" or "false", `n` a number, `i` a whole number (`i0-7` from 0
 // to 7), `o` an object, `x` anything, `m` an object of strings, `c` capabilities, `A` an address with or without a prefix
 // length, `I` an address, `C` an address with a prefix length, `M` a MAC address, `G` an InfiniBand GUID, `F` an interface's
-// name, `H` one of an interface of the node, `D` a device's ID, `=a|b` one of these words or empty, `~a|b` the same in any case, `!a|b` one of them, `?a|b` as
+// name, `H` one of an interface of the node, `D` a device's ID, `P` an absolute path, `=a|b` one of these words or empty, `~a|b` the same in any case, `!a|b` one of them, `?a|b` as
 // `~`, and another word does no harm,
 // `[T` a list of T, `{name` an object whose keys `nested` knows.
 import { Span } from "../text/span";
@@ -25,7 +25,7 @@ bandwidth:{rates cni-args:o ipam-claim-reference:s interfaceRequest:F`;
 
 /** Plexus's own conf. Source: assembly/netconf/netconf.ts. */
 export const PLEXUS = `
-cniVersion:s name:s type:s capabilities:c confDir:s cniDir:s binDir:s kubeconfig:s kubeletRoot:s delegates:x clusterNetwork:s
+cniVersion:s name:s type:s capabilities:c confDir:P cniDir:P binDir:P kubeconfig:s kubeletRoot:P delegates:x clusterNetwork:s
 defaultNetworks:[s multusNamespace:s systemNamespaces:[s namespaceIsolation:b globalNamespaces:s readinessindicatorfile:s
 retryDeleteOnError:b auxiliaryCNIChainName:s logFile:s logLevel:?panic|error|verbose|debug logToStderr:b
 logOptions:{logOptions runtimeConfig:o delegateTimeoutSeconds:i0-86400 maxNetworks:i0-10000 attach:!sequential|parallel

@@ -199,6 +199,10 @@ function checkText(value: Value, name: Span, type: i32): void {
     case 0x48: // H
       if (checkInterface(value, name, text)) checkHostInterface(value, name, text);
       return;
+    case 0x50: // P
+      if (text.at(0) !== Char.Slash)
+        bad(value, "bad-value", name, text, "write it from / on: each call may be made in another directory");
+      return;
     case 0x44: // D
       if (!isDeviceId(text)) bad(value, "bad-name", name, text, DEVICE_RULE);
       else checkDevice(value, name, text);

@@ -75,7 +75,13 @@ function hasAtMost(limit: i32, list: Value | null, name: Span, what: string): bo
   if (list === null || list.count <= limit) return true;
   failOn<Value>(
     Code.InvalidNetworkConfig,
-    about(name).text("its result has ").int(list.count).text(what).text("; a result can have ").int(limit),
+    about(name)
+      .text("its result has ")
+      .int(list.count)
+      .text(what)
+      .text("; a result can have ")
+      .int(limit)
+      .text(": see what that plugin does"),
     list,
   );
   return false;

@@ -15,6 +15,7 @@ import { type Attachment, type Call, subjectOf } from "./call.ts";
 import { capabilityWarnings, checkCapabilities } from "./capabilities.ts";
 import { withCauses } from "./causes.ts";
 import { undo } from "./del.ts";
+import { requireAbsolute } from "./directories.ts";
 import { recordAttached, recordFailed, type Warning } from "./events.ts";
 import { addDelegate, inOrder, requirePlugins } from "./execute.ts";
 import { delegatesIn } from "./files.ts";
@@ -34,6 +35,7 @@ const NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status";
 /** Returns the result for the runtime: the default network's, as text. */
 export async function add(call: Call): Promise<string> {
   try {
+    requireAbsolute(call);
     await waitUntilReady(call);
     const finding = isPod(call) ? awaitedLater(findPod(call)) : undefined;
     // All that needs no pod is done while the API server is asked for it.

@@ -11,7 +11,6 @@ import {
   type Recovery,
 } from "../../packages/core/index.ts";
 import { Code, Fault } from "../fault.ts";
-import { TOO_LARGE } from "../state/read.ts";
 import type { ContainerFiles } from "../state/state.ts";
 
 /** A file that nothing can be learned from. */
@@ -29,11 +28,19 @@ export interface Found {
   unusable: Unusable[];
 }
 
+type Texts = Omit<ContainerFiles, "odd">;
+
 /** How a container is looked for, beside its files. */
 type Wanted = Omit<RecoverInput, "scratch" | "caches">;
 
 /** Finds the delegates of a container in its files. Throws what is not the fault of a file. */
 export function delegatesIn(core: Core, files: ContainerFiles, wanted: Wanted): Found {
+  const found = bestOf(core, files, wanted);
+  const unusable = found.unusable.map((one) => ({ ...one, why: files.odd?.get(one.cache ?? "") ?? one.why }));
+  return { ...found, unusable };
+}
+
+function bestOf(core: Core, files: ContainerFiles, wanted: Wanted): Found {
   const whole = together(core, files, wanted);
   if (whole?.unusable.length === 0) return whole;
   const parts = oneByOne(core, files, wanted);
@@ -44,11 +51,10 @@ export function delegatesIn(core: Core, files: ContainerFiles, wanted: Wanted): 
 }
 
 /** Undefined if they are too large together. */
-function together(core: Core, { scratch, caches }: ContainerFiles, wanted: Wanted): Found | undefined {
+function together(core: Core, { scratch, caches }: Texts, wanted: Wanted): Found | undefined {
   const texts = [...caches.values()];
   const all = scratch === undefined ? texts : [scratch, ...texts];
-  if (all.reduce((sum, { length }) => sum + length, 0) > MAX_INPUT_BYTES || all.includes(TOO_LARGE))
-    return undefined;
+  if (all.reduce((sum, { length }) => sum + length, 0) > MAX_INPUT_BYTES) return undefined;
   const found = attempt(core, { ...wanted, ...(scratch === undefined ? {} : { scratch }), caches: texts });
   if (typeof found === "string") return undefined;
   const names = [...caches.keys()];
@@ -67,11 +73,11 @@ function attempt(core: Core, input: RecoverInput): Recovery | string {
   }
 }
 
-function oneByOne(core: Core, { scratch, caches }: ContainerFiles, wanted: Wanted): Found {
+function oneByOne(core: Core, { scratch, caches }: Texts, wanted: Wanted): Found {
   const unusable: Unusable[] = [];
   const cached = new Map<string, Delegate>();
   for (const [name, text] of caches) {
-    const found = text === TOO_LARGE ? text : attempt(core, { runtime: wanted.runtime, caches: [text] });
+    const found = attempt(core, { runtime: wanted.runtime, caches: [text] });
     if (typeof found === "string") {
       unusable.push(ofCache(`a file of the result cache: ${found}`, name));
       continue;
@@ -91,9 +97,14 @@ function oneByOne(core: Core, { scratch, caches }: ContainerFiles, wanted: Wante
 }
 
 /** Adds what only the cache knows. */
-function withResult(delegate: Delegate, { args, netns, result }: Delegate, { runtime }: Wanted): Delegate {
+function withResult(
+  delegate: Delegate,
+  { args, capabilityArgs, netns, result }: Delegate,
+  { runtime }: Wanted,
+): Delegate {
   return {
     ...delegate,
+    ...(capabilityArgs === undefined ? {} : { capabilityArgs }),
     ...(netns === undefined ? {} : { netns }),
     ...(result === undefined ? {} : { result }),
     ...(runtime.args === "" && args.length > 0 ? { args } : {}),
@@ -111,7 +122,7 @@ function scratchOf(core: Core, scratch: string, wanted: Wanted): Found {
  * are there without what is in them, which the core finds unusable.
  */
 function entriesOf(core: Core, scratch: string, wanted: Wanted): Found {
-  const entries = scratch === TOO_LARGE ? TOO_LARGE : listIn(scratch);
+  const entries = listIn(scratch);
   if (typeof entries === "string")
     return { delegates: [], unusable: [{ why: `the scratch file: ${entries}` }] };
   const { ifname = "" } = wanted.runtime;

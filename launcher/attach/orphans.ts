@@ -2,7 +2,7 @@
 // an ADD of the same container, which may meet what they still have.
 import type { Delegate } from "../../packages/core/index.ts";
 import { Fault } from "../fault.ts";
-import { MAX_FILE } from "../host/host.ts";
+import { MAX_FILE } from "../regular.ts";
 import { MAX_WHY } from "../state/state.ts";
 import type { Call, OrphanFate } from "./call.ts";
 import { delDelegate } from "./execute.ts";

@@ -7,6 +7,7 @@ import type { Cluster } from "../cluster/cluster.ts";
 import { Code, Fault } from "../fault.ts";
 import type { Call } from "./call.ts";
 import { clusterNetwork } from "./conf.ts";
+import { requireAbsolute } from "./directories.ts";
 import { requirePlugins, statusDelegate } from "./execute.ts";
 import { hasty } from "./hasty.ts";
 import { requireReady } from "./readiness.ts";
@@ -16,6 +17,7 @@ const QUICK_MS = 2000;
 
 /** Throws with code 50 or 51, or with the error of the default network's own plugins. */
 export async function status(call: Call): Promise<void> {
+  requireAbsolute(call);
   await requireReady(call);
   const delegate = await defaultDelegate(call);
   await requirePlugins(call, [delegate], Code.pluginNotAvailable);

@@ -75,7 +75,7 @@ export async function carryOut(
 ): Promise<Answer> {
   let settings: Settings | undefined;
   try {
-    settings = ports.core.netconf(stdin);
+    settings = settingsOf(ports.core, stdin, env);
     if (ports.longestPlugin !== undefined) settings = withPluginLimit(settings, ports.longestPlugin);
     const parameters = parametersOf(env);
     const verb = instead ?? requireVerb(ports.core, parameters, settings);
@@ -85,6 +85,22 @@ export async function carryOut(
     return { exitCode: 0, stdout: typeof result === "string" ? `${result}\n` : "" };
   } catch (error) {
     return failed(error, settings?.cniVersion ?? versionIn(stdin));
+  }
+}
+
+/** Reads the conf; what is wrong with it is said of the verb, as all else is. */
+function settingsOf(core: Core, stdin: Uint8Array, { CNI_COMMAND: verb = "" }: NodeJS.ProcessEnv): Settings {
+  try {
+    return core.netconf(stdin);
+  } catch (error) {
+    const fault = Fault.of(error);
+    const said =
+      fault.code === Code.decodeFailure
+        ? fault
+            .during("the conf on stdin")
+            .followedBy("; see the conf that the runtime has: `plexus lint FILE` says more")
+        : fault;
+    throw VERBS.has(verb) ? said.during(verb) : said;
   }
 }
 

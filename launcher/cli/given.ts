@@ -1,6 +1,7 @@
 // Files that an operator names.
 import { isUtf8 } from "node:buffer";
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
+import { refusal } from "./refusal.ts";
 
 /** Bytes. The core reads no more either, and YAML takes many times its size in memory. */
 const LARGEST = 16 << 20;
@@ -13,7 +14,7 @@ const LARGEST = 16 << 20;
 export function readGiven(name: string): Buffer {
   const bytes = read(name);
   if (bytes.length > LARGEST)
-    throw new Error(`${name} has ${bytes.length} bytes, and at most ${LARGEST} are read; make it smaller`);
+    throw new Error(`${name} is too large: at most ${LARGEST} bytes are read; make it smaller`);
   return bytes;
 }
 
@@ -28,10 +29,24 @@ export function readText(name: string): string {
   throw new Error(`${name} is not UTF-8; save it in that encoding`);
 }
 
+/** It may be a pipe, and is not read much further than it may be long. */
 function read(name: string): Buffer {
+  const chunks: Buffer[] = [];
   try {
-    return readFileSync(name === "-" ? 0 : name);
+    const file = name === "-" ? 0 : openSync(name, "r");
+    try {
+      for (let size = 0; size <= LARGEST; ) {
+        const chunk = Buffer.allocUnsafe(1 << 20);
+        const count = readSync(file, chunk);
+        if (count === 0) break;
+        chunks.push(chunk.subarray(0, count));
+        size += count;
+      }
+    } finally {
+      if (file !== 0) closeSync(file);
+    }
   } catch (error) {
-    throw new Error(`${name} cannot be read: ${(error as Error).message}`);
+    throw refusal("read", name, error);
   }
+  return Buffer.concat(chunks);
 }

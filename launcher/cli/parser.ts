@@ -85,8 +85,10 @@ function add(parent: Parser, one: AnyCommand, run: Run): void {
   } else {
     parser.action(() => {
       const { args } = parser;
-      for (const [at, { name, choices }] of (one.arguments ?? []).entries())
-        check(name, choices ? { choices } : {}, args[at]);
+      for (const [at, { name, choices, isFile, isVariadic }] of (one.arguments ?? []).entries()) {
+        const is = { ...(choices ? { choices } : {}), ...(isFile ? { value: "FILE" } : {}) };
+        for (const each of args.slice(at, isVariadic ? undefined : at + 1)) check(name, is, each);
+      }
       return run(one, { values: valuesOf(one.options, parser), args });
     });
   }
@@ -150,7 +152,13 @@ function valuesOf(options: Options, parser: Parser): Values<Options> {
   return Object.fromEntries(values);
 }
 
-function check(name: string, { fallback, choices, is, must }: Partial<Option>, value: unknown): void {
+/** What stands for a file or a directory: the value of a variable that is not set is neither. */
+const PATHS = ["PATH", "DIR", "FILE"];
+
+function check(name: string, option: Partial<Option>, value: unknown): void {
+  const { fallback, choices, is, must } = option;
+  if (value === "" && PATHS.includes(option.value ?? ""))
+    throw usage(`${name}: it is empty; give a path, or leave it out`);
   if (typeof value !== "string" || value === fallback) return;
   if (choices && !choices.includes(value))
     throw usage(`${name} ${value}: it is one of ${choices.join(", ")}`);

@@ -276,7 +276,9 @@ function retryAfterMs(header: string): number {
 }
 
 function tooLarge(what: string): MalformedAnswer {
-  return new MalformedAnswer(`${what} is larger than ${MAX_BODY_BYTES >> 20} MiB`);
+  return new MalformedAnswer(
+    `${what} is larger than ${MAX_BODY_BYTES >> 20} MiB; see that an API server answers there`,
+  );
 }
 
 function seconds(ms: number): string {

@@ -73,7 +73,7 @@ function readAt(path: string, files: Sources, isRequired: boolean): Kubeconfig[]
   const source = `kubeconfig ${path}`;
   let text: string;
   try {
-    text = files.read(path).content.toString();
+    text = files.read(path, true).content.toString();
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" && !isRequired) return [];

@@ -1,5 +1,6 @@
 // The files that a connection was made of. Something on the node renews certificates, tokens and kubeconfigs.
 import { closeSync, fstatSync, openSync, readFileSync, type Stats, statSync } from "node:fs";
+import { openRegular } from "../regular.ts";
 
 export class Sources {
   /** Path -> what tells one version of the file from the next. */
@@ -8,10 +9,11 @@ export class Sources {
   /**
    * Reads a file, and remembers which it was.
    *
+   * @param isNamed by who has called this command: then it may be a pipe
    * @throws Error of node:fs
    */
-  read(path: string): { content: Buffer; stats: Stats } {
-    const file = openSync(path, "r");
+  read(path: string, isNamed = false): { content: Buffer; stats: Stats } {
+    const file = isNamed ? openSync(path, "r") : openRegular(path).file;
     try {
       const stats = fstatSync(file); // before the content: what is written meanwhile is found later
       this.stamps.set(path, stampOf(stats));

@@ -2,6 +2,7 @@
 // power lost. The machine's own are at the end; the simulator has others.
 import * as fs from "node:fs";
 import { dirname } from "node:path";
+import { MAX_STATE_FILE, readRegularText } from "../regular.ts";
 
 export interface FileStatus {
   kind: "file" | "directory" | "other";
@@ -24,8 +25,8 @@ export type ProcessName = `${number}-${number}`;
 
 /** Each method rejects with an error that has the `code` of the system's, such as ENOENT. */
 export interface Disk {
-  /** @param limit in bytes; what is larger is EFBIG */
-  read(path: string, limit?: number): Promise<string>;
+  /** Reads a file as launcher/regular.ts does; what is the state's own is no link, and may be larger. */
+  read(path: string, whose?: "own"): Promise<string>;
   list(dir: string): Promise<string[]>;
   /** Follows links. Undefined if there is nothing. */
   status(path: string): Promise<FileStatus | undefined>;
@@ -51,16 +52,15 @@ export interface Disk {
 
 const FLAGS: Record<OpenMode, number> = {
   create: fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_TRUNC,
-  append: fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_APPEND,
-  existing: fs.constants.O_WRONLY,
+  // It must not wait for a FIFO's reader.
+  append: fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_APPEND | fs.constants.O_NONBLOCK,
+  existing: fs.constants.O_WRONLY | fs.constants.O_NONBLOCK,
 };
 
 /** Synchronously, but for what waits for the hardware: the rest takes less time than a thread for it. */
 export const machineDisk: Disk = {
-  read: async (path, limit) => {
-    if (limit !== undefined && fs.statSync(path).size > limit) throw tooLarge(path);
-    return fs.readFileSync(path, "utf8");
-  },
+  read: async (path, whose) =>
+    readRegularText(path, whose === "own" ? { follows: false, limit: MAX_STATE_FILE } : {}),
   list: async (dir) => fs.readdirSync(dir),
 
   async status(path) {
@@ -104,13 +104,6 @@ export const machineDisk: Disk = {
     }
   },
 };
-
-function tooLarge(path: string): Error {
-  return Object.assign(new Error(`EFBIG: file too large, read '${path}'`), {
-    code: "EFBIG",
-    syscall: "read",
-  });
-}
 
 /** Reads when a process has started. Source: proc_pid_stat(5), field 22; the second may have spaces and parentheses in it. */
 function startOf(pid: number): number {

@@ -2,7 +2,7 @@
 import { basename, dirname } from "node:path";
 import { type Disk, makeDirectories, type ProcessName } from "./disk.ts";
 import { Durable } from "./durable.ts";
-import { type Host, TooLarge } from "./host.ts";
+import { type Host, isOdd, OddFile } from "./host.ts";
 
 type Files = Omit<
   Host,
@@ -33,11 +33,7 @@ export function filesOn(disk: Disk): Files {
       return undefined;
     },
 
-    read: (path, limit) =>
-      disk.read(path, limit).catch((error: unknown) => {
-        if (codeOf(error) === "EFBIG") throw new TooLarge(path);
-        return unlessMissing(undefined)(error);
-      }),
+    read: (path, whose) => readOn(disk, path, whose),
     list: async (dir) => (await disk.list(dir).catch(unlessMissing([]))).toSorted(),
     isDirectory: async (path) => (await disk.status(path))?.kind === "directory",
     exists: async (path) => (await disk.status(path)) !== undefined,
@@ -106,6 +102,16 @@ export function filesOn(disk: Disk): Files {
 
     sync: (dir) => disk.syncDirectory(dir).catch(unlessMissing(undefined)),
   };
+}
+
+async function readOn(disk: Disk, path: string, whose: "own" | undefined): Promise<string | undefined> {
+  try {
+    return await disk.read(path, whose);
+  } catch (error) {
+    const code = codeOf(error) ?? "";
+    if (isOdd(code, whose)) throw new OddFile((error as Error).message, code === "EISDIR");
+    return unlessMissing(undefined)(error);
+  }
 }
 
 /**

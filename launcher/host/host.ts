@@ -71,14 +71,22 @@ export class LeftToNode extends Fault {
   }
 }
 
-/** Bytes of a file that is read through a shim: of a conf, a device checkpoint, or the state. */
-export const MAX_FILE = 8 << 20;
-
-/** A file has more bytes than its reader takes. */
-export class TooLarge extends Fault {
-  constructor(path: string) {
-    super(Code.ioFailure, `EFBIG: file too large, ${path}`);
+/** What is in the place of a file is not one that can be read: a FIFO, a link, a device, more than MAX_FILE. */
+export class OddFile extends Fault {
+  constructor(
+    message: string,
+    readonly isDirectory = false,
+  ) {
+    super(Code.ioFailure, message);
   }
+}
+
+/** ENODEV: a device without a driver. */
+const ODD_CODES = ["ELOOP", "ENXIO", "ENODEV", "EFBIG"];
+
+/** Does the system's error say so? */
+export function isOdd(code: string, whose?: "own"): boolean {
+  return ODD_CODES.includes(code) || (whose === "own" && code === "EISDIR");
 }
 
 export interface Host {
@@ -122,11 +130,13 @@ export interface Host {
    */
   moveRdma(name: string, to: string, netns?: string): Promise<void>;
   /**
-   * A file's text, or undefined if there is no file.
+  /**
+   * A file's text, or undefined if there is no file. Rejects with OddFile if what is there cannot be one.
    *
-   * @param limit in bytes; what is larger rejects with TooLarge. Without it the host has its own
+   * @param whose "own" if nobody but Plexus and Multus writes it: then a link is not followed, a directory is odd too, and it may be
+   *   as large as MAX_STATE_FILE
    */
-  read(path: string, limit?: number): Promise<string | undefined>;
+  read(path: string, whose?: "own"): Promise<string | undefined>;
   /** The names in a directory, sorted; none if it is not there. */
   list(dir: string): Promise<string[]>;
   isDirectory(path: string): Promise<boolean>;
@@ -171,4 +181,24 @@ export interface Host {
    * @param limitMs for everything, in milliseconds
    */
   grpc(socket: string, method: string, limitMs: number): Promise<Uint8Array>;
+}
+
+/**
+ * Returns the text of a file that nobody but Plexus and Multus writes; "" if what is there is a FIFO, a link, too large or the
+ * like; undefined if there is nothing, or a directory.
+ *
+ * @param found is told of such a thing, also of a directory
+ */
+export async function ownText(
+  host: Pick<Host, "read">,
+  path: string,
+  found: (odd: OddFile) => void = () => undefined,
+): Promise<string | undefined> {
+  try {
+    return await host.read(path, "own");
+  } catch (error) {
+    if (!(error instanceof OddFile)) throw error;
+    found(error);
+    return error.isDirectory ? undefined : "";
+  }
 }

@@ -2,6 +2,7 @@
 import type { Socket } from "node:net";
 import { basename } from "node:path";
 import { Code, Fault } from "../fault.ts";
+import { MAX_FILE } from "../regular.ts";
 import { Earlier } from "./earlier.ts";
 import {
   answerFrame,
@@ -21,14 +22,12 @@ import {
   type Execution,
   type Host,
   LeftToNode,
-  MAX_FILE,
   MAX_OUTPUT,
   type Sandbox,
-  TooLarge,
 } from "./host.ts";
 import { linkIn, requireConfigured, requireMoved, requireSet } from "./iproute.ts";
 import { switchesOf, wordsOf } from "./network.ts";
-import { executionOf, isTooLarge, resultOf, unlessMissing, unlessThere } from "./replies.ts";
+import { executionOf, isTooLarge, resultOf, unlessMissing, unlessOdd, unlessThere } from "./replies.ts";
 
 /** Characters of a text for the shim's stderr: it writes a MiB a call at most. */
 const MAX_SAID = 1 << 20;
@@ -183,16 +182,13 @@ export class Shim {
       ),
     moveRdma: async (name, to, netns = "") =>
       requireMoved(executionOf(await this.ask(ToShim.rdma, netns, name, to), "rdma"), name, netns),
-    read: async (path, limit = MAX_FILE) => {
-      const within = Math.min(limit, MAX_FILE);
-      const content = await this.file(ToShim.read, path, within)
-        .catch(unlessMissing)
-        .catch((error: unknown) => {
-          // What a frame cannot carry, `plexus` on the node reads.
-          if (isTooLarge(error) && limit > within && !this.isAlone)
-            return this.leave(`${path} is too large for it`);
-          throw isTooLarge(error) ? new TooLarge(path) : error;
-        });
+    read: async (path, whose) => {
+      const content = await this.file(ToShim.read, path, MAX_FILE).catch((error: unknown) => {
+        // What a frame cannot carry, `plexus` on the node reads.
+        if (whose === "own" && isTooLarge(error) && !this.isAlone)
+          return this.leave(`${path} is too large for it`);
+        return unlessOdd(whose)(error);
+      });
       return content?.rest().toString();
     },
     list: async (dir) => (await this.file(ToShim.list, dir).catch(unlessMissing))?.list().sort() ?? [],

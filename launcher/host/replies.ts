@@ -3,7 +3,7 @@ import { isUtf8 } from "node:buffer";
 import { Code, Fault } from "../fault.ts";
 import { endedBy, notExecuted, saidNoText, saidTooMuch, tookTooLong } from "./endings.ts";
 import type { Fields } from "./frames.ts";
-import { type Execution, MAX_OUTPUT } from "./host.ts";
+import { type Execution, isOdd, MAX_OUTPUT, OddFile } from "./host.ts";
 
 const [ENOENT, EEXIST, ENOTDIR, EISDIR, EFBIG] = [2, 17, 20, 21, 27];
 
@@ -63,6 +63,17 @@ export function unlessMissing(error: unknown): undefined {
 
 export function isTooLarge(error: unknown): boolean {
   return error instanceof FileFault && error.errno === EFBIG;
+}
+
+/** For a file that is read: Host.read. */
+export function unlessOdd(whose: "own" | undefined): (error: unknown) => undefined {
+  return (error) => {
+    const { errno, message } = error as FileFault;
+    if (!(error instanceof FileFault) || errno === ENOENT) return unlessMissing(error); // the everyday answer
+    const [code = ""] = message.split(":", 1);
+    if (isOdd(code, whose)) throw new OddFile(message, errno === EISDIR);
+    return unlessMissing(error);
+  };
 }
 
 export function unlessThere(error: unknown): undefined {

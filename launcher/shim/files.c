@@ -205,7 +205,7 @@ int file_read(const Rights *rights, const char *path, uint32_t limit, Buffer *re
   if (fd < 0) return -fd;
   struct stat status;
   int error = fstat(fd, &status) < 0 ? errno : S_ISDIR(status.st_mode) ? EISDIR : 0;
-  if (error == 0 && !S_ISREG(status.st_mode)) error = NOT_ALLOWED;
+  if (error == 0 && !S_ISREG(status.st_mode)) error = ENXIO; // as for a socket: no other way of reading does more
   if (error == 0) error = buffer_read(result, fd, limit < MAX_FRAME ? limit : MAX_FRAME);
   close(fd);
   return error;

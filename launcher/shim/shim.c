@@ -395,7 +395,7 @@ static _Noreturn void wait_for_resident(const char *path) {
 
 static void read_input(void) {
   int error = buffer_read(&input, 0, MAX_INPUT);
-  if (error == EFBIG) fail_with(DECODE_FAILURE, "the conf on stdin is larger than %u MiB", MAX_INPUT >> 20);
+  if (error == EFBIG) fail_with(DECODE_FAILURE, "the conf on stdin is larger than %u MiB; make it smaller", MAX_INPUT >> 20);
   if (error != 0) fail("read stdin: %s", strerror(error));
   static char version[MAX_TYPE + 1];
   if (find_version(input.data, input.length, version)) errors_have_version(version);

@@ -2,7 +2,7 @@
 // and removed when it is as it was. The file is created exclusively, so that two ADDs never take one VF. One that is broken
 // concerns its own VF only.
 import { Code, Fault } from "../fault.ts";
-import type { Host } from "../host/host.ts";
+import { type Host, ownText } from "../host/host.ts";
 import { PCI_ADDRESS, type VfSettings } from "./conf.ts";
 import type { Netdev } from "./device.ts";
 
@@ -59,7 +59,7 @@ export class Allocations {
   /** Reads that of a VF; undefined if it is free. Throws a Fault if the file is not one of these. */
   async of(address: string): Promise<Allocation | undefined> {
     const path = this.path(address);
-    const text = await this.host.read(path);
+    const text = await ownText(this.host, path);
     if (text === undefined) return undefined;
     try {
       const allocation = JSON.parse(text) as Allocation;

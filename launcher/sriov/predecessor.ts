@@ -1,6 +1,6 @@
 // Attachments that the executable of the SR-IOV CNI plugin has made, before the built-in took its place: its files say who has
 // which VF, and how the VF was. Source: sriov-cni pkg/utils (SaveNetConf, PCIAllocator) and pkg/types (NetConf).
-import type { Host } from "../host/host.ts";
+import { type Host, ownText } from "../host/host.ts";
 import { SRIOV_CNI_DIR } from "../paths.ts";
 import type { Allocation, Owner } from "./allocation.ts";
 import type { SriovCall } from "./call.ts";
@@ -43,7 +43,7 @@ interface Cached {
 
 /** The path of the network namespace of the container that has a device; undefined if none has it. */
 export async function predecessorsNetns(host: Host, address: string): Promise<string | undefined> {
-  const netns = (await host.read(pciPath(address)))?.trim();
+  const netns = (await ownText(host, pciPath(address)))?.trim();
   return netns === undefined || netns === "" ? undefined : netns;
 }
 
@@ -54,7 +54,7 @@ export async function predecessorsNetns(host: Host, address: string): Promise<st
 export async function takeOver(call: SriovCall): Promise<void> {
   const { allocations, host, log, parameters } = call;
   const path = cachePath(parameters);
-  const text = await host.read(path);
+  const text = await ownText(host, path);
   if (text === undefined) return;
   const cached = parsed(text);
   const address = (cached?.deviceID ?? cached?.DeviceID ?? "").toLowerCase();
@@ -72,7 +72,7 @@ export async function takeOver(call: SriovCall): Promise<void> {
 /** Removes what sriov-cni has noted of an attachment, once its device is back. */
 export async function forgetPredecessor({ host, parameters }: SriovCall): Promise<void> {
   const path = cachePath(parameters);
-  const text = await host.read(path);
+  const text = await ownText(host, path);
   if (text === undefined) return;
   const cached = parsed(text);
   const address = (cached?.deviceID ?? cached?.DeviceID ?? "").toLowerCase();

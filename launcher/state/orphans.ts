@@ -3,8 +3,7 @@
 // How it works: a file's name says what is needed to choose among many: a number, which grows, so that the oldest is known;
 // whether its ADD has ever succeeded; its container and interface. There are so many at most, and of such a size: a
 // user whose pods fail in such a way, for days, does not fill the disk, nor GC's time.
-import type { Host } from "../host/host.ts";
-import { readState } from "./read.ts";
+import { type Host, ownText } from "../host/host.ts";
 
 /** So many are kept of those whose ADD has never succeeded, and of all. */
 const MAX_NEVER_ATTACHED = 100;
@@ -54,7 +53,7 @@ export class Orphans {
   }
 
   read(name: string): Promise<string | undefined> {
-    return readState(this.host, `${this.dir}/${name}`);
+    return ownText(this.host, `${this.dir}/${name}`);
   }
 
   /** Keeps one more. */
@@ -94,7 +93,7 @@ export class Orphans {
   /** All, in the order in which GC is to try them: those first that the last one had no time for. */
   async inTurn(): Promise<string[]> {
     const names = (await this.names()).map(({ name }) => name);
-    const last = (await this.host.read(`${this.dir}/${CURSOR}`)) ?? "";
+    const last = (await ownText(this.host, `${this.dir}/${CURSOR}`)) ?? "";
     const at = names.indexOf(last) + 1;
     return [...names.slice(at), ...names.slice(0, at)];
   }

@@ -1,15 +1,16 @@
 // Attachments on disk: Multus's scratch file, one a container, and libcni's result cache, one file an attachment.
 // Multus and Plexus read each other's. Either kind of file is enough to undo an attachment.
 import { Fault } from "../fault.ts";
-import type { Host } from "../host/host.ts";
+import { type Host, ownText } from "../host/host.ts";
 import { Orphans } from "./orphans.ts";
-import { readState } from "./read.ts";
 
 /** The files of one container, as they are: text that may be torn. */
 export interface ContainerFiles {
   scratch?: string;
   /** File name below `results/` -> text. */
   caches: Map<string, string>;
+  /** Why a file counts as torn, if what is there cannot be a file: its name as in `caches`, or "" for the scratch file -> why. */
+  odd?: ReadonlyMap<string, string>;
 }
 
 /** What is known of an attachment whose DEL has failed: `failed/<cache file>`. */
@@ -31,6 +32,9 @@ export interface Note {
 const DONE = ["detached", "orphan", "forgotten"] as const;
 type Done = (typeof DONE)[number];
 
+/** The directories that are beside the scratch files: one with another's name is in the place of one. */
+const OWN_DIRS = ["results", "failed", "orphans", "sriov"];
+
 /** Characters of an error that a note keeps: a plugin's may have four million. */
 export const MAX_WHY = 1000;
 
@@ -46,14 +50,15 @@ export class State {
 
   /** The files of a container. Some of the caches may turn out to be another's. */
   async read(containerId: string): Promise<ContainerFiles> {
-    const files: ContainerFiles = { caches: new Map() };
-    const [scratch, names] = await Promise.all([
-      readState(this.host, this.scratchPath(containerId)),
-      this.host.list(this.resultsDir),
-    ]);
+    const odd = new Map<string, string>();
+    const files: ContainerFiles = { caches: new Map(), odd };
+    const read = (path: string, name = "") =>
+      ownText(this.host, path, ({ message }) => odd.set(name, message));
+    const [scratch = odd.has("") && !OWN_DIRS.includes(containerId) ? "" : undefined, names] =
+      await Promise.all([read(this.scratchPath(containerId)), this.host.list(this.resultsDir)]);
     if (scratch !== undefined) files.scratch = scratch;
     const own = names.filter((name) => !isTemporary(name) && name.includes(`-${containerId}-`));
-    const texts = await Promise.all(own.map((name) => readState(this.host, `${this.resultsDir}/${name}`)));
+    const texts = await Promise.all(own.map((name) => read(`${this.resultsDir}/${name}`, name)));
     for (const [index, text] of texts.entries())
       if (text !== undefined) files.caches.set(own[index] ?? "", text);
     return files;
@@ -73,18 +78,21 @@ export class State {
     const ids = new Set<string>();
     const unreadable: string[] = [];
     for (const name of caches) {
-      const text = await readState(this.host, `${this.resultsDir}/${name}`);
+      const text = await ownText(this.host, `${this.resultsDir}/${name}`);
       if (text === undefined) continue; // removed meanwhile
       const id = containerOf(text);
       if (id === undefined) unreadable.push(name);
       else if (isContainerId(id)) ids.add(id);
     }
     for (const name of await this.host.list(this.cniDir)) {
-      if (!isContainerId(name)) continue;
-      const text = await readState(this.host, `${this.cniDir}/${name}`);
-      if (text === undefined) continue;
+      if (!isContainerId(name) || OWN_DIRS.includes(name)) continue;
+      let isDirectory = false;
+      const text = await ownText(this.host, `${this.cniDir}/${name}`, (odd) => {
+        isDirectory = odd.isDirectory;
+      });
+      if (text === undefined && !isDirectory) continue;
       const isNamed = isSandboxId(name) || unreadable.some((cache) => cache.includes(`-${name}-`));
-      if (isScratch(text) || isNamed) ids.add(name);
+      if (isNamed || (text !== undefined && isScratch(text))) ids.add(name);
     }
     const unknown: string[] = [];
     for (const name of unreadable) {
@@ -127,7 +135,7 @@ export class State {
 
   /** The note on an attachment; one that cannot be read counts as none. */
   async note(name: string): Promise<Note | undefined> {
-    return noteOf((await readState(this.host, `${this.notesDir}/${name}`)) ?? "");
+    return noteOf((await ownText(this.host, `${this.notesDir}/${name}`)) ?? "");
   }
 
   writeNote(name: string, note: Note): Promise<void> {

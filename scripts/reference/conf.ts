@@ -78,6 +78,7 @@ const TYPES: Record<string, string> = {
   o: "an object",
   x: "any",
   c: "an object",
+  P: "an absolute path",
   "[s": "a list of texts",
 };
 

@@ -184,7 +184,7 @@ it("a kubeconfig by hand is looked at too: one that the server does not know", (
     env: {},
     encoding: "utf8",
   });
-  expect([status, stdout]).toEqual([0, expect.stringContaining("there is no kubeconfig")]);
+  expect([status, stdout]).toEqual([1, expect.stringContaining("there is no kubeconfig")]);
   fs.copyFileSync(path, at("etc/k"));
   const again = spawnSync(binary, ["install", "--root", root, "--kubeconfig", "/etc/k"], {
     env: {},

@@ -35,7 +35,12 @@ describe("the conf on stdin", () => {
   const conf = (more: object) => JSON.stringify({ ...lab.conf([]), delegates, ...more });
 
   test.each<[string, () => string | Uint8Array, number, string]>([
-    ["nothing", () => "", 6, "it is empty"],
+    [
+      "nothing",
+      () => "",
+      6,
+      "ADD: the conf on stdin: the document is not valid JSON: it is empty at byte 0 (line 1, column 1); see the conf that",
+    ],
     ["no JSON", () => "delegates: []", 6, "expected a value at byte 0 (line 1, column 1)"],
     ["half a conf", () => conf({}).slice(0, 40), 6, "at byte 40"],
     [
@@ -52,7 +57,7 @@ describe("the conf on stdin", () => {
       6,
       "more than 250000 values",
     ],
-    ["a number as delegates", () => conf({ delegates: 7 }), 7, "`delegates` must be a list"],
+    ["a number as delegates", () => conf({ delegates: 7 }), 7, "ADD: the conf: `delegates` must be a list"],
     ["a string as runtimeConfig", () => conf({ runtimeConfig: "x" }), 7, "`runtimeConfig` must be an object"],
     ["an unknown version", () => conf({ cniVersion: "2.0.0" }), 1, '"2.0.0" is not supported'],
     [
@@ -80,6 +85,18 @@ describe("the conf on stdin", () => {
       "cannot read conf file /none/x.conf: it does not exist",
     ],
     ["a directory that cannot be written", () => conf({ cniDir: "/proc/none" }), 5, "/proc/none"],
+    [
+      "a relative cniDir",
+      () => conf({ cniDir: "rel" }),
+      7,
+      '`cniDir` is "rel", which is not an absolute path',
+    ],
+    [
+      "a relative binDir",
+      () => conf({ binDir: "./bin" }),
+      7,
+      '`binDir` is "./bin", which is not an absolute path',
+    ],
   ])("%s is refused, and the message says what to mend", (_, stdin, code, message) => {
     lab.fake("fake-ok");
     const error = errorOf(execute(environment(), stdin()));
@@ -87,6 +104,14 @@ describe("the conf on stdin", () => {
     expect(error.msg).toContain(message);
     expect(fs.existsSync(lab.cniDir)).toBe(false);
     expect(lab.calls("fake-ok")).toEqual([]);
+  });
+
+  test("with a relative cniDir is refused by each verb but those that detach: they must not keep a pod", () => {
+    lab.fake("fake-ok");
+    const verbs = ["ADD", "CHECK", "STATUS", "DEL", "GC"];
+    const ended = verbs.map((CNI_COMMAND) => execute(environment({ CNI_COMMAND }), conf({ cniDir: "rel" })));
+    expect(ended.map(({ exitCode }) => exitCode)).toEqual([1, 1, 1, 0, 0]);
+    expect(fs.existsSync("rel")).toBe(false);
   });
 
   test("integers above 2^53, key order, unknown and repeated keys reach the plugin byte for byte", async () => {

@@ -230,3 +230,37 @@ test.each([
   expect({ status, stderr }).toEqual({ status: exitCode, stderr: expect.stringContaining(why) });
   expect(fs.readdirSync(lab.cniDir, { recursive: true })).toEqual(before);
 });
+
+test.each<[string, (path: string) => unknown]>([
+  ["FIFO", (path) => spawnSync("mkfifo", [path])],
+  ["link to what has no end", (path) => fs.symlinkSync("/dev/zero", path)],
+])(
+  "a %s in the place of the scratch file is as a torn one: the next DEL detaches all, and removes it",
+  async (_, make) => {
+    lab.fake("fake-ok");
+    const conf = lab.conf([lab.bridge("one", 1), network("two", "fake-ok")]);
+    const scratch = join(lab.cniDir, container.id);
+    expect(await lab.run("ADD", conf, { container })).toMatchObject({ exitCode: 0 });
+    fs.rmSync(scratch);
+    make(scratch);
+    expect(await lab.run("CHECK", conf, { container })).toMatchObject(OK);
+    expect(await lab.run("DEL", conf, { container })).toMatchObject(OK);
+    expect(filesOf(container)).toEqual([]);
+    expect(lab.calls("fake-ok").map(({ verb }) => verb)).toContain("DEL");
+    make(scratch);
+    expect(await lab.run("GC", { ...conf, "cni.dev/valid-attachments": [] })).toMatchObject(OK);
+    expect(filesOf(container)).toEqual([]);
+    make(scratch);
+    expect(await lab.run("ADD", conf, { container })).toMatchObject({ exitCode: 0 });
+    expect(await lab.run("DEL", conf, { container })).toMatchObject(OK);
+  },
+);
+
+test("a directory in the place of the scratch file is an error of DEL, with what to do", async () => {
+  const conf = lab.conf([lab.bridge("one", 1)]);
+  fs.mkdirSync(join(lab.cniDir, container.id), { recursive: true });
+  const { exitCode, stdout } = await lab.run("DEL", conf, { container });
+  expect([exitCode, stdout]).toEqual([1, expect.stringContaining("see what is in it, and remove it")]);
+  fs.rmdirSync(join(lab.cniDir, container.id));
+  expect(await lab.run("DEL", conf, { container })).toMatchObject(OK);
+});

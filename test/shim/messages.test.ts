@@ -103,7 +103,7 @@ describe.each(SHIMS)("%s", (_, shim) => {
       const { exitCode, stdout } = await place.run("ADD", "x".repeat((8 << 20) + 1));
       expect([exitCode, JSON.parse(stdout)]).toEqual([
         1,
-        { ...error("the conf on stdin is larger than 8 MiB"), code: 6 },
+        { ...error("the conf on stdin is larger than 8 MiB; make it smaller"), code: 6 },
       ]);
     });
   });

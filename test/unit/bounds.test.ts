@@ -54,7 +54,7 @@ describe("a tenant's documents", () => {
     expect(bytes).toBeLessThanOrEqual(10 * MIB);
     expect(JSON.parse(text)).toMatchObject({
       code: 7,
-      msg: "ns/n: its result has 2000 interfaces; a result can have 256",
+      msg: "ns/n: its result has 2000 interfaces; a result can have 256: see what that plugin does",
       text: "/attachments/0/result",
       path: "/interfaces",
     });

@@ -34,6 +34,27 @@ test.each(
   expect(call(["help", ...words], program.executable)).toEqual(printed);
 });
 
+test("an empty word where a command wants a file or a directory is a wrong call: a variable was not set", () => {
+  for (const { name, executable, commands } of programs)
+    for (const { words, command } of everyCommand({ commands })) {
+      const args = command.arguments ?? [];
+      const options = shownOptions(command).filter(([, { value }]) =>
+        ["PATH", "DIR", "FILE"].includes(value ?? ""),
+      );
+      for (const [option] of options) {
+        const { status, stderr } = call([...words, ...args.map(() => "x"), `--${option}`, ""], executable);
+        expect([status, stderr]).toEqual([
+          2,
+          `${name} ${words.join(" ")}: --${option}: it is empty; give a path, or leave it out\n`,
+        ]);
+      }
+      if (!args.some(({ isFile }) => isFile)) continue;
+      expect(call([...words, ...args.map(({ isFile }) => (isFile ? "" : "x"))], executable)).toMatchObject({
+        status: 2,
+      });
+    }
+});
+
 test.each([
   [["--help"], "plexus", "  install "],
   [["-h"], "plexus", "  install "],

@@ -159,7 +159,7 @@ test("beside a conf that cannot be used, nothing is said to be missing that is t
     "/no/kubeconfig",
     "/no/state",
   ]);
-  const lines = [...(await cluster(node)), ...(await plugins(node)), ...modules(node)];
+  const lines = [...(await cluster(node)), ...(await plugins(node)), ...(await modules(node))];
   const others = lines.filter(({ of, level }) => of !== "kernel" || level === "ok");
   expect(others.map(({ level, found }) => [level, found])).toEqual([
     ["FAIL", "there is no kubeconfig /no/kubeconfig: no pod gets a network"],
@@ -171,7 +171,7 @@ test("beside a conf that cannot be used, nothing is said to be missing that is t
 test("beside a conf that is cut off, it is not said that no conf is Plexus's, or names a plugin", async () => {
   write("00-plexus.conf", conf({}).slice(0, 40));
   const node = lookAtNode(options());
-  const lines = [...orderOfConfs(node), ...(await plugins(node)), ...modules(node)];
+  const lines = [...orderOfConfs(node), ...(await plugins(node)), ...(await modules(node))];
   expect(lines.map(({ found }) => found).join("\n")).not.toMatch(
     /pods get the default network|no conf names|has the modules/,
   );
@@ -256,21 +256,29 @@ test("a PF without VFs, and a node without an IOMMU, are warned of", async () =>
   ]);
 });
 
-test("a file that nobody answers for keeps its own look from an end, and no other", {
+test("a look that hangs, as on a disk whose server is away, is named, and keeps no other from its end", {
   timeout: 120_000,
 }, () => {
-  const fifo = join(dir, "kubeconfig");
-  spawnSync("mkfifo", [fifo]); // whoever opens it waits, as for a disk whose server is away
-  write("00-plexus.conf", conf({ kubeconfig: fifo, delegates: [{ type: "bridge" }] }));
+  // The system stops the process as a whole, as it does for a disk: no timer in there ends that.
+  fs.writeFileSync(join(dir, "stops"), "#!/bin/sh\nkill -STOP $PPID\n", { mode: 0o755 });
+  write("00-plexus.conf", conf({ delegates: [{ type: "stops" }] }));
   fs.mkdirSync(join(dir, "state"));
   const args = ["doctor", "--json", "--conf-dir", dir, "--bin-dir", dir, "--cni-dir", join(dir, "state")];
   const { status, stdout } = spawnSync(binary, args, { encoding: "utf8" });
   const lines = JSON.parse(stdout) as { of: string; found: string }[];
   expect(status).toBe(1);
   expect(lines).toContainEqual(
-    expect.objectContaining({ of: "cluster", found: expect.stringMatching(/could not be looked at within/) }),
+    expect.objectContaining({ of: "plugins", found: expect.stringMatching(/could not be looked at within/) }),
   );
-  for (const of of ["confs", "plugins", "programs", "system", "state", "disk"])
+  for (const of of ["confs", "cluster", "programs", "system", "state", "disk"])
     expect(lines).toContainEqual(expect.objectContaining({ of }));
   expect(lines.filter(({ found }) => /could not be looked at/.test(found))).toHaveLength(1);
+});
+
+test("a FIFO in the place of the kubeconfig is an error, and hangs no look", () => {
+  const kubeconfig = join(dir, "kubeconfig");
+  spawnSync("mkfifo", [kubeconfig]);
+  const args = ["doctor", "--look", "cluster", "--kubeconfig", kubeconfig, "--conf-dir", dir];
+  const { stdout } = spawnSync(binary, args, { encoding: "utf8", timeout: 60_000 });
+  expect(stdout).toContain(`${kubeconfig} cannot be read: ENXIO`);
 });

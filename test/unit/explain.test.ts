@@ -54,10 +54,14 @@ const pod = (networks: object[] | string, more: object = {}) => ({
 });
 const macvlan = (ipam: object, more: object = {}) => ({ type: "macvlan", master: "eth1", ...more, ipam });
 
+/** Stands for the directory that a vector was recorded in, as it has to be absolute. */
+const ROOT = "/recorded";
+const rooted = (vector: string) => vector.replaceAll("@ROOT@", ROOT);
+
 describe("each delegate is given what the binary was recorded to give it", () => {
   const dir = new URL("../fixtures/vectors/", import.meta.url);
   const vectors = readdirSync(dir)
-    .map((file): [string, Vector] => [file, JSON.parse(readFileSync(new URL(file, dir), "utf8"))])
+    .map((file): [string, Vector] => [file, JSON.parse(rooted(readFileSync(new URL(file, dir), "utf8")))])
     .filter(([, { case: given, recorded, departs = [] }]) => {
       const isGone = given.pods?.length === 0; // nothing is to be explained of a pod that is not there
       const fails = isGone || JSON.stringify(given.answers ?? []).includes('"error"');
@@ -69,7 +73,7 @@ describe("each delegate is given what the binary was recorded to give it", () =>
     const { netconf, files = {}, nads = [], pods = [], args = "", ifname = "eth0" } = given;
     const [first] = recorded.steps;
     const texts = Object.entries(files).map(([path, content]): [string, string] => [
-      `@ROOT@/${path}`,
+      `${ROOT}/${path}`,
       typeof content === "string" ? content : JSON.stringify(content),
     ]);
     const objects = [...nads, ...pods].map((object) => ({ text: JSON.stringify(object) }));

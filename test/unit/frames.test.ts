@@ -1,8 +1,6 @@
 // Frames for the shim.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { Code } from "../../launcher/fault.ts";
 import {
@@ -16,9 +14,9 @@ import {
   ToExecutor,
   ToShim,
 } from "../../launcher/host/frames.ts";
-import { LeftToNode, MAX_FILE, TooLarge } from "../../launcher/host/host.ts";
-import { localHost } from "../../launcher/host/local.ts";
+import { LeftToNode, OddFile } from "../../launcher/host/host.ts";
 import { Shim } from "../../launcher/host/remote.ts";
+import { MAX_FILE } from "../../launcher/regular.ts";
 
 test("a string with a NUL in it is refused before it is sent: the shim would take the frame for malformed", () => {
   const refused = expect.objectContaining({ code: Code.internal });
@@ -127,25 +125,15 @@ describe("through a shim,", () => {
 
   test("a file that is larger than a shim reads is left to plexus if its reader takes more, but for jobs", async () => {
     const EFBIG = 27;
-    for (const [limit, isAlone, error] of [
-      [undefined, false, TooLarge],
-      [MAX_FILE + 1, false, LeftToNode],
-      [MAX_FILE + 1, true, TooLarge],
+    for (const [whose, isAlone, error] of [
+      [undefined, false, OddFile],
+      ["own", false, LeftToNode],
+      ["own", true, OddFile],
     ] as const) {
       const { shim, got } = await shimOf(({ id }) => done(id, EFBIG));
       shim.isAlone = isAlone;
-      await expect(shim.host.read("/state/c1", limit)).rejects.toThrow(error);
+      await expect(shim.host.read("/state/c1", whose)).rejects.toThrow(error);
       expect([got[0]?.fields.text(), got[0]?.fields.u32()]).toEqual(["/state/c1", MAX_FILE]);
     }
   });
-});
-
-test("a file of this machine is read up to a limit", async () => {
-  const dir = mkdtempSync(join(tmpdir(), "plexus-limit-"));
-  const path = join(dir, "file");
-  writeFileSync(path, "12345");
-  expect(await localHost.read(path, 5)).toBe("12345");
-  await expect(localHost.read(path, 4)).rejects.toThrow(TooLarge);
-  expect(await localHost.read(join(dir, "none"), 4)).toBeUndefined();
-  rmSync(dir, { recursive: true });
 });

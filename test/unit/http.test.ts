@@ -89,7 +89,7 @@ describe("one try of a request", () => {
       text(200, "x".repeat((8 << 20) + 1)),
       6,
       "permanent",
-      "the answer is larger than 8 MiB",
+      "the answer is larger than 8 MiB; see that an API server answers there",
     ],
     ["no HTTP", (_, socket) => void socket.end("hello\r\n\r\n"), 6, "permanent", "what answers is not HTTP"],
   ])("with %s is a failure", async (name, misbehave, code, kind, words) => {

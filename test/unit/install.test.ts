@@ -61,7 +61,7 @@ test("next is what is to be mended where the conf is for a default network that 
   fs.writeFileSync(join(root, "etc/cni/net.d/10-br.conflist"), '{"cniVersion":');
   const { status, stdout } = plexus("install");
   expect([status, stdout]).toEqual([
-    0,
+    1,
     expect.stringMatching(
       /^kept the conf.* cannot be used .*\n(.*\n)*next: what is said above; until then no pod gets a network/m,
     ),
@@ -232,10 +232,10 @@ test("install puts everything in its place, and uninstall takes it away", () => 
 test("the conf is for the mode that is asked for, and names the kubeconfig", () => {
   primary("10-bridge.conf", { cniVersion: "1.0.0", name: "a", type: "bridge" });
   const rights = () => fs.readFileSync(join(root, "opt/cni/bin/plexus-shim.conf"), "utf8").split("\n");
-  expect(plexus("install", "--one-shot", "--kubeconfig", "/k").status).toBe(0);
+  expect(plexus("install", "--one-shot", "--kubeconfig", "/k").status).toBe(1); // it is written; there is no /k
   expect(conf()).toMatchObject({ type: "plexus", kubeconfig: "/k" });
   expect(rights()).not.toContain("resident on-demand");
-  expect(plexus("install", "--resident").status).toBe(0);
+  expect(plexus("install", "--resident").status).toBe(1);
   expect(conf()).toMatchObject({ type: "plexus-shim" });
   expect(rights()).not.toContain("resident on-demand");
   expect(plexus("install", "--resident", "--one-shot")).toMatchObject({
@@ -356,7 +356,7 @@ test("what an administrator has added stays when it is called again: rights, key
   fs.appendFileSync(shimConf, "plugin bridge\nlog /var/log/other.log\n");
   const added = { ...conf(), defaultNetworks: ["storage"], clusterNetwork: "/elsewhere" };
   primary("00-plexus.conflist", { ...list(), disableGC: true, plugins: [added, { type: "bandwidth" }] });
-  expect(plexus("install", "--one-shot")).toMatchObject({ status: 0, stderr: "" });
+  expect(plexus("install", "--one-shot")).toMatchObject({ status: 1, stderr: "" }); // there is no /etc/k
   expect(fs.readFileSync(shimConf, "utf8")).toMatch(/\nplugin bridge\nlog \/var\/log\/other\.log\n$/);
   expect(fs.readFileSync(shimConf, "utf8")).not.toMatch(/^(socket|resident) /m);
   expect(conf()).toMatchObject({
@@ -427,11 +427,46 @@ test.each(["install", "uninstall"])("%s on a directory of confs that is read onl
   ]);
 });
 
-test("install says so if there is no conf of a default network yet", () => {
-  expect(plexus("install").stdout).toMatch(/^wrote no conf: there is none of a default network in/m);
+test("install says so if there is no conf of a default network yet, which is not a failure", () => {
+  expect(plexus("install")).toMatchObject({
+    status: 0,
+    stdout: expect.stringMatching(/^wrote no conf: there is none of a default network in/m),
+  });
+});
+
+test.each<[string, (path: string) => unknown]>([
+  ["is torn", (path) => fs.writeFileSync(path, '{"cniVersion":')],
+  ["is a FIFO", (path) => spawnSync("mkfifo", [path])],
+  ["is a directory", (path) => fs.mkdirSync(path)],
+  ["is a link to nothing", (path) => fs.symlinkSync("/nosuch", path)],
+])("install fails where the default network's conf %s, and says what is so until then", (_, make) => {
+  make(join(root, "etc/cni/net.d/10-br.conflist"));
+  expect(plexus("install")).toMatchObject({
+    status: 1,
+    stdout: expect.stringMatching(
+      /^wrote no conf: .* cannot be used (.*\n)*next: .* no pod gets a network from Plexus$/m,
+    ),
+  });
+});
+
+test.each<[string, (path: string) => unknown]>([
+  ["is not there", () => undefined],
+  ["is empty", (path) => fs.writeFileSync(path, "")],
+  ["is a FIFO", (path) => spawnSync("mkfifo", [path])],
+])("install fails where the kubeconfig %s, and a later call that keeps it too", (_, make) => {
+  primary("10-flannel.conflist", FLANNEL);
+  make(join(root, "etc/k"));
+  for (const args of [["--kubeconfig", "/etc/k"], []])
+    expect(plexus("install", ...args)).toMatchObject({
+      status: 1,
+      stdout: expect.stringMatching(
+        /\nnext: what is said above; until then no pod gets a network from Plexus\n$/,
+      ),
+    });
 });
 
 test.each([
+  [["--kubeconfig", ""], "--kubeconfig: it is empty; give a path, or leave it out"],
   [["--bin-dir", "rel"], "--bin-dir rel: an absolute path without spaces is needed"],
   [
     ["--root", "/no/such/dir"],
@@ -601,6 +636,46 @@ test("a conf that somebody changes or removes is put right at once, and the rest
     await until("it keeps the node", () => fs.existsSync(join(root, "etc/cni/net.d/plexus.d/install.sock")));
     fs.unlinkSync(join(root, CONF));
     await until("the conf is back", () => fs.existsSync(join(root, CONF)));
+  } finally {
+    child.kill("SIGKILL");
+  }
+});
+
+test("--watch goes on when the directory of confs is removed and made anew, and ends when another installer has it", async () => {
+  const dir = join(root, "etc/cni/net.d");
+  const child = spawn(binary, ["install", "--watch", "--primary", "10-flannel.conflist", "--root", root], {
+    env: {},
+  });
+  const ended = new Promise((resolve) => child.once("close", resolve));
+  let said = "";
+  child.stderr.on("data", (text) => {
+    said += text;
+  });
+  try {
+    for (let time = 0; time < 2; time++) {
+      primary("10-flannel.conflist", FLANNEL);
+      primary("20-late.conf", { cniVersion: "1.0.0", name: "late", type: "bridge" });
+      await until(
+        "the conf is there",
+        () => fs.existsSync(join(root, CONF)) && fs.existsSync(join(dir, "plexus.d/install.sock")),
+      );
+      expect(conf().clusterNetwork).toBe("/etc/cni/net.d/10-flannel.conflist");
+      fs.renameSync(dir, `${dir}.${time}`);
+      if (time === 0) fs.mkdirSync(dir);
+    }
+    await until("it has the turn", () => fs.existsSync(join(dir, "plexus.d/install.sock")));
+    expect(said).toBe("");
+    fs.rmSync(join(dir, "plexus.d/install.sock"));
+    const another = net
+      .createServer((socket) => socket.end("another\n"))
+      .listen(join(dir, "plexus.d/install.sock"));
+    try {
+      await until("it says that there is another one", () => /another/.test(said));
+    } finally {
+      another.close();
+    }
+    child.kill("SIGTERM");
+    await ended;
   } finally {
     child.kill("SIGKILL");
   }

@@ -3,8 +3,8 @@ import { describe, expect, test } from "vitest";
 import { delegatesIn } from "../../launcher/attach/files.ts";
 import { MAX_RESULTS_BYTES, requireRoom } from "../../launcher/attach/remember.ts";
 import { MAX_FRAME } from "../../launcher/host/frames.ts";
-import { MAX_FILE, MAX_OUTPUT } from "../../launcher/host/host.ts";
-import { TOO_LARGE } from "../../launcher/state/read.ts";
+import { MAX_OUTPUT } from "../../launcher/host/host.ts";
+import { MAX_FILE } from "../../launcher/regular.ts";
 import { type Delegate, MAX_INPUT_BYTES, type PlanInput } from "../../packages/core/index.ts";
 import { faultOf, loadCore } from "../support/core.ts";
 
@@ -227,8 +227,9 @@ describe("files that are too large together, or of which one is of no use:", () 
 
   test("what is of no use takes nothing else with it, and is told", () => {
     const torn = entries.map((entry, at) => (at === 1 ? { ...entry, Bytes: "*" } : entry));
-    const some = new Map([...caches, ["b-c1-net1", TOO_LARGE], ["c-c1-net2", "{"]]);
-    const found = delegatesIn(core, { scratch: JSON.stringify(torn), caches: some }, wanted);
+    const some = new Map([...caches, ["b-c1-net1", ""], ["c-c1-net2", "{"]]);
+    const odd = new Map([["b-c1-net1", "EFBIG: file too large"]]);
+    const found = delegatesIn(core, { scratch: JSON.stringify(torn), caches: some, odd }, wanted);
     expect(found.delegates.map(({ network, result }) => [network, result !== undefined])).toEqual([
       ["a", true],
       ["c", false],
@@ -237,7 +238,7 @@ describe("files that are too large together, or of which one is of no use:", () 
     ]);
     expect(found.unusable).toEqual([
       { why: expect.stringMatching(/^a conf in the scratch file: it is not base64/) },
-      { why: "a file of the result cache: it is larger than 67108864 bytes", cache: "b-c1-net1" },
+      { why: "EFBIG: file too large", cache: "b-c1-net1" },
       { why: expect.stringContaining("a file of the result cache"), cache: "c-c1-net2" },
     ]);
   });
@@ -245,9 +246,11 @@ describe("files that are too large together, or of which one is of no use:", () 
   test("a scratch file that is none, and one that is larger than any", () => {
     for (const [scratch, why] of [
       [`{"a":"${"x".repeat(MAX_INPUT_BYTES)}"}`, "the scratch file: it is not a list"],
-      [TOO_LARGE, "the scratch file: it is larger than 67108864 bytes"],
+      ["", "ELOOP: too many symbolic links encountered"],
     ] as const)
-      expect(delegatesIn(core, { scratch, caches }, wanted)).toMatchObject({
+      expect(
+        delegatesIn(core, { scratch, caches, odd: new Map(scratch === "" ? [["", why]] : []) }, wanted),
+      ).toMatchObject({
         delegates: { length: 5 },
         unusable: [{ why }],
       });

@@ -256,11 +256,30 @@ test("the certificate that Multus's daemon renews is used, if there is nothing e
   expect(fs.statSync(inRoot(path)).mode & 0o777).toBe(0o600);
 });
 
+test.each([
+  [
+    "Multus's again, new pods get their networks from Multus",
+    true,
+    "new pods get their networks from Multus.",
+  ],
+  [
+    "without a meta-plugin, new pods get the default network",
+    false,
+    "new pods get the default network alone.",
+  ],
+])("while pods are attached, uninstall says what is so then: on a node that is %s", (_, isBack, says) => {
+  multus("thin 4.3");
+  plexus("migrate");
+  write(`/var/lib/cni/multus/${"0a".repeat(32)}`, "[");
+  if (isBack) plexus("migrate", "--back");
+  expect(plexus("uninstall")).toMatchObject({ status: 0, stdout: expect.stringContaining(says) });
+});
+
 test("install and uninstall go on with what migrate has made", () => {
   multus("thin 4.3");
   plexus("migrate");
   const own = `${CONF_DIR}/plexus.d/plexus.kubeconfig`;
-  expect(plexus("install", "--one-shot", "--kubeconfig", own)).toMatchObject({ status: 0, stderr: "" });
+  expect(plexus("install", "--one-shot", "--kubeconfig", own)).toMatchObject({ status: 1, stderr: "" }); // there is none
   expect(conf()).toMatchObject({ name: "multus-cni-network", type: "plexus", kubeconfig: own });
   expect(confs()).toEqual([OURS, "10-flannel.conflist"]);
   expect(plexus("uninstall")).toMatchObject({

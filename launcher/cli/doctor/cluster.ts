@@ -6,8 +6,9 @@ import { counted } from "../../log/counted.ts";
 import { Api } from "../install/api.ts";
 import { FOLLOWING, NADS, RIGHTS, review, worded } from "../install/rights.ts";
 import { fail, type Line, ok, shortened, warn } from "./line.ts";
+import { toMode } from "./mode.ts";
 import type { Node } from "./node.ts";
-import { chmod, plugins, usesIn } from "./programs.ts";
+import { plugins, usesIn } from "./programs.ts";
 
 /** Certificates and tokens are refused by those whose clocks are further apart. */
 const CLOCK_LIMIT_MS = 60_000;
@@ -32,18 +33,15 @@ export async function cluster(node: Node): Promise<Line[]> {
     ];
   const lines: Line[] = [];
   if ((status.mode & 0o077) !== 0)
-    lines.push(
-      warn(of, `others than root may read ${kubeconfig}`, `chmod 0600 ${kubeconfig}`, () =>
-        chmod(kubeconfig, 0o600),
-      ),
-    );
+    lines.push(warn(of, `others than root may read ${kubeconfig}`, ...toMode(kubeconfig, 0o600)));
   try {
     const warnings: string[] = [];
     const api = await Api.by(
       () => readKubeconfig(kubeconfig, (message) => warnings.push(message)),
       process.env,
     );
-    lines.push(...warnings.map((message) => warn(of, message, `correct ${kubeconfig}`)));
+    const others = warnings.filter((message) => !message.endsWith(`run chmod 600 ${kubeconfig}`)); // the line above has it
+    lines.push(...others.map((message) => warn(of, message, `correct ${kubeconfig}`)));
     return [...lines, ...(await asked(api, node))];
   } catch (error) {
     const { message } = Fault.of(error);

@@ -5,6 +5,7 @@ import { Core } from "../../../packages/core/index.ts";
 import { wasm } from "../../core/wasm.ts";
 import { Fault } from "../../fault.ts";
 import { lazy } from "../../lazy.ts";
+import { readRegularText } from "../../regular.ts";
 import { confNames } from "../install/primary.ts";
 import { tryConf } from "../migrate/trial.ts";
 import { fail, type Line, ok, warn } from "./line.ts";
@@ -71,7 +72,7 @@ function tornConfs(confDir: string, names: readonly string[], of = "confs"): Lin
     const path = join(confDir, name);
     try {
       if (!fs.statSync(path).isFile()) return [fail(of, `${path} is not a file`, removing(path))];
-      JSON.parse(fs.readFileSync(path, "utf8"));
+      JSON.parse(readRegularText(path));
       return [];
     } catch (error) {
       return [
@@ -115,7 +116,7 @@ async function tried(text: string, kubeconfig: string, binDir: string): Promise<
 const IN_THE_CLUSTER = /is neither a NetworkAttachmentDefinition/;
 
 function lintedConf(path: string): Line[] {
-  const sources = [{ name: path, text: fs.readFileSync(path, "utf8") }];
+  const sources = [{ name: path, text: readRegularText(path) }];
   const { located } = lazy("lint").lintSources(new Core(wasm("lint.wasm")), sources, "default");
   return located.map(({ line, column, found, remedy }) =>
     warn("conf", `${path}:${line}:${column}: ${found}`, remedy),

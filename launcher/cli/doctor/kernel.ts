@@ -10,6 +10,7 @@ import { confNames } from "../install/primary.ts";
 import { fail, type Line, ok, warn } from "./line.ts";
 import { areConfsRead, type Node } from "./node.ts";
 import { processes } from "./processes.ts";
+import { run } from "./run.ts";
 
 /** Plugin -> the modules that its interfaces need. */
 const MODULES: Record<string, readonly string[]> = {
@@ -24,6 +25,9 @@ const MODULES: Record<string, readonly string[]> = {
   vrf: ["vrf"],
   bond: ["bonding"],
 };
+
+/** What `ip` calls the interfaces of a module, if not by its name. */
+const KINDS: Record<string, string> = { "8021q": "vlan", bonding: "bond" };
 
 /** Below these the runtime cannot start a hundred pods. */
 const FEWEST_FILES = 4096;
@@ -65,19 +69,18 @@ export async function system(): Promise<Line[]> {
   return lines;
 }
 
-export function modules(node: Node): Line[] {
-  const { own, names, confDir } = node;
+export async function modules(node: Node): Promise<Line[]> {
+  const { own, names: confs, confDir } = node;
   const { settings } = own ?? {};
   const dirs = [...new Set([confDir, ...(settings ? [settings.confDir] : [])])];
   const files = dirs.flatMap((dir) =>
-    (dir === confDir ? names : confNames(dir)).map((name) => join(dir, name)),
+    (dir === confDir ? confs : confNames(dir)).map((name) => join(dir, name)),
   );
   const texts = [...files.map(safely), ...(settings?.delegates ?? [])];
   const needed = Object.keys(MODULES).filter((type) => texts.some((text) => text.includes(`"${type}"`)));
-  const missing = [...new Set(needed.flatMap((type) => MODULES[type] ?? []))].map(
-    (name) => [name, stateOf(name)] as const,
-  );
-  const lines = missing.flatMap(([name, state]) => {
+  const names = [...new Set(needed.flatMap((type) => MODULES[type] ?? []))];
+  const states = await Promise.all(names.map(async (name) => [name, await stateOf(name)] as const));
+  const lines = states.flatMap(([name, state]) => {
     if (state === "absent")
       return [
         fail(
@@ -109,12 +112,20 @@ function safely(path: string): string {
 }
 
 /** Modules that are not loaded yet come with the first interface of their kind. */
-function stateOf(name: string): "there" | "absent" | "unknown" {
+async function stateOf(name: string): Promise<"there" | "absent" | "unknown"> {
   if (fs.existsSync(`/sys/module/${name.replaceAll("-", "_")}`)) return "there";
   const dir = `/lib/modules/${release()}`;
-  if (!fs.existsSync(`${dir}/modules.dep`)) return "unknown";
+  if (!fs.existsSync(`${dir}/modules.dep`)) return (await isInUse(name)) ? "there" : "unknown";
   const known = `${readText(`${dir}/modules.dep`)}\n${readText(`${dir}/modules.builtin`) ?? ""}`;
   return new RegExp(`/${name}\\.ko`).test(known) ? "there" : "absent";
+}
+
+/** Is there an interface of the kind that the module makes? Then the kernel has it, wherever it has it from. */
+async function isInUse(module: string): Promise<boolean> {
+  const ip = await localHost.find("ip", SYSTEM_DIRS);
+  if (ip === undefined) return false;
+  const { stdout } = await run(ip, ["-oneline", "link", "show", "type", KINDS[module] ?? module]);
+  return stdout.trim() !== "";
 }
 
 export async function sriov({ cniDir }: Node): Promise<Line[]> {

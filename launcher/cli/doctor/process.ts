@@ -5,9 +5,9 @@ import { basename, dirname, join } from "node:path";
 import { areEqual } from "../install/place.ts";
 import { removing } from "./confs.ts";
 import { fail, type Line, ok, warn } from "./line.ts";
+import { chmod } from "./mode.ts";
 import type { Node } from "./node.ts";
 import { linkOf, listenerAt } from "./processes.ts";
-import { chmod } from "./programs.ts";
 
 const CONNECT_LIMIT_MS = 2_000;
 /** Nobody takes so long to listen at a socket that he has made. */
@@ -44,11 +44,7 @@ function openToOthers(path: string, status: fs.Stats): Line[] {
   if (uid !== 0) return [fail(of, `${path} is not root's: the shim does not use it`, `chown root ${path}`)];
   if ((mode & 0o022) === 0) return [];
   const isShared = status.isDirectory() && (mode & 0o1000) !== 0; // as /tmp: others need it as it is
-  const mend = () => {
-    const now = fs.lstatSync(path);
-    if (now.ino !== ino || now.isSymbolicLink()) throw new Error(`${path} is another one by now`);
-    return chmod(path, mode & 0o7755);
-  };
+  const mend = () => chmod(path, mode & 0o7755, ino);
   const fix = isShared ? undefined : mend;
   const remedy = isShared
     ? "give the socket a directory of its own: plexus install --socket PATH"

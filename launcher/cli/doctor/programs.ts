@@ -4,10 +4,12 @@ import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { BUILT_INS } from "../../builtins.ts";
+import { readRegular } from "../../regular.ts";
 import { type Build, thisBuild } from "../../version.ts";
 import { objectIn, readText } from "../install/place.ts";
 import { confNames } from "../install/primary.ts";
 import { fail, type Line, ok, shortened, warn } from "./line.ts";
+import { toMode } from "./mode.ts";
 import { areConfsRead, type Node } from "./node.ts";
 import { reasonOf, run } from "./run.ts";
 
@@ -97,7 +99,7 @@ async function plugin(type: string, uses: readonly Use[], dirs: readonly string[
       fail(
         of,
         `there is no plugin ${type} in ${dirs.join(", ")}, which ${first?.by} needs`,
-        `put ${type} into ${dirs[0]}, or say where it is: plexus install --plugin-dir DIR`,
+        `put ${type} into ${dirs.at(-1)}, or say where it is: plexus install --plugin-dir DIR`,
       ),
     ];
   const status = fs.statSync(path);
@@ -150,11 +152,9 @@ export async function ownPrograms({ own, binDir, shimPath, shim }: Node): Promis
         fail(of, `${path} is not there, and ${own.path} names it`, `plexus install --bin-dir ${binDir}`),
       );
     else if ((status.mode & 0o111) === 0)
-      lines.push(fail(of, `${path} is not executable`, `chmod 0755 ${path}`, () => chmod(path, 0o755)));
+      lines.push(fail(of, `${path} is not executable`, ...toMode(path, 0o755)));
     else if ((status.mode & 0o022) !== 0)
-      lines.push(
-        warn(of, `others than root may write ${path}`, `chmod 0755 ${path}`, () => chmod(path, 0o755)),
-      );
+      lines.push(warn(of, `others than root may write ${path}`, ...toMode(path, 0o755)));
   }
   if (lines.some(({ level }) => level === "FAIL")) return lines;
   const { mode, lines: complaints } = await shim();
@@ -182,7 +182,7 @@ export async function ownPrograms({ own, binDir, shimPath, shim }: Node): Promis
 
 /** Binary and shim are of one build: the one has the other's bytes. */
 function shimOf(path: string, build: Build): Line[] {
-  const digest = createHash("sha256").update(fs.readFileSync(path)).digest("hex").slice(0, 12);
+  const digest = createHash("sha256").update(readRegular(path)).digest("hex").slice(0, 12);
   if (digest === build.shim) return [];
   return [
     fail(
@@ -191,9 +191,4 @@ function shimOf(path: string, build: Build): Line[] {
       "plexus install",
     ),
   ];
-}
-
-export function chmod(path: string, mode: number): string {
-  fs.chmodSync(path, mode);
-  return `chmod 0${mode.toString(8)} ${path}`;
 }

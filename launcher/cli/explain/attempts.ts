@@ -2,7 +2,7 @@
 //
 // Nothing is recorded for this alone: the kubelet's events have each error that a runtime was answered with, word for word.
 import { execFile } from "node:child_process";
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, readSync } from "node:fs";
 import { Core } from "../../../packages/core/index.ts";
 import { listAttachments } from "../../attach/inventory.ts";
 import { readKubeconfig } from "../../cluster/kubeconfig.ts";
@@ -11,6 +11,7 @@ import type { GivenPod } from "../../explain/given.ts";
 import { Fault } from "../../fault.ts";
 import { localHost } from "../../host/local.ts";
 import { STATE_DIR } from "../../paths.ts";
+import { openRegular } from "../../regular.ts";
 import { State } from "../../state/state.ts";
 import { Api } from "../install/api.ts";
 import { hintFor } from "./hints.ts";
@@ -162,9 +163,9 @@ function linesOf(text: string, { namespace, name }: GivenPod, from: string): Att
 }
 
 function tailOf(path: string): string {
-  const file = openSync(path, "r");
+  const { file, stats } = openRegular(path, { limit: Number.POSITIVE_INFINITY });
   try {
-    const { size } = fstatSync(file);
+    const { size } = stats;
     const bytes = Buffer.alloc(Math.min(size, TAIL_BYTES));
     const count = readSync(file, bytes, 0, bytes.length, Math.max(0, size - TAIL_BYTES));
     return bytes.subarray(0, count).toString();

@@ -1,10 +1,10 @@
 // Questions of the installer to the API server.
-import * as fs from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../../clock.ts";
 import { type Connection, inCluster } from "../../cluster/connection.ts";
 import { accessBy } from "../../cluster/open.ts";
 import { Transport } from "../../cluster/transport.ts";
+import { readRegularText } from "../../regular.ts";
 
 /** A server that is away keeps nobody waiting: what is there stays, and it is asked again. */
 const LIMIT_MS = 5_000;
@@ -58,7 +58,7 @@ export function podApi(env: NodeJS.ProcessEnv, dir = SERVICE_ACCOUNT): PodApi | 
   let api: Api | undefined;
   return {
     server: `https://${host.includes(":") ? `[${host}]` : host}:${port}`,
-    mounted: (name) => fs.readFileSync(join(dir, name), "utf8"),
+    mounted: (name) => readRegularText(join(dir, name)),
     async ask(...question) {
       api ??= await Api.by(async () => inCluster(host, port, dir), env);
       return api.ask(...question);

@@ -1,7 +1,7 @@
 // `plexus install` and `plexus uninstall`, as an operator calls them.
 import { systemClock } from "../../clock.ts";
 import { scattered } from "../../cluster/retry.ts";
-import { command } from "../command.ts";
+import { command, Exit } from "../command.ts";
 import { inWords } from "../refusal.ts";
 import { podApi } from "./api.ts";
 import { asBefore, changesOf, leaveSocket, setUpOf } from "./before.ts";
@@ -15,7 +15,7 @@ import { installKubeconfig } from "./kubeconfig.ts";
 import { INSTALL, UNINSTALL, withPlaces } from "./options.ts";
 import { pin, pinned } from "./pin.ts";
 import { exists } from "./place.ts";
-import { checkRights, isTaken, NO_NETWORK } from "./rights.ts";
+import { checkRights, isTaken, NO_NETWORK, type Remarks } from "./rights.ts";
 import { requireSameState } from "./state.ts";
 import { Turn } from "./turn.ts";
 import { removeConf, removeInstalled, removeOwnDirs } from "./uninstall.ts";
@@ -46,6 +46,7 @@ export const install = command({
     "conf and to plexus-shim.conf, and how Plexus is run: an option that is not given changes nothing of that. Each option has its " +
     "default behind it, which the first installation has.",
   options: INSTALL,
+  failure: "it has failed, or a conf or kubeconfig cannot be used",
   examples: ["plexus install", "plexus install --resident --source-dir /etc/cni/multus/net.d --watch"],
   run: ({ values }) => runInstall(asBefore(values, process.env)),
 });
@@ -54,25 +55,27 @@ export const uninstall = command({
   name: "uninstall",
   summary: "takes away what install has written, the conf first",
   description:
-    "From then on new pods get the default network alone. As long as pods are attached by Plexus, plexus and plexus-shim stay " +
+    "From then on new pods get the default network alone, or what Multus gives them if its conf is first. As long as pods are attached by Plexus, plexus and plexus-shim stay " +
     "for their deletion; another kubeconfig stays. The options are install's.",
   options: UNINSTALL,
   run: ({ values }) => runUninstall(installationOf(withPlaces(values), process.env)),
 });
 
-async function runInstall(installation: Installation): Promise<undefined> {
+async function runInstall(installation: Installation): Promise<number | undefined> {
   if (installation.options.ready) return sayWhetherReady(installation);
   const ended = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => ended.abort());
-  const turn = await Turn.take(installation, nameOf(installation), waitOrFail(installation), ended.signal);
+  const turn = await takeTurn(installation, ended.signal);
   if (turn === undefined) return;
+  let installer: Installer | undefined;
   try {
     // Another installer may have had the turn until now.
     const all = pinned(asBefore(installation.options, process.env));
     if (!all.options.watch && installation.options.primary !== undefined) requirePrimary(all);
-    await new Installer(all, turn, ended.signal).run();
+    installer = new Installer(all, turn, ended.signal);
+    return await installer.run();
   } finally {
-    turn.end();
+    (installer?.turn ?? turn).end();
   }
 }
 
@@ -104,6 +107,10 @@ function nameOf({ options, mode }: Installation): string {
   return options.daemonset === undefined ? command : `DaemonSet ${options.daemonset} (${command})`;
 }
 
+function takeTurn(installation: Installation, signal: AbortSignal): Promise<Turn | undefined> {
+  return Turn.take(installation, nameOf(installation), waitOrFail(installation), signal);
+}
+
 function waitOrFail({ options, confDir }: Installation): (who: string) => void {
   return (who) => {
     const words = `${who} keeps ${confDir}; there is one way to run Plexus on a node: delete what is not to be`;
@@ -112,9 +119,12 @@ function waitOrFail({ options, confDir }: Installation): (who: string) => void {
   };
 }
 
+/** Another installer has the turn. */
+class Replaced extends Error {}
+
 class Installer {
   private readonly installation: Installation;
-  private readonly turn: Turn;
+  turn: Turn;
   private readonly signal: AbortSignal;
   private readonly daemonSet: DaemonSet | undefined;
   private readonly api = podApi(process.env);
@@ -122,6 +132,8 @@ class Installer {
   private readonly said = new Map<string, string>();
   /** Cilium does so. */
   private isTakenAway = false;
+  /** The default network's conf cannot be used. */
+  private isVain = false;
   private askedMs = Number.NEGATIVE_INFINITY;
   private vanishedMs: number | undefined;
   private failure: Failure | undefined;
@@ -134,7 +146,8 @@ class Installer {
     this.daemonSet = daemonset === undefined ? undefined : new DaemonSet(daemonset, this.api);
   }
 
-  async run(): Promise<void> {
+  /** Returns the exit code, if it is not 0. */
+  async run(): Promise<number | undefined> {
     const { options, confDir, sourceDir } = this.installation;
     if (!options.watch) requireInstallable(this.installation); // before anything is written
     await requireSameState(this.installation);
@@ -147,18 +160,19 @@ class Installer {
     if (executor !== undefined) this.say("executor", executor);
     if (!options.watch) {
       const isWell = await this.step();
-      for (const line of await this.remarks(isWell)) console.log(line);
-      return;
+      const { says, isUnusable } = await this.remarks(isWell);
+      for (const line of says) console.log(line);
+      return this.isVain || isUnusable ? Exit.failed : undefined;
     }
     // Who takes the turn away does so in the last one.
     const dirs = [confDir, sourceDir, `${confDir}/${OWN_DIR}`].map((dir) => onNode(this.installation, dir));
     const watching = new Watching(dirs, this.signal);
     let areRemarksDue = true;
     while (!this.signal.aborted) {
-      if (!this.turn.isOurs()) throw new Error("another installer has taken the place of this one; it ends");
-      const isWell = await this.tried(() => this.step());
+      const hasTurn = this.turn.isOurs() || (await this.tried(() => this.takeAnew()));
+      const isWell = hasTurn && (await this.tried(() => this.step()));
       if (isWell && areRemarksDue) {
-        for (const line of await this.remarks(isWell)) console.log(line);
+        for (const line of (await this.remarks(isWell)).says) console.log(line);
         areRemarksDue = false;
       }
       await watching.next(isWell ? undefined : GRACE_MS);
@@ -166,6 +180,18 @@ class Installer {
     watching.end();
     if (await this.daemonSet?.isDeleted())
       for (const line of removeConf(this.installation)) console.log(line);
+    return undefined;
+  }
+
+  /** Takes the turn again after the directory of confs was removed. Returns whether it has it. */
+  private async takeAnew(): Promise<boolean> {
+    if (!this.turn.isGone()) throw new Replaced("another installer has taken the place of this one; it ends");
+    const turn = await takeTurn(this.installation, this.signal);
+    if (turn === undefined) return false;
+    this.turn.end();
+    this.turn = turn;
+    await pin(this.installation);
+    return true;
   }
 
   /** Does what has to be done. Returns whether all is as it is to be. */
@@ -174,12 +200,13 @@ class Installer {
     const isWell = await this.keepKubeconfig();
     if (this.isWaiting()) return false;
     const { says, isThere, isVain } = await installConf(installation);
+    this.isVain = isVain === true;
     this.say("conf", says);
     this.turn.note({ isReady: isThere, says });
     const cilium = takenByCilium(installation);
     if (cilium !== undefined) this.say("cilium", cilium);
     this.isTakenAway = cilium !== undefined;
-    return isWell && isThere && isVain !== true;
+    return isWell && isThere && !this.isVain;
   }
 
   /** A server that is away does not keep the conf from being written, but the first time: then no pod would get a network. */
@@ -231,7 +258,7 @@ class Installer {
   }
 
   /** What is to be known, and what is next. */
-  private async remarks(isWell: boolean): Promise<string[]> {
+  private async remarks(isWell: boolean): Promise<Pick<Remarks, "says" | "isUnusable">> {
     const { installation, daemonSet } = this;
     const { mode, socket, nodeName, options } = installation;
     const account = options["service-account"];
@@ -241,16 +268,17 @@ class Installer {
       mode === "resident"
         ? `run plexus daemon on this node, at ${socket}; until it is there plexus does each call by itself`
         : "nothing; new pods get their networks from Plexus, and those that run keep theirs";
-    const { says, until } = await checkRights(installation, kubeconfig, process.env);
+    const { until, ...remarks } = await checkRights(installation, kubeconfig, process.env);
     const ends = isWell ? (this.isTakenAway ? TAKEN_AWAY : until) : NO_NETWORK;
-    return [
-      ...says,
+    const says = [
+      ...remarks.says,
       ...(account !== undefined && nodeName === ""
         ? ["without the node's name (--node-name, or NODE_NAME) the token outlives a node that is deleted"]
         : []),
       ...(unseen === undefined ? [] : [unseen]),
       `next: ${ends === undefined ? next : `what is said above; until then ${ends}`}`,
     ];
+    return { ...remarks, says };
   }
 
   private async tried(work: () => Promise<boolean>): Promise<boolean> {
@@ -259,6 +287,7 @@ class Installer {
       this.said.delete("trouble");
       return isWell;
     } catch (error) {
+      if (error instanceof Replaced) throw error;
       const { message } = inWords(error);
       this.complain(message); // a full disk passes
       this.turn.note({ isReady: false, says: message });

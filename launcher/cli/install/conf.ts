@@ -12,7 +12,7 @@ export interface Outcome {
   says: string;
   /** Is there a conf of Plexus? */
   isThere: boolean;
-  /** There is, but the default network that it is for cannot be used. */
+  /** The default network's conf is there, but cannot be used: with or without a conf of Plexus, no pod gets a network. */
   isVain?: true;
 }
 
@@ -41,7 +41,7 @@ export async function installConf(installation: Installation): Promise<Outcome> 
         isVain: true,
         says: `kept the conf, and its default network: ${said}; mend it, or remove it`,
       };
-    return { isThere, says: `wrote no conf: ${said}; mend it, or remove it` };
+    return { isThere, isVain: true, says: `wrote no conf: ${said}; mend it, or remove it` };
   }
   requireTakeover(installation, primary);
   const path = onNode(installation, installation.confDir, CONF);

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { machineDisk, makeDirectories } from "../../host/disk.ts";
+import { readRegularText } from "../../regular.ts";
 import { refusal } from "../refusal.ts";
 
 /** Nobody writes a file for so long: what is older is of a process that was killed. */
@@ -31,10 +32,13 @@ export function removeParts(dir: string, names: readonly string[], ageMs = ABAND
 export async function place(path: string, content: string | Buffer, mode: number): Promise<boolean> {
   const status = fs.statSync(path, { throwIfNoEntry: false });
   const bytes = Buffer.from(content);
-  if (status?.isFile() && (status.mode & 0o7777) === mode && fs.readFileSync(path).equals(bytes))
-    return false;
+  if (status?.isFile() && (status.mode & 0o7777) === mode && holds(path, bytes)) return false;
   await replace(path, mode, (part) => fs.writeFileSync(part, bytes, { mode }));
   return true;
+}
+
+function holds(path: string, bytes: Buffer): boolean {
+  return fs.statSync(path).size === bytes.length && fs.readFileSync(path).equals(bytes);
 }
 
 /** The same with the content of another file, which never is in memory as a whole. */
@@ -100,7 +104,7 @@ export function exists(path: string): boolean {
 /** The text of a file that has been named. */
 export function readNamed(path: string): string {
   try {
-    return fs.readFileSync(path, "utf8");
+    return readRegularText(path);
   } catch (error) {
     throw refusal("read", path, error);
   }
@@ -109,7 +113,7 @@ export function readNamed(path: string): string {
 /** A file's text; undefined if there is none. */
 export function readText(path: string): string | undefined {
   try {
-    return fs.readFileSync(path, "utf8");
+    return readRegularText(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw refusal("read", path, error);

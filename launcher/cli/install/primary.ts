@@ -2,6 +2,7 @@
 import * as fs from "node:fs";
 import { basename, join } from "node:path";
 import { CONF_EXTENSIONS } from "../../paths.ts";
+import { readRegularText } from "../../regular.ts";
 import { CONF, type Installation, onNode, PLAIN_CONF } from "./installation.ts";
 import { isObject } from "./place.ts";
 
@@ -40,7 +41,7 @@ export function findPrimary(installation: Installation): PrimaryConf | UnusableC
     const status = fs.statSync(onNode(installation, path), { throwIfNoEntry: false });
     if (status === undefined) throw new Error("it is a link to a file that is not there");
     if (!status.isFile()) throw new Error("it is not a file"); // a pipe would be waited for
-    return { path, ...readConf(fs.readFileSync(onNode(installation, path), "utf8")) };
+    return { path, ...readConf(readRegularText(onNode(installation, path))) };
   } catch (error) {
     return { path, why: (error as Error).message };
   }

@@ -34,10 +34,12 @@ export const RIGHTS: readonly Right[] = [
 ];
 
 /** What there is to say of a kubeconfig. */
-interface Remarks {
+export interface Remarks {
   says: string[];
   /** What is so until that is mended; undefined if Plexus does its work all the same. */
   until?: string | undefined;
+  /** Can the file not be used at all, whatever the server says? */
+  isUnusable?: true;
 }
 
 /** Without these it does more slowly what it does. */
@@ -69,9 +71,17 @@ export async function checkRights(
   }
   const path = onNode(installation, kubeconfig);
   if (!fs.existsSync(path))
-    return stopped(
-      `there is no kubeconfig ${path} yet: until it is there, no pod gets a network; put it there`,
-    );
+    return {
+      ...stopped(
+        `there is no kubeconfig ${path} yet: until it is there, no pod gets a network; put it there`,
+      ),
+      isUnusable: true,
+    };
+  try {
+    await readKubeconfig(path, () => undefined);
+  } catch (error) {
+    return { ...stopped(`rights cannot be looked at: ${Fault.of(error).message}`), isUnusable: true };
+  }
   try {
     const api = await Api.by(() => readKubeconfig(path, () => undefined), env);
     return await missing(api, path);

@@ -101,6 +101,11 @@ export class Turn {
     return inodeOf(this.path) === this.inode;
   }
 
+  /** Has nobody the turn, as the directory was removed, or the socket? */
+  isGone(): boolean {
+    return inodeOf(this.path) === undefined;
+  }
+
   end(): void {
     if (this.isOurs()) fs.unlinkSync(this.path);
     this.server.close();

@@ -6,6 +6,7 @@ import { type ListedAttachment, listing } from "../../attach/inventory.ts";
 import { counted } from "../../log/counted.ts";
 import { SANDBOXES_DIR, SOCKET, STATE_DIR } from "../../paths.ts";
 import { KEPT_DIR, MIGRATED_CONF } from "../migrate/migrated.ts";
+import { confsIn as confsOf, isMultus } from "../migrate/multus.ts";
 import { filesOfSocket } from "./before.ts";
 import { BINARIES, setUpBy } from "./binaries.ts";
 import { removeExecutor } from "./executor.ts";
@@ -48,6 +49,8 @@ export async function removeInstalled(installation: Installation): Promise<strin
   const dirs = [...new Set([...(asked === undefined ? [] : [asked]), ...stateDirs(installation)])];
   const said = [...removeConf(installation), ...removeExecutor(installation)];
   const kept: string[] = [];
+  const [first] = confsOf(onNode(installation, confDir));
+  const from = first && isMultus(first) ? "get their networks from Multus" : "get the default network alone";
   // Without a conf of Plexus's there may be attachments all the same.
   for (const dir of dirs.length === 0 ? [STATE_DIR] : dirs) {
     const attached = await attachmentsIn(onNode(installation, dir));
@@ -55,7 +58,7 @@ export async function removeInstalled(installation: Installation): Promise<strin
     if (count > 0)
       kept.push(
         `kept plexus and plexus-shim in ${binDir}: ${counted(count, "container is", "containers are")} attached by Plexus ` +
-          `(\`${listing(dir)}\`); new pods get the default network alone. When no pod of Plexus is left, call this again`,
+          `(\`${listing(dir)}\`); new pods ${from}. When no pod of Plexus is left, call this again`,
       );
   }
   if (kept.length > 0) return [...said, ...kept];

@@ -4,6 +4,7 @@ import * as fs from "node:fs";
 import { dirname, join } from "node:path";
 import { machineDisk } from "../../host/disk.ts";
 import { CONF_DIR } from "../../paths.ts";
+import { readRegularText } from "../../regular.ts";
 import { installBinaries } from "../install/binaries.ts";
 import type { Installation } from "../install/installation.ts";
 import { parseExactly, place, requireDirectory } from "../install/place.ts";
@@ -109,7 +110,7 @@ function daemonConf({ root, daemonConfig, kubeletDir }: Migration): Conf | undef
   }
   console.log(`Multus's daemon was told what is in ${daemonConfig}.\n`);
   try {
-    return parseExactly(fs.readFileSync(join(root, daemonConfig), "utf8")) as Conf;
+    return parseExactly(readRegularText(join(root, daemonConfig))) as Conf;
   } catch (error) {
     throw new Error(
       `cannot read what Multus's daemon was told: ${daemonConfig}: ${(error as Error).message}; name it with ` +

@@ -1,6 +1,7 @@
 // Multus on this node: the conf that the runtime executes it by, and what its daemon was told.
 import * as fs from "node:fs";
 import { join } from "node:path";
+import { readRegularText } from "../../regular.ts";
 import { parseExactly } from "../install/place.ts";
 import { confNames } from "../install/primary.ts";
 
@@ -41,7 +42,7 @@ export function brokenIn(dir: string): { name: string; why: string }[] {
 function readAt(dir: string, name: string): Found | string {
   try {
     if (!fs.statSync(join(dir, name)).isFile()) return "it is not a file"; // a pipe would be waited for
-    const text = fs.readFileSync(join(dir, name), "utf8");
+    const text = readRegularText(join(dir, name));
     if (text.startsWith("\uFEFF")) return "it begins with a byte order mark";
     const conf = parseExactly(text) as Conf;
     const plugins = Array.isArray(conf.plugins) ? (conf.plugins as Conf[]) : [conf];
