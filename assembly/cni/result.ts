@@ -5,7 +5,7 @@ import { Code } from "../fault";
 import { Fields } from "../json/fields";
 import { parse } from "../json/parse";
 import { failOn } from "../json/place";
-import { hasShape, isAmong } from "../json/shape";
+import { hasShape, haveTypes } from "../json/shape";
 import { copy, firstOf, textOf, Value } from "../json/value";
 import { ascii, Span } from "../text/span";
 import { about, say, Writer } from "../text/writer";
@@ -40,13 +40,14 @@ export function convert(input: Value): Writer | null {
  */
 export function checkResult(result: Value, what: Span, usual: Span = new Span(0, 0)): bool {
   if (!result.isObject()) return bad(what, "it must be a JSON object", result);
-  if (!haveTypes(result, what, "cniVersion", "", "")) return false;
+  if (!haveTypes(result, what, Code.DecodeFailure, "cniVersion", "", "")) return false;
   const own = versionOf(result);
   const version = own.len > 0 ? own : usual;
   if (!requireSupported(version, what, result.present("cniVersion"))) return false;
   const dns = result.present("dns");
   if (dns !== null && !dns.isObject()) return bad(what, "`dns` must be an object", dns);
-  if (dns !== null && !haveTypes(dns, what, "domain", "", "nameservers search options")) return false;
+  if (dns !== null && !haveTypes(dns, what, Code.DecodeFailure, "domain", "", "nameservers search options"))
+    return false;
   if (!atLeast(version, Since.Interfaces)) {
     return checkFamily(result, "ip4", Family.V4, what) && checkFamily(result, "ip6", Family.V6, what);
   }
@@ -61,8 +62,8 @@ export function checkResult(result: Value, what: Span, usual: Span = new Span(0,
 function checkInterfaces(interfaces: Value | null, what: Span, isNew: bool): bool {
   if (!isListOfObjects(interfaces)) return bad(what, "`interfaces` must be a list of objects", interfaces);
   for (let one = firstOf(interfaces); one.exists; one = one.next) {
-    if (!haveTypes(one, what, "name mac sandbox", "", "")) return false;
-    if (isNew && !haveTypes(one, what, "socketPath pciID", "mtu", "")) return false;
+    if (!haveTypes(one, what, Code.DecodeFailure, "name mac sandbox", "", "")) return false;
+    if (isNew && !haveTypes(one, what, Code.DecodeFailure, "socketPath pciID", "mtu", "")) return false;
   }
   return true;
 }
@@ -75,7 +76,11 @@ function checkIps(ips: Value | null, what: Span): bool {
     if (address === null || !address.isString() || cidrFamily(address.text()) === Family.None) {
       return bad(what, "each of `ips` needs `address`, an IP address with its prefix length", one);
     }
-    if (!haveTypes(one, what, "gateway", "interface", "") || !isGateway(one, "gateway", what)) return false;
+    if (
+      !haveTypes(one, what, Code.DecodeFailure, "gateway", "interface", "") ||
+      !isGateway(one, "gateway", what)
+    )
+      return false;
   }
   return true;
 }
@@ -91,7 +96,8 @@ function checkFamily(result: Value, name: string, family: Family, what: Span): b
       config,
     );
   }
-  if (!haveTypes(config, what, "gateway", "", "") || !isGateway(config, "gateway", what)) return false;
+  if (!haveTypes(config, what, Code.DecodeFailure, "gateway", "", "") || !isGateway(config, "gateway", what))
+    return false;
   return checkRoutes(config.present("routes"), what);
 }
 
@@ -102,7 +108,7 @@ function checkRoutes(routes: Value | null, what: Span): bool {
     if (dst === null || !dst.isString() || cidrFamily(dst.text()) === Family.None) {
       return bad(what, "each of `routes` needs `dst`, an IP network with its prefix length", one);
     }
-    if (!haveTypes(one, what, "gw", "mtu advmss priority table scope", "")) return false;
+    if (!haveTypes(one, what, Code.DecodeFailure, "gw", "mtu advmss priority table scope", "")) return false;
     if (!isGateway(one, "gw", what)) return false;
   }
   return true;
@@ -113,26 +119,6 @@ function isGateway(owner: Value, name: string, what: Span): bool {
   const value = owner.present(name);
   if (value === null || !value.isFilled() || ipFamily(value.text()) !== Family.None) return true;
   return bad(what, "a gateway must be an IP address", value);
-}
-
-/**
- * Tells whether those members of `object` that are there and not null are of their types: strings, integers, or lists of
- * strings; if not, with a fault. Names have a space between.
- */
-function haveTypes(object: Value, what: Span, strings: string, integers: string, lists: string): bool {
-  for (let one = object.first; one.exists; one = one.next) {
-    if (one.isNull()) continue;
-    if (isAmong(one, strings) && !one.isString()) return isWrong(one, what, "a string");
-    if (isAmong(one, integers) && !one.isInteger()) return isWrong(one, what, "an integer");
-    if (isAmong(one, lists) && !one.isListOfStrings()) return isWrong(one, what, "a list of strings");
-  }
-  return true;
-}
-
-function isWrong(member: Value, what: Span, expected: string): bool {
-  const why = about(what).text("`").span(member.key()).text("` must be ").text(expected);
-  failOn<Value>(Code.DecodeFailure, why, member);
-  return false;
 }
 
 function isListOfObjects(list: Value | null): bool {

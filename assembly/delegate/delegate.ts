@@ -130,7 +130,7 @@ export function cacheFile(network: Span, containerId: Span, ifname: Span): Span 
 
 /** Tells whether `path` is one where plugin and Plexus exchange device-info. */
 export function isDeviceInfoPath(path: Span): bool {
-  if (!path.startsWith(DEVICE_INFO_DIR) || path.len > DEVICE_INFO_DIR.length + 255) return false;
+  if (!path.startsWith(DEVICE_INFO_DIR)) return false;
   const name = path.slice(DEVICE_INFO_DIR.length, path.len);
   return name.len > 0 && name.at(0) !== Char.Dot && name.indexOf(Char.Slash) < 0 && isPlain(name);
 }

@@ -3,21 +3,29 @@
 import {
   IDENTIFIER_RULE,
   INTERFACE_RULE,
+  isDeviceId,
   isIdentifier,
   isInterfaceName,
   isNetworkTitle,
   isPlain,
   TITLE_RULE,
 } from "../cni/names";
+import { requireSupported } from "../cni/version";
 import { Code } from "../fault";
 import { Fields } from "../json/fields";
 import { failOn } from "../json/place";
-import { hasShape } from "../json/shape";
-import { memberOf, Value } from "../json/value";
+import { hasShape, haveTypes } from "../json/shape";
+import { memberOf, textOf, Value } from "../json/value";
 import { ascii, Span } from "../text/span";
 import { say } from "../text/writer";
 import { arePairs, wrongArgs } from "./cniargs";
-import { DELEGATE_SHAPE } from "./delegate";
+import { DELEGATE_SHAPE, isDeviceInfoPath } from "./delegate";
+
+const TEXT_SHAPE =
+  "name network ifname runtimeIfname conf cniVersion cacheFile runtimeNetwork capabilityArgs deviceInfoFile deviceID resourceName netns result asked";
+const LIST_SHAPE = "verbs plugins gateways unclaimed";
+/** What the rest of a delegate must be, for messages. */
+const PLANNED = "must be as `plan` gave it";
 
 /** A delegate as `plan` or `recover` gave it. */
 @unmanaged
@@ -42,45 +50,48 @@ export class GivenContainer {
   ) {}
 }
 
-/** Reads a delegate; null with fault 7. Its interface may be without a name, as for STATUS and GC. */
+/** Reads a delegate; null with fault 7, or 1 for its version. Its interface may be without a name, as for STATUS and GC. */
 export function readDelegate(document: Value | null): GivenDelegate | null {
-  if (!hasShape(document, "the delegate", DELEGATE_SHAPE, Code.InvalidNetworkConfig)) return null;
-  if (document === null) return null;
-  const fields = new Fields(document, ascii("the delegate"), Code.InvalidNetworkConfig);
-  const none = ascii("");
-  const name = fields.text("name", none);
-  const network = fields.text("network", none);
-  const ifname = fields.text("ifname", none);
-  const runtimeIfname = fields.text("runtimeIfname", none);
-  const conf = fields.text("conf", none);
-  if (name === null || network === null || ifname === null || runtimeIfname === null) return null;
-  if (conf === null || !areRightTypes(document, fields)) return null;
+  const code = Code.InvalidNetworkConfig;
+  if (!hasShape(document, "the delegate", DELEGATE_SHAPE, code) || document === null) return null;
+  const what = ascii("the delegate");
+  // Also those members that only some operations read, whichever operation it is.
+  if (!haveTypes(document, what, code, TEXT_SHAPE, "", LIST_SHAPE)) return null;
+  if (new Fields(document, what, code).bool("default", 0) < 0) return null;
+  const args = document.present("args");
+  if (!arePairs(args)) {
+    wrongArgs(args);
+    return null;
+  }
+  const drop = document.present("dropDefaultRoute");
+  if (drop !== null) {
+    if (!hasShape(drop, "`dropDefaultRoute` of the delegate", "v4 v6", code)) return null;
+    const flags = new Fields(drop, ascii("`dropDefaultRoute` of the delegate"), code);
+    if (flags.bool("v4", 0) < 0 || flags.bool("v6", 0) < 0) return null;
+  }
+  const name = textOf(document, "name");
+  const network = textOf(document, "network");
+  const ifname = textOf(document, "ifname");
+  const runtimeIfname = textOf(document, "runtimeIfname");
+  const deviceInfoFile = textOf(document, "deviceInfoFile");
+  const deviceID = textOf(document, "deviceID");
+  const resourceName = textOf(document, "resourceName");
+  const netns = textOf(document, "netns");
   if (!isNetworkTitle(name)) return bad(document, "name", name, TITLE_RULE);
   if (!isIdentifier(network)) return bad(document, "network", network, IDENTIFIER_RULE);
   if (ifname.len > 0 && !isInterfaceName(ifname)) return bad(document, "ifname", ifname, INTERFACE_RULE);
   if (runtimeIfname.len > 0 && !isInterfaceName(runtimeIfname)) {
     return bad(document, "runtimeIfname", runtimeIfname, INTERFACE_RULE);
   }
-  return new GivenDelegate(document, name, network, ifname, runtimeIfname, conf);
-}
-
-/** Tells whether the members that only some operations read are of their types, whichever operation it is; false with fault 7. */
-function areRightTypes(document: Value, fields: Fields): bool {
-  if (fields.bool("default", 0) < 0) return false;
-  if (!fields.isText("cniVersion") || !fields.isText("cacheFile") || !fields.isText("runtimeNetwork"))
-    return false;
-  if (!fields.isText("capabilityArgs") || !fields.isText("deviceInfoFile")) return false;
-  if (!fields.isText("deviceID") || !fields.isText("resourceName")) return false;
-  if (!fields.isText("netns") || !fields.isText("result") || !fields.isText("asked")) return false;
-  if (!fields.areTexts("verbs") || !fields.areTexts("plugins")) return false;
-  if (!fields.areTexts("gateways") || !fields.areTexts("unclaimed")) return false;
-  const args = document.present("args");
-  if (!arePairs(args)) return wrongArgs(args) !== null;
-  const drop = document.present("dropDefaultRoute");
-  if (drop === null) return true;
-  if (!hasShape(drop, "`dropDefaultRoute` of the delegate", "v4 v6", Code.InvalidNetworkConfig)) return false;
-  const flags = new Fields(drop, ascii("`dropDefaultRoute` of the delegate"), Code.InvalidNetworkConfig);
-  return flags.bool("v4", 0) >= 0 && flags.bool("v6", 0) >= 0;
+  if (deviceInfoFile.len > 0 && !isDeviceInfoPath(deviceInfoFile)) {
+    return bad(document, "deviceInfoFile", deviceInfoFile, PLANNED);
+  }
+  if (deviceID.len > 0 && !isDeviceId(deviceID)) return bad(document, "deviceID", deviceID, PLANNED);
+  if (!isPlain(resourceName)) return bad(document, "resourceName", resourceName, PLANNED);
+  if (!isPlain(netns)) return bad(document, "netns", netns, PLANNED);
+  const cniVersion = textOf(document, "cniVersion");
+  if (!requireSupported(cniVersion, what, document.present("cniVersion"))) return null;
+  return new GivenDelegate(document, name, network, ifname, runtimeIfname, textOf(document, "conf"));
 }
 
 /** Reads `{containerId, netns}`; null with fault 4. Both may be empty: for STATUS and GC, and at DEL if there is no netns. */
@@ -120,8 +131,19 @@ export function checkRuntimeIfname(ifname: Span, runtime: Value | null): bool {
   return false;
 }
 
-/** Tells whether an operation has both names, without which it can do nothing for a container; false with fault 4. */
-export function requireContainer(container: GivenContainer, delegate: GivenDelegate): bool {
+/**
+ * Tells whether an operation has both names, and the netns if it has to be there, without which it can do nothing for a
+ * container; false with fault 4.
+ */
+export function requireContainer(container: GivenContainer, delegate: GivenDelegate, needsNetns: bool): bool {
+  if (needsNetns && container.netns.len === 0) {
+    failOn<Value>(
+      Code.InvalidEnvironment,
+      say("the runtime: `netns` must not be empty at ADD and CHECK"),
+      memberOf(container.document, "netns"),
+    );
+    return false;
+  }
   if (container.id.len > 0 && delegate.ifname.len > 0) return true;
   failOn<Value>(
     Code.InvalidEnvironment,

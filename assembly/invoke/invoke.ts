@@ -48,7 +48,7 @@ export function invoke(input: Value): Writer | null {
       input.present("verb"),
     );
   }
-  if (onContainer && !requireContainer(container, delegate)) return null;
+  if (onContainer && !requireContainer(container, delegate, !verb.is("DEL"))) return null;
   const network = readNetwork(delegate.conf, delegate.network, delegate.document.present("conf"));
   if (network === null) return null;
   if (index >= network.plugins.length) {

@@ -1,8 +1,8 @@
 // Which members an object has to have, and may have: of the documents that hosts give to operations, so that one that is
 // missing or misspelt is an error and never a default.
 import { Char, codeAt } from "../text/char";
-import { ascii } from "../text/span";
-import { say, Writer } from "../text/writer";
+import { ascii, Span } from "../text/span";
+import { about, say, Writer } from "../text/writer";
 import { failOn, failOnKey } from "./place";
 import { Value } from "./value";
 
@@ -38,9 +38,31 @@ export function hasShape(value: Value | null, what: string, shape: string, code:
   return true;
 }
 
-/** Tells whether the member's name is among `names`, which have a space between. */
-export function isAmong(member: Value, names: string): bool {
-  return bitOf(member, names) !== 0;
+/**
+ * Tells whether those members of `object` that are there and not null are of their types: strings, integers, or lists of
+ * strings; if not, with a fault that names the member. Names have a space between, and are at most 64.
+ */
+export function haveTypes(
+  object: Value,
+  what: Span,
+  code: i32,
+  strings: string,
+  integers: string,
+  lists: string,
+): bool {
+  for (let one = object.first; one.exists; one = one.next) {
+    if (one.isNull()) continue;
+    if (!one.isString() && bitOf(one, strings) !== 0) return isWrong(one, what, code, "a string");
+    if (!one.isInteger() && bitOf(one, integers) !== 0) return isWrong(one, what, code, "an integer");
+    if (!one.isListOfStrings() && bitOf(one, lists) !== 0)
+      return isWrong(one, what, code, "a list of strings");
+  }
+  return true;
+}
+
+function isWrong(member: Value, what: Span, code: i32, expected: string): bool {
+  failOn<Value>(code, about(what).text("`").span(member.key()).text("` must be ").text(expected), member);
+  return false;
 }
 
 /** Returns 1 << the position of the member's name in `shape`, 0 if it is not there. */

@@ -1,5 +1,5 @@
 // What a pod's network selection element and its devices change in the conf of a network.
-import { DEVICE_RULE, isDeviceId } from "../cni/names";
+import { DEVICE_RULE, isDeviceId, isPlain } from "../cni/names";
 import { Network } from "../cni/network";
 import { Request, wrong } from "../delegate/request";
 import { Code } from "../fault";
@@ -20,6 +20,14 @@ export function injectDevice(network: Network, request: Request, device: Value):
   const id = fields.text("id", ascii(""));
   const resource = fields.text("resourceName", ascii(""));
   if (id === null || resource === null) return false;
+  if (!isPlain(resource))
+    return wrong(
+      ascii("the device"),
+      "resourceName",
+      "must not have control characters",
+      device.present("resourceName"),
+      resource,
+    );
   if (!isDeviceId(id)) return wrong(ascii("the device"), "id", DEVICE_RULE, device.present("id"), id);
   request.deviceID = id;
   request.resourceName = resource;

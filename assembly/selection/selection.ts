@@ -147,7 +147,7 @@ function elements(out: Writer, annotation: Span, holder: Value | null, namespace
   const list = parse(annotation, say("the annotation"), holder);
   if (list === null) return false;
   if (!list.isArray()) {
-    failOn<Value>(Code.InvalidNetworkConfig, say("the annotation must be a JSON list of objects"), list);
+    failOn<Value>(Code.InvalidNetworkConfig, say("the annotation: it must be a JSON list of objects"), list);
     return false;
   }
   if (tooMany(list.count, limit, annotation)) return false;

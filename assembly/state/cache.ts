@@ -25,7 +25,7 @@ export function remember(input: Value): Writer | null {
   if (!hasShape(input, "the input", "delegate result runtime", Code.InvalidNetworkConfig)) return null;
   const delegate = readDelegate(input.present("delegate"));
   const container = readContainer(input.present("runtime"));
-  if (delegate === null || container === null || !requireContainer(container, delegate)) return null;
+  if (delegate === null || container === null || !requireContainer(container, delegate, false)) return null;
   const document = delegate.document;
   if (!textOf(document, "cacheFile").equals(cacheFile(delegate.network, container.id, delegate.ifname))) {
     return failOn<Writer>(

@@ -224,12 +224,12 @@ export class Core {
     return this.call<{ result: string }>("convert", input).result;
   }
 
-  /** Says what is wrong with some documents: an operation of lint.wasm. See assembly/lint/lint.ts. */
+  /** Says what is wrong with some documents: an operation of lint.wasm. */
   lint(input: LintInput): LintResult {
     return this.call("lint", input);
   }
 
-  /** Says what in a conf may be why its plugin failed: an operation of lint.wasm. See assembly/lint/causes.ts. */
+  /** Says what in a conf may be why its plugin failed: an operation of lint.wasm. */
   causes(input: CausesInput): Cause[] {
     return this.call<{ causes: Cause[] }>("causes", input).causes;
   }
@@ -238,6 +238,16 @@ export class Core {
   private call<T>(operation: string, input: unknown): T {
     return JSON.parse(this.run(operation, encoder.encode(jsonOf(input)))) as T;
   }
+}
+
+/** Throws where JSON.stringify would leave out what is there, or write null for it. */
+function writable(_: string, value: unknown): unknown {
+  const isLost =
+    typeof value === "number"
+      ? !Number.isFinite(value)
+      : typeof value === "function" || typeof value === "symbol";
+  if (isLost) throw new TypeError(`there is no JSON for ${String(value)}`);
+  return value;
 }
 
 /** What an operation answers, as it is in memory. */
@@ -324,10 +334,10 @@ function isObject(value: unknown): value is { runtime?: unknown } {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Returns a document as JSON; of what JSON has no word for, undefined or a function, nothing, which the core refuses. */
+/** Returns a document as JSON; of undefined nothing, which counts as absent. */
 function jsonOf(input: unknown): string {
   try {
-    return JSON.stringify(input) ?? "";
+    return JSON.stringify(input, writable) ?? "";
   } catch (error) {
     throw new Fault(
       Code.decodeFailure,

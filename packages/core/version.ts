@@ -14,6 +14,6 @@ export interface Version {
   /** Plexus's. */
   version: string;
   abi: number;
-  /** Of the documents, that docs/schema describes. */
+  /** Of the documents. */
   schema: string;
 }

@@ -268,6 +268,7 @@ function nameOf(node: Node): string {
       // The member of an object that is asked for it.
       if (node.callee.property && /^[a-z]\w*$/i.test(node.arguments[0]?.value ?? ""))
         return node.arguments[0].value;
+      if (node.callee.name === "textOf" && node.arguments[1]?.value) return node.arguments[1].value;
       return /^(join|map|stringify|toString|text|take|slice|get|at)$/.test(node.callee.property?.name ?? "")
         ? nameOf(node.callee.object)
         : nameOf(node.callee);

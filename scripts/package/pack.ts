@@ -32,8 +32,28 @@ export async function packCore(): Promise<string> {
   const args = ["pack", "--silent", "--ignore-scripts", "--pack-destination", join(root, "build"), stage];
   execFileSync("npm", args, { stdio: ["ignore", "ignore", "inherit"] });
   const file = join(root, `build/${name}-${version}.tgz`);
-  fs.writeFileSync(file, gzipSync(gunzipSync(fs.readFileSync(file)), SMALLEST)); // 2 KB less than npm's
+  fs.writeFileSync(file, gzipSync(textsFirst(gunzipSync(fs.readFileSync(file))), SMALLEST)); // 2.5 KB less than npm's
   return file;
+}
+
+const BLOCK_BYTES = 512;
+
+/** Orders the files of a tar archive: behind the core, and its copy in a script, texts are too far from each other to be compressed together. */
+function textsFirst(archive: Buffer): Buffer {
+  const files: { name: string; bytes: Buffer }[] = [];
+  let at = 0;
+  while (archive[at] !== 0) {
+    const [name = "", size = ""] = [
+      archive.toString("latin1", at, at + 100),
+      archive.toString("latin1", at + 124, at + 135),
+    ];
+    const end = at + BLOCK_BYTES * (1 + Math.ceil(Number.parseInt(size, 8) / BLOCK_BYTES));
+    files.push({ name, bytes: archive.subarray(at, end) });
+    at = end;
+  }
+  const isCore = ({ name }: { name: string }) => Number(/\/(core\.wasm|inline\.js)\0/.test(name));
+  files.sort((one, other) => isCore(one) - isCore(other) || (one.name < other.name ? -1 : 1));
+  return Buffer.concat([...files.map(({ bytes }) => bytes), archive.subarray(at)]);
 }
 
 async function compile(from: string, outfile: string): Promise<void> {

@@ -59,6 +59,9 @@ const PARTS: Record<string, string> = {
   Place: 'Required<Pick<CoreError, "path" | "offset" | "length" | "line" | "column">> & { text?: string }',
 };
 
+/** Whether a type has to take words that are not there yet: of results, but for the conf's own words in its settings. */
+let areWordsOpen = false;
+
 /** Returns the text of documents.d.ts. Throws if it would lack a type. */
 export function documentTypes(): string {
   const named = new Map<string, Schema>();
@@ -73,7 +76,7 @@ export function documentTypes(): string {
   for (const [name, type] of Object.entries(PARTS)) {
     if (type !== "") all.push(`export type ${name} = ${type};\n`);
   }
-  const text = `// The documents of the core's operations: see schema/.\n\n${all.join("\n")}`;
+  const text = `// The documents of the core's operations.\n\n${all.join("\n")}`;
   const source = readFileSync(join(import.meta.dirname, "../../packages/core/documents.ts"), "utf8");
   for (const [, names = ""] of source.matchAll(/^export type (?:\{ ([\w, ]+) \}|(\w+) =)/gm)) {
     for (const name of names.split(", ")) {
@@ -89,6 +92,7 @@ function nameOf(id: string): string {
 }
 
 function declared(name: string, schema: Schema): string {
+  areWordsOpen = !name.endsWith("Input") && name !== "Settings";
   return `${comment(schema, "")}export type ${name} = ${typeOf(schema, "")};\n`;
 }
 
@@ -103,7 +107,10 @@ function typeOf(schema: Schema, indent: string): string {
   if (typeof $ref === "string") return nameOf($ref.replace("#/$defs/", ""));
   // As the launcher's own types: what may be null may be left out, and is.
   if (Array.isArray(anyOf)) return typeOf(anyOf[0], indent);
-  if (Array.isArray(values)) return values.map((one) => JSON.stringify(one)).join(" | ");
+  if (Array.isArray(values)) {
+    const words = values.map((one) => JSON.stringify(one)).join(" | ");
+    return areWordsOpen ? `${words} | (string & {})` : words;
+  }
   if (Array.isArray(prefixItems)) return `[${prefixItems.map((one) => typeOf(one, indent)).join(", ")}]`;
   if (type === "array") return arrayOf(typeOf(items as Schema, indent));
   if (type === "object") return objectOf(schema, indent);

@@ -1,6 +1,8 @@
 // Frames for the shim.
+import { mkdtempSync, rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
-import { dirname } from "node:path";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { Code } from "../../launcher/fault.ts";
 import {

@@ -66,6 +66,7 @@ describe.each(METHODS)("%s", (method) => {
     ["a BigInt", 1n],
     ["a function", () => 1],
     ["a symbol", Symbol("s")],
+    ["members without JSON", { annotation: "a", conf: () => 1, plugin: Number.NaN, verb: Symbol("s") }],
     ["an object with a BigInt", { runtime: { containerId: 1n } }],
     ["an object in itself", cycle],
     [
@@ -82,6 +83,16 @@ describe.each(METHODS)("%s", (method) => {
     expect([4, 6, 7]).toContain(faultOf(() => call(method, input)).code);
   });
 });
+
+test.each([Number.NaN, Number.POSITIVE_INFINITY, () => 1, Symbol("s")])(
+  "%o, which JSON would leave out or make null, is refused, and undefined is absent",
+  (value) => {
+    const given = { annotation: "a", maxNetworks: value as number };
+    const { code, message } = faultOf(() => core.selection(given));
+    expect([code, message]).toEqual([6, expect.stringContaining(`there is no JSON for ${String(value)}`)]);
+    expect(core.selection({ annotation: "a", maxNetworks: undefined })).toHaveLength(1);
+  },
+);
 
 test("what is given as bytes and is none is refused by a Fault", () => {
   for (const input of [undefined, null, "{}", {}, new Uint16Array(2), new ArrayBuffer(2)]) {

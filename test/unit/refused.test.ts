@@ -126,6 +126,10 @@ describe("a pod that asks for", () => {
       "default-route": ["10.0.0.1", "fd00::1"],
     };
     const [selection] = select(element);
+    const spellings = { mac: "0200.5e00.5301", "infiniband-guid": "0200.5e00.5301.0203" };
+    expect(select(spellings)).toMatchObject([
+      { mac: "0200.5e00.5301", infinibandGUID: "0200.5e00.5301.0203" },
+    ]);
     expect(selection).toMatchObject({
       mac: element.mac,
       infinibandGUID: eight,
@@ -161,6 +165,12 @@ describe("a host that gives `plan`", () => {
       () => plan([{ device: { id: "../x", resourceName: "r" } }]),
       7,
       "`id` must have",
+    ],
+    [
+      "a resource with a NUL",
+      () => plan([{ device: { id: "x", resourceName: "r\0" } }]),
+      7,
+      "`resourceName` must not have control characters",
     ],
     [
       "a container ID that is a path",
@@ -217,11 +227,44 @@ describe("a host that gives `invoke` and `remember`", () => {
     ["arguments that are no list", { args: { A: "1" } }, "`args`"],
     ["capability arguments that are a list", { capabilityArgs: "[1]" }, "`capabilityArgs`"],
     ["an empty interface", { ifname: "" }, "must not be empty"],
+    ["a device-info file elsewhere", { deviceInfoFile: "/etc/passwd" }, "`deviceInfoFile`"],
+    [
+      "a device-info file in a path upwards",
+      { deviceInfoFile: "/var/run/k8s.cni.cncf.io/devinfo/cni/../../x" },
+      "`deviceInfoFile`",
+    ],
+    ["a device that is a path upwards", { deviceID: ".." }, "`deviceID`"],
+    ["a resource with a NUL", { resourceName: "a\0" }, "`resourceName`"],
+    ["a recovered netns with a line feed", { netns: "/n\n" }, "`netns`"],
   ])("%s is refused by both", (_, change, message) => {
     for (const fault of both(change)) {
       expect([4, 7]).toContain(fault.code);
       expect(fault.message).toContain(message);
     }
+  });
+
+  test("a version that there is not is refused by both, with its code", () => {
+    for (const fault of both({ cniVersion: "9.9.9" })) {
+      expect([fault.code, fault.place?.path]).toEqual([1, "/delegate/cniVersion"]);
+    }
+  });
+
+  test("no netns is refused by `invoke` at ADD and CHECK, and is fine at DEL", () => {
+    const given = { plugin: 0, delegate, runtime: { containerId: "c1", netns: "" } };
+    for (const verb of ["ADD", "CHECK"] as const) {
+      const { code, message, place } = faultOf(() => core.invoke({ verb, ...given }));
+      expect([code, place?.path]).toEqual([4, "/runtime/netns"]);
+      expect(message).toContain("`netns` must not be empty");
+    }
+    expect(core.invoke({ verb: "DEL", ...given }).env.CNI_NETNS).toBe("");
+  });
+
+  test("takes what a plan gives, however long the names are", () => {
+    const long = "n".repeat(200);
+    const device = { id: "0000:01:00.1", resourceName: "intel.com/fast" };
+    const [, second] = plan([{}, { name: `${long}/${long}`, device }]).delegates;
+    const given = { delegate: second as Delegate, runtime: container };
+    expect(core.invoke({ verb: "ADD", plugin: 0, ...given }).plugin).toBe("x");
   });
 
   test.each<[string, object, string]>([

@@ -39,7 +39,7 @@ const keys = {
   retryDeleteOnError: z.optional(flag("Default: false")),
   auxiliaryCNIChainName: z.optional(text("The name of a chain of plugins in a subdirectory. Absent: none")),
   logFile: z.optional(text("The path of the log. Absent: none")),
-  logLevel: z.optional(text("debug, verbose, warning, error or panic. Default: panic")),
+  logLevel: z.optional(text("debug, verbose, error or panic. Default: panic. Another counts as panic")),
   logToStderr: z.optional(flag("Default: true")),
   logOptions: z.optional(
     z
@@ -146,7 +146,9 @@ export const describeInput = given({
   plugins: z.optional(
     z
       .array(jsonText("a plugin of a conflist"))
-      .describe("What to append to a conflist: its subdirectory chain"),
+      .describe(
+        "What to append to a conflist: its subdirectory chain. It may have no `plugins` of its own, but no empty list, as libcni has it",
+      ),
   ),
 }).describe("A conf or conflist. Source: CNI spec 1.1.0, section 1 `Configuration format`");
 

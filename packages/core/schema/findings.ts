@@ -3,7 +3,7 @@ import * as z from "zod";
 import { given, index, jsonText, place, text, texts } from "./kinds.ts";
 
 const found = {
-  rule: text("The rule: docs/rules/<rule>.md"),
+  rule: text("The rule, by the name that it has in Plexus's documentation"),
   severity: z
     .enum(["error", "warning", "note"])
     .describe("It will fail; it will not do what it seems to ask for; there is a better way to write it"),

@@ -8,14 +8,17 @@ export const selectionInput = given({
   maxNetworks: z.optional(count(0, 10_000, "How many elements are allowed. Default: 100")),
 }).describe("A pod's networks annotation. Source: NPWG NAD spec v1.3, section 4.1.2");
 
+/** How hardware addresses may be written. */
+const OCTETS = "with `:` or `-` between, or pairs of octets with `.` (net.ParseMAC of Go)";
+
 /** What an element asks for. */
 const asked = {
   interface: z.optional(text(`The name of the interface: ${INTERFACE}`)),
   ips: z.optional(
     z.array(z.string()).min(1).describe("Addresses, each with or without the length of its prefix"),
   ),
-  mac: z.optional(text("A MAC address of 6, 8 or 20 octets")),
-  infinibandGUID: z.optional(text("8 octets with `:` between")),
+  mac: z.optional(text(`A MAC address: six octets that are not a group's, ${OCTETS}`)),
+  infinibandGUID: z.optional(text(`An InfiniBand GUID: eight octets, ${OCTETS}`)),
   deviceID: z.optional(text("The ID of a device, such as a PCI address")),
   defaultRoute: z.optional(
     texts(
