@@ -68,12 +68,11 @@ export default defineConfig({
         globalSetup: ["test/shim/setup.ts", "test/kube/setup.ts"],
         sequence: { groupOrder: 1 },
       }),
-      // After the others: a node, then a VM take the machine for themselves.
+      // After the others: two nodes at a time, each a machine of its own, then the VM.
       tier("runtime", 30, {
         include: ["test/runtime/**/*.test.ts", "test/docs/**/*.test.ts"],
         globalSetup: "test/runtime/setup.ts",
         sequence: { groupOrder: 2 },
-        ...ONE_BY_ONE,
       }),
       tier("sriov", 30, { globalSetup: "test/sriov/setup.ts", sequence: { groupOrder: 3 } }),
     ],

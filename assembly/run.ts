@@ -4,12 +4,20 @@ import { Code, fail, forgive, openFault } from "./fault";
 import { parse, resetParseBudget } from "./json/parse";
 import { forgetNoted, writePlace } from "./json/place";
 import { Value } from "./json/value";
-import { allow, claim, Exhaustion, exhaustion, free, isExhausted, lift, rewind } from "./text/arena";
+import {
+  allow,
+  claim,
+  Exhaustion,
+  exhaustion,
+  free,
+  isExhausted,
+  lift,
+  MAX_INPUT_BYTES,
+  rewind,
+} from "./text/arena";
 import { Char } from "./text/char";
 import { Span } from "./text/span";
 import { HEAD_BYTES, say, Writer } from "./text/writer";
-
-const MAX_INPUT_BYTES: u32 = 16 << 20;
 
 let isRunning = false;
 /** The document of the operation, and what it is once it is parsed. */

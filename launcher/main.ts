@@ -6,16 +6,31 @@ const SUPPORTED = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"
 
 declare const VERSION: string; // by the build
 
-/** Writes all of `text`, also into a pipe that takes it bit by bit. */
-function print(descriptor: number, text: string): void {
+/** Writes all of `text`, also into a pipe that takes it bit by bit. Returns why that cannot be done. */
+function print(descriptor: number, text: string): Error | undefined {
   let bytes = Buffer.from(text);
   while (bytes.length > 0) {
     try {
       bytes = bytes.subarray(writeSync(descriptor, bytes));
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return; // nobody is listening
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return error as Error;
     }
   }
+  return undefined;
+}
+
+/** Ends with the answer of a call. One that cannot be written has not been given: launcher/shim/messages.c has the same words. */
+function answer(exitCode: number, stdout: string): never {
+  const error = print(1, stdout);
+  if (!error) process.exit(exitCode);
+  complain(
+    `the answer cannot be written to stdout: ${error.message}; mend that, and call DEL for what was attached`,
+  );
+  process.exit(1);
+}
+
+function complain(why: string): void {
+  print(2, `plexus: ${why}\n`); // if nobody reads that either, the exit code says it
 }
 
 /** Was it executed under the name of the built-in plugin? */
@@ -25,7 +40,7 @@ function isSriov(): boolean {
 
 const command = process.env.CNI_COMMAND ?? "";
 if (command === "VERSION") {
-  print(1, `${JSON.stringify({ cniVersion: SUPPORTED.at(-1), supportedVersions: SUPPORTED })}\n`);
+  answer(0, `${JSON.stringify({ cniVersion: SUPPORTED.at(-1), supportedVersions: SUPPORTED })}\n`);
 } else if (command === "" && (process.argv.length > 2 || process.argv0.endsWith("kubectl-plexus"))) {
   import("./lazy.ts").then(async ({ lazy }) => {
     const { runCommand } = lazy("cli");
@@ -40,8 +55,7 @@ if (command === "VERSION") {
 } else {
   import("./lazy.ts").then(async ({ lazy }) => {
     const { runPlugin, runSriovPlugin } = lazy("plugin");
-    const answer = await (isSriov() ? runSriovPlugin : runPlugin)(process.env);
-    print(1, answer.stdout);
-    process.exit(answer.exitCode);
+    const { exitCode, stdout } = await (isSriov() ? runSriovPlugin : runPlugin)(process.env);
+    answer(exitCode, stdout);
   });
 }

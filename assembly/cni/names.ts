@@ -11,7 +11,8 @@ export const IDENTIFIER_RULE =
   "must start with a letter or digit and go on with letters, digits, `_`, `.` or `-`, at most 200 in all";
 const NO_BREAK_SPACE: u8 = 0xa0;
 /** What `isInterfaceName` wants, for messages. */
-export const INTERFACE_RULE = "must have 1 to 15 bytes, without `/`, `:`, `%` or space";
+export const INTERFACE_RULE =
+  "must have 1 to 15 bytes, without `/`, `:`, `%` or space, and be neither `all` nor `default`";
 /** What `isSubdomain` wants of a network's name, for messages. */
 export const NAME_RULE =
   "must be the name of a NetworkAttachmentDefinition: lower case letters, digits, `-` and `.`";
@@ -33,9 +34,10 @@ export function isIdentifier(text: Span): bool {
   return true;
 }
 
-/** Tells whether the kernel takes `text` as an interface name (dev_valid_name in net/core/dev.c). */
+/** Tells whether the kernel takes `text` as an interface name (net/core/dev.c, dev_valid_name; net/ipv4/devinet.c, sysctl_dev_name_is_allowed). */
 export function isInterfaceName(text: Span): bool {
   if (text.len === 0 || text.len > MAX_INTERFACE_BYTES || text.is(".") || text.is("..")) return false;
+  if (text.is("all") || text.is("default")) return false; // the switches of all interfaces, and of those to come
   for (let i = 0; i < text.len; i++) {
     const c = text.at(i);
     if (c <= Char.Space || c === Char.Slash || c === Char.Colon || c === Char.Delete) return false;

@@ -5,11 +5,11 @@ import { Code } from "../fault";
 import { Fields } from "../json/fields";
 import { parse } from "../json/parse";
 import { failOn } from "../json/place";
-import { hasShape } from "../json/shape";
-import { copy, firstOf, Value } from "../json/value";
+import { hasShape, isAmong } from "../json/shape";
+import { copy, firstOf, textOf, Value } from "../json/value";
 import { ascii, Span } from "../text/span";
 import { about, say, Writer } from "../text/writer";
-import { cidrFamily, Family } from "./address";
+import { cidrFamily, Family, ipFamily } from "./address";
 import { atLeast, compareVersions, requireSupported, Since } from "./version";
 
 /**
@@ -34,30 +34,35 @@ export function convert(input: Value): Writer | null {
   return converted === null ? null : new Writer().open().key("result").string(converted).close();
 }
 
-/** Checks the shape of a result: true, or false with fault 1 or 6. `what` names it in messages. */
-export function checkResult(result: Value, what: Span): bool {
+/**
+ * Checks a result as libcni decodes it: true, or false with fault 1 or 6. Members that it does not know may be there.
+ * `what` names the result in messages, `usual` is the version of one that has none. Source: containernetworking/cni pkg/types, types/100, types/040, types/020.
+ */
+export function checkResult(result: Value, what: Span, usual: Span = new Span(0, 0)): bool {
   if (!result.isObject()) return bad(what, "it must be a JSON object", result);
-  const version = result.present("cniVersion");
-  if (version !== null && !version.isString()) return bad(what, "`cniVersion` must be a string", version);
-  if (!requireSupported(versionOf(result), what, version)) return false;
+  if (!haveTypes(result, what, "cniVersion", "", "")) return false;
+  const own = versionOf(result);
+  const version = own.len > 0 ? own : usual;
+  if (!requireSupported(version, what, result.present("cniVersion"))) return false;
   const dns = result.present("dns");
   if (dns !== null && !dns.isObject()) return bad(what, "`dns` must be an object", dns);
-  if (!atLeast(versionOf(result), Since.Interfaces)) {
+  if (dns !== null && !haveTypes(dns, what, "domain", "", "nameservers search options")) return false;
+  if (!atLeast(version, Since.Interfaces)) {
     return checkFamily(result, "ip4", Family.V4, what) && checkFamily(result, "ip6", Family.V6, what);
   }
   return (
-    checkInterfaces(result.present("interfaces"), what) &&
+    checkInterfaces(result.present("interfaces"), what, atLeast(version, Since.PlainIps)) &&
     checkIps(result.present("ips"), what) &&
     checkRoutes(result.present("routes"), what)
   );
 }
 
-function checkInterfaces(interfaces: Value | null, what: Span): bool {
+/** Of versions before 1.0.0 libcni knows the first three members alone. */
+function checkInterfaces(interfaces: Value | null, what: Span, isNew: bool): bool {
   if (!isListOfObjects(interfaces)) return bad(what, "`interfaces` must be a list of objects", interfaces);
   for (let one = firstOf(interfaces); one.exists; one = one.next) {
-    if (!textIn(one, "name") || !textIn(one, "mac") || !textIn(one, "sandbox")) {
-      return bad(what, "`name`, `mac` and `sandbox` of an interface must be strings", one);
-    }
+    if (!haveTypes(one, what, "name mac sandbox", "", "")) return false;
+    if (isNew && !haveTypes(one, what, "socketPath pciID", "mtu", "")) return false;
   }
   return true;
 }
@@ -70,11 +75,7 @@ function checkIps(ips: Value | null, what: Span): bool {
     if (address === null || !address.isString() || cidrFamily(address.text()) === Family.None) {
       return bad(what, "each of `ips` needs `address`, an IP address with its prefix length", one);
     }
-    if (!textIn(one, "gateway"))
-      return bad(what, "`gateway` of an IP must be a string", one.present("gateway"));
-    const index = one.present("interface");
-    if (index !== null && !index.isInteger())
-      return bad(what, "`interface` of an IP must be an integer", index);
+    if (!haveTypes(one, what, "gateway", "interface", "") || !isGateway(one, "gateway", what)) return false;
   }
   return true;
 }
@@ -90,7 +91,7 @@ function checkFamily(result: Value, name: string, family: Family, what: Span): b
       config,
     );
   }
-  if (!textIn(config, "gateway")) return bad(what, "`gateway` must be a string", config.present("gateway"));
+  if (!haveTypes(config, what, "gateway", "", "") || !isGateway(config, "gateway", what)) return false;
   return checkRoutes(config.present("routes"), what);
 }
 
@@ -101,9 +102,37 @@ function checkRoutes(routes: Value | null, what: Span): bool {
     if (dst === null || !dst.isString() || cidrFamily(dst.text()) === Family.None) {
       return bad(what, "each of `routes` needs `dst`, an IP network with its prefix length", one);
     }
-    if (!textIn(one, "gw")) return bad(what, "`gw` of a route must be a string", one.present("gw"));
+    if (!haveTypes(one, what, "gw", "mtu advmss priority table scope", "")) return false;
+    if (!isGateway(one, "gw", what)) return false;
   }
   return true;
+}
+
+/** Tells whether a gateway, which is a string, is absent, empty, or an IP address; if not, with a fault. */
+function isGateway(owner: Value, name: string, what: Span): bool {
+  const value = owner.present(name);
+  if (value === null || !value.isFilled() || ipFamily(value.text()) !== Family.None) return true;
+  return bad(what, "a gateway must be an IP address", value);
+}
+
+/**
+ * Tells whether those members of `object` that are there and not null are of their types: strings, integers, or lists of
+ * strings; if not, with a fault. Names have a space between.
+ */
+function haveTypes(object: Value, what: Span, strings: string, integers: string, lists: string): bool {
+  for (let one = object.first; one.exists; one = one.next) {
+    if (one.isNull()) continue;
+    if (isAmong(one, strings) && !one.isString()) return isWrong(one, what, "a string");
+    if (isAmong(one, integers) && !one.isInteger()) return isWrong(one, what, "an integer");
+    if (isAmong(one, lists) && !one.isListOfStrings()) return isWrong(one, what, "a list of strings");
+  }
+  return true;
+}
+
+function isWrong(member: Value, what: Span, expected: string): bool {
+  const why = about(what).text("`").span(member.key()).text("` must be ").text(expected);
+  failOn<Value>(Code.DecodeFailure, why, member);
+  return false;
 }
 
 function isListOfObjects(list: Value | null): bool {
@@ -115,11 +144,6 @@ function isListOfObjects(list: Value | null): bool {
   return true;
 }
 
-function textIn(object: Value, name: string): bool {
-  const value = object.present(name);
-  return value === null || value.isString();
-}
-
 function bad(what: Span, why: string, value: Value | null): bool {
   failOn<Value>(Code.DecodeFailure, about(what).text(why), value);
   return false;
@@ -127,8 +151,7 @@ function bad(what: Span, why: string, value: Value | null): bool {
 
 /** Returns the `cniVersion` of a result, empty if it has none. */
 export function versionOf(result: Value): Span {
-  const version = result.present("cniVersion");
-  return version === null ? new Span(0, 0) : version.text();
+  return textOf(result, "cniVersion");
 }
 
 /**

@@ -47,14 +47,26 @@ export function askedOf(request: Request): List<Pair> {
   return asked;
 }
 
-/** Returns the names of the capabilities that a request needs and no plugin of `network` claims: a JSON list, or empty. */
-export function unclaimedOf(request: Request, network: Network): Span {
+/** Returns capabilities as a JSON object. */
+export function objectOf(pairs: List<Pair>): Span {
+  const out = new Writer().open();
+  for (let i = 0; i < pairs.length; i++) out.keySpan(pairs[i].key).json(pairs[i].value);
+  return out.close().take();
+}
+
+/**
+ * Returns the names of the capabilities that a request needs and no plugin of `network` claims: a JSON list, or empty. With
+ * `isGivenNone` none counts as claimed.
+ */
+export function unclaimedOf(request: Request, network: Network, isGivenNone: bool): Span {
   const out = new Writer().openList();
-  if (request.ips.len > 0 && !network.claims("ips")) out.literal("ips");
-  if (request.mac.len > 0 && !network.claims("mac")) out.literal("mac");
-  if (request.guid.len > 0 && !network.claims("infinibandGUID")) out.literal("infinibandGUID");
-  if (request.bandwidth.len > 0 && !network.claims("bandwidth")) out.literal("bandwidth");
-  if (request.portMappings.len > 0 && !network.claims("portMappings")) out.literal("portMappings");
+  if (request.ips.len > 0 && (isGivenNone || !network.claims("ips"))) out.literal("ips");
+  if (request.mac.len > 0 && (isGivenNone || !network.claims("mac"))) out.literal("mac");
+  if (request.guid.len > 0 && (isGivenNone || !network.claims("infinibandGUID")))
+    out.literal("infinibandGUID");
+  if (request.bandwidth.len > 0 && (isGivenNone || !network.claims("bandwidth"))) out.literal("bandwidth");
+  if (request.portMappings.len > 0 && (isGivenNone || !network.claims("portMappings")))
+    out.literal("portMappings");
   const list = out.closeList().take();
   return list.len > 2 ? list : new Span(0, 0);
 }

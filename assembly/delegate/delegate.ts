@@ -2,11 +2,12 @@
 // `invoke`, `remember` and `status` take.
 import { isPlain } from "../cni/names";
 import { Network } from "../cni/network";
+import { textOf, Value } from "../json/value";
 import { Char } from "../text/char";
 import { List } from "../text/list";
 import { ascii, Span } from "../text/span";
 import { say, Writer } from "../text/writer";
-import { askedOf, capabilityArgs, RuntimeConfig } from "./capabilities";
+import { askedOf, capabilityArgs, objectOf, RuntimeConfig } from "./capabilities";
 import { CniArgs, Pair } from "./cniargs";
 import { Request } from "./request";
 
@@ -14,7 +15,7 @@ const DEVICE_INFO_DIR = "/var/run/k8s.cni.cncf.io/devinfo/cni/"; // device-info 
 
 /** The members of a delegate, as `Delegate.write` has them and `hasShape` reads them. */
 export const DELEGATE_SHAPE =
-  "name network ifname default cniVersion verbs plugins conf args capabilityArgs? deviceInfoFile? deviceID? resourceName? gateways? dropDefaultRoute? runtimeIfname runtimeNetwork? cacheFile netns? result? unclaimed?";
+  "name network ifname default cniVersion verbs plugins conf args capabilityArgs? deviceInfoFile? deviceID? resourceName? gateways? dropDefaultRoute? runtimeIfname runtimeNetwork? cacheFile netns? result? unclaimed? asked?";
 
 @unmanaged
 export class Delegate {
@@ -45,6 +46,13 @@ export class Delegate {
     readonly conf: Span,
   ) {}
 
+  /** Sets the capability arguments that it was attached with: each later call has the same (CNI spec 1.1.0, section 2). */
+  recordCapabilityArgs(recorded: Value): void {
+    this.capabilityArgs = recorded.source();
+    const file = textOf(recorded, "CNIDeviceInfoFile");
+    if (isDeviceInfoPath(file)) this.deviceInfoFile = file;
+  }
+
   /**
    * Sets the capability arguments, the attachment's own before those that the runtime gave, and the name of the
    * device-info file if there is a device. As Multus: requests do not reach the default network, which belongs to
@@ -55,21 +63,25 @@ export class Delegate {
     if (runtime.hasDevice || (!isDefault && this.request.deviceID.len > 0)) {
       this.deviceInfoFile = deviceInfoPath(this.name, containerId, this.ifname);
     }
-    const asked = isDefault ? new List<Pair>() : askedOf(this.request);
-    const args = capabilityArgs(asked, runtime, isDefault, this.deviceInfoFile);
+    const args = capabilityArgs(this.asked(), runtime, isDefault, this.deviceInfoFile);
     if (args.len > 2) this.capabilityArgs = args;
+  }
+
+  private asked(): List<Pair> {
+    return this.isDefault ? new List<Pair>() : askedOf(this.request);
   }
 
   /**
    * Writes the delegate of a container: `{name, network, ifname, default, cniVersion, verbs: [verb, ...], plugins:
    * [type, ...], conf, args: [[key, value], ...], capabilityArgs?, deviceInfoFile?, deviceID?, resourceName?, gateways?:
-   * [address, ...], dropDefaultRoute?: {v4, v6}, runtimeIfname, runtimeNetwork?, cacheFile, netns?, result?, unclaimed?: [capability, ...]}`.
+   * [address, ...], dropDefaultRoute?: {v4, v6}, runtimeIfname, runtimeNetwork?, cacheFile, netns?, result?, unclaimed?: [capability, ...], asked?}`.
    *
+   * `asked` are those of the capability arguments that its network selection element asks for, JSON as text as they are.
    * `verbs` are those beside ADD, DEL and VERSION that its plugins may be called with: what its `cniVersion` has and its
    * conf does not disable. `cacheFile` is the name of its file in libcni's result cache. `conf`, `capabilityArgs` and
    * `result` hold JSON as text. `unclaimed` are those of the capabilities `ips`, `mac`, `infinibandGUID`, `bandwidth` and
-   * `portMappings` that its network selection element asks for and no plugin of the network claims: what is asked for will
-   * not be done, unless a plugin takes it from CNI_ARGS.
+   * `portMappings` that its network selection element asks for and no plugin of the network claims, of a default network all
+   * that are asked for: what is asked for will not be done, unless a plugin takes it from CNI_ARGS.
    */
   write(out: Writer, containerId: Span): void {
     const network = this.network;
@@ -98,6 +110,8 @@ export class Delegate {
     if (this.netns.len > 0) out.key("netns").string(this.netns);
     if (this.result.len > 0) out.key("result").string(this.result);
     if (this.unclaimed.len > 0) out.key("unclaimed").json(this.unclaimed);
+    const asked = this.asked();
+    if (asked.length > 0) out.key("asked").string(objectOf(asked));
     out.close();
   }
 }

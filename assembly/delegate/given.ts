@@ -71,7 +71,7 @@ function areRightTypes(document: Value, fields: Fields): bool {
     return false;
   if (!fields.isText("capabilityArgs") || !fields.isText("deviceInfoFile")) return false;
   if (!fields.isText("deviceID") || !fields.isText("resourceName")) return false;
-  if (!fields.isText("netns") || !fields.isText("result")) return false;
+  if (!fields.isText("netns") || !fields.isText("result") || !fields.isText("asked")) return false;
   if (!fields.areTexts("verbs") || !fields.areTexts("plugins")) return false;
   if (!fields.areTexts("gateways") || !fields.areTexts("unclaimed")) return false;
   const args = document.present("args");

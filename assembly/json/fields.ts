@@ -56,11 +56,9 @@ export class Fields {
   /** Tells whether a field is absent or a list whose items are all strings; if not, with a fault. */
   areTexts(name: string): bool {
     const value = memberOf(this.object, name);
-    if (value === null) return true;
-    let fine = value.isArray();
-    for (let item = value.first; fine && item.exists; item = item.next) fine = item.isString();
-    if (!fine) this.wrong<Value>(name, "a list of strings");
-    return fine;
+    if (value === null || value.isListOfStrings()) return true;
+    this.wrong<Value>(name, "a list of strings");
+    return false;
   }
 
   /** Records that `name` is not `expected`, and returns null. */

@@ -38,6 +38,11 @@ export function hasShape(value: Value | null, what: string, shape: string, code:
   return true;
 }
 
+/** Tells whether the member's name is among `names`, which have a space between. */
+export function isAmong(member: Value, names: string): bool {
+  return bitOf(member, names) !== 0;
+}
+
 /** Returns 1 << the position of the member's name in `shape`, 0 if it is not there. */
 function bitOf(member: Value, shape: string): u64 {
   let bit: u64 = 1;

@@ -155,6 +155,12 @@ export class Value {
     return load<u8>(this.start) === Char.OpenBracket;
   }
 
+  isListOfStrings(): bool {
+    let fine = this.isArray();
+    for (let item = this.first; fine && item.exists; item = item.next) fine = item.isString();
+    return fine;
+  }
+
   isBool(): bool {
     const kind = this.kind;
     return kind === Kind.True || kind === Kind.False;

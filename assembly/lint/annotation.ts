@@ -201,7 +201,9 @@ function lintElement(one: Value, namespace: Span, choices: List<Choice>): void {
   const facts = choice.facts;
   if (facts === null) {
     if (!isGuessed || isOwn) noteMissing(choice.title, name.start, name.end);
-  } else if (facts.isKnown) lintClaims(one, facts.claims, choice.title);
+  }
+  if (isOfDefault) lintClaims(one, 0, choice.title);
+  else if (facts !== null && facts.isKnown) lintClaims(one, facts.claims, choice.title);
   choices.push(choice);
 }
 
@@ -278,11 +280,17 @@ function claimed(
     .text(name)
     .text("` is asked of ")
     .quote(title)
-    .text(", whose plugins do not claim the capability: ")
+    .text(
+      isOfDefault
+        ? " as the default network, whose plugins are given no requests: "
+        : ", whose plugins do not claim the capability: ",
+    )
     .text(isInArgs ? "only CNI_ARGS have it, which not every plugin reads" : "they are not given it");
-  const remedy = say("add ")
-    .text('"capabilities": {"')
-    .text(capability)
-    .text('": true} to the plugin in the NetworkAttachmentDefinition');
+  const remedy = isOfDefault
+    ? say("remove it, or attach the network by k8s.v1.cni.cncf.io/networks")
+    : say("add ")
+        .text('"capabilities": {"')
+        .text(capability)
+        .text('": true} to the plugin in the NetworkAttachmentDefinition');
   onKey("missing-capability", Severity.Warning, member, found, remedy);
 }

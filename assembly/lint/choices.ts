@@ -4,7 +4,7 @@ import { firstOf, memberOf, Value } from "../json/value";
 import { Char } from "../text/char";
 import { List } from "../text/list";
 import { Sorted } from "../text/sorted";
-import { Span } from "../text/span";
+import { ascii, Span } from "../text/span";
 import { say } from "../text/writer";
 import { Facts } from "./conf";
 import { isFull, onKey, onValue, report, Severity } from "./findings";
@@ -48,8 +48,8 @@ export function compareChoices(
   for (let i = 0; i < choices.length; i++) all.push(choices[i]);
   compareRoutes(all);
   compareSubnets(choices);
-  if (first !== null) checkIps(first);
-  for (let i = 0; i < choices.length && !isFull(); i++) checkIps(choices[i]);
+  if (first !== null) checkAddresses(first);
+  for (let i = 0; i < choices.length && !isFull(); i++) checkAddresses(choices[i]);
 }
 
 /** Notes two interfaces of one name, and the names that are taken in each container. */
@@ -179,23 +179,37 @@ function meeting(
   return -1;
 }
 
-/** Notes an address that is asked for and in no subnet of its network. */
-function checkIps(choice: Choice): void {
+/** Notes what is asked for and in no subnet of its network: addresses, and gateways, of which the kernel refuses those. */
+function checkAddresses(choice: Choice): void {
   const facts = choice.facts;
+  if (facts === null || facts.subnets.length === 0) return;
   const ips = memberOf(choice.element, "ips");
-  if (facts === null || ips === null || !ips.isArray() || facts.subnets.length === 0) return;
-  for (let one = ips.first; one.exists && !isFull(); one = one.next) {
+  checkInSubnets(choice, facts, ips, "ips", null);
+  checkInSubnets(choice, facts, memberOf(choice.element, "default-route"), "default-route", ips);
+}
+
+/** @param more addresses with prefixes, whose subnets count too; null for none */
+function checkInSubnets(
+  choice: Choice,
+  facts: Facts,
+  list: Value | null,
+  name: string,
+  more: Value | null,
+): void {
+  for (let one = firstOf(list); one.exists && !isFull(); one = one.next) {
     if (!one.isString()) continue;
     const text = one.text();
     const slash = text.indexOf(Char.Slash);
     const address = slash < 0 ? text : text.slice(0, slash);
     if (ipFamily(address) === Family.None || (slash >= 0 && cidrFamily(text) === Family.None)) continue;
-    let isInside = false;
-    for (let i = 0; i < facts.subnets.length && i < MAX_COMPARED; i++) {
-      isInside = isInside || facts.subnets[i].has(address);
-    }
-    if (isInside) continue;
-    const found = say("`ips` has ").quote(text).text(", which is in no subnet of ").quote(choice.title);
+    if (isInOne(facts.subnets, address) || isInOne(subnetsOf(more), address)) continue;
+    if (name === "default-route" && isLinkLocal(address)) continue; // each link has them
+    const found = say("`")
+      .text(name)
+      .text("` has ")
+      .quote(text)
+      .text(", which is in no subnet of ")
+      .quote(choice.title);
     onValue(
       "outside-subnet",
       Severity.Warning,
@@ -204,4 +218,24 @@ function checkIps(choice: Choice): void {
       facts.subnets[0].write(say("write an address of ")),
     );
   }
+}
+
+function isInOne(subnets: List<Subnet>, address: Span): bool {
+  for (let i = 0; i < subnets.length && i < MAX_COMPARED; i++) if (subnets[i].has(address)) return true;
+  return false;
+}
+
+function subnetsOf(ips: Value | null): List<Subnet> {
+  const subnets = new List<Subnet>();
+  for (let one = firstOf(ips); one.exists && subnets.length < MAX_COMPARED; one = one.next) {
+    const subnet: Subnet | null = one.isString() ? Subnet.of(one.text()) : null;
+    if (subnet !== null) subnets.push(subnet);
+  }
+  return subnets;
+}
+
+/** Source: RFC 4291, section 2.5.6: fe80::/10. */
+function isLinkLocal(address: Span): bool {
+  const all = Subnet.of(ascii("fe80::/10"));
+  return all !== null && all.has(address);
 }

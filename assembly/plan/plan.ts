@@ -11,8 +11,9 @@ import { embedded, isObjectOrAbsent } from "../json/embedded";
 import { Fields } from "../json/fields";
 import { failOn } from "../json/place";
 import { hasShape } from "../json/shape";
-import { isTrue, memberOf, Value } from "../json/value";
-import { writeScratch } from "../state/scratch";
+import { firstOf, isTrue, memberOf, textOf, Value } from "../json/value";
+import { areReadable } from "../state/readable";
+import { isOthers, parseScratch, writeScratch } from "../state/scratch";
 import { List } from "../text/list";
 import { Sorted } from "../text/sorted";
 import { ascii, Span } from "../text/span";
@@ -49,7 +50,7 @@ class Runtime {
  * the scratch file that names them all.
  * Errors: 1 (a conf's version is not supported), 4 (`runtime` is malformed), 6 (a text is not JSON), 7 (a conf cannot be
  * executed, a name or address is malformed, two interfaces have one name, two networks have a `default-route` or one two
- * gateways of a family, or a member is missing, unknown or of another type).
+ * gateways of a family, the answer has more than 4 MiB, or a member is missing, unknown or of another type).
  * Source: NPWG NAD spec v1.3, section 4.1.2; multus-cni docs/how-to-use.md.
  */
 export function plan(input: Value): Writer | null {
@@ -79,18 +80,19 @@ export function plan(input: Value): Writer | null {
     delegate.runtimeNetwork = runtime.network;
     delegate.args = argsOf(runtime.args, delegate.request, one.present("selection"));
     delegate.setCapabilityArgs(runtime.config, runtime.containerId);
-    delegate.unclaimed = unclaimedOf(delegate.request, delegate.network);
+    delegate.unclaimed = unclaimedOf(delegate.request, delegate.network, delegate.isDefault);
     delegates.push(delegate);
   }
-  if (!areUnique(delegates, networks) || !routeDefaults(delegates, networks)) return null;
+  const current = parseScratch(scratch);
+  if (!areUnique(delegates, networks, current, runtime.ifname) || !routeDefaults(delegates, networks))
+    return null;
 
   const out = new Writer().open().key("delegates").openList();
   for (let i = 0; i < delegates.length; i++) delegates[i].write(out, runtime.containerId);
   out.closeList();
-  return out
-    .key("scratch")
-    .string(writeScratch(delegates, scratch, runtime.ifname, input.present("kept")))
-    .close();
+  const text = writeScratch(delegates, current, runtime.ifname, input.present("kept"));
+  out.key("scratch").string(text).close();
+  return areReadable(delegates, text, out, networks) ? out : null;
 }
 
 function readRuntime(input: Value): Runtime | null {
@@ -171,24 +173,41 @@ function argsOf(common: List<Pair>, request: Request, selection: Value | null): 
   return args;
 }
 
-function areUnique(delegates: List<Delegate>, networks: Value): bool {
-  const names = Sorted.of(delegates.length);
-  for (let i = 0; i < delegates.length; i++) names.add(delegates[i].ifname);
+/** Tells whether each interface is one delegate's, and not of another call for the container; false with a fault. */
+function areUnique(
+  delegates: List<Delegate>,
+  networks: Value,
+  current: Value | null,
+  runtimeIfname: Span,
+): bool {
+  const owners = new List<Span>();
+  const names = Sorted.of(delegates.length + (current === null ? 0 : current.count));
+  for (let i = 0; i < delegates.length; i++) {
+    owners.push(delegates[i].name);
+    names.add(delegates[i].ifname);
+  }
+  for (let one = firstOf(current); one.exists; one = one.next) {
+    const ifname = textOf(one, "ifName");
+    if (ifname.len === 0 || !isOthers(one, runtimeIfname)) continue;
+    owners.push(textOf(one, "Name"));
+    names.add(ifname);
+  }
   names.sort();
   for (let rank = 1; rank < names.length; rank++) {
-    if (!names.repeats(rank)) continue;
-    const first = delegates[names.numberAt(rank - 1)];
-    const second = delegates[names.numberAt(rank)];
+    const first = names.numberAt(rank - 1);
+    const second = names.numberAt(rank);
+    // Of two that are both other calls' nothing is said: they are there.
+    if (first >= delegates.length || !names.repeats(rank)) continue;
     failOn<Value>(
       Code.InvalidNetworkConfig,
       say("interface ")
-        .quote(second.ifname)
+        .quote(delegates[first].ifname)
         .text(": networks ")
-        .quote(first.name)
+        .quote(owners[first])
         .text(" and ")
-        .quote(second.name)
+        .quote(owners[second])
         .text(" would both have it; give one of them another name"),
-      askedAt(networks, names.numberAt(rank), "interface"),
+      askedAt(networks, second < delegates.length ? second : first, "interface"),
     );
     return false;
   }
@@ -205,8 +224,8 @@ function askedAt(networks: Value, number: i32, name: string): Value {
 
 /**
  * Decides which delegates lose their default routes; false with a fault if two networks ask for them, or one for two
- * gateways of a family. With a `default-route` request in any network, each family's default route stays only with a network
- * that asks for that family (NPWG NAD spec v1.3, section 4.1.2.1.9).
+ * gateways of a family. The default routes of a family go from all other networks if one asks for a gateway of that family, and
+ * those of both if it asks without a gateway, for those of its own plugins (NPWG NAD spec v1.3, section 4.1.2.1.9).
  */
 function routeDefaults(delegates: List<Delegate>, networks: Value): bool {
   let askers = 0;
@@ -224,8 +243,8 @@ function routeDefaults(delegates: List<Delegate>, networks: Value): bool {
   }
   if (!mayHaveGateways(askers, v4, v6, askedAt(networks, last, "defaultRoute"))) return false;
   for (let i = 0; askers > 0 && i < delegates.length; i++) {
-    delegates[i].dropV4 = delegates[i].request.gatewaysV4 === 0;
-    delegates[i].dropV6 = delegates[i].request.gatewaysV6 === 0;
+    delegates[i].dropV4 = i !== last && (v4 > 0 || v6 === 0);
+    delegates[i].dropV6 = i !== last && (v6 > 0 || v4 === 0);
   }
   return true;
 }

@@ -10,6 +10,7 @@ import { hasShape } from "../json/shape";
 import { textOf, Value } from "../json/value";
 import { ascii } from "../text/span";
 import { say, Writer } from "../text/writer";
+import { isCacheReadable } from "./readable";
 
 /**
  * Writes the file that keeps an attachment and the result of its ADD: `remember`. Its name is the delegate's `cacheFile`.
@@ -51,6 +52,8 @@ export function remember(input: Value): Writer | null {
   const runtimeNetwork = textOf(document, "runtimeNetwork");
   if (runtimeNetwork.len > 0) file.key("runtimeNetwork").string(runtimeNetwork);
   file.close();
+  const text = file.take();
+  if (!isCacheReadable(text, delegate.conf, delegate.network)) return null;
 
-  return new Writer().open().key("text").string(file.take()).close();
+  return new Writer().open().key("text").string(text).close();
 }

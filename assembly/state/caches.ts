@@ -1,9 +1,10 @@
 // The files of a container in libcni's result cache, as far as they can be used, found by what they are of.
-import { isIdentifier, isInterfaceName, isPlain } from "../cni/names";
+import { isDeviceId, isIdentifier, isInterfaceName, isPlain } from "../cni/names";
 import { readNetwork, requirePlugins } from "../cni/network";
 import { checkResult } from "../cni/result";
 import { CniArgs, pairsOf } from "../delegate/cniargs";
-import { Delegate, isDeviceInfoPath } from "../delegate/delegate";
+import { Delegate } from "../delegate/delegate";
+import { checkIps, Request } from "../delegate/request";
 import { forgive, forgiven } from "../fault";
 import { parse } from "../json/parse";
 import { firstOf, textOf, Value } from "../json/value";
@@ -44,6 +45,8 @@ export class Cached {
     delegate.result = this.result;
     const args = this.args;
     if (args !== null) delegate.args = args;
+    const capabilityArgs = this.root.present("capabilityArgs");
+    if (capabilityArgs !== null && capabilityArgs.isObject()) delegate.recordCapabilityArgs(capabilityArgs);
   }
 
   /** Makes the delegate of it; null with a fault if its conf cannot be executed. */
@@ -58,12 +61,8 @@ export class Cached {
     delegate.runtimeIfname = owner;
     delegate.runtimeNetwork = networkNameOf(this.text("runtimeNetwork"));
     this.fill(delegate);
-    const capabilityArgs = this.root.present("capabilityArgs");
-    if (capabilityArgs !== null && capabilityArgs.isObject()) {
-      delegate.capabilityArgs = capabilityArgs.source();
-      const deviceInfoFile = textOf(capabilityArgs, "CNIDeviceInfoFile");
-      if (isDeviceInfoPath(deviceInfoFile)) delegate.deviceInfoFile = deviceInfoFile;
-    }
+    const given = this.root.present("capabilityArgs");
+    if (given !== null) readAsked(delegate.request, given);
     return delegate;
   }
 
@@ -80,6 +79,21 @@ export class Cached {
     read.readAddresses();
     this.args = read;
   }
+}
+
+/** Reads what the attachment asked for from what it got: all that is left of it. */
+function readAsked(request: Request, given: Value): void {
+  const ips = given.present("ips");
+  if (ips !== null && checkIps(ips, ascii("a file of the result cache"))) request.ips = ips.source();
+  forgive();
+  const portMappings = given.present("portMappings");
+  if (portMappings !== null && portMappings.isArray()) request.portMappings = portMappings.source();
+  const bandwidth = given.present("bandwidth");
+  if (bandwidth !== null && bandwidth.isObject()) request.bandwidth = bandwidth.source();
+  request.mac = textOf(given, "mac");
+  request.guid = textOf(given, "infinibandGUID");
+  const deviceID = textOf(given, "deviceID");
+  if (isDeviceId(deviceID)) request.deviceID = deviceID;
 }
 
 @unmanaged

@@ -60,13 +60,14 @@ export function recover(input: Value): Writer | null {
   let others = false;
 
   if (input.present("scratch") !== null) {
-    others = ifname.len > 0 && keepOthers(rest, scratch, ifname);
-    readScratch(scratch, delegates, caches, ifname, unusable);
+    const list = parse(scratch, say("the scratch file"));
+    readScratch(list, delegates, caches, ifname, unusable);
+    others = ifname.len > 0 && keepOthers(rest, list, ifname);
   }
   const common = readArgs(args);
   for (let i = 0; i < delegates.length; i++) {
     if (args.len > 0 || delegates[i].args.length === 0) delegates[i].args = argsOf(common, delegates[i]);
-    delegates[i].setCapabilityArgs(config, containerId);
+    if (delegates[i].capabilityArgs.len === 0) delegates[i].setCapabilityArgs(config, containerId);
   }
   addCached(delegates, caches, ifname, unusable);
 
@@ -87,13 +88,12 @@ function argsOf(common: List<Pair>, delegate: Delegate): CniArgs {
 }
 
 function readScratch(
-  text: Span,
+  list: Value | null,
   delegates: List<Delegate>,
   caches: Caches,
   ifname: Span,
   unusable: Writer,
 ): void {
-  const list = parse(text, say("the scratch file"));
   if (list === null || !list.isArray()) {
     report(unusable, failed() ? forgiven() : ascii("the scratch file: it is not a list"));
     return;
@@ -124,6 +124,8 @@ function readScratch(
       report(unusable, say("the scratch file: ").quote(odd).text(" is not an interface name").take());
       continue;
     }
+    const capabilityArgs = entry.present("capabilityArgs");
+    if (capabilityArgs !== null && capabilityArgs.isObject()) delegate.recordCapabilityArgs(capabilityArgs);
     caches.fill(delegate);
     delegates.push(delegate);
   }
@@ -154,6 +156,10 @@ function readRequests(delegate: Delegate, entry: Value): void {
   request.resourceName = textOf(entry, "resourceName");
   const ips = entry.present("ipRequest");
   if (ips !== null && checkIps(ips, what)) request.ips = ips.source();
+  const portMappings = entry.present("portMappingsRequest");
+  if (portMappings !== null && portMappings.isArray()) request.portMappings = portMappings.source();
+  const bandwidth = entry.present("bandwidthRequest");
+  if (bandwidth !== null && bandwidth.isObject()) request.bandwidth = bandwidth.source();
   readGateways(request, entry.present("default-route"), "default-route", what);
   if (failed()) forgive();
   delegate.dropV4 = isTrue(entry.present("IsFilterV4Gateway"));

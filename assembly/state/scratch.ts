@@ -1,6 +1,7 @@
 // Multus's scratch file, `<cniDir>/<containerID>`: the JSON list of a container's delegates that DEL goes by.
 // Source: DelegateNetConf in multus-cni pkg/types/types.go, as Go's encoding/json writes it. Plexus adds
-// `runtimeIfName`, `runtimeNetwork` and `ifName`, which Multus ignores.
+// `runtimeIfName`, `runtimeNetwork`, `ifName`, `capabilityArgs`, `portMappingsRequest` and `bandwidthRequest`, which Multus
+// ignores.
 import { Network } from "../cni/network";
 import { Delegate } from "../delegate/delegate";
 import { forgive } from "../fault";
@@ -10,19 +11,25 @@ import { List } from "../text/list";
 import { Span } from "../text/span";
 import { say, Writer } from "../text/writer";
 
+/** Reads the file; null if it is of no use, without a fault. */
+export function parseScratch(text: Span): Value | null {
+  const list = text.len === 0 ? (null as Value | null) : parse(text, say("the scratch file"));
+  forgive();
+  return list;
+}
+
 /**
- * Returns the text of the file for `delegates`. Of `current`, the file's text as it is now, those entries stay that
- * another call for the same container made, with another interface name than `runtimeIfname`, and those of the interfaces
- * in the list `kept`, whose delegates are then left out.
+ * Returns the text of the file for `delegates`. Of `current`, the file as it is now, those entries stay that another call
+ * for the same container made (`isOthers`), and those of the interfaces in the list `kept`, whose delegates are then left out.
  */
 export function writeScratch(
   delegates: List<Delegate>,
-  current: Span,
+  current: Value | null,
   runtimeIfname: Span,
-  kept: Value | null = null,
+  kept: Value | null,
 ): Span {
   const out = new Writer().openList();
-  if (current.len > 0) keepOthers(out, current, runtimeIfname, kept);
+  keepOthers(out, current, runtimeIfname, kept);
   for (let i = 0; i < delegates.length; i++) {
     if (!isKept(delegates[i].ifname, kept)) writeEntry(out, delegates[i]);
   }
@@ -36,18 +43,25 @@ function isKept(ifname: Span, kept: Value | null): bool {
   return false;
 }
 
-/** Copies the entries of other calls and of `kept`, and tells whether there is one. An unreadable file has none. */
-export function keepOthers(out: Writer, current: Span, runtimeIfname: Span, kept: Value | null = null): bool {
+/** Tells whether an entry is of another call for the container than that with the interface name `runtimeIfname`. */
+export function isOthers(entry: Value, runtimeIfname: Span): bool {
+  const owner = entry.present("runtimeIfName");
+  return owner !== null && owner.isString() && !owner.text().equals(runtimeIfname);
+}
+
+/** Copies the entries of other calls and of `kept`, and tells whether there is one. */
+export function keepOthers(
+  out: Writer,
+  current: Value | null,
+  runtimeIfname: Span,
+  kept: Value | null = null,
+): bool {
   let any = false;
-  const list = parse(current, say("the scratch file"));
-  if (list === null) {
-    forgive();
-    return false;
-  }
-  for (let one = list.first; one.exists; one = one.next) {
-    const owner = one.present("runtimeIfName");
-    if (owner === null || !owner.isString()) continue;
-    if (owner.text().equals(runtimeIfname) && !isKept(textOf(one, "ifName"), kept)) continue;
+  for (let one = firstOf(current); one.exists; one = one.next) {
+    if (!isOthers(one, runtimeIfname)) {
+      if (!textOf(one, "runtimeIfName").equals(runtimeIfname) || !isKept(textOf(one, "ifName"), kept))
+        continue;
+    }
     out.json(one.source());
     any = true;
   }
@@ -86,6 +100,9 @@ function writeEntry(out: Writer, delegate: Delegate): void {
   out.key("IsFilterV4Gateway").bool(delegate.dropV4).key("IsFilterV6Gateway").bool(delegate.dropV6);
   if (request.deviceID.len > 0) out.key("deviceID").string(request.deviceID);
   if (request.resourceName.len > 0) out.key("resourceName").string(request.resourceName);
+  if (request.portMappings.len > 0) out.key("portMappingsRequest").json(request.portMappings);
+  if (request.bandwidth.len > 0) out.key("bandwidthRequest").json(request.bandwidth);
+  if (delegate.capabilityArgs.len > 0) out.key("capabilityArgs").json(delegate.capabilityArgs);
   out.key("Bytes").base64(delegate.conf);
   out.key("runtimeIfName").string(delegate.runtimeIfname).key("ifName").string(delegate.ifname);
   if (delegate.runtimeNetwork.len > 0) out.key("runtimeNetwork").string(delegate.runtimeNetwork);

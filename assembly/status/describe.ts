@@ -59,7 +59,8 @@ export function describe(
     writeIps(out, ips, owners, single ? NONE : index, index === last);
     if (inContainer) copyText(out, one, "mac", "mac");
     const mtu = one.present("mtu");
-    if (inContainer && mtu !== null && !mtu.source().is("0")) out.key("mtu").json(mtu.source());
+    if (inContainer && mtu !== null && mtu.isInteger() && mtu.integer() !== 0)
+      out.key("mtu").json(mtu.source());
     if (isDefault && leads) out.key("default").bool(true);
     out.key("dns").json(dns);
     if (deviceInfo !== null) out.key("device-info").json(deviceInfo.source());
@@ -128,7 +129,13 @@ function gatewaysOf(routes: Value | null, change: RouteChange | null): Span {
   for (let one = firstOf(routes); one.exists; one = one.next) {
     const dst = one.present("dst");
     const gateway = one.present("gw");
-    if (dst === null || gateway === null || defaultRouteFamily(dst.text()) === Family.None) continue;
+    if (
+      dst === null ||
+      gateway === null ||
+      !gateway.isFilled() ||
+      defaultRouteFamily(dst.text()) === Family.None
+    )
+      continue;
     if (change === null || !change.drops(dst.text())) gateways.json(gateway.source());
   }
   for (let i = 0; change !== null && i < change.gateways.length; i++) gateways.string(change.gateways[i]);

@@ -1,11 +1,12 @@
 // The end of one execution of a plugin: its result, or its error.
 import { checkResult, versionOf } from "../cni/result";
+import { requireSupported } from "../cni/version";
 import { Code, fail, failed, forgive } from "../fault";
 import { Fields } from "../json/fields";
 import { parse } from "../json/parse";
 import { failOn } from "../json/place";
 import { hasShape } from "../json/shape";
-import { memberOf, Value } from "../json/value";
+import { memberOf, textOf, Value } from "../json/value";
 import { ascii, Span } from "../text/span";
 import { say, Writer } from "../text/writer";
 
@@ -33,7 +34,8 @@ export function outcome(input: Value): Writer | null {
   const stderr = fields.text("stderr", none);
   const expectsResult = fields.bool("expectsResult", 0);
   if (plugin === null || cniVersion === null || stdout === null || stderr === null) return null;
-  if (expectsResult < 0) return null;
+  if (expectsResult < 0 || !requireSupported(cniVersion, ascii("the input"), input.present("cniVersion")))
+    return null;
   const exitCode = exitCodeOf(input);
   if (exitCode < 0) {
     return failOn<Writer>(
@@ -63,7 +65,7 @@ export function outcome(input: Value): Writer | null {
     const version = cniVersion.len > 0 ? cniVersion : ascii("0.1.0");
     result.set("cniVersion", new Writer().string(version).take());
   }
-  return checkResult(result, what) ? out.key("result").string(result.print()).close() : null;
+  return checkResult(result, what, cniVersion) ? out.key("result").string(result.print()).close() : null;
 }
 
 /** Returns the exit code of a process that ended by itself, or -1: a signal has none. */
@@ -79,16 +81,22 @@ function pluginFailed(plugin: Span, exitCode: i32, stdout: Span, stderr: Span): 
   const code = memberOf(error, "code");
   const msg = memberOf(error, "msg");
   if (error === null || code === null || msg === null || !code.isInteger() || !msg.isString()) {
-    const why = say("plugin ").quote(plugin).text(" exited with ").int(exitCode).text(" and no CNI error");
+    const why = say("plugin ")
+      .quote(plugin)
+      .text(": it exited with ")
+      .int(exitCode)
+      .text(" and no CNI error");
     if (stdout.trim().len > 0) why.text("; it printed ").quote(stdout.trim());
     return fail<Writer>(Code.Internal, why.span(said(stderr)).text(SEE));
   }
   const number = code.integer();
   const known = number > 0 && number < 0x7fffffff ? <i32>number : Code.Internal;
   const message = new Writer().span(msg.text());
-  const details = error.present("details");
-  if (details !== null && details.isString() && details.text().len > 0)
-    message.text("; ").span(details.text());
+  const details = textOf(error, "details");
+  if (details.len > 0) {
+    if (message.take().len > 0) message.text("; ");
+    message.span(details);
+  }
   if (message.take().len > 0) return fail<Writer>(known, message);
   return fail<Writer>(
     known,

@@ -9,6 +9,8 @@
 // on no value has members and no list has items (`isExhausted`), so that loops end. The operation ends with an error. Memory
 // grows by what is needed and a sixteenth, never to the double.
 
+/** Of the document of an operation. */
+export const MAX_INPUT_BYTES: u32 = 16 << 20;
 const PAGE_BYTES: usize = 65536;
 const MAX_BYTES: usize = 256 << 20; // asconfig.json, `maximumMemory`
 const FIXED_BYTES: usize = 8 << 20;

@@ -10,20 +10,21 @@
 import type { Delegate, Network, Unmet } from "../../packages/core/index.ts";
 import type { Pod } from "../cluster/cluster.ts";
 import { offerDeviceInfo, readDeviceInfo } from "../device/deviceinfo.ts";
-import { Code, Fault } from "../fault.ts";
+import { Fault } from "../fault.ts";
 import { type Attachment, type Call, subjectOf } from "./call.ts";
 import { capabilityWarnings, checkCapabilities } from "./capabilities.ts";
 import { withCauses } from "./causes.ts";
 import { undo } from "./del.ts";
 import { recordAttached, recordFailed, type Warning } from "./events.ts";
 import { addDelegate, inOrder, requirePlugins } from "./execute.ts";
+import { delegatesIn } from "./files.ts";
 import { networkDataOf } from "./networkdata.ts";
 import { confNetworks, podNetworks } from "./networks.ts";
 import { clearOwnOrphans } from "./orphans.ts";
 import { findPod, isPod } from "./pod.ts";
 import { waitUntilReady } from "./readiness.ts";
 import { recover } from "./recover.ts";
-import { remember, rememberRoutes } from "./remember.ts";
+import { remember, rememberRoutes, requireRoom } from "./remember.ts";
 import { changeRoutes } from "./routes.ts";
 import type { Trouble } from "./undeletable.ts";
 
@@ -101,8 +102,8 @@ interface Left {
 async function attach(call: Call, networks: Network[], { noted, scratch }: Left, pod?: Pod) {
   const { core, runtime, settings, state } = call;
   const { runtimeConfig, runtimePortMappings } = settings;
-  const plan = core.plan({ runtime, networks, runtimeConfig, runtimePortMappings, scratch });
-  if (scratch !== undefined) await requireFree(call, plan.delegates, scratch);
+  const current = scratch && (await withoutDone(call, scratch));
+  const plan = core.plan({ runtime, networks, runtimeConfig, runtimePortMappings, scratch: current });
   await requirePlugins(call, plan.delegates);
   // A note on an earlier attachment of the same name does not hold for this one.
   await state.removeNotes(
@@ -120,7 +121,7 @@ async function attach(call: Call, networks: Network[], { noted, scratch }: Left,
   let published: Promise<void> | undefined;
   const begin = async (delegate: Delegate) => {
     begun.add(delegate);
-    const attachment = await attachOne(call, delegate).catch(async (error: unknown) => {
+    const attachment = await attachOne(call, delegate, attached).catch(async (error: unknown) => {
       const fault = Fault.of(error);
       if (fault.cause !== ("no answer" satisfies Trouble)) refused.add(delegate.cacheFile);
       const explained = await withCauses(call, delegate, fault);
@@ -168,29 +169,26 @@ async function attach(call: Call, networks: Network[], { noted, scratch }: Left,
   }
 }
 
-/** Throws if an interface is another call's for this container: the roll-back of the ADD would take it away. */
-async function requireFree(
-  { core, runtime, state }: Call,
-  planned: Delegate[],
-  scratch: string,
-): Promise<void> {
+/** Returns the scratch file without what other calls for the container are done with: those interfaces are free. */
+async function withoutDone({ core, runtime, state }: Call, scratch: string): Promise<string> {
   const { containerId, args } = runtime;
-  const { delegates } = core.recover({ runtime: { containerId, args }, scratch, caches: [] });
+  const { delegates } = delegatesIn(core, { scratch, caches: new Map() }, { runtime: { containerId, args } });
   const others = delegates.filter(({ runtimeIfname }) => runtimeIfname !== runtime.ifname);
-  for (const { ifname, name } of planned) {
-    const other = others.find((one) => one.ifname === ifname);
-    if (other === undefined || (await state.note(other.cacheFile))?.done) continue;
-    throw new Fault(
-      Code.invalidNetworkConfig,
-      `network ${name}: the container has an interface ${ifname} already, of network ${other.name}, attached by an ADD under ` +
-        `${other.runtimeIfname}; ask for another name`,
-    );
-  }
+  const notes = await Promise.all(others.map(({ cacheFile }) => state.note(cacheFile)));
+  const done = new Set(others.filter((_, i) => notes[i]?.done).map(({ ifname }) => ifname));
+  if (done.size === 0) return scratch;
+  const entries = JSON.parse(scratch) as { ifName: string }[];
+  return JSON.stringify(entries.filter(({ ifName }) => !done.has(ifName)));
 }
 
-async function attachOne(call: Call, delegate: Delegate): Promise<Attachment> {
+async function attachOne(
+  call: Call,
+  delegate: Delegate,
+  attached: ReadonlyMap<Delegate, Attachment>,
+): Promise<Attachment> {
   await offerDeviceInfo(delegate, call);
   const result = await addDelegate(call, delegate);
+  requireRoom(result, [...attached.values()]);
   const deviceInfo = await readDeviceInfo(delegate, call);
   return { delegate, result, ...(deviceInfo === undefined ? {} : { deviceInfo }) };
 }
@@ -251,7 +249,7 @@ async function clearLeftovers(call: Call): Promise<string | undefined> {
       "error",
       `${subjectOf(runtime)} was attached before, by an ADD that did not end: it is undone`,
     );
-    const [fault] = await undo(call, delegates, { isKnown: true });
+    const [fault] = await undo(call, delegates, { isKnown: true, isUnended: true });
     if (fault) throw fault.during("undoing what an ADD that did not end has left");
   }
   return (await state.read(runtime.containerId)).scratch;

@@ -34,10 +34,16 @@ export function capabilityWarnings(
   return messages.map((message) => ({ reason: "CapabilityNotClaimed", message }));
 }
 
-function messageOf({ name, ifname }: Delegate, unclaimed: readonly string[]): string[] {
+function messageOf({ default: isDefault, name, ifname }: Delegate, unclaimed: readonly string[]): string[] {
   if (unclaimed.length === 0) return [];
   const line = unclaimed.map((capability) => `"${capability}": true`).join(", ");
   const asked = unclaimed.map((capability) => `\`${capability}\``).join(", ");
+  if (isDefault) {
+    return [
+      `network ${name} on ${ifname}: ${asked} is asked for, and the plugins of the default network are given no requests; ` +
+        "remove it, or attach the network by k8s.v1.cni.cncf.io/networks [missing-capability]",
+    ];
+  }
   return [
     `network ${name} on ${ifname}: ${asked} is asked for, and its plugins do not claim the capability; ` +
       `add "capabilities": {${line}} to the plugin in the network's conf that supports it [missing-capability]`,

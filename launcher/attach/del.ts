@@ -37,6 +37,8 @@ export interface Undoing {
   isKnown: boolean;
   /** In an ADD that has failed: the cache files of the delegates whose plugins have answered with an error. */
   refused?: ReadonlySet<string>;
+  /** Are they what an ADD has left that did not end? One without a result, whose DEL is refused too, never was. */
+  isUnended?: boolean;
 }
 
 /**
@@ -148,12 +150,14 @@ async function settle(
   delegate: Delegate,
   faults: readonly Fault[],
   note: Note | undefined,
-  { isKnown, refused }: Undoing,
+  { isKnown, refused, isUnended = false }: Undoing,
 ): Promise<Fault | undefined> {
   const { host, log, runtime, state } = call;
   const fault = failure(call, delegate, Fault.all(faults) as Fault);
   if (!isKnown) return undefined;
-  const addFailed = refused?.has(delegate.cacheFile) ?? note?.addFailed ?? false;
+  const addFailed =
+    (refused?.has(delegate.cacheFile) ?? note?.addFailed ?? false) ||
+    (isUnended && delegate.result === undefined);
   const tries = (note?.tries ?? 0) + (refused ? 0 : 1); // a failed ADD's own is not the runtime's
   const trouble = mildest(faults.map(({ cause }) => cause as Trouble | undefined));
   // In an ADD nobody asks for its namespace: if that is none, a shim would refuse to look at it, and the ADD begin anew.

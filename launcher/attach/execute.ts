@@ -180,13 +180,16 @@ async function naming<T>({ plugins }: Delegate, plugin: string, work: () => Prom
   }
 }
 
-/** Gives a failure its cause; one that a plugin itself calls passing is like no answer, and one of the shim's a refused conf. */
+/**
+ * Gives a failure its cause, unless it has one: the host has not executed the plugin then. One that a plugin itself calls passing is
+ * like no answer, and one of the shim's a refused conf.
+ */
 async function blaming<T>(trouble: Trouble, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    const { code, message, reason } = Fault.of(error);
-    const known = error instanceof LeftToNode ? "refused conf" : trouble;
+    const { code, message, reason, cause = trouble } = Fault.of(error);
+    const known = error instanceof LeftToNode ? "refused conf" : cause;
     throw new Fault(code, message, reason, code === Code.tryAgainLater ? "no answer" : known);
   }
 }
@@ -240,7 +243,7 @@ function notFound({ pluginDirs }: Call, name: string, code: number): Fault {
   return new Fault(
     code,
     `there is no plugin ${JSON.stringify(name)} in ${pluginDirs.join(", ")}; ` +
-      "install it there, or correct `type`",
+      "install it there, executable, or correct `type`",
     undefined,
     "missing plugin" satisfies Trouble,
   );

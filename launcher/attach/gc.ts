@@ -2,9 +2,11 @@
 // Source: CNI spec 1.1.0, section 2 "GC".
 import type { Delegate } from "../../packages/core/index.ts";
 import { Fault } from "../fault.ts";
+import { LeftToNode } from "../host/host.ts";
 import type { Call } from "./call.ts";
 import { del } from "./del.ts";
 import { gcDelegate } from "./execute.ts";
+import { delegatesIn, type Found } from "./files.ts";
 import { confNetworks } from "./networks.ts";
 import { clearOrphans } from "./orphans.ts";
 
@@ -26,8 +28,12 @@ export async function gc(call: Call): Promise<void> {
   // Each network's own interfaces in containers that live: its plugins must not be told of any other.
   const kept = new Map<string, ValidAttachment[]>();
   const faults: Fault[] = [];
+  let isAllKnown = true;
   for (const containerID of await state.containers()) {
-    const delegates = await delegatesOf(call, containerID);
+    const { delegates, unusable } = await delegatesOf(call, containerID, faults);
+    const isListed = valid.some((one) => one.containerID === containerID);
+    if (delegates === undefined || (isListed && unusable.length > 0)) isAllKnown = false;
+    if (delegates === undefined) continue;
     for (const delegate of delegates) {
       const isOwn = isOf(settings.name, delegate);
       if (isOwn) networks.set(identity(delegate), delegate);
@@ -46,7 +52,12 @@ export async function gc(call: Call): Promise<void> {
   await clearOrphans(call, isLiving).catch((error: unknown) => faults.push(Fault.of(error)));
   const isListed = (id: string) => valid.some(({ containerID }) => containerID === id);
   await state.removeStaleNotes(isListed).catch((error: unknown) => faults.push(Fault.of(error)));
-  const common = await confDelegates(call);
+  if (!isAllKnown) {
+    const what = "GC: plugins are not told what to keep, as not all is known that is attached";
+    log.write("error", `${what}; \`plexus attachments\` shows what cannot be read`);
+    networks.clear();
+  }
+  const common = isAllKnown ? await confDelegates(call) : [];
   for (const delegate of common) networks.set(identity(delegate), delegate);
   // The default network may have containers that its plugins were executed for before there was a meta-plugin: what the
   // runtime lists is theirs, too.
@@ -100,10 +111,19 @@ function isValid(valid: ValidAttachment[], containerId: string, ifname: string):
   return valid.some((one) => one.containerID === containerId && one.ifname === ifname);
 }
 
-async function delegatesOf({ core, state }: Call, containerId: string): Promise<Delegate[]> {
-  const { caches, ...files } = await state.read(containerId);
-  return core.recover({ runtime: { containerId, args: "" }, ...files, caches: [...caches.values()] })
-    .delegates;
+/** What keeps a container from being looked at keeps no other one from being cleaned up: it is one of the `faults`. */
+async function delegatesOf(
+  { core, state }: Call,
+  containerId: string,
+  faults: Fault[],
+): Promise<Partial<Found> & Pick<Found, "unusable">> {
+  try {
+    return delegatesIn(core, await state.read(containerId), { runtime: { containerId, args: "" } });
+  } catch (error) {
+    if (error instanceof LeftToNode) throw error;
+    faults.push(Fault.of(error).during(`container ${containerId}`));
+    return { unusable: [] };
+  }
 }
 
 /** The conf's own networks, attached or not. */

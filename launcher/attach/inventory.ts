@@ -4,6 +4,7 @@ import { removeDeviceInfo } from "../device/deviceinfo.ts";
 import type { Host } from "../host/host.ts";
 import { STATE_DIR } from "../paths.ts";
 import type { State } from "../state/state.ts";
+import { delegatesIn } from "./files.ts";
 import { orphanOf } from "./orphans.ts";
 
 export interface ListedAttachment {
@@ -104,9 +105,9 @@ async function attachmentsOf({ core, state }: Ports, containerId: string): Promi
       ...(note ? { tries: note.tries, why: note.why } : {}),
     });
   }
-  const unreadables = unusable.map(({ why, file }) => {
-    const paths = state.pathsOf(containerId, file ?? "");
-    return unreadable(containerId, why, file === undefined ? paths.scratch : paths.cache);
+  const unreadables = unusable.map(({ why, cache }) => {
+    const paths = state.pathsOf(containerId, cache ?? "");
+    return unreadable(containerId, why, cache === undefined ? paths.scratch : paths.cache);
   });
   return [...listed, ...unreadables];
 }
@@ -130,6 +131,11 @@ async function forgetOrphans({ state }: Ports, containerId: string, network?: st
   const forgotten: string[] = [];
   for (const [name, text] of await state.orphans.ofContainer(containerId)) {
     const found = orphanOf(text);
+    if (found === undefined && network === undefined && state.orphans.isNamedFor(name, containerId)) {
+      await state.orphans.remove(name);
+      forgotten.push(`an orphan that cannot be read: ${name}`);
+      continue;
+    }
     if (found?.containerId !== containerId) continue;
     if (network !== undefined && !isOf(found.delegate, network)) continue;
     await state.orphans.remove(name);
@@ -172,22 +178,15 @@ async function forgetNetwork({ core, host, state }: Ports, containerId: string, 
 }
 
 async function recovered({ core, state }: Pick<Ports, "core" | "state">, containerId: string) {
-  const { scratch, caches } = await state.read(containerId);
-  const texts = [...caches];
-  const recovery = core.recover({
-    runtime: { containerId, args: "" },
-    ...(scratch === undefined ? {} : { scratch }),
-    caches: texts.map(([, text]) => text),
-  });
+  const files = await state.read(containerId);
+  const found = delegatesIn(core, files, { runtime: { containerId, args: "" } });
   // Of the files that may be its own: those that are, and those that nobody can read.
-  const owned = new Set(recovery.delegates.map(({ cacheFile }) => cacheFile));
-  for (const { cache } of recovery.unusable) owned.add(texts[cache ?? -1]?.[0] ?? "");
-  const unusable = recovery.unusable.map(({ why, cache }) => ({ why, file: texts[cache ?? -1]?.[0] }));
+  const owned = new Set(found.delegates.map(({ cacheFile }) => cacheFile));
+  for (const { cache } of found.unusable) owned.add(cache ?? "");
   return {
-    ...recovery,
-    unusable,
-    scratch,
-    caches: texts.map(([name]) => name).filter((name) => owned.has(name)),
+    ...found,
+    scratch: files.scratch,
+    caches: [...files.caches.keys()].filter((name) => owned.has(name)),
   };
 }
 

@@ -2,6 +2,8 @@
 // an ADD of the same container, which may meet what they still have.
 import type { Delegate } from "../../packages/core/index.ts";
 import { Fault } from "../fault.ts";
+import { MAX_FILE } from "../host/host.ts";
+import { MAX_WHY } from "../state/state.ts";
 import type { Call, OrphanFate } from "./call.ts";
 import { delDelegate } from "./execute.ts";
 import { withPluginLimit } from "./pluginlimit.ts";
@@ -39,8 +41,8 @@ export async function orphan(
   };
   // An earlier DEL may have been cut off behind this.
   if ([...(await state.orphans.ofContainer(containerId)).values()].some(isSame)) return;
-  const kept: Orphan = { containerId, netns, args, delegate, why };
-  await state.orphans.add(`${JSON.stringify(kept)}\n`, { wasAttached, containerId, ifname: delegate.ifname });
+  const kept: Orphan = { containerId, netns, args, delegate, why: why.slice(0, MAX_WHY) };
+  await state.orphans.add(textOf(kept), { wasAttached, containerId, ifname: delegate.ifname });
   await tell(call, "kept");
   for (const name of await state.orphans.surplus()) {
     const given = orphanOf((await state.orphans.read(name)) ?? "");
@@ -49,6 +51,14 @@ export async function orphan(
     await state.orphans.remove(name);
     await tell(call, "given up");
   }
+}
+
+/** Without its result, of which a DEL seldom needs anything, if that makes it larger than what a shim reads. */
+function textOf(kept: Orphan): string {
+  const text = `${JSON.stringify(kept)}\n`;
+  if (Buffer.byteLength(text) <= MAX_FILE) return text;
+  const { result: _, ...delegate } = kept.delegate;
+  return `${JSON.stringify({ ...kept, delegate })}\n`;
 }
 
 /** Tells who counts them. How many there are is asked only for that; if it cannot be said, that stops nothing. */

@@ -11,6 +11,7 @@ import type { Pod } from "../cluster/cluster.ts";
 import { Fault } from "../fault.ts";
 import { LeftToNode } from "../host/host.ts";
 import { type Call, subjectOf } from "./call.ts";
+import { delegatesIn } from "./files.ts";
 import { hasty } from "./hasty.ts";
 import { confNetworks, podNetworks } from "./networks.ts";
 import { findPod, isPod } from "./pod.ts";
@@ -35,22 +36,20 @@ export interface Recovered {
 export async function recover(call: Call): Promise<Recovered> {
   const { core, runtime, settings, state } = call;
   const files = await state.read(runtime.containerId);
-  const caches = [...files.caches];
-  const { delegates, rest, unusable } = core.recover({
+  const { runtimeConfig, runtimePortMappings } = settings;
+  const { delegates, rest, unusable } = delegatesIn(core, files, {
     runtime,
-    ...files,
-    caches: caches.map(([, text]) => text),
-    runtimeConfig: settings.runtimeConfig,
-    runtimePortMappings: settings.runtimePortMappings,
+    runtimeConfig,
+    runtimePortMappings,
   });
-  const any = files.scratch !== undefined || caches.length > 0;
+  const any = files.scratch !== undefined || files.caches.size > 0;
   // Every ADD begins with a scratch file. If it is lost, so are the attachments that only it had.
   const isLost = any && (files.scratch === undefined || unusable.some(({ cache }) => cache === undefined));
   return {
     any,
     delegates: isLost ? completed(delegates, await expected(call)) : delegates,
     rest,
-    unusable: unusable.flatMap(({ cache }) => caches[cache ?? -1]?.[0] ?? []),
+    unusable: unusable.flatMap(({ cache }) => cache ?? []),
     complaints: unusable.map(({ why }) => why),
   };
 }

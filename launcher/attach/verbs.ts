@@ -90,6 +90,8 @@ export async function carryOut(
 
 /** More is none, and nothing to repeat. */
 const LONGEST_VERSION = 16;
+/** Characters of a message: a plugin's may have four million, each of which may take ten in the answer. */
+const MAX_MESSAGE = 1 << 20;
 
 /** Reads the version of a conf that cannot be used: the answer is of that one all the same. */
 export function versionIn(stdin: Uint8Array): string | undefined {
@@ -117,7 +119,9 @@ export async function rehearsed(ports: Ports, env: NodeJS.ProcessEnv, conf: stri
 /** An answer to a conf without a version is one of the oldest, as libcni has it. */
 export function failed(error: unknown, cniVersion: string | undefined): Answer {
   const fault = advised(error);
-  const answer = { cniVersion: cniVersion || "0.1.0", code: fault.code, msg: visible(fault.message) };
+  const { code, message } = fault;
+  const msg = visible(message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE)}…` : message);
+  const answer = { cniVersion: cniVersion || "0.1.0", code, msg };
   return { exitCode: 1, stdout: `${JSON.stringify(answer)}\n`, fault };
 }
 

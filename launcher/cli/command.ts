@@ -33,6 +33,14 @@ const absolute = {
 /** Parts of options whose value is used by other processes too, which have directories of their own. */
 export const ABSOLUTE_PATH = { ...absolute, value: "PATH" } as const;
 export const ABSOLUTE_DIR = { ...absolute, value: "DIR" } as const;
+/** Part of options whose value is a number, in decimal digits and nothing else. */
+export function wholeNumber(least: number, most: number) {
+  return {
+    value: "N",
+    is: (value: string) => /^(0|[1-9]\d*)$/.test(value) && Number(value) >= least && Number(value) <= most,
+    must: `a whole number from ${least} to ${most} is needed`,
+  };
+}
 /** What the paths of a node begin with: where nothing is, nothing is made. */
 export const ROOT = {
   value: "DIR",

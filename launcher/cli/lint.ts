@@ -9,6 +9,7 @@ import { FORMATS } from "./formats.ts";
 import { readText } from "./given.ts";
 import type { LINT } from "./linting.ts";
 import { networksOfCluster } from "./networks.ts";
+import { pluginsIn } from "./plugins.ts";
 
 /** For explain and doctor. */
 export { lintSources };
@@ -45,7 +46,7 @@ function sourceOf(name: string) {
 /** What this machine has, if it is the node. */
 function knownHere(binDir: string): Known {
   const devices = existsSync(DEVICES) ? { devices: readdirSync(DEVICES) } : {};
-  return { plugins: readdirSync(binDir), interfaces: readdirSync("/sys/class/net"), ...devices };
+  return { plugins: pluginsIn(binDir), interfaces: readdirSync("/sys/class/net"), ...devices };
 }
 
 function tell(message: string): void {

@@ -7,19 +7,23 @@ import { FEWEST_SLOTS } from "../resident/admission.ts";
 import { parseEndpoint } from "../resident/endpoint.ts";
 import { runDaemon, runResident } from "../resident/resident.ts";
 import type { Serving } from "../resident/telling.ts";
-import { ABSOLUTE_PATH, command, type Options, usage, type Values } from "./command.ts";
+import { ABSOLUTE_PATH, command, type Options, usage, type Values, wholeNumber } from "./command.ts";
 
 /** A node has some hundred pods. */
 const CONNECTIONS = 1000;
+/** More than any machine has use for. */
+const MOST_CALLS = 1_000_000;
+const MOST_IDLE_SECONDS = 31_536_000;
+const MOST_HEAL_SECONDS = 86_400;
 
 const SERVING = {
   socket: { ...ABSOLUTE_PATH, fallback: SOCKET, help: "where it listens for plexus-shim" },
   slots: {
-    ...wholeNumber(FEWEST_SLOTS),
+    ...wholeNumber(FEWEST_SLOTS, MOST_CALLS),
     help: `how many calls work at the same time, not counting those that wait: ${FEWEST_SLOTS} at least; 4 for each processor`,
   },
   connections: {
-    ...wholeNumber(1),
+    ...wholeNumber(1, MOST_CALLS),
     fallback: `${CONNECTIONS}`,
     help: "how many calls there are at once; each further one becomes plexus",
   },
@@ -46,10 +50,9 @@ export const resident = command({
   options: {
     ...SERVING,
     idle: {
+      ...wholeNumber(0, MOST_IDLE_SECONDS),
       value: "SECONDS",
       fallback: "600",
-      is: (value: string) => Number(value) >= 0,
-      must: "a number of seconds is needed",
       help: "how long it waits for a call until it ends; 0: for ever",
     },
     replace: { help: "take the place of the one that listens there" },
@@ -77,7 +80,7 @@ export const daemon = command({
       help: "by which the API server is asked: the pod's own account",
     },
     heal: {
-      ...wholeNumber(1),
+      ...wholeNumber(1, MOST_HEAL_SECONDS),
       value: "SECONDS",
       fallback: "60",
       help: "how often it looks for what the runtime has left, where plexus-shim --serve runs",
@@ -125,12 +128,4 @@ function servingOf(
 /** A process that a shim has started has no stderr: its log goes to systemd's journal, where there is one. */
 function outputWithoutStderr(): Output {
   return journalOutput() ?? { write: async () => undefined };
-}
-
-function wholeNumber(least: number) {
-  return {
-    value: "N",
-    is: (value: string) => /^\d+$/.test(value) && Number(value) >= least,
-    must: `a whole number is needed, ${least} at least`,
-  };
 }

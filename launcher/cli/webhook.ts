@@ -76,7 +76,7 @@ const WEBHOOK = {
   "authority-days": {
     value: "DAYS",
     fallback: "365",
-    is: (value: string) => Number(value) > 0 && Number(value) <= 36_500,
+    is: (value: string) => /^\d+(\.\d+)?$/.test(value) && Number(value) > 0 && Number(value) <= 36_500,
     must: "a number of days is needed, 36500 at most",
     help: "with --secret: how long an authority lasts; the next one comes when two thirds are over",
   },

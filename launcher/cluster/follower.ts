@@ -76,7 +76,7 @@ export class Follower<T> implements WatchedKind {
   private heardMs = Number.NEGATIVE_INFINITY;
   /** When the watch was opened that is open now. */
   private openedMs: number | undefined;
-  /** How long the server has asked to wait. */
+  /** How long the server has asked to wait; longer than what is known may be old, nobody waits. */
   private retryAfterMs = 0;
   readonly kind: string;
   private readonly path: string;
@@ -238,7 +238,7 @@ export class Follower<T> implements WatchedKind {
   }
 
   private refused(api: Transport, path: string, answer: ApiAnswer): Fault {
-    this.retryAfterMs = answer.retryAfterMs;
+    this.retryAfterMs = Math.min(answer.retryAfterMs, TOO_OLD_SECONDS * 1000);
     return refusal(api.connection, { method: "GET", path }, answer);
   }
 

@@ -141,7 +141,8 @@ async function patchAnnotations(
     if (done !== "refused") return done;
   }
   const { message = "", reason } = statusOf(answer) ?? {};
-  const isOther = [409, 422].includes(answer.status) && /\buid\b/i.test(message);
+  const isOther =
+    [409, 422].includes(answer.status) && /\buid\b/i.test(message.replaceAll(`"${pod.name}"`, ""));
   if (isOther || reason === "NotFound") return false;
   if (resourceVersion !== undefined && answer.status === 409) return "conflict";
   throw refusal(api.connection, request, answer);

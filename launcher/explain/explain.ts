@@ -76,7 +76,7 @@ export async function explain(core: Core, given: Given): Promise<Explanation> {
     const runtime = runtimeOf({ ...given, pod }, unknowns, settings);
     const host = imaginedHost({
       files: withDevices(files, pod, settings, unknowns),
-      hasPlugin: (name) => given.plugins?.includes(name) ?? true,
+      hasPlugin: (name) => (isStandIn && name === STAND_IN_PLUGIN) || (given.plugins?.includes(name) ?? true),
       answer: (executed) => {
         seen.executed.push(executed);
         return given.answer?.(executed) ?? inVersion(core, executed, expectedResult(executed, unknowns));

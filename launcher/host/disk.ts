@@ -5,6 +5,8 @@ import { dirname } from "node:path";
 
 export interface FileStatus {
   kind: "file" | "directory" | "other";
+  /** May anybody execute it? */
+  isExecutable: boolean;
   /** Bytes. */
   size: number;
   /** When it was last written to, in milliseconds since 1970. */
@@ -22,7 +24,8 @@ export type ProcessName = `${number}-${number}`;
 
 /** Each method rejects with an error that has the `code` of the system's, such as ENOENT. */
 export interface Disk {
-  read(path: string): Promise<string>;
+  /** @param limit in bytes; what is larger is EFBIG */
+  read(path: string, limit?: number): Promise<string>;
   list(dir: string): Promise<string[]>;
   /** Follows links. Undefined if there is nothing. */
   status(path: string): Promise<FileStatus | undefined>;
@@ -54,14 +57,18 @@ const FLAGS: Record<OpenMode, number> = {
 
 /** Synchronously, but for what waits for the hardware: the rest takes less time than a thread for it. */
 export const machineDisk: Disk = {
-  read: async (path) => fs.readFileSync(path, "utf8"),
+  read: async (path, limit) => {
+    if (limit !== undefined && fs.statSync(path).size > limit) throw tooLarge(path);
+    return fs.readFileSync(path, "utf8");
+  },
   list: async (dir) => fs.readdirSync(dir),
 
   async status(path) {
     const status = fs.statSync(path, { throwIfNoEntry: false });
     if (!status) return undefined;
     const kind = status.isFile() ? "file" : status.isDirectory() ? "directory" : "other";
-    return { kind, size: status.size, changed: status.mtimeMs };
+    const isExecutable = (status.mode & 0o111) !== 0;
+    return { kind, isExecutable, size: status.size, changed: status.mtimeMs };
   },
 
   target: async (path) => fs.readlinkSync(path),
@@ -97,6 +104,13 @@ export const machineDisk: Disk = {
     }
   },
 };
+
+function tooLarge(path: string): Error {
+  return Object.assign(new Error(`EFBIG: file too large, read '${path}'`), {
+    code: "EFBIG",
+    syscall: "read",
+  });
+}
 
 /** Reads when a process has started. Source: proc_pid_stat(5), field 22; the second may have spaces and parentheses in it. */
 function startOf(pid: number): number {

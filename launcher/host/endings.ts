@@ -1,10 +1,13 @@
 // How executions end that give no answer, in words.
 import { Code, Fault } from "../fault.ts";
+import { remedyForExecution } from "../remedies.ts";
 
-/** What to do about a file that cannot be executed. */
-export const SEE_FILE =
-  "see that it is an executable for this node's architecture, and what its first line names";
 const SEE_PLUGIN = "see that it is a CNI plugin, whose stdout has its result and nothing else";
+
+/** @param code of the system's error, such as ENOENT */
+export function notExecuted(path: string, why: string, code: string): Fault {
+  return new Fault(Code.ioFailure, `${path} cannot be executed: ${why}; ${remedyForExecution(code)}`);
+}
 
 export function tookTooLong(path: string, timeout: number): Fault {
   const seconds = `${timeout / 1000} s (\`delegateTimeoutSeconds\`)`;

@@ -3,7 +3,7 @@ import { isUtf8 } from "node:buffer";
 import type { SpawnSyncReturns } from "node:child_process";
 import { Code, Fault } from "../fault.ts";
 import { machineDisk } from "./disk.ts";
-import { endedBy, SEE_FILE, saidNoText, saidTooMuch, tookTooLong } from "./endings.ts";
+import { endedBy, notExecuted, saidNoText, saidTooMuch, tookTooLong } from "./endings.ts";
 import { begin } from "./executions.ts";
 import { filesOn } from "./files.ts";
 import { DELEGATE_VARIABLE, type ExecuteOptions, type Execution, MAX_OUTPUT, SYSTEM_DIRS } from "./host.ts";
@@ -45,7 +45,7 @@ export async function execute(path: string, options: ExecuteOptions | CommandOpt
   if (error?.code === "ETIMEDOUT") throw tookTooLong(path, options.timeout);
   if (error?.code === "ENOBUFS") throw saidTooMuch(path, MAX_OUTPUT);
   // A plugin that ends before it has read its stdin says why by its exit: EPIPE is not the reason.
-  if (error && error.code !== "EPIPE") throw notExecuted(path, error);
+  if (error && error.code !== "EPIPE") throw notExecuted(path, error.message, error.code ?? "");
   return executionOf(path, { status, signal, stdout, stderr });
 }
 
@@ -78,8 +78,8 @@ export async function executeBeside(
     const timer = limit && setTimeout(() => end(tookTooLong(path, limit)), limit);
     child.stdin.on("error", () => undefined); // as above
     child.stdin.end(options.stdin);
-    child.on("error", (error) => {
-      fault ??= notExecuted(path, error);
+    child.on("error", (error: NodeJS.ErrnoException) => {
+      fault ??= notExecuted(path, error.message, error.code ?? "");
     });
     child.on("close", (status, signal) => {
       clearTimeout(timer);
@@ -121,10 +121,6 @@ function executionOf(path: string, { status, signal, stdout, stderr }: End): Exe
   if (signal) throw endedBy(path, signal, stderr.toString());
   if (!isUtf8(stdout)) throw saidNoText(path);
   return { exitCode: status ?? 0, stdout: stdout.toString(), stderr: stderr.toString() };
-}
-
-function notExecuted(path: string, error: Error): Fault {
-  return new Fault(Code.ioFailure, `${path} cannot be executed: ${error.message}; ${SEE_FILE}`);
 }
 
 /** Node cannot enter a namespace; util-linux can. */

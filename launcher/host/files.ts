@@ -2,7 +2,7 @@
 import { basename, dirname } from "node:path";
 import { type Disk, makeDirectories, type ProcessName } from "./disk.ts";
 import { Durable } from "./durable.ts";
-import type { Host } from "./host.ts";
+import { type Host, TooLarge } from "./host.ts";
 
 type Files = Omit<
   Host,
@@ -27,12 +27,17 @@ export function filesOn(disk: Disk): Files {
     async find(name, dirs) {
       for (const dir of dirs) {
         const path = `${dir}/${name}`;
-        if ((await disk.status(path))?.kind === "file") return path;
+        const status = await disk.status(path);
+        if (status?.kind === "file" && status.isExecutable) return path;
       }
       return undefined;
     },
 
-    read: (path) => disk.read(path).catch(unlessMissing(undefined)),
+    read: (path, limit) =>
+      disk.read(path, limit).catch((error: unknown) => {
+        if (codeOf(error) === "EFBIG") throw new TooLarge(path);
+        return unlessMissing(undefined)(error);
+      }),
     list: async (dir) => (await disk.list(dir).catch(unlessMissing([]))).toSorted(),
     isDirectory: async (path) => (await disk.status(path))?.kind === "directory",
     exists: async (path) => (await disk.status(path)) !== undefined,

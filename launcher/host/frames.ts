@@ -4,6 +4,8 @@ import { Code, Fault } from "../fault.ts";
 export const PROTOCOL = 5;
 /** Bytes of a frame without its length. */
 export const MAX_FRAME = 16 << 20;
+/** Of them, those of its type and ID. */
+const HEAD = 5;
 
 /** The frames that the shim sends. */
 export const FromShim = { call: 1, executed: 2, done: 3, refused: 4, synced: 5, serve: 6, work: 7 } as const;
@@ -42,26 +44,57 @@ export const ToExecutor = { begin: 42, sandboxes: 43 } as const;
 /** A field: a u32, a string or bytes, a list of strings. */
 export type Part = number | string | Uint8Array | readonly string[];
 
+/** It would be larger than a frame can be, and was not sent. */
+export class FrameTooLarge extends Fault {
+  constructor(bytes: number) {
+    super(
+      Code.ioFailure,
+      `a message to the shim would have ${bytes} bytes, and at most ${MAX_FRAME} are sent; make the confs and the results of ` +
+        "the container's networks smaller",
+    );
+  }
+}
+
 export interface Frame {
   type: number;
   id: number;
   fields: Fields;
 }
 
-/** Makes the bytes of a frame. Throws if a string has a NUL in it, which no string of the protocol may have. */
+/**
+ * Makes the bytes of a frame. Throws if a string has a NUL in it, which no string of the protocol may have, or if it would be
+ * larger than a frame can be: the other side ends a connection for one that is.
+ */
 export function frame(type: number, id: number, ...parts: Part[]): Buffer {
   const fields = encode(...parts);
   const head = Buffer.allocUnsafe(9);
-  head.writeUInt32LE(fields.length + 5, 0);
+  head.writeUInt32LE(fields.length + HEAD, 0);
   head.writeUInt8(type, 4);
   head.writeUInt32LE(id, 5);
   return Buffer.concat([head, fields]);
+}
+
+/** Makes the answer of a call; of one that no frame can carry, an error that says so. */
+export function answerFrame(exitCode: number, stdout: string): Buffer {
+  try {
+    return frame(ToShim.answer, 0, exitCode, stdout);
+  } catch (error) {
+    if (!(error instanceof FrameTooLarge)) throw error;
+    const { cniVersion } = JSON.parse(stdout) as { cniVersion?: string };
+    return frame(
+      ToShim.answer,
+      0,
+      1,
+      `${JSON.stringify({ cniVersion, code: error.code, msg: error.message })}\n`,
+    );
+  }
 }
 
 /** Makes the bytes of fields. Throws as `frame` does. */
 export function encode(...parts: Part[]): Buffer {
   const flat = parts.flatMap((part) => (isList(part) ? [part.length, ...part] : [part]));
   const size = flat.reduce<number>((sum, part) => sum + sizeOf(part), 0);
+  if (size > MAX_FRAME - HEAD) throw new FrameTooLarge(size + HEAD);
   const bytes = Buffer.allocUnsafe(size);
   let at = 0;
   for (const part of flat) {
@@ -103,7 +136,7 @@ export class FrameReader {
     const frames: Frame[] = [];
     while (this.length >= 4) {
       const size = this.peek();
-      if (size < 5 || size > MAX_FRAME) throw new Error(`a frame of ${size} bytes`);
+      if (size < HEAD || size > MAX_FRAME) throw new Error(`a frame of ${size} bytes`);
       if (this.length < 4 + size) break;
       const bytes = this.joined();
       const body = bytes.subarray(4, 4 + size);

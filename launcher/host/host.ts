@@ -71,6 +71,16 @@ export class LeftToNode extends Fault {
   }
 }
 
+/** Bytes of a file that is read through a shim: of a conf, a device checkpoint, or the state. */
+export const MAX_FILE = 8 << 20;
+
+/** A file has more bytes than its reader takes. */
+export class TooLarge extends Fault {
+  constructor(path: string) {
+    super(Code.ioFailure, `EFBIG: file too large, ${path}`);
+  }
+}
+
 export interface Host {
   /**
    * Makes the first execution quick: for a moment when there is nothing else to do.
@@ -111,8 +121,12 @@ export interface Host {
    * @param netns the path of the one that it is in; the node's own unless given
    */
   moveRdma(name: string, to: string, netns?: string): Promise<void>;
-  /** A file's text, or undefined if there is no file. */
-  read(path: string): Promise<string | undefined>;
+  /**
+   * A file's text, or undefined if there is no file.
+   *
+   * @param limit in bytes; what is larger rejects with TooLarge. Without it the host has its own
+   */
+  read(path: string, limit?: number): Promise<string | undefined>;
   /** The names in a directory, sorted; none if it is not there. */
   list(dir: string): Promise<string[]>;
   isDirectory(path: string): Promise<boolean>;

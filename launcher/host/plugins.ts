@@ -1,6 +1,6 @@
 // Which plugins are not executed on this machine. The shim has the same rules (launcher/shim/plugins.c): a call that it leaves
 // to `plexus` must not execute more than it would, as a resident process that was taken over may have written its state.
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { basename } from "node:path";
 import { Code, Fault } from "../fault.ts";
 import { type ExecuteOptions, META_PLUGINS } from "./host.ts";
@@ -18,23 +18,41 @@ export function isSkipped(path: string, { env, stdin }: ExecuteOptions): boolean
   const meta = types.find((type) => META_PLUGINS.includes(type));
   if (meta !== undefined && (env.CNI_COMMAND === "DEL" || env.CNI_COMMAND === "GC")) return true;
   if (meta !== undefined) {
-    throw new Fault(
-      Code.invalidNetworkConfig,
-      `plugin ${meta} is not executed: it is a meta-plugin, which executes others; name these in \`type\``,
-    );
+    throw refusal(meta, "it is a meta-plugin, which executes others; name these in `type`");
   }
+  const other = types.find((type) => isPath(type) && isPlugin(type, path, env));
+  if (other !== undefined) throw refusal(other, "it is a path; write the name of a file in `binDir`");
   const allowed = env[ALLOWED_VARIABLE]?.split(":");
   const refused = allowed && types.find((type) => !allowed.includes(type) && isPlugin(type, path, env));
   if (refused === undefined) return false;
-  throw new Fault(
+  throw refusal(refused, `plexus-shim.conf does not allow it; add \`plugin ${refused}\` there`);
+}
+
+/** No DEL can help: not before an administrator, or the author of the conf, has changed something. */
+function refusal(type: string, why: string): Fault {
+  return new Fault(
     Code.invalidNetworkConfig,
-    `plugin ${refused} is not executed: plexus-shim.conf does not allow it; add \`plugin ${refused}\` there`,
+    `plugin ${type} is not executed: ${why}`,
+    undefined,
+    "refused conf",
   );
+}
+
+function isPath(type: string): boolean {
+  return type.includes("/") || [".", ".."].includes(type);
 }
 
 /** Is it the plugin itself, or one that the plugin would find? */
 function isPlugin(type: string, path: string, { CNI_PATH = "" }: Record<string, string>): boolean {
-  return type === basename(path) || CNI_PATH.split(":").some((dir) => existsSync(`${dir}/${type}`));
+  return type === basename(path) || CNI_PATH.split(":").some((dir) => isFile(`${dir}/${type}`));
+}
+
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false; // it is not there, or its name is longer than a file's
+  }
 }
 
 /** Finds each string under a key `type`, in capitals or not, but the conf's own. What is not JSON a plugin refuses. */

@@ -4,6 +4,7 @@ import { basename } from "node:path";
 import { Code, Fault } from "../fault.ts";
 import { Earlier } from "./earlier.ts";
 import {
+  answerFrame,
   encode,
   type Fields,
   type Frame,
@@ -20,15 +21,17 @@ import {
   type Execution,
   type Host,
   LeftToNode,
+  MAX_FILE,
   MAX_OUTPUT,
   type Sandbox,
+  TooLarge,
 } from "./host.ts";
 import { linkIn, requireConfigured, requireMoved, requireSet } from "./iproute.ts";
 import { switchesOf, wordsOf } from "./network.ts";
-import { executionOf, resultOf, unlessMissing, unlessThere } from "./replies.ts";
+import { executionOf, isTooLarge, resultOf, unlessMissing, unlessThere } from "./replies.ts";
 
-/** The largest file that is read here: a conf or a device checkpoint. */
-const MAX_FILE = 8 << 20;
+/** Characters of a text for the shim's stderr: it writes a MiB a call at most. */
+const MAX_SAID = 1 << 20;
 const DIRECTORY = 2;
 /** The variables of the CNI spec, section 2 "Parameters": the shim sets no others for a plugin. */
 const VARIABLES = ["CNI_COMMAND", "CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_ARGS", "CNI_PATH"];
@@ -111,16 +114,16 @@ export class Shim {
 
   /** Writes to the shim's stderr, which the runtime keeps. */
   say(text: string): void {
-    if (this.socket.writable) this.socket.write(frame(ToShim.say, 0, Buffer.from(text)));
+    if (this.socket.writable) this.socket.write(frame(ToShim.say, 0, Buffer.from(text.slice(0, MAX_SAID))));
   }
 
   answer(exitCode: number, stdout: string): void {
-    this.socket.end(frame(ToShim.answer, 0, exitCode, stdout));
+    this.socket.end(answerFrame(exitCode, stdout));
   }
 
   /** Leaves the call to `plexus` beside the shim. */
   fallBack(why: string): void {
-    this.socket.end(frame(ToShim.fallBack, 0, Buffer.from(why)));
+    this.socket.end(frame(ToShim.fallBack, 0, Buffer.from(why.slice(0, MAX_SAID))));
   }
 
   /** Ends the connection: all that was begun by it ends. */
@@ -138,7 +141,8 @@ export class Shim {
   }
 
   /**
-   * Has an executor begin a job, whose shim comes with its number. Resolves with its exit code when it has ended.
+   * Has an executor begin a job, whose shim comes with its number. Resolves with its exit code when it has ended. Rejects with
+   * code 11 if it cannot be begun now.
    *
    * @param job a number that no other job has, above those of requests
    */
@@ -146,7 +150,15 @@ export class Shim {
     const { type, fields } = await this.send(ToExecutor.begin, [sandbox, verb], job);
     if (type === FromShim.refused)
       throw new Fault(Code.internal, `the executor refused it: ${fields.text()}`);
-    return resultOf(fields, `sandbox ${sandbox}`).u32();
+    try {
+      return resultOf(fields, `sandbox ${sandbox}`).u32();
+    } catch (error) {
+      const { message } = Fault.of(error);
+      throw new Fault(
+        Code.tryAgainLater,
+        `a job cannot be begun: ${message}; try again: eight others run (EAGAIN), or the runtime deletes the sandbox (ENOENT)`,
+      );
+    }
   }
 
   /** The host of the call. What it cannot do rejects with LeftToNode, and `refusal` says so. */
@@ -171,8 +183,16 @@ export class Shim {
       ),
     moveRdma: async (name, to, netns = "") =>
       requireMoved(executionOf(await this.ask(ToShim.rdma, netns, name, to), "rdma"), name, netns),
-    read: async (path) => {
-      const content = await this.file(ToShim.read, path, MAX_FILE).catch(unlessMissing);
+    read: async (path, limit = MAX_FILE) => {
+      const within = Math.min(limit, MAX_FILE);
+      const content = await this.file(ToShim.read, path, within)
+        .catch(unlessMissing)
+        .catch((error: unknown) => {
+          // What a frame cannot carry, `plexus` on the node reads.
+          if (isTooLarge(error) && limit > within && !this.isAlone)
+            return this.leave(`${path} is too large for it`);
+          throw isTooLarge(error) ? new TooLarge(path) : error;
+        });
       return content?.rest().toString();
     },
     list: async (dir) => (await this.file(ToShim.list, dir).catch(unlessMissing))?.list().sort() ?? [],

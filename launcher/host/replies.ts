@@ -1,11 +1,11 @@
 // What the shim replies: how an execution ended, what a file operation gave.
 import { isUtf8 } from "node:buffer";
 import { Code, Fault } from "../fault.ts";
-import { endedBy, SEE_FILE, saidNoText, saidTooMuch, tookTooLong } from "./endings.ts";
+import { endedBy, notExecuted, saidNoText, saidTooMuch, tookTooLong } from "./endings.ts";
 import type { Fields } from "./frames.ts";
 import { type Execution, MAX_OUTPUT } from "./host.ts";
 
-const [ENOENT, EEXIST, ENOTDIR, EISDIR] = [2, 17, 20, 21];
+const [ENOENT, EEXIST, ENOTDIR, EISDIR, EFBIG] = [2, 17, 20, 21, 27];
 
 /**
  * Reads how an execution ended.
@@ -29,8 +29,10 @@ export function executionOf(fields: Fields, path: string, timeout = 0): Executio
       );
     case 3:
       throw saidTooMuch(path, MAX_OUTPUT);
-    default:
-      throw new Fault(Code.ioFailure, `${path} cannot be executed: ${errorName(value)}; ${SEE_FILE}`);
+    default: {
+      const why = errorName(value);
+      throw notExecuted(path, why, /^E[A-Z0-9]+/.exec(why)?.[0] ?? "");
+    }
   }
 }
 
@@ -57,6 +59,10 @@ class FileFault extends Fault {
 export function unlessMissing(error: unknown): undefined {
   if (error instanceof FileFault && [ENOENT, ENOTDIR, EISDIR].includes(error.errno)) return undefined;
   throw error;
+}
+
+export function isTooLarge(error: unknown): boolean {
+  return error instanceof FileFault && error.errno === EFBIG;
 }
 
 export function unlessThere(error: unknown): undefined {

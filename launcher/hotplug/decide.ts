@@ -109,11 +109,11 @@ export function isOfAnnotation({ name }: Delegate): boolean {
   return name.includes("/");
 }
 
-/** Addresses of all kinds are in the capability arguments, whether a plugin claims them or not; `cni-args` are in each plugin's conf. */
-function requestOf({ capabilityArgs, conf, deviceID, resourceName, gateways = [] }: Delegate): string {
+/** Addresses of all kinds are in `asked`, whether a plugin claims them or not; `cni-args` are in each plugin's conf. */
+function requestOf({ asked, conf, deviceID, resourceName, gateways = [] }: Delegate): string {
   const { args, plugins } = JSON.parse(conf) as { args?: Args; plugins?: { args?: Args }[] };
   const cniArgs = args?.cni ?? plugins?.[0]?.args?.cni ?? "";
-  return JSON.stringify([capabilityArgs ?? "", cniArgs, deviceID ?? "", resourceName ?? "", gateways]);
+  return JSON.stringify([asked ?? "", cniArgs, deviceID ?? "", resourceName ?? "", gateways]);
 }
 
 interface Args {

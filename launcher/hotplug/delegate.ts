@@ -66,7 +66,7 @@ export async function delegateAdd(call: Call, request: DelegateRequest): Promise
     call.runtime.containerId,
     planWith(call, standing, titled, kept.map(ifnameOf)).scratch,
   );
-  const { attachment, fault, isLeft } = await attachOne(call, delegate);
+  const { attachment, fault, isLeft } = await attachOne(call, delegate, kept);
   if (!attachment) {
     if (!isLeft) await keepOnly(call, standing, kept);
     throw fault?.during(`network ${delegate.name} on ${delegate.ifname}`);
@@ -88,8 +88,8 @@ export async function delegateDel(call: Call, request: DelegateRequest): Promise
   await call.state.removeNotes([there.cacheFile]);
   const kept = standing.attached.filter((one) => one !== there);
   await keepOnly(call, standing, kept);
-  const pod = await findPod(call).catch(() => undefined);
-  if (!pod) return; // nobody is left to be told
+  const pod = await findPod(call).catch((error: unknown) => staysUntold(call, error));
+  if (!pod) return; // nobody is left to be told, or can be
   await tell(call, pod, kept, []);
   await recordRemoved(call, pod, there);
 }
@@ -103,9 +103,11 @@ async function tell(
 ): Promise<void> {
   const before = await Promise.all(kept.filter((one) => isWhole(one)).map((one) => described(call, one)));
   const networkStatus = await placeRoutes(call, before, come);
-  await publish(call, pod, networkStatus).catch((error: unknown) => {
-    call.log.write("error", `${subjectOf(call.runtime)}: network-status stays: ${Fault.of(error).message}`);
-  });
+  await publish(call, pod, networkStatus).catch((error: unknown) => staysUntold(call, error));
+}
+
+function staysUntold({ log, runtime }: Call, error: unknown): undefined {
+  log.write("error", `${subjectOf(runtime)}: network-status stays: ${Fault.of(error).message}`);
 }
 
 /** CHECK: throws if the attachment is not as its ADD has left it. */

@@ -172,9 +172,14 @@ export class HotPlug {
     const [namespace = "", name = ""] = pod.split("/");
     if (!isRunning(namespace, name)) return;
     const sandboxes = await this.sandboxesFor(task);
+    const faults: Fault[] = [];
     for (const sandbox of sandboxes.filter((one) => one.life === "attached" && keyOf(one) === pod)) {
-      await hands.work(sandbox, "ADD", (call) => telling(call, task));
+      // One that was left behind must not keep the pod's own from its networks.
+      const done = hands.work(sandbox, "ADD", (call) => telling(call, task));
+      await done.catch((error: unknown) => faults.push(Fault.of(error)));
     }
+    const fault = Fault.all(faults);
+    if (fault) throw fault;
   }
 
   private sandboxesFor({ order }: Task): Promise<Sandbox[]> {
@@ -197,9 +202,11 @@ export class HotPlug {
     // An ADD of the runtime has the sandbox, mostly.
     if (fault.code !== Code.tryAgainLater || task.failures >= PATIENCE)
       this.options.warn(`the networks of pod ${pod} are not as it asks: ${fault.message}`);
+    const { order } = task;
     clock.sleep(waitMs(task.failures++), this.end.signal).then(
       () => {
-        if (this.tasks.get(pod) === task) this.queue(pod, task);
+        const isMeanwhileQueued = task.order !== order; // by an edit: what fails then has a wait of its own
+        if (this.tasks.get(pod) === task && !isMeanwhileQueued) this.queue(pod, task);
       },
       () => undefined,
     );
@@ -209,8 +216,7 @@ export class HotPlug {
   async heal(): Promise<void> {
     const { clock, givenUpMs = GIVEN_UP_MS, hands } = this.options;
     if (!hands.isThere) return;
-    const sandboxes = await hands.sandboxes();
-    const over = sandboxes.filter(({ life }) => life !== "attached");
+    const over = (await hands.sandboxes()).filter(({ life }) => life !== "attached");
     for (const name of [...this.left.keys()])
       if (!over.some((one) => one.name === name)) this.left.delete(name);
     for (const sandbox of over) {
@@ -226,6 +232,7 @@ export class HotPlug {
         this.warn(`sandbox ${sandbox.name} cannot be undone yet`, error);
       }
     }
+    const sandboxes = await hands.sandboxes(); // others may have come meanwhile: what they have is no orphan
     const [any] = sandboxes.filter(({ life }) => life === "attached");
     if (any) await hands.work(any, "GC", (call) => clearOrphans(call, livingIn(sandboxes)));
   }

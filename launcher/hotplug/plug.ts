@@ -5,7 +5,7 @@ import { withCauses } from "../attach/causes.ts";
 import { undo } from "../attach/del.ts";
 import { addDelegate } from "../attach/execute.ts";
 import { recover } from "../attach/recover.ts";
-import { remember, rememberRoutes } from "../attach/remember.ts";
+import { remember, rememberRoutes, requireRoom } from "../attach/remember.ts";
 import { changeRoutes } from "../attach/routes.ts";
 import type { Trouble } from "../attach/undeletable.ts";
 import type { Pod } from "../cluster/cluster.ts";
@@ -48,11 +48,20 @@ export interface AttachedOrNot {
   isLeft?: boolean;
 }
 
-/** Attaches what the scratch file names by now; undoes it if that fails. */
-export async function attachOne(call: Call, delegate: Delegate): Promise<AttachedOrNot> {
+/**
+ * Attaches what the scratch file names by now; undoes it if that fails.
+ *
+ * @param others what is attached beside it
+ */
+export async function attachOne(
+  call: Call,
+  delegate: Delegate,
+  others: readonly { result?: string | undefined }[],
+): Promise<AttachedOrNot> {
   try {
     await offerDeviceInfo(delegate, call);
     const result = await addDelegate(call, delegate);
+    requireRoom(result, others);
     const attachment = await described(call, { ...delegate, result });
     await remember(call, attachment);
     await call.state.settleCaches([delegate.cacheFile]);

@@ -33,7 +33,7 @@ export async function replug(call: Call, mayBeUntold = true): Promise<void> {
   const networks = namedNetworks(call, await podNetworks(call, pod), attached);
   requireDefault(networks[0], attached);
   const noted = new Set(await call.state.noted());
-  const change = decide(planned(call, networks).delegates, attached, noted);
+  const change = decide(planned(call, networks, { scratch }).delegates, attached, noted);
   if (change.attach.length + change.detach.length + change.adopt.length > 0) {
     requirePossible(change, attached);
     await requirePlugins(call, change.attach);
@@ -154,7 +154,11 @@ async function carryOut(call: Call, pod: Pod, { change, networks, scratch, noted
   const attachments: Attachment[] = [];
   const begun: Delegate[] = [];
   for (const delegate of attach) {
-    const { attachment, fault, isLeft } = await attachOne(call, delegate);
+    const { attachment, fault, isLeft } = await attachOne(call, delegate, [
+      ...change.keep,
+      ...stuck,
+      ...attachments,
+    ]);
     if (attachment) attachments.push(attachment);
     if (attachment || isLeft) begun.push(delegate);
     if (!fault) continue;

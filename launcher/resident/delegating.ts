@@ -19,6 +19,7 @@ import type { Executor, JobVerb } from "./executor.ts";
 const AT_ONCE = 3;
 const LONGEST_MS = 120_000;
 const CNI_VERSION = "1.0.0";
+const GONE = "the client has gone before it was its turn";
 
 /** Members of `interfaceAttributes` that are used; Multus reads the same. */
 const ATTRIBUTES = ["ips", "mac", "cni-args"];
@@ -59,12 +60,16 @@ export class Delegating {
     return this.hands.isThere;
   }
 
-  /** Does what a request asks for. Never rejects: a failure is an answer, with a CNI error. */
-  async answer(body: Uint8Array): Promise<Answered> {
+  /**
+   * Does what a request asks for. Never rejects: a failure is an answer, with a CNI error.
+   *
+   * @param gone is aborted when its client is: what is begun is ended all the same, as the client asks again
+   */
+  async answer(body: Uint8Array, gone = new AbortController().signal): Promise<Answered> {
     const signal = AbortSignal.timeout(this.longestMs);
     try {
       const asked = readRequest(body);
-      await this.turn();
+      await this.turn(gone);
       try {
         const result = await within(signal, this.carryOut(asked, signal));
         return { status: 200, text: result === undefined ? "" : `{"Result":${result}}` };
@@ -81,9 +86,24 @@ export class Delegating {
   }
 
   /** In the order in which they come: the turn of one that has ended is the next one's. Connections bound how many wait. */
-  private async turn(): Promise<void> {
-    if (this.working < AT_ONCE) this.working++;
-    else await new Promise<void>((resolve) => this.waiting.push(resolve));
+  private async turn(gone: AbortSignal): Promise<void> {
+    if (gone.aborted) throw new Fault(Code.tryAgainLater, GONE);
+    if (this.working < AT_ONCE) {
+      this.working++;
+      return;
+    }
+    await new Promise<void>((resolve, reject) => {
+      const begin = () => {
+        gone.removeEventListener("abort", leave);
+        resolve();
+      };
+      const leave = () => {
+        this.waiting.splice(this.waiting.indexOf(begin), 1);
+        reject(new Fault(Code.tryAgainLater, GONE));
+      };
+      this.waiting.push(begin);
+      gone.addEventListener("abort", leave, { once: true });
+    });
   }
 
   private async carryOut(asked: Asked, signal: AbortSignal): Promise<string | undefined> {

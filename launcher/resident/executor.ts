@@ -17,10 +17,12 @@ import type { Hands } from "../hotplug/loop.ts";
 const FIRST_JOB = 1 << 20;
 const LAST_JOB = 2 ** 31;
 /**
- * A job that takes longer is hung up on, whoever wants it: some wait behind it. It is longer than each plugin of a job may take
+ * A job that takes longer is hung up on, whoever wants it: some wait behind it. So is an executor that does not answer. It is longer than each plugin of a job may take
  * (server.ts), and what was attached until then stays.
  */
 const LONGEST_MS = 300_000;
+/** How long the executor has to say that all jobs have ended, when the daemon ends. */
+const ENDED_WITHIN_MS = 5000;
 /** How often the log says that there are several executors. */
 const RIVALS_TOLD_EVERY_MS = 60_000;
 
@@ -85,14 +87,25 @@ export class Executor implements Hands {
     this.shim?.alive();
   }
 
-  /** Hangs up: nothing is begun any more. */
+  /**
+   * Begins nothing any more, ends the jobs, and hangs up when they have ended. The next daemon does them anew; until then the runtime's
+   * calls go another way, where nobody knows of them.
+   */
   leave(): void {
-    this.shim?.hangUp();
+    const { shim } = this;
     this.shim = undefined;
+    const over = [...this.jobs.values()];
+    for (const job of over) interrupt(job, "this daemon ends");
+    const hangUp = () => shim?.hangUp();
+    void Promise.all(over.map(({ ended }) => ended)).then(hangUp);
+    setTimeout(hangUp, ENDED_WITHIN_MS).unref(); // it may never say so
   }
 
+  /** Rejects with code 11 if there is no executor, or one that does not answer: that is hung up on, and comes anew if it can. */
   sandboxes(): Promise<Sandbox[]> {
-    return this.presentExecutor().sandboxes();
+    const shim = this.presentExecutor();
+    const timer = setTimeout(() => shim.hangUp(), this.longestMs).unref();
+    return shim.sandboxes().finally(() => clearTimeout(timer));
   }
 
   /**

@@ -22,7 +22,7 @@ const LOOK_EVERY_MS = 1000;
 export interface MultusOptions {
   path: string;
   clock: Clock;
-  delegating: { readonly isReady: boolean; answer(body: Uint8Array): Promise<Answered> };
+  delegating: { readonly isReady: boolean; answer(body: Uint8Array, gone: AbortSignal): Promise<Answered> };
   warn(message: string): void;
 }
 
@@ -42,7 +42,9 @@ export class MultusSocket {
       maxHeaderSize: 16 << 10,
     };
     this.server = createServer(limits, (request, response) => {
-      this.answer(request).then(({ status, text }) => {
+      const gone = new AbortController();
+      response.once("close", () => gone.abort());
+      this.answer(request, gone.signal).then(({ status, text }) => {
         if (response.destroyed) return;
         const body = text === "" || text.endsWith("\n") ? text : `${text}\n`;
         const type = text.startsWith("{") || text === "" ? "application/json" : "text/plain";
@@ -123,7 +125,7 @@ export class MultusSocket {
     if (this.end.signal.aborted) this.close(); // it was, meanwhile
   }
 
-  private async answer(request: IncomingMessage): Promise<Answered> {
+  private async answer(request: IncomingMessage, gone: AbortSignal): Promise<Answered> {
     const { delegating } = this.options;
     const { method = "", url = "" } = request;
     const [path = ""] = url.split("?");
@@ -141,7 +143,7 @@ export class MultusSocket {
     const body = await bodyOf(request);
     if (body === undefined)
       return no(413, `the body is larger than ${LARGEST_BODY} bytes, or is not complete`);
-    return delegating.answer(body);
+    return delegating.answer(body, gone);
   }
 }
 

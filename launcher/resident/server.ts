@@ -26,6 +26,8 @@ const ALIVE_EVERY_MS = 1000;
 const BACKLOG_MS = 100;
 /** What a shim hands to the process that it starts: the socket, and the lock that is held until the process serves. */
 const [SOCKET_FD, LOCK_FD] = [3, 4];
+/** How long a shim may take to go when its call is left to `plexus`: the kubelet kills the daemon 10 s after that. */
+const LEFT_WITHIN_MS = 5000;
 /** Connections that wait until they are accepted; the kernel may have a lower limit. */
 const BACKLOG = 1024;
 /** How long events may still be sent at the end. */
@@ -119,12 +121,16 @@ export class ResidentServer {
     return server;
   }
 
-  /** Leaves the calls that run then to `plexus`. */
+  /** Leaves the calls that run then to `plexus`. A shim that stands still is not waited for. */
   leaveAfter(ms: number): void {
     const leave = () => {
       for (const shim of this.shims) shim.fallBack("the resident process ends");
     };
+    const hangUp = () => {
+      for (const shim of this.shims) shim.hangUp();
+    };
     setTimeout(leave, ms).unref();
+    setTimeout(hangUp, ms + LEFT_WITHIN_MS).unref();
   }
 
   /** Takes no more calls, and waits for those that run. */

@@ -1,4 +1,5 @@
 // The socket at a path: whose it is, whether anybody is behind it, and how it is made.
+import { once } from "node:events";
 import { renameSync, rmSync, statSync } from "node:fs";
 import type { Server } from "node:net";
 
@@ -20,14 +21,12 @@ export async function listenForRoot(
   const temporary = `${path}.${process.pid}`;
   rmSync(temporary, { force: true });
   const before = process.umask(0o177);
-  const listening = new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ path: temporary, ...options }, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
-  process.umask(before); // the socket is there by now, and others make files while this one waits
+  const listening = once(server, "listening");
+  try {
+    server.listen({ path: temporary, ...options });
+  } finally {
+    process.umask(before); // the socket is there by now, and others make files while this one waits
+  }
   await listening;
   const inode = inodeOf(temporary);
   renameSync(temporary, path);

@@ -1,6 +1,7 @@
 #include "buffer.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -58,6 +59,11 @@ int write_all(int fd, const uint8_t *bytes, size_t count) {
   while (count > 0) {
     ssize_t written = write(fd, bytes, count);
     if (written < 0 && errno == EINTR) continue;
+    if (written < 0 && errno == EAGAIN) { // a pipe that is full, and whose reader has it so
+      struct pollfd full = {fd, POLLOUT, 0};
+      poll(&full, 1, -1);
+      continue;
+    }
     if (written < 0) return errno;
     bytes += written;
     count -= (size_t)written;

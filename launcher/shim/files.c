@@ -324,7 +324,8 @@ int file_find(const Rights *rights, const char *name, char *const *dirs, Buffer 
     char path[4096];
     int length = snprintf(path, sizeof path, "%s/%s", *dir, name);
     struct stat status;
-    if (length < 0 || (size_t)length >= sizeof path || stat(path, &status) < 0 || !S_ISREG(status.st_mode)) continue;
+    if (length < 0 || (size_t)length >= sizeof path || stat(path, &status) < 0) continue;
+    if (!S_ISREG(status.st_mode) || (status.st_mode & 0111) == 0) continue; // what cannot be executed is not a plugin
     put_string(result, path);
     return 0;
   }

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "messages.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -69,6 +70,11 @@ static void print_escaped(const char *text) {
   }
 }
 
+void cannot_answer(int error) {
+  complain("the answer cannot be written to stdout: %s; mend that, and call DEL for what was attached", strerror(error));
+  _exit(1);
+}
+
 void errors_have_version(const char *version) { cni_version = version; }
 
 void fail_with(enum Code code, const char *format, ...) {
@@ -80,6 +86,6 @@ void fail_with(enum Code code, const char *format, ...) {
   printf("{\"cniVersion\":\"%s\",\"code\":%d,\"msg\":\"plexus-shim: ", cni_version, (int)code);
   print_escaped(message);
   fputs("\"}\n", stdout);
-  fflush(stdout);
+  if (fflush(stdout) != 0 || ferror(stdout)) cannot_answer(errno);
   _exit(1);
 }

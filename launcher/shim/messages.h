@@ -27,7 +27,10 @@ void errors_have_version(const char *version);
 /** Prints a CNI error and exits with 1: for what not even `plexus` is to answer. */
 __attribute__((format(printf, 2, 3))) _Noreturn void fail_with(enum Code code, const char *format, ...);
 
-/** The same for what not even `plexus` can answer. */
+/** Says that stdout takes no answer, which has not been given then, and exits with 1: docs/exit-codes.md. */
+_Noreturn void cannot_answer(int error);
+
+/** The same as fail_with for what not even `plexus` can answer. */
 #define fail(...) fail_with(IO_FAILURE, __VA_ARGS__)
 
 #endif

@@ -91,11 +91,15 @@ static int describe(Buffer *text, const Buffer *input) {
   return 0;
 }
 
-/** Opens the file and locks it. Returns 0, EWOULDBLOCK if another process has it locked, or another errno; `own` is open if it is there. */
+/**
+ * Opens the file and locks it. Returns 0, EWOULDBLOCK if another process has it locked, or another errno: ENOENT too if by the time it
+ * is locked it is not there any more, or another one is. `own` is open if it was there.
+ */
 static int take(const char *path) {
+  struct stat locked, there;
   own = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-  if (own < 0) return errno;
-  return flock(own, LOCK_EX | LOCK_NB) < 0 ? errno : 0;
+  if (own < 0 || flock(own, LOCK_EX | LOCK_NB) < 0 || fstat(own, &locked) < 0 || lstat(path, &there) < 0) return errno;
+  return locked.st_dev == there.st_dev && locked.st_ino == there.st_ino ? 0 : ENOENT;
 }
 
 /** Writes the file of an ADD under another name, and gives it its own when it is whole and locked. */
@@ -155,13 +159,14 @@ void sandbox_is_deleted(void) {
   if (length > 0 && own_path[length - 1] == ENDS_WITH) unlink(own_path);
 }
 
-int sandbox_lock(const Rights *rights) {
+int sandbox_lock(const Rights *rights, bool deletes) {
   if (rights->sandboxes == NULL || !own_name(rights, own_path)) return ENOENT;
   int error = take(own_path);
-  if (error != ENOENT) return error;
+  if (!deletes) return error;
   char ended[sizeof own_path + 1];
   ended_path(own_path, ended);
-  error = take(ended);
+  if (error == 0 && rename(own_path, ended) < 0) return errno;
+  if (error == ENOENT) error = take(ended);
   strcpy(own_path, strlen(ended) < sizeof own_path ? ended : "");
   return error;
 }

@@ -35,8 +35,11 @@ void sandbox_is_handed_on(void);
 /** Removes the file of a DEL that has succeeded. */
 void sandbox_is_deleted(void);
 
-/** Locks the sandbox of this process's CNI_CONTAINERID and CNI_IFNAME. Returns 0, EWOULDBLOCK if somebody works on it, or an errno. */
-int sandbox_lock(const Rights *rights);
+/**
+ * Locks the sandbox of this process's CNI_CONTAINERID and CNI_IFNAME; one that the runtime deletes is there for a DEL only, which has
+ * begun with that. Returns 0, EWOULDBLOCK if somebody works on it, or an errno.
+ */
+int sandbox_lock(const Rights *rights, bool deletes);
 
 /** Returns 0, or an errno: ENOENT for a name that none has. What it has read is for `sandbox_free`. */
 int sandbox_read(const Rights *rights, const char *name, Sandbox *sandbox);

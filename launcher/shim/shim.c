@@ -43,6 +43,7 @@
 #endif
 
 #define SUPPORTED "\"0.1.0\",\"0.2.0\",\"0.3.0\",\"0.3.1\",\"0.4.0\",\"1.0.0\",\"1.1.0\""
+#define VERSIONS "{\"cniVersion\":\"1.1.0\",\"supportedVersions\":[" SUPPORTED "]}\n"
 #define HOST_OPTION "--host="
 #define MAX_INPUT (8u << 20)
 #define RECEIVE_SIZE 65536
@@ -135,13 +136,25 @@ __attribute__((format(printf, 2, 3))) static _Noreturn void fall_back(enum Tally
   become_plexus(why);
 }
 
-/** Prints the answer. */
+/** Ends with an answer. One that cannot be written has not been given. */
+static _Noreturn void print_answer(const uint8_t *text, size_t length, int exit_code) {
+  int error = write_all(STDOUT_FILENO, text, length);
+  if (error != 0) cannot_answer(error);
+  _exit(exit_code);
+}
+
 static _Noreturn void answer_runtime(void) {
   jobs_end();
   if (call.exit_code == 0) sandbox_is_deleted(); // if this was a DEL
-  int error = write_all(1, call.answer, call.answer_length);
-  if (error != 0 && error != EPIPE) complain("write stdout: %s", strerror(error)); // EPIPE: nobody is listening
-  _exit((int)(call.exit_code & 0xff));
+  print_answer(call.answer, call.answer_length, (int)(call.exit_code & 0xff));
+}
+
+/** What is opened would take the number of a stream that is closed, and get what is written to that. */
+static void require_streams(void) {
+  if (fcntl(STDOUT_FILENO, F_GETFD) < 0) cannot_answer(errno);
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd) _exit(1);
+  }
 }
 
 /** Does what the frames ask for that have come in whole. Returns whether there was any. */
@@ -459,7 +472,7 @@ static void begin_job(const char *number, const char *command) {
   if (job == 0 || rights.sandboxes == NULL) fail("a job is begun by plexus-shim --serve only");
   rights.starts = false;
   bool is_of_container = strcmp(command, "GC") != 0 && strcmp(command, "STATUS") != 0;
-  if (is_of_container && sandbox_lock(&rights) != 0) _exit(1);
+  if (is_of_container && sandbox_lock(&rights, strcmp(command, "DEL") == 0) != 0) _exit(1);
 }
 
 int main(int count, char **arguments) {
@@ -479,11 +492,12 @@ int main(int count, char **arguments) {
     return 0;
   }
 
+  // Whoever does not read the answer is to be told so, not to end this process.
+  require_streams();
+  signal(SIGPIPE, SIG_IGN);
+
   // VERSION needs nobody, and runtimes wait for it.
-  if (strcmp(command, "VERSION") == 0) {
-    fputs("{\"cniVersion\":\"1.1.0\",\"supportedVersions\":[" SUPPORTED "]}\n", stdout);
-    return 0;
-  }
+  if (strcmp(command, "VERSION") == 0) print_answer((const uint8_t *)VERSIONS, sizeof VERSIONS - 1, 0);
 
   // A conf that leads back to Plexus would have it executed without end.
   const char *delegate = getenv(DELEGATE_VARIABLE);

@@ -4,6 +4,7 @@
 // whether its ADD has ever succeeded; its container and interface. There are so many at most, and of such a size: a
 // user whose pods fail in such a way, for days, does not fill the disk, nor GC's time.
 import type { Host } from "../host/host.ts";
+import { readState } from "./read.ts";
 
 /** So many are kept of those whose ADD has never succeeded, and of all. */
 const MAX_NEVER_ATTACHED = 100;
@@ -47,8 +48,13 @@ export class Orphans {
     return texts;
   }
 
+  /** Is it the container's, by its name? Another ID may begin with that one and a hyphen. */
+  isNamedFor(name: string, containerId: string): boolean {
+    return name.replace(NAME, "").startsWith(`${containerId}-`);
+  }
+
   read(name: string): Promise<string | undefined> {
-    return this.host.read(`${this.dir}/${name}`);
+    return readState(this.host, `${this.dir}/${name}`);
   }
 
   /** Keeps one more. */

@@ -3,6 +3,7 @@
 import { Fault } from "../fault.ts";
 import type { Host } from "../host/host.ts";
 import { Orphans } from "./orphans.ts";
+import { readState } from "./read.ts";
 
 /** The files of one container, as they are: text that may be torn. */
 export interface ContainerFiles {
@@ -31,7 +32,7 @@ const DONE = ["detached", "orphan", "forgotten"] as const;
 type Done = (typeof DONE)[number];
 
 /** Characters of an error that a note keeps: a plugin's may have four million. */
-const MAX_WHY = 1000;
+export const MAX_WHY = 1000;
 
 export class State {
   readonly orphans: Orphans;
@@ -47,12 +48,12 @@ export class State {
   async read(containerId: string): Promise<ContainerFiles> {
     const files: ContainerFiles = { caches: new Map() };
     const [scratch, names] = await Promise.all([
-      this.host.read(this.scratchPath(containerId)),
+      readState(this.host, this.scratchPath(containerId)),
       this.host.list(this.resultsDir),
     ]);
     if (scratch !== undefined) files.scratch = scratch;
     const own = names.filter((name) => !isTemporary(name) && name.includes(`-${containerId}-`));
-    const texts = await Promise.all(own.map((name) => this.host.read(`${this.resultsDir}/${name}`)));
+    const texts = await Promise.all(own.map((name) => readState(this.host, `${this.resultsDir}/${name}`)));
     for (const [index, text] of texts.entries())
       if (text !== undefined) files.caches.set(own[index] ?? "", text);
     return files;
@@ -72,7 +73,7 @@ export class State {
     const ids = new Set<string>();
     const unreadable: string[] = [];
     for (const name of caches) {
-      const text = await this.host.read(`${this.resultsDir}/${name}`);
+      const text = await readState(this.host, `${this.resultsDir}/${name}`);
       if (text === undefined) continue; // removed meanwhile
       const id = containerOf(text);
       if (id === undefined) unreadable.push(name);
@@ -80,7 +81,7 @@ export class State {
     }
     for (const name of await this.host.list(this.cniDir)) {
       if (!isContainerId(name)) continue;
-      const text = await this.host.read(`${this.cniDir}/${name}`);
+      const text = await readState(this.host, `${this.cniDir}/${name}`);
       if (text === undefined) continue;
       const isNamed = isSandboxId(name) || unreadable.some((cache) => cache.includes(`-${name}-`));
       if (isScratch(text) || isNamed) ids.add(name);
@@ -126,7 +127,7 @@ export class State {
 
   /** The note on an attachment; one that cannot be read counts as none. */
   async note(name: string): Promise<Note | undefined> {
-    return noteOf((await this.host.read(`${this.notesDir}/${name}`)) ?? "");
+    return noteOf((await readState(this.host, `${this.notesDir}/${name}`)) ?? "");
   }
 
   writeNote(name: string, note: Note): Promise<void> {

@@ -40,7 +40,8 @@ type Operation = (ptr: number, len: number) => number;
 
 /** The functions that are no operations. */
 const LIFECYCLE = ["abi_version", "alloc", "reset"];
-const MAX_INPUT_BYTES = 16 << 20;
+/** Bytes that the document of an operation may have. */
+export const MAX_INPUT_BYTES = 16 << 20;
 /** A pod's ADD takes 2 MiB. */
 const KEPT_MEGABYTES = 32;
 const encoder = new TextEncoder();

@@ -55,6 +55,7 @@ const NAMES: Record<string, string> = {
   join: "path",
   length: "count",
   listenerAt: "pid",
+  owners: "name",
   round: "number",
 };
 

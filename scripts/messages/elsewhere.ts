@@ -23,7 +23,7 @@ export const ELSEWHERE: readonly (readonly [place: RegExp, why: string])[] = [
     /^launcher\/cli\/doctor\/.* ((warn|fail|shortened)\(\w*\)2|[=.]remedy)/,
     "what mends a line of doctor: it stands beside the line",
   ],
-  [/ (=\w*SHAPE\b|hasShape\()/, "the members of a document"],
+  [/ (=\w*SHAPE\b|(hasShape|haveTypes)\()/, "the members of a document"],
   [
     / (parse|Fields|checkResult|listObjects|parseObject|objectOf|ListReader|resultOf)\(/,
     "what a message is of, in front of it",

@@ -37,7 +37,11 @@ export const MORE: readonly (readonly [of: string | RegExp, more: string])[] = [
     `${IS_PART} A line of \`plexus-shim.conf\` is not used: correct it, or remove it. [All keys](../security.md#the-shim-and-the-resident-process)`,
   ],
   [
-    /^launcher\/shim\/messages\.c: /,
+    "the answer cannot be written to stdout",
+    "The call counts as failed, although its work may be done: [exit codes](../exit-codes.md#of-a-call-of-the-runtime). A runtime calls DEL then.",
+  ],
+  [
+    /^launcher\/shim\/messages\.c: .*nothing more/,
     "A call may say 1 MiB at most on stderr: what it has said before tells what goes wrong.",
   ],
   [
@@ -100,11 +104,23 @@ export const MORE: readonly (readonly [of: string | RegExp, more: string])[] = [
     "The node starts more pods at once than `--connections` allows: nothing is lost, it is only slower. Raise it if the node has the memory.",
   ],
   [
+    "would be kept of them",
+    "A DEL, and GC, have to read what is kept of a pod's networks on disk, so that is bounded: [limits](../limits.md). `plexus explain` says the same before the pod runs.",
+  ],
+  [
+    "are kept; have its plugin print less",
+    "A DEL, and GC, have to read what is kept of a pod's networks on disk, so that is bounded: [limits](../limits.md).",
+  ],
+  [
+    "plugins are not told what to keep",
+    "A living container's file is torn, or too large to be read. All else of the GC is done; what plugins clean up by themselves waits until that container is gone.",
+  ],
+  [
     "lines of this log were dropped",
     "What reads the log was too slow. `plexus_log_dropped_total` counts them ([metrics](../metrics.md)).",
   ],
   [
-    /host\/remote\.ts: .*(through the shim|the shim refused|needs the socket|is to be rotated)/,
+    /host\/remote\.ts: .*(through the shim|the shim refused|needs the socket|is to be rotated|is too large for it)/,
     "Nothing is to be done: the call goes on as `plexus` on the node. If it happens often, `plexus-shim.conf` lacks a line ([security](../security.md#the-shim-and-the-resident-process)).",
   ],
   [/host\/iproute\.ts: `|sysctl -w/, "`ip`, `sysctl` or `rdma` says why: its own words are behind."],

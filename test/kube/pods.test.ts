@@ -154,7 +154,12 @@ describe("a pod's annotation", () => {
       },
     });
     expect(fs.readFileSync(join(site.lab.dir, "calls-fake-all"), "utf8")).toContain(`"big":${big}`);
-    await site.run("DEL", pod);
+    expect(await site.run("CHECK", pod)).toMatchObject({ exitCode: 0 });
+    expect(await site.run("DEL", pod)).toMatchObject({ exitCode: 0 });
+    const [added, ...later] = site.lab.calls("fake-all");
+    expect(later.map(({ verb, conf }) => [verb, conf.runtimeConfig])).toEqual(
+      ["CHECK", "DEL"].map((verb) => [verb, added?.conf.runtimeConfig]),
+    );
   });
 
   it("may select a network whose conf is in a file, alone or as a conflist", async () => {
@@ -272,6 +277,29 @@ describe("default-route", () => {
       [],
     ]);
     await checkAndDelete(pod, conf);
+  });
+
+  it("of one family, or without a gateway, leaves a pod with two families both", async () => {
+    const podnet = site.lab.file("11-dual.conf", { ...ipv6(0), name: "dual" });
+    await site.nad("a", ipv6(1));
+    const conf = site.conf({ clusterNetwork: podnet });
+    const own = {
+      eth0: ["via 10.222.0.1 dev eth0", "via fd00:222::1 dev eth0"],
+      net1: ["via 10.222.1.1 dev net1", "via fd00:222:1::1 dev net1"],
+    };
+    for (const [asked, v4, v6] of [
+      [["10.222.1.1"], "net1", "eth0"],
+      [["fd00:222:1::1"], "eth0", "net1"],
+      [[], "net1", "net1"],
+    ] as const) {
+      const pod = await site.pod([{ name: "a", "default-route": asked }]);
+      await add(pod, conf);
+      const routes = [...(await defaultRoutes(pod, 4)), ...(await defaultRoutes(pod, 6))];
+      expect(routes).toEqual(expect.arrayContaining([own[v4][0], own[v6][1]]));
+      if (v4 === "net1") expect(routes).not.toContain(own.eth0[0]);
+      if (asked.length > 0 && v6 === "net1") expect(routes).not.toContain(own.eth0[1]);
+      await checkAndDelete(pod, conf);
+    }
   });
 
   it("to a gateway that cannot be reached fails, with a reason, and nothing stays attached", async () => {

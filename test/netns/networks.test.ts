@@ -616,7 +616,10 @@ describe("two interface names for one container", () => {
     const second = lab.conf([lab.bridge("three", 3), lab.bridge("four", 4)]);
     const { exitCode, answer } = await lab.run("ADD", second, { container, ifname: "eth7" });
     expect(exitCode).toBe(1);
-    expect(answer).toMatchObject({ code: 7, msg: expect.stringContaining("an interface net1 already") });
+    expect(answer).toMatchObject({
+      code: 7,
+      msg: expect.stringContaining('interface "net1": networks "four" and "two" would both have it'),
+    });
     expect((await lab.interfaces(container)).sort()).toEqual(["eth0", "net1"]);
     expect(await lab.run("CHECK", first, { container, ifname: "eth0" })).toMatchObject(OK);
     expect(await lab.run("DEL", second, { container, ifname: "eth7" })).toMatchObject(OK);

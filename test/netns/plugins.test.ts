@@ -373,6 +373,47 @@ describe.each(Object.entries(TRIALS))("%s", (_, trial) => {
   );
 });
 
+describe.each(["iptables", "nftables"])(
+  "portmap by %s, whose runtime gives port mappings at ADD alone",
+  (backend) => {
+    const portmap = { type: "portmap", backend, capabilities: { portMappings: true } };
+    const conf = (plugins: Conf[], more: Conf = {}) =>
+      lab.conf(
+        [{ cniVersion: "1.1.0", name: "trial", plugins: [bridgeHostLocal(lab), portmap, ...plugins] }],
+        more,
+      );
+    const GC = { "cni.dev/valid-attachments": [] };
+
+    it.each(["DEL", "GC"])("leaves no rule after %s", async (verb) => {
+      const container = await lab.container();
+      expect(
+        await lab.run("ADD", conf([], { runtimeConfig: { portMappings } }), { container }),
+      ).toMatchObject({ exitCode: 0 });
+      await portIsMapped({ lab, container, ifname: "eth0", result: {} });
+      expect(await lab.run("CHECK", conf([]), { container })).toMatchObject({ exitCode: 0 });
+      const target = verb === "GC" ? undefined : { container };
+      expect(await lab.run(verb, conf([], verb === "GC" ? GC : {}), target)).toMatchObject({ exitCode: 0 });
+      expect(await lab.leftovers()).toEqual([]);
+    });
+
+    it("leaves no rule after a GC that follows a killed ADD", async () => {
+      const container = await lab.container();
+      lab.fake("fake-slow", { ADD: "sleep 60" });
+      const slow = [{ type: "fake-slow" }];
+      const { pid, outcome } = lab.start("ADD", conf(slow, { runtimeConfig: { portMappings } }), {
+        container,
+      });
+      await until("portmap is done", () => lab.calls("fake-slow").length > 0);
+      process.kill(pid, "SIGKILL");
+      await outcome.catch(() => undefined);
+      expect(await lab.rules()).not.toEqual([]);
+      await lab.kill(container);
+      expect(await lab.run("GC", conf(slow, GC))).toMatchObject({ exitCode: 0 });
+      expect(await lab.leftovers()).toEqual([]);
+    });
+  },
+);
+
 it("tries every plugin of the package", () => {
   const tried = new Set(Object.keys(TRIALS).map((title) => title.split(" ")[0]));
   expect(readdirSync(ensureLab()).filter((name) => !tried.has(name))).toEqual([]);

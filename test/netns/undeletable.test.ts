@@ -210,3 +210,30 @@ test("notes, orphans and other files that cannot be read disturb neither DEL nor
   expect(files("failed")).toEqual([]);
   expect(lab.reserved()).toEqual([]);
 });
+
+test("an ADD that did not end, of a network that was never right, keeps its container for no DEL either: the next ADD says why", async () => {
+  const conf = lab.conf([lab.bridge("one", 1), neverRight()]);
+  await lab.run("ADD", conf, { container });
+  fs.rmSync(join(lab.cniDir, "failed"), { recursive: true }); // as if it had been killed before it wrote that
+  const { answer } = await lab.run("ADD", conf, { container });
+  expect(answer.msg).toMatch(/^ADD container [0-9a-f]+: network bad on net1: .*10\.80\.0\.0\/240/);
+  expect(await lab.run("DEL", conf, { container })).toMatchObject(OK);
+  expect(files("orphans")).toEqual([`0000000001-never-${container.id}-net1`]);
+});
+
+test("a plugin that is not executable is missing: nothing is attached, and the first DEL succeeds", async () => {
+  fs.writeFileSync(join(lab.binDir, "LICENSE"), "Apache", { mode: 0o644 });
+  const conf = lab.conf([lab.bridge("one", 1), { cniVersion: "1.0.0", name: "text", type: "LICENSE" }]);
+  const { answer } = await lab.run("ADD", conf, { container });
+  expect(answer.msg).toContain('there is no plugin "LICENSE" in ');
+  expect(await lab.leftovers()).toEqual([]);
+  expect(await lab.run("DEL", conf, { container })).toMatchObject(OK);
+});
+
+test("a plugin that lost its mode keeps its container for as many DELs as one that was uninstalled", async () => {
+  lab.fake("fake-here");
+  const conf = lab.conf([{ cniVersion: "1.1.0", name: "one", type: "fake-here" }]);
+  expect(await lab.run("ADD", conf, { container })).toMatchObject({ exitCode: 0 });
+  fs.chmodSync(join(lab.binDir, "fake-here"), 0o644);
+  expect(await delUntilDone(conf, 25)).toBe(5);
+});

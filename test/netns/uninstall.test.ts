@@ -33,7 +33,7 @@ test("the conf goes first; binary and shim stay until the pods are deleted, and 
   const first = await lab.onNode(binary, "uninstall", ...places, ...socket);
   expect(first).toMatch(/^removed .*00-plexus\.conflist\n/);
   expect(first).toContain("1 container is attached by Plexus");
-  expect(fs.readdirSync(confDir)).toEqual(["10-one.conf", "plexus.d"]);
+  expect(fs.readdirSync(confDir)).toEqual(["10-one.conf"]);
   for (const name of ["plexus", "plexus-shim"]) expect(fs.existsSync(join(binDir, name))).toBe(true);
   expect(await lab.interfaces(container)).toEqual(["eth0", "net1"]);
 

@@ -96,7 +96,7 @@ it.each(["1", "0", "x", "2.5"])("--slots %s is refused", (slots) => {
     const { status, stderr } = spawnSync(binary, [...command, "--slots", slots], { encoding: "utf8" });
     expect([status, stderr]).toEqual([
       2,
-      expect.stringContaining(`--slots ${slots}: a whole number is needed`),
+      expect.stringContaining(`--slots ${slots}: a whole number from 2 to `),
     ]);
   }
 });

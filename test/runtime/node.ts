@@ -83,7 +83,7 @@ export class Node {
   async stop(): Promise<void> {
     await this.machine.shutDown();
     await Promise.all([this.kubelet?.stop("SIGKILL"), this.containerd?.stop("SIGKILL")]);
-    removeCgroups(this.name);
+    await removeCgroups(this.name);
     fs.rmSync(this.dir, { recursive: true, force: true });
   }
 
@@ -253,7 +253,7 @@ export class Node {
   async reboot(): Promise<void> {
     await this.machine.shutDown();
     await Promise.all([this.kubelet?.stop("SIGKILL"), this.containerd?.stop("SIGKILL")]);
-    removeCgroups(this.name);
+    await removeCgroups(this.name);
     this.machine = await Machine.boot(this.dir);
     this.api.reach(this.machine.netns);
     await this.connect();

@@ -15,9 +15,9 @@ import {
   ToExecutor,
   ToShim,
 } from "../../launcher/host/frames.ts";
-import { must } from "../support/outcome.ts";
+import { must, outcomeOf } from "../support/outcome.ts";
 import { until } from "../support/until.ts";
-import { Call, isRunning, Place } from "./fake-resident.ts";
+import { Call, isRunning, LIMITS_MS, Place } from "./fake-resident.ts";
 import { SHIMS, sanitized } from "./shims.ts";
 
 /** A daemon that takes executors and their jobs, and answers the runtime's calls. */
@@ -43,10 +43,17 @@ class FakeDaemon {
             void this.serve(call, one.type === FromShim.work ? one.fields.u32() : 0);
           } else if (call) call.take(one);
           else this.answers.push(one);
-          if (one.type === FromShim.serve) socket.write(frame(ToShim.accept, 0, PROTOCOL, "test"));
+          if (one.type === FromShim.serve) this.welcome(socket);
         }
       });
     });
+  }
+
+  /** Takes an executor, and does not fall silent: jobs may take long. */
+  private welcome(socket: Socket): void {
+    socket.write(frame(ToShim.accept, 0, PROTOCOL, "test"));
+    const beat = setInterval(() => socket.write(frame(ToShim.alive, 0)), LIMITS_MS.silence / 10);
+    socket.once("close", () => clearInterval(beat)).on("error", () => undefined);
   }
 
   /** Asks the executor; its answer: a number is an errno, a text why it is refused. */
@@ -255,6 +262,41 @@ describe.each(SHIMS)("%s", (_, shim) => {
     };
     expect(await daemon.begin("c1@eth0", "DEL")).toBe(0);
     expect(seen[0]).toContain("CNI_NETNS=");
+    expect(await daemon.sandboxes()).toEqual([]);
+  });
+
+  test("a DEL of one that is gone is tried again if it fails, and nothing is attached in between", async () => {
+    await daemon.listen(place);
+    await place.run("ADD", CONF, env());
+    fs.renameSync(netns(), `${netns()}.old`);
+    serve();
+    daemon.serve = (call) => call.answer("{}", 1);
+    expect(await daemon.begin("c1@eth0", "DEL")).toBe(1);
+    expect((await daemon.sandboxes()).map(([name, life]) => [name, life])).toEqual([["c1@eth0~", "ended"]]);
+    fs.renameSync(`${netns()}.old`, netns());
+    expect(await daemon.begin("c1@eth0", "ADD")).toBe(-2);
+    daemon.serve = (call) => call.answer();
+    expect(await daemon.begin("c1@eth0~", "DEL")).toBe(0);
+    expect(await daemon.sandboxes()).toEqual([]);
+  });
+
+  test("a job that attaches is none if a DEL has begun meanwhile", async () => {
+    await daemon.listen(place);
+    await place.run("ADD", CONF, env());
+    fs.renameSync(join(dir(), "c1@eth0"), join(dir(), "c1@eth0~"));
+    const served: number[] = [];
+    daemon.serve = (call, job) => {
+      served.push(job);
+      call.answer();
+    };
+    const begin = (verb: string) => {
+      const parameters = { ...env(), CNI_COMMAND: verb, CNI_PATH: place.plugins };
+      return outcomeOf(spawn(place.shim, ["--work", "5"], { env: parameters }), CONF, false);
+    };
+    for (const verb of ["ADD", "CHECK"]) expect(await begin(verb)).toMatchObject({ exitCode: 1 });
+    expect(served).toEqual([]);
+    expect(await begin("DEL")).toMatchObject({ exitCode: 0 });
+    expect(served).toEqual([5]);
   });
 
   test("a CHECK or a STATUS executes nothing else, and a STATUS is of no container", async () => {

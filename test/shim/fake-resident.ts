@@ -15,6 +15,7 @@ import {
   PROTOCOL,
   ToShim,
 } from "../../launcher/host/frames.ts";
+import { SLOWNESS } from "../support/pace.ts";
 import { processes } from "../support/resident.ts";
 
 export interface Outcome {
@@ -102,6 +103,13 @@ export class Call {
 /** The reason that the shim gives for what its rights do not cover. */
 export const REFUSED = "plexus-shim.conf does not allow it";
 
+/** How long the shim waits for a resident process: tests wait for that, so it is short, and enough for a fake one on a slow machine. */
+export const LIMITS_MS = {
+  accept: Math.ceil(1000 * SLOWNESS),
+  silence: Math.ceil(2000 * SLOWNESS),
+  connect: Math.ceil(300 * SLOWNESS),
+};
+
 /** A directory with the shim, what it may use, and a `plexus` beside it that says what it was executed with. */
 export class Place {
   readonly dir = fs.mkdtempSync(join(tmpdir(), "plexus-shim-"));
@@ -128,11 +136,9 @@ export class Place {
       `socket ${this.socket}`,
       `state ${this.state}`,
       `read ${this.confs}`,
-      "accept-timeout-ms 500",
+      ...Object.entries(LIMITS_MS).map(([name, ms]) => `${name}-timeout-ms ${ms}`),
     ];
-    const conf = [...lines, "silence-timeout-ms 700", "connect-timeout-ms 300", ...more].map(
-      (line) => `${line}\n`,
-    );
+    const conf = [...lines, ...more].map((line) => `${line}\n`);
     fs.writeFileSync(`${this.shim}.conf`, conf.join(""));
     fs.chmodSync(`${this.shim}.conf`, mode);
   }

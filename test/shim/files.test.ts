@@ -77,12 +77,14 @@ describe.each(SHIMS)("%s, files", (_, shim) => {
 
   test("that are plugins, or ip, are found", async () => {
     const path = place.plugin("p", "");
+    fs.writeFileSync(join(place.plugins, "LICENSE"), "Apache", { mode: 0o644 });
     const results = await place.served(async (call) => [
+      `${await call.file(find, "LICENSE", [place.plugins])}`,
       `${await call.file(find, "p", [place.plugins])}`,
       `${await call.file(find, "none", [place.plugins])}`,
       `${await call.file(find, "ip", ["/usr/sbin", "/sbin", "/usr/bin", "/bin"])}`,
     ]);
-    expect(results).toEqual([text(path), text(""), expect.stringMatching(/\/ip$/)]);
+    expect(results).toEqual([text(""), text(path), text(""), expect.stringMatching(/\/ip$/)]);
   });
 
   test("have a kind, and a size in KiB", async () => {

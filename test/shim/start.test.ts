@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { frame, PROTOCOL, ToShim } from "../../launcher/host/frames.ts";
-import { Place } from "./fake-resident.ts";
+import { LIMITS_MS, Place } from "./fake-resident.ts";
 import { SHIMS } from "./shims.ts";
 
 /** A resident process that answers calls with what it was executed with, on the socket that it inherits. */
@@ -102,7 +102,7 @@ describe.each(SHIMS)("%s, where there is no resident process,", (name, shim) => 
       const accept = frame(ToShim.accept, 0, PROTOCOL, "test");
       if (connected++ === 0) {
         socket.write(accept);
-        setTimeout(() => socket.destroy(), 600); // longer than an ACCEPT may take, not than it may be silent
+        setTimeout(() => socket.destroy(), LIMITS_MS.accept * 1.2); // not as long as it may be silent
       } else {
         setTimeout(() => {
           socket.write(accept);

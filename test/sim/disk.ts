@@ -167,6 +167,7 @@ export class Disk {
     const isDirectory = found instanceof Directory;
     return {
       kind: isDirectory ? "directory" : "file",
+      isExecutable: true,
       size: isDirectory ? 4096 : found.text.length,
       changed: 0,
     };

@@ -60,11 +60,12 @@ export class Sandboxes {
     if (this.all().get(nameOf(call))?.isEnded) this.all().delete(nameOf(call));
   }
 
-  /** @returns false if somebody has it, or it is not there */
-  lock(shim: Process, name: string): boolean {
+  /** @returns false if somebody has it, it is not there, or a DEL has begun, and it is locked for something else */
+  lock(shim: Process, name: string, deletes: boolean): boolean {
     const found = this.all().get(name);
-    if (!found || found.lock.alive) return false;
+    if (!found || found.lock.alive || (found.isEnded && !deletes)) return false;
     found.lock = shim;
+    found.isEnded = deletes;
     return true;
   }
 
@@ -208,7 +209,7 @@ export class NodeExecutor {
         const isOurs = await shim.step(
           "locks the sandbox",
           FRAME_MS,
-          () => verb === "GC" || sandboxes.lock(shim, name),
+          () => verb === "GC" || sandboxes.lock(shim, name, verb === "DEL"),
         );
         if (isOurs) exitCode = await this.given.carryOut(shim, call, job);
         shim.end();

@@ -40,7 +40,8 @@ export class ProcessDisk implements DiskPort {
       if (!isInSysfs(path)) return this.disk.status(path);
       const sysfs = this.machine.devices?.sysfs;
       if (!sysfs?.exists(path)) return undefined;
-      return { kind: sysfs.isDirectory(path) ? "directory" : "file", size: 4096, changed: 0 };
+      const kind = sysfs.isDirectory(path) ? "directory" : "file";
+      return { kind, isExecutable: false, size: 4096, changed: 0 };
     });
   }
 

@@ -1,6 +1,7 @@
 // A node's own control groups: one in each hierarchy of this machine, which kubelet makes those of its pods in.
 import * as fs from "node:fs";
 import { join } from "node:path";
+import { until } from "./until.ts";
 
 /** The hierarchies of control groups, or the only one. */
 const CGROUPS = "/sys/fs/cgroup";
@@ -16,10 +17,17 @@ export function hasCgroups(name: string): boolean {
 }
 
 /**
- * Removes them, and those that are in them. No process may be in one any more, unless others may use the name too: then what is in use
- * stays.
+ * Removes them, and those that are in them, when the last process in one has ended: one that was killed takes its time. If others may
+ * use the name too, what is in use stays.
  */
-export function removeCgroups(name: string, { isShared = false } = {}): void {
+export async function removeCgroups(name: string, { isShared = false } = {}): Promise<void> {
+  await until(`the control groups ${name} are removed`, () => {
+    removeAll(name, isShared);
+    return true;
+  });
+}
+
+function removeAll(name: string, isShared: boolean): void {
   for (const cgroup of cgroups(name).filter((path) => fs.existsSync(path))) {
     const below = fs.readdirSync(cgroup, { recursive: true, withFileTypes: true });
     const groups = below

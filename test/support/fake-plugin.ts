@@ -23,7 +23,7 @@ export function writeFakePlugin(path: string, dir: string, verbs: Record<string,
   const cases = Object.entries({ ADD: `echo '{"cniVersion":"1.1.0"}'`, ...verbs });
   fs.writeFileSync(
     path,
-    `#!/bin/sh\ndir='${dir}'\nconf=$(cat)\n` +
+    `#!/bin/sh\ndir='${dir}'\nconf=$(tr '\\n' ' ')\n` +
       `printf '%s %s %s %s\\n' "$CNI_COMMAND" "$CNI_CONTAINERID" "$CNI_IFNAME" "$conf" >> "${calls}"\n` +
       `case $CNI_COMMAND in\n${cases.map(([verb, body]) => `${verb}) ${body} ;;\n`).join("")}esac\n`,
     { mode: 0o755 },

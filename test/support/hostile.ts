@@ -15,6 +15,7 @@ const LARGE = 1_400_000;
 /** @param type of a plugin that takes any conf */
 export function attacks(type: string): Record<string, Attack> {
   const conf = (members: string) => `{"cniVersion":"1.0.0","type":"${type}",${members}}`;
+  const filled = (bytes: number) => conf(`"junk":"${"x".repeat(bytes)}"`);
   const one = (config: string): Attack => ({ nads: { a: config }, networks: "a" });
   const large = (members: string) => one(conf(members));
   return {
@@ -32,6 +33,10 @@ export function attacks(type: string): Record<string, Attack> {
       nads: { a: conf(`"capabilities":{"ips":true,"mac":true},"ipam":{"routes":${array(2000, "{}")}}`) },
       networks: Array(100).fill("a").join(","),
     },
+    "5 networks of 1.4 MB": { nads: { a: filled(LARGE) }, networks: Array(5).fill("a").join(",") },
+    "10 networks of 1.4 MB": { nads: { a: filled(LARGE) }, networks: Array(10).fill("a").join(",") },
+    "100 networks of 100 KB": { nads: { a: filled(100_000) }, networks: Array(100).fill("a").join(",") },
+    "60 networks of 100 KB": { nads: { a: filled(100_000) }, networks: Array(60).fill("a").join(",") },
     "lists in lists": large(`"a":${"[".repeat(LARGE / 2)}${"]".repeat(LARGE / 2)}`),
     "objects in objects": large(`"a":${'{"a":'.repeat(LARGE / 8)}1${"}".repeat(LARGE / 8)}`),
     "100,000 keys": large(`"a":${object(100_000, "k")}`),

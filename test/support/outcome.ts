@@ -36,10 +36,10 @@ export async function must(command: string, args: string[]): Promise<string> {
 export function outcomeOf(child: ChildProcess, stdin: string, json = true): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const output = { stdout: "", stderr: "" };
-    child.stdout?.on("data", (chunk) => {
+    child.stdout?.setEncoding("utf8").on("data", (chunk) => {
       output.stdout += chunk;
     });
-    child.stderr?.on("data", (chunk) => {
+    child.stderr?.setEncoding("utf8").on("data", (chunk) => {
       output.stderr += chunk;
     });
     child.stdin?.on("error", () => undefined); // it may end before it has read all

@@ -87,6 +87,6 @@ network_config_dir = "${this.confDir}"
   /** Removes all containers, and the control groups. */
   async close(): Promise<void> {
     await this.run("rm", "--all", "--force", "--time", "0");
-    removeCgroups(this.cgroup);
+    await removeCgroups(this.cgroup);
   }
 }

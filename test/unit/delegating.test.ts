@@ -85,3 +85,30 @@ test("a DEL of a sandbox that the runtime deletes has nothing to do", async () =
     expect.objectContaining({ code: 3, msg: expect.stringContaining("it is being deleted") }),
   ]);
 });
+
+test("a client that has gone does not wait for its turn any more: whoever hangs up and comes again piles nothing up", async () => {
+  const ends: (() => void)[] = [];
+  let begun = 0;
+  const delegating = new Delegating({
+    isThere: true,
+    sandboxes: async () => [SANDBOX],
+    work: () => {
+      begun++;
+      return new Promise<void>((resolve) => ends.push(resolve));
+    },
+  });
+  const gone = new AbortController();
+  const working = Array.from({ length: 3 }, () => delegating.answer(request()));
+  const left = Array.from({ length: 50 }, () => delegating.answer(request(), gone.signal));
+  const stays = delegating.answer(request());
+  await expect.poll(() => begun).toBe(3);
+  gone.abort();
+  const never = new Promise((resolve) => setTimeout(resolve, 1000, "never"));
+  const answers = await Promise.race([Promise.all(left), never]);
+  expect(answers).toEqual(Array(50).fill(expect.objectContaining({ status: 503 })));
+  for (const end of ends.splice(0)) end();
+  await Promise.all(working);
+  await expect.poll(() => begun).toBe(4);
+  for (const end of ends) end();
+  expect(await stays).toEqual({ status: 200, text: "" });
+});

@@ -200,3 +200,27 @@ test.each([
 ])("an error of others gets a remedy: %s", (message, remedy) => {
   expect(hintFor(message)).toMatch(remedy);
 });
+
+test.each([
+  ["an interface's name", '[{"name":"second","interface":"a\\nAn ADD succeeds"}]'],
+  ["a network's", '[{"name":"a\\nAn ADD succeeds"}]'],
+  ["a namespace's", '[{"name":"a","namespace":"b\\nAn ADD succeeds"}]'],
+  ["an address", '[{"name":"second","ips":["a\\nAn ADD succeeds"]}]'],
+  ["a MAC address", '[{"name":"second","mac":"a\\nAn ADD succeeds"}]'],
+  ["a default route", '[{"name":"second","default-route":["a\\nAn ADD succeeds"]}]'],
+  ["a key", '[{"name":"second","a\\nAn ADD succeeds":1}]'],
+  ["text that is no JSON", "a\\nAn ADD succeeds"],
+])("%s of a tenant makes no line of its own", (_, networks) => {
+  const manifest = JSON.stringify({
+    kind: "Pod",
+    metadata: {
+      name: "web",
+      annotations: { "k8s.v1.cni.cncf.io/networks": networks.replace(/^a\\n/, "a\n") },
+    },
+  });
+  for (const more of [[], ["--stdin"]]) {
+    const { stdout, stderr } = explain(...more, file("tenant.json", manifest), file("second.yaml", NAD));
+    expect(`${stdout}${stderr}`).toContain("An ADD succeeds");
+    expect(`${stdout}${stderr}`).not.toMatch(/^\s*An ADD succeeds/m);
+  }
+});

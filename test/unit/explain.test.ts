@@ -262,6 +262,18 @@ describe("what a pod asks for and gets", () => {
     expect((await explained([...documents], of("02:11:22:33:44:55"))).warnings).toEqual([]);
   });
 
+  test("a request for the default network, which its plugins are not given, is warned of, once", async () => {
+    const element = { name: "a", namespace: "default", portMappings: [{ hostPort: 80, containerPort: 80 }] };
+    const annotations = { "v1.multus-cni.io/default-network": JSON.stringify([element]) };
+    const asked = { kind: "Pod", metadata: { name: "web", annotations } };
+    const conf = { ...macvlan({}), capabilities: { portMappings: true } };
+    const { warnings } = await explained([CONF, CALICO, nad("a", conf), asked]);
+    expect(warnings).toEqual([
+      "network default/a on eth0: `portMappings` is asked for, and the plugins of the default network are given no requests; " +
+        "remove it, or attach the network by k8s.v1.cni.cncf.io/networks [missing-capability]",
+    ]);
+  });
+
   test("an address that a plugin gave by CNI_ARGS is not warned of, although none claims the capability", async () => {
     const asked = pod([{ name: "a", ips: ["10.1.0.7"] }]);
     const of = (address: string) => ({

@@ -159,6 +159,12 @@ describe("a list", () => {
     expect(askedMs).toEqual([7000]);
   });
 
+  test("is asked for again within minutes, however long the server wants that to take", async () => {
+    http.outcomes.push(answer(429, "", { retryAfterMs: 30 * 86_400_000 }), list("7"));
+    await run();
+    expect(askedMs).toEqual([3 * MINUTE_MS]);
+  });
+
   test("is not known until its access can be opened", async () => {
     let opened = 0;
     options.open = async () => {

@@ -1,6 +1,7 @@
 // Hot-plug's decision: which interfaces of a running pod come, go and stay. Whatever edits follow each other, the plan after a
 // crash is the one before it.
 import { describe, expect, test } from "vitest";
+import type { Call } from "../../launcher/attach/call.ts";
 import { Fault } from "../../launcher/fault.ts";
 import { decide, interfacesFor } from "../../launcher/hotplug/decide.ts";
 import { type Hands, HotPlug } from "../../launcher/hotplug/loop.ts";
@@ -32,8 +33,8 @@ class Disk {
     return core.recover({ runtime, ...scratch, caches: [...this.caches.values()] }).delegates;
   }
 
-  write(networks: Network[], kept: string[] = []): Delegate[] {
-    const plan = core.plan({ runtime, networks, scratch: this.scratch, kept });
+  write(networks: Network[], kept: string[] = [], runtimeConfig?: string): Delegate[] {
+    const plan = core.plan({ runtime, networks, scratch: this.scratch, kept, runtimeConfig });
     this.scratch = plan.scratch;
     return plan.delegates;
   }
@@ -104,6 +105,32 @@ describe("what is decided", () => {
       detach: ["d/b net2"],
       keep: ["podnet eth0", "d/a net1", "d/a net3"],
     });
+  });
+
+  test("port mappings and bandwidth that are as they were change nothing, whichever file is left", () => {
+    const b = {
+      name: "b",
+      ips: ["10.0.0.1/24"],
+      mac: "02:00:00:00:00:01",
+      portMappings: '[{"hostPort":80,"containerPort":8080,"protocol":"tcp"}]',
+      bandwidth: '{"ingressRate":1,"ingressBurst":2}',
+    };
+    for (const isTorn of [false, true]) {
+      const disk = Disk.of([b]);
+      if (isTorn) disk.scratch = undefined;
+      expect(change(disk, [b])).toMatchObject({ attach: [], detach: [] });
+      expect(change(disk, [{ ...b, portMappings: b.portMappings.replace("80", "81") }]).attach).toEqual([
+        "d/b net1",
+      ]);
+      expect(change(disk, [{ ...b, bandwidth: b.bandwidth.replace("1", "3") }]).attach).toEqual(["d/b net1"]);
+    }
+  });
+
+  test("what the runtime gave, and no edit can ask for, changes nothing", () => {
+    const disk = new Disk();
+    const runtimeConfig = '{"bandwidth":{"ingressRate":5,"ingressBurst":6},"dns":{"servers":["10.0.0.10"]}}';
+    for (const one of disk.write([CLUSTER, network({ name: "b" })], [], runtimeConfig)) disk.add(one);
+    expect(change(disk, [{ name: "b" }])).toMatchObject({ attach: [], detach: [] });
   });
 
   test("`cni-args` that are as they were change nothing, in whatever form the network's conf is", () => {
@@ -322,6 +349,24 @@ describe("pods that are edited at the same time", () => {
     expect(lists()).toBe(asked);
   });
 
+  test("a pod that is edited while it waits for another try has one wait all the same", async () => {
+    let tries = 0;
+    const { hotPlug, waits } = plugged(async () => {
+      tries++;
+      throw new Fault(11, "not yet");
+    });
+    for (let edits = 1; edits <= 3; edits++) {
+      hotPlug.changed("ns/p1");
+      await settled();
+      expect([tries, waits.length]).toEqual([edits, edits]);
+    }
+    for (const wake of waits.splice(0)) {
+      wake();
+      await settled();
+    }
+    expect([tries, waits.length]).toEqual([4, 1]);
+  });
+
   test("an edit, or another try, after the list asks for another one", async () => {
     const work = async () => Promise.reject(new Fault(11, "not yet"));
     const { hotPlug, lists, waits } = plugged(work);
@@ -332,4 +377,73 @@ describe("pods that are edited at the same time", () => {
     await settled();
     expect(lists()).toBe(2);
   });
+});
+
+test("a pod of two sandboxes has its job in the second, whatever the first one's fails of", async () => {
+  const sandboxes = ["c1", "c2"].map((id) => ({
+    name: `${id}@eth0`,
+    life: "attached" as const,
+    env: { CNI_ARGS: "K8S_POD_NAMESPACE=ns;K8S_POD_NAME=p" },
+  }));
+  const tried: string[] = [];
+  const hands: Hands = {
+    isThere: true,
+    sandboxes: async () => sandboxes,
+    work: async ({ name }) => {
+      tried.push(name);
+      if (name === "c1@eth0") throw new Fault(7, "c1 is broken");
+    },
+  };
+  const warned: string[] = [];
+  const clock = { now: () => 0, sleep: () => new Promise<void>(() => undefined) };
+  const hotPlug = new HotPlug({ hands, clock, isRunning: () => true, warn: (text) => warned.push(text) });
+  hotPlug.changed("ns/p");
+  await expect.poll(() => warned).toEqual(["the networks of pod ns/p are not as it asks: c1 is broken"]);
+  expect(tried).toEqual(["c1@eth0", "c2@eth0"]);
+});
+
+test("what a sandbox has that came while others were deleted is not taken for an orphan", async () => {
+  const sandboxOf = (id: string, life: "attached" | "gone") => ({
+    name: `${id}@eth0`,
+    life,
+    env: { CNI_CONTAINERID: id, CNI_IFNAME: "eth0" },
+  });
+  let sandboxes = [sandboxOf("c0", "attached"), sandboxOf("c1", "gone")];
+  const said: string[] = [];
+  const orphans = {
+    inTurn: async () => ["1-attached-c2-net1"],
+    read: async () =>
+      JSON.stringify({
+        containerId: "c2",
+        netns: "",
+        args: "",
+        why: "",
+        delegate: { runtimeIfname: "eth0", cacheFile: "x", plugins: [] },
+      }),
+    note: async () => undefined,
+  };
+  const call = {
+    clock: { now: () => 0 },
+    log: { write: (_level: string, text: string) => said.push(text) },
+    state: { orphans },
+    settings: {},
+  } as unknown as Call;
+  const hands: Hands = {
+    isThere: true,
+    sandboxes: async () => sandboxes,
+    work: async (_sandbox, verb, work) => {
+      if (verb === "DEL") sandboxes = [sandboxOf("c0", "attached"), sandboxOf("c2", "attached")];
+      await work?.(call);
+    },
+  };
+  const clock = { now: () => 0, sleep: () => new Promise<void>(() => undefined) };
+  const hotPlug = new HotPlug({
+    hands,
+    clock,
+    isRunning: () => true,
+    warn: (text) => said.push(text),
+    givenUpMs: 0,
+  });
+  await hotPlug.heal();
+  expect(said).toEqual([]);
 });

@@ -331,7 +331,18 @@ test.each([
   [["daemon"], 2, "NODE_NAME"],
   [["daemon", "--node-name", "n"], 1, "cannot follow the cluster"],
   [["daemon", "--node-name", "n", "--metrics", "x"], 2, "HOST:PORT"],
-  [["resident", "--idle", "soon"], 2, "--idle soon"],
+  ...["soon", "", " ", "0x10", "1e1", "Infinity", "-1", "1.5", "31536001"].map(
+    (seconds): [string[], number, string] => [
+      ["resident", "--idle", seconds],
+      2,
+      `--idle ${seconds}: a whole number from 0 to 31536000 is needed`,
+    ],
+  ),
+  ...["", " ", "0x1", "1e1", "Infinity", "0"].map((days): [string[], number, string] => [
+    ["webhook", "--authority-days", days],
+    2,
+    `--authority-days ${days}: a number of days is needed`,
+  ]),
   [["install", "--nonsense"], 2, "--nonsense"],
 ])("%j is refused with what to do", (args, status, why) => {
   const outcome = spawnSync(binary, args, { env: {}, encoding: "utf8" });

@@ -1,6 +1,6 @@
 // `plexus lint` as it ships: the built binary, from the command line.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -107,4 +107,27 @@ test("a directory is named that is given instead of a file", () => {
     const { status, stderr } = spawnSync(binary, [command, "."], { cwd: dir, encoding: "utf8" });
     expect([command, status, stderr]).toEqual([command, 1, expect.stringContaining(". cannot be read: ")]);
   }
+});
+
+test("with --node a file that is not executable is not a plugin, to lint and to explain", () => {
+  const bin = join(dir, "bin");
+  mkdirSync(bin);
+  writeFileSync(join(bin, "LICENSE"), "Apache", { mode: 0o644 });
+  writeFileSync(join(bin, "macvlan"), "", { mode: 0o755 });
+  const text = (type: string) =>
+    `kind: NetworkAttachmentDefinition\nmetadata: {name: a}\nspec:\n  config: '{"cniVersion": "1.0.0", "type": "${type}"}'\n`;
+  const { status, stdout } = lint(["--node", "--bin-dir", bin, "-"], text("LICENSE"));
+  expect([status, stdout]).toEqual([1, expect.stringContaining('the node has no plugin "LICENSE"')]);
+  expect(lint(["--node", "--bin-dir", bin, "-"], text("macvlan")).stdout).not.toContain("unknown-plugin");
+  const annotated = "kind: Pod\nmetadata:\n  annotations: {k8s.v1.cni.cncf.io/networks: a}\n---\n";
+  const explained = spawnSync(binary, ["explain", "--node", "--bin-dir", bin, "-"], {
+    encoding: "utf8",
+    input: annotated + text("LICENSE"),
+  });
+  expect([explained.status, explained.stdout]).toEqual([
+    1,
+    expect.stringContaining(
+      'An ADD fails, code 7: ADD pod default/pod: network default/a: there is no plugin "LICENSE" in ',
+    ),
+  ]);
 });

@@ -131,3 +131,29 @@ test.each([
   const { findings } = core.lint({ documents: [{ text: annotation, kind: "annotation" }] });
   expect(findings.map(({ remedy }) => remedy)).toEqual([`it ${rule}`]);
 });
+
+test("a default-route is looked for in the network's subnets, and in those of the addresses that are asked for", () => {
+  const config = {
+    cniVersion: "1.0.0",
+    type: "macvlan",
+    capabilities: { ips: true },
+    ipam: { type: "static", addresses: [{ address: "10.1.0.5/24" }] },
+  };
+  const kind = "NetworkAttachmentDefinition";
+  const nad = { kind, metadata: { name: "a" }, spec: { config: JSON.stringify(config) } };
+  const rulesOf = (more: object) => {
+    const text = [nad, pod({ [NETWORKS]: [{ name: "a", ...more }] })]
+      .map((one) => JSON.stringify(one))
+      .join("\n---\n");
+    return lintSources(core, [{ name: "all.yaml", text }], "default").located.map(({ rule }) => rule);
+  };
+  expect(rulesOf({ "default-route": ["10.1.0.1"] })).toEqual([]);
+  expect(rulesOf({ "default-route": ["::ffff:10.1.0.1"] })).toEqual([]);
+  expect(rulesOf({ "default-route": [] })).toEqual([]);
+  expect(rulesOf({ "default-route": ["fe80::1"] })).toEqual([]);
+  expect(rulesOf({ "default-route": ["10.2.0.1"] })).toEqual(["outside-subnet"]);
+  expect(rulesOf({ "default-route": ["fd00::1"] })).toEqual(["outside-subnet"]);
+  const ips = ["10.1.0.7/16"];
+  expect(rulesOf({ ips, "default-route": ["10.1.9.1"] })).toEqual([]);
+  expect(rulesOf({ ips, "default-route": ["10.2.0.1"] })).toEqual(["outside-subnet"]);
+});

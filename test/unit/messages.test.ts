@@ -54,7 +54,7 @@ test.each([
 
 test.each([
   "--‹option› ‹value›: an absolute path is needed",
-  "--‹option› ‹value›: a whole number from 1 to ‹most› is needed",
+  "--‹option› ‹value›: a whole number from ‹least› to ‹most› is needed",
   "the state directory ‹values› does not exist; if confs have another cniDir, name it with --cni-dir",
   "unknown command '‹name›'; did you mean ‹name›?",
   "there are too many arguments; `‹command› --help` says what there is",

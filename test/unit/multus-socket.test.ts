@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { systemClock } from "../../launcher/clock.ts";
-import { MultusSocket } from "../../launcher/resident/multus.ts";
+import { type MultusOptions, MultusSocket } from "../../launcher/resident/multus.ts";
 import { listenForRoot } from "../../launcher/resident/socket.ts";
 import { until } from "../support/until.ts";
 
@@ -14,15 +14,18 @@ let dir: string;
 let path: string;
 let warnings: string[];
 let multus: MultusSocket;
+/** What does a request: nobody, until a test says who. */
+let answer: MultusOptions["delegating"]["answer"];
 
 beforeEach(() => {
   dir = fs.mkdtempSync(join(tmpdir(), "plexus-multus-"));
   path = join(dir, "multus/multus.sock");
   warnings = [];
+  answer = async () => ({ status: 200, text: "" });
   multus = new MultusSocket({
     path,
     clock: systemClock,
-    delegating: { isReady: true, answer: async () => ({ status: 200, text: "" }) },
+    delegating: { isReady: true, answer: (...given) => answer(...given) },
     warn: (message) => warnings.push(message),
   });
 });
@@ -81,4 +84,22 @@ test("one that is closed before it listens leaves no socket", async () => {
   await serving;
   expect(fs.readdirSync(dir, { recursive: true })).toEqual(["multus"]);
   expect(await answered()).toBe(0);
+});
+
+test("who does a request learns that its client has gone", async () => {
+  const seen: AbortSignal[] = [];
+  answer = (_body, gone) => {
+    seen.push(gone);
+    return new Promise(() => undefined);
+  };
+  const serving = multus.serve();
+  await until("it is served", isServed);
+  const asked = request({ socketPath: path, path: "/delegate", method: "POST", agent: false });
+  asked.on("error", () => undefined).end("{}");
+  await until("the request is being done", () => seen.length === 1);
+  expect(seen[0]?.aborted).toBe(false);
+  asked.destroy();
+  await until("its client has gone", () => seen[0]?.aborted ?? false);
+  multus.close();
+  await serving;
 });

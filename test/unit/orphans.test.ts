@@ -50,12 +50,12 @@ function fakeCall(containerId: string, tookMs = 0) {
 }
 
 function delegateFor(containerId: string, more = ""): Delegate {
-  const conf = JSON.stringify({ cniVersion: "1.0.0", name: "n", type: "fake", more });
+  const conf = JSON.stringify({ cniVersion: "1.0.0", name: "n", type: "fake" });
   const { delegates } = core.plan({
     runtime: { containerId, ifname: "eth0", args: "" },
     networks: [{ conf, source: "a test" }],
   });
-  return delegates[0] as Delegate;
+  return { ...(delegates[0] as Delegate), conf: JSON.stringify({ ...JSON.parse(conf), more }) };
 }
 
 async function orphanMany(from: number, to: number, wasAttached: boolean, more = "") {

@@ -49,6 +49,25 @@ describe("plan", () => {
     expect(fault.message).toContain('interface "net2": networks "b" and "c" would both have it');
   });
 
+  test("refuses an interface that another call of the runtime has, also one that is kept, and takes its own again", () => {
+    const one = { ...bridge("b"), selection: { interface: "x1" } };
+    const first = core.plan({ runtime, networks: [bridge("a"), one] });
+    const second = (more: object) =>
+      core.plan({ runtime: { ...runtime, ifname: "eth1" }, networks: [bridge("c"), one], ...more });
+    for (const kept of [undefined, ["eth0", "x1"]]) {
+      const fault = faultOf(() => second({ scratch: first.scratch, kept }));
+      expect(fault).toMatchObject({ code: 7, place: { path: "/networks/1/selection/interface" } });
+      expect(fault.message).toBe(
+        'interface "x1": networks "b" and "b" would both have it; give one of them another name',
+      );
+    }
+    expect(second({}).delegates).toHaveLength(2);
+    const again = core.plan({ runtime, networks: [bridge("a"), one], scratch: first.scratch });
+    expect(again.scratch).toBe(first.scratch);
+    const kept = core.plan({ runtime, networks: [bridge("a"), one], scratch: first.scratch, kept: ["x1"] });
+    expect(JSON.parse(kept.scratch)).toHaveLength(2);
+  });
+
   test("gives MAC and IPs in CNI_ARGS and as capability arguments, and names the device-info file", () => {
     const selection = {
       ips: ["10.0.0.5/24", "fd00::5/64"],
@@ -150,28 +169,52 @@ describe("plan", () => {
     expect(delegate).toMatchObject({ deviceID: "0000:01:00.1", resourceName: "vendor/vf" });
   });
 
-  test("keeps default routes only with the network that asks for them, family by family", () => {
+  test("a network that asks for the default route takes it from the others, family by family", () => {
     const dropped = (...defaultRoute: string[]) =>
       delegates(bridge("a"), { ...bridge("b"), selection: { defaultRoute } }, bridge("c")).map(
         ({ dropDefaultRoute, gateways }) => [dropDefaultRoute, gateways],
       );
-    const both = { v4: true, v6: true };
-    expect(dropped("10.0.0.1")).toEqual([
-      [both, undefined],
-      [{ v4: false, v6: true }, ["10.0.0.1"]],
-      [both, undefined],
-    ]);
-    expect(dropped("::ffff:10.0.0.1", "fd00::1")).toEqual([
-      [both, undefined],
-      [undefined, ["10.0.0.1", "fd00::1"]],
-      [both, undefined],
-    ]);
-    expect(dropped()).toEqual([
-      [both, undefined],
-      [both, []],
-      [both, undefined],
-    ]);
+    for (const [asked, other] of [
+      [["10.0.0.1"], { v4: true, v6: false }],
+      [["fd00::1"], { v4: false, v6: true }],
+      [["10.0.0.1", "fd00::1"], { v4: true, v6: true }],
+      [[], { v4: true, v6: true }],
+    ] as const) {
+      const others = [other, undefined];
+      expect(dropped(...asked)).toEqual([others, [undefined, asked], others]);
+    }
+    expect(dropped("::ffff:10.0.0.1")[1]).toEqual([undefined, ["10.0.0.1"]]);
     expect(delegates(bridge("a"), bridge("b")).every((one) => one.dropDefaultRoute === undefined)).toBe(true);
+  });
+
+  test("a default network's plugins are given no requests as capabilities, and that is told as unclaimed", () => {
+    const selection = {
+      ips: ["10.0.0.5"],
+      mac: "02:00:00:00:00:01",
+      infinibandGUID: "24:8a:07:03:00:8d:ae:2e",
+      bandwidth: '{"ingressRate":1}',
+      portMappings: '[{"hostPort":1,"containerPort":1}]',
+    };
+    const all = Object.keys(selection);
+    const capabilities = Object.fromEntries(all.map((name) => [name, true]));
+    const asked = (name: string, more: object = {}) => ({
+      ...bridge(name, { capabilities }),
+      selection,
+      ...more,
+    });
+    const [first, second, third] = delegates(
+      asked("a"),
+      asked("b", { default: true, selection: { ...selection, interface: "x" } }),
+      asked("c"),
+    );
+    for (const one of [first, second]) {
+      expect(one?.capabilityArgs).toBeUndefined();
+      expect([...(one?.unclaimed ?? [])].sort()).toEqual([...all].sort());
+      expect(one?.args).toContainEqual(["IP", "10.0.0.5"]);
+      expect(one?.args).toContainEqual(["MAC", "02:00:00:00:00:01"]);
+    }
+    expect(third?.unclaimed).toBeUndefined();
+    expect(Object.keys(JSON.parse(third?.capabilityArgs ?? "{}")).sort()).toEqual([...all].sort());
   });
 
   test("says which verbs a network's plugins may be called with: those of its version that its conf does not disable", () => {

@@ -147,7 +147,7 @@ describe("a process's log", () => {
 
   test("of a resident process is on stderr, if its file cannot be written", () => {
     const dir = fs.mkdtempSync(join(tmpdir(), "plexus-log-"));
-    const args = ["resident", "--idle", "0.1", "--socket", join(dir, "s"), "--log-file", "/proc/none/log"];
+    const args = ["resident", "--idle", "1", "--socket", join(dir, "s"), "--log-file", "/proc/none/log"];
     const { status, stderr } = spawnSync(binary, args, { env: {}, encoding: "utf8" });
     expect([status, stderr]).toEqual([0, expect.stringContaining("the log cannot be written")]);
     fs.rmSync(dir, { recursive: true });

@@ -16,12 +16,14 @@ const selections = [
   { interface: "if9", defaultRoute: ["10.0.0.1"] },
 ];
 
-function added(scratch?: string, ifname = "eth0") {
+function added(scratch?: string, ifname = "eth0", names: string[] = []) {
   const networks = confs.map((conf, index) => ({
     conf: JSON.stringify(conf),
     source: "test",
     name: `ns/${conf.name}`,
-    ...(selections[index] ? { selection: selections[index] } : {}),
+    ...(selections[index] || names[index]
+      ? { selection: { ...selections[index], ...interfaceOf(names[index]) } }
+      : {}),
   }));
   const plan = core.plan({
     runtime: { ...runtime, ifname },
@@ -37,6 +39,8 @@ function added(scratch?: string, ifname = "eth0") {
   );
   return { ...plan, caches };
 }
+
+const interfaceOf = (name: string | undefined) => (name ? { interface: name } : {});
 
 const recover = (more: { scratch?: string; caches?: string[]; ifname?: string | undefined }) => {
   const { ifname = "eth0", caches = [], ...files } = more;
@@ -95,7 +99,7 @@ describe("recover", () => {
         ifnameRequest: "if9",
         "default-route": ["10.0.0.1"],
         IsFilterV4Gateway: false,
-        IsFilterV6Gateway: true,
+        IsFilterV6Gateway: false,
       },
     ]);
   });
@@ -149,6 +153,63 @@ describe("recover", () => {
       }
   });
 
+  test("capability arguments are those of the ADD, whichever file is left, and whatever the runtime gives by then", () => {
+    const portMappings = [{ hostPort: 80, containerPort: 8080, protocol: "tcp" }];
+    const capabilities = { portMappings: true, bandwidth: true, ips: true };
+    const plugin = { type: "portmap", capabilities };
+    const asked = {
+      portMappings: JSON.stringify(portMappings),
+      bandwidth: '{"ingressRate":1,"ingressBurst":2}',
+    };
+    const network = (name: string, more: object) => ({
+      conf: JSON.stringify({ cniVersion: "1.1.0", name, plugins: [plugin] }),
+      source: "test",
+      ...more,
+    });
+    const given = '{"portMappings":[{"hostPort":1,"containerPort":2}],"dns":{"servers":["10.0.0.10"]}}';
+    const plan = core.plan({
+      runtime,
+      runtimeConfig: given,
+      networks: [network("a", {}), network("b", { selection: asked })],
+    });
+    const result = '{"cniVersion":"1.1.0"}';
+    const caches = plan.delegates.map((delegate) => core.remember({ delegate, result, runtime }));
+    const essence = (delegates: Delegate[]) =>
+      delegates.map(({ network, capabilityArgs, asked }) => ({ network, capabilityArgs, asked }));
+    expect(essence(plan.delegates)).toEqual([
+      { network: "a", capabilityArgs: given },
+      {
+        network: "b",
+        capabilityArgs: expect.stringContaining('"hostPort":80,'),
+        asked: `{"portMappings":${asked.portMappings},"bandwidth":${asked.bandwidth}}`,
+      },
+    ]);
+    for (const files of [
+      { scratch: plan.scratch, caches },
+      { scratch: plan.scratch, caches: [] },
+      { caches },
+    ])
+      for (const runtimeConfig of [undefined, given, '{"portMappings":[{"hostPort":3,"containerPort":4}]}']) {
+        const { delegates } = core.recover({ runtime, ...files, runtimeConfig });
+        expect(essence(delegates)).toEqual(essence(plan.delegates));
+        for (const verb of ["CHECK", "DEL"] as const) {
+          const conf = core.invoke({ delegate: delegates[1] as Delegate, verb, plugin: 0, runtime }).stdin;
+          expect(JSON.parse(conf).runtimeConfig).toEqual({
+            portMappings,
+            bandwidth: JSON.parse(asked.bandwidth),
+          });
+        }
+      }
+    // Files of Multus, and of an older version, have them in the cache alone.
+    const older = JSON.parse(plan.scratch).map(
+      ({ capabilityArgs, portMappingsRequest, bandwidthRequest, ...rest }: Record<string, unknown>) => rest,
+    );
+    const { delegates } = core.recover({ runtime, scratch: JSON.stringify(older), caches });
+    expect(delegates.map((one) => one.capabilityArgs)).toEqual(
+      plan.delegates.map((one) => one.capabilityArgs),
+    );
+  });
+
   test("any cut of either file leaves what the other one has", () => {
     for (let length = 0; length < scratch.length; length += 7) {
       const torn = recover({ scratch: scratch.slice(0, length), caches });
@@ -179,7 +240,7 @@ describe("recover", () => {
   });
 
   test("of two calls for one container, each undoes its own", () => {
-    const second = added(scratch, "eth7");
+    const second = added(scratch, "eth7", ["", "if7", "if8"]);
     expect(JSON.parse(second.scratch)).toHaveLength(6);
     const both = [...caches, ...second.caches];
     const first = recover({ scratch: second.scratch, caches: both });
@@ -190,7 +251,7 @@ describe("recover", () => {
       caches: second.caches,
       ifname: "eth7",
     });
-    expect(rest.delegates.map(({ ifname }) => ifname)).toEqual(["eth7", "net1", "if9"]);
+    expect(rest.delegates.map(({ ifname }) => ifname)).toEqual(["eth7", "if7", "if8"]);
     expect(rest.rest).toBeUndefined();
   });
 

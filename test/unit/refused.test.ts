@@ -17,6 +17,8 @@ const requests: [string, object, string][] = [
   ["an IP with a zone", { ips: ["fe80::1%eth0"] }, "`ips` must hold IP addresses"],
   ["an IP with leading zeros", { ips: ["010.0.0.1"] }, "`ips` must hold IP addresses"],
   ["an interface that is a path", { interface: "../../x" }, "`interface` must have 1 to 15 bytes"],
+  ["an interface of the name of all", { interface: "all" }, "`interface` must have 1 to 15 bytes"],
+  ["an interface of the name of those to come", { interface: "default" }, "be neither `all` nor `default`"],
   ["an interface that the kernel numbers", { interface: "a%d" }, "`interface` must have 1 to 15 bytes"],
   [
     "an interface with what the kernel takes for a space",

@@ -15,14 +15,14 @@ beforeEach(() => {
 });
 afterEach(() => fs.rmSync(dir, { recursive: true }));
 
-/** A process of the binary: what it says on stderr, and its exit code once it has ended. */
+/** A process of the binary: what it says on stderr, and its exit code once it has ended and all that it has said is there. */
 function started(args: string[], descriptors: number[] = []) {
   const child = spawn(binary, args, { env: {}, stdio: ["ignore", "ignore", "pipe", ...descriptors] });
   const own = { child, said: "", code: undefined as number | null | undefined };
   child.stderr?.on("data", (chunk) => {
     own.said += chunk;
   });
-  child.once("exit", (code) => {
+  child.once("close", (code) => {
     own.code = code;
   });
   return own;

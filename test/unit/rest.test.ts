@@ -192,6 +192,16 @@ describe("annotations that are bound to what was read", () => {
     expect(await faultOf(cluster.annotate(pod, own, undefined, "as read"))).toMatchObject({ code: 11 });
   });
 
+  test("are read again though the pod's name has uid in it, as what the server says of a conflict has the name", async () => {
+    const metadata = { ...POD.metadata, name: "uid-server", resourceVersion: "7" };
+    const message =
+      'Operation cannot be fulfilled on pods "uid-server": the object has been modified; please apply your changes to the latest version and try again';
+    const named = say(200, { ...POD, metadata });
+    server.next.push(named, status(409, { reason: "Conflict", message }), named, named);
+    expect(await cluster.annotate({ ...pod, name: "uid-server" }, own, undefined, "as read")).toBe(true);
+    expect(server.arrived.map(({ method }) => method)).toEqual(["GET", "PATCH", "GET", "PATCH"]);
+  });
+
   test("are not written if the pod has them already, or is another one", async () => {
     const metadata = { ...POD.metadata, annotations: own };
     server.next.push(say(200, { ...POD, metadata }));

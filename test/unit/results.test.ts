@@ -145,7 +145,7 @@ describe("convert", () => {
       { cniVersion: "1.0.0", ips: [{ address: "10.0.0.1/24", interface: "0" }] },
       "1.1.0",
       6,
-      "`interface` of an IP must be an integer",
+      "`interface` must be an integer",
     ],
     [
       "leading zeros in its version",
@@ -202,6 +202,68 @@ describe("outcome", () => {
       outcome({ exitCode: 1, stdout: '{"code":110,"msg":"busy","details":"try later"}' }),
     );
     expect(fault).toMatchObject({ code: 110, message: "busy; try later" });
+    const bare = faultOf(() => outcome({ exitCode: 1, stdout: '{"code":7,"msg":"","details":"d"}' }));
+    expect(bare).toMatchObject({ code: 7, message: "d" });
+  });
+
+  test("a conf's version that there is not is refused, whatever the plugin has printed", () => {
+    for (const more of [{ stdout: "{}" }, { expectsResult: false }, { exitCode: 1 }]) {
+      const fault = faultOf(() => outcome({ cniVersion: "9.9.9", ...more }));
+      expect(fault).toMatchObject({ code: 1, place: { path: "/cniVersion" } });
+    }
+  });
+
+  const of = (members: object, version = "1.1.0") => JSON.stringify({ cniVersion: version, ...members });
+  const wrong: [string, string][] = [
+    ["`cniVersion` must be a string", '{"cniVersion":1}'],
+    ["`domain` must be a string", of({ dns: { domain: 1 } })],
+    ...["nameservers", "search", "options"].flatMap((list): [string, string][] => [
+      [`\`${list}\` must be a list of strings`, of({ dns: { [list]: "x" } })],
+      [`\`${list}\` must be a list of strings`, of({ dns: { [list]: [1] } }, "0.2.0")],
+    ]),
+    ...["name", "mac", "sandbox", "socketPath", "pciID"].map((text): [string, string] => [
+      `\`${text}\` must be a string`,
+      of({ interfaces: [{ [text]: 1 }] }),
+    ]),
+    ["`mtu` must be an integer", of({ interfaces: [{ mtu: "x" }] })],
+    ["`mtu` must be an integer", of({ interfaces: [{ mtu: 1.5 }] }, "1.0.0")],
+    ["`interface` must be an integer", of({ ips: [{ address: "10.0.0.2/24", interface: "0" }] })],
+    ["`gateway` must be a string", of({ ips: [{ address: "10.0.0.2/24", gateway: 1 }] })],
+    ["a gateway must be an IP address", of({ ips: [{ address: "10.0.0.2/24", gateway: "zz" }] })],
+    ["a gateway must be an IP address", of({ ip4: { ip: "10.0.0.2/24", gateway: "zz" } }, "0.2.0")],
+    ["a gateway must be an IP address", of({ routes: [{ dst: "0.0.0.0/0", gw: "x" }] })],
+    [
+      "a gateway must be an IP address",
+      of({ ip4: { ip: "10.0.0.2/24", routes: [{ dst: "0.0.0.0/0", gw: "x" }] } }, "0.1.0"),
+    ],
+    ...["mtu", "advmss", "priority", "table", "scope"].map((number): [string, string] => [
+      `\`${number}\` must be an integer`,
+      of({ routes: [{ dst: "0.0.0.0/0", [number]: "y" }] }),
+    ]),
+    ["`name` must be a string", '{"interfaces":[{"name":1}]}'],
+  ];
+
+  test.each(wrong)("what libcni does not decode is not a result: %s: %s", (message, stdout) => {
+    const fault = faultOf(() => outcome({ stdout }));
+    expect(fault.code).toBe(6);
+    expect(fault.message).toContain(message);
+  });
+
+  test("what libcni decodes is one: null, empty gateways, any index, unknown members", () => {
+    for (const members of [
+      {
+        interfaces: [{ name: "a/b\u0000", mac: "zz", mtu: null, vendor: [] }],
+        dns: { nameservers: null, x: 1 },
+      },
+      {
+        ips: [{ address: "10.0.0.2/24", gateway: "", interface: 7 }],
+        routes: [{ dst: "::/0", gw: null, x: {} }],
+      },
+    ]) {
+      for (const stdout of [of(members), of(members, "0.4.0")]) expect(outcome({ stdout })).toBe(stdout);
+    }
+    const old = of({ interfaces: [{ name: "x", mtu: "1500", pciID: 1, socketPath: 1 }] }, "0.4.0");
+    expect(outcome({ stdout: old })).toBe(old);
   });
 
   test.each([
@@ -219,7 +281,7 @@ describe("outcome", () => {
       "garbage on failure",
       { exitCode: 2, stdout: "oops", stderr: "core dumped" },
       999,
-      `plugin "p" exited with 2 and no CNI error; it printed "oops"; on stderr: "core dumped"; see that plugin's own log, and that it is a CNI plugin`,
+      `plugin "p": it exited with 2 and no CNI error; it printed "oops"; on stderr: "core dumped"; see that plugin's own log, and that it is a CNI plugin`,
     ],
     ["an error without a code", { exitCode: 1, stdout: '{"msg":"x"}' }, 999, "and no CNI error"],
     [
@@ -300,6 +362,18 @@ describe("status", () => {
     expect(status({ delegate: delegate("a", { default: true }), result }).entries).toEqual([
       { name: "a", interface: "x0", ips: ["10.0.0.2"], dns: {} },
       { name: "a", interface: "x1", ips: ["10.0.0.3", "10.0.0.4"], default: true, dns: {} },
+    ]);
+  });
+
+  test("what network-status types is of its type there: an MTU before 1.0.0 is anything, a gateway may be empty", () => {
+    const result = JSON.stringify({
+      cniVersion: "0.4.0",
+      interfaces: [{ name: "x0", sandbox: "/n", mtu: "x" }],
+      ips: [{ version: "4", address: "10.0.0.2/24", interface: 7 }],
+      routes: [{ dst: "0.0.0.0/0", gw: "" }],
+    });
+    expect(status({ delegate: delegate("a"), result }).entries).toEqual([
+      { name: "a", interface: "x0", ips: ["10.0.0.2"], dns: {} },
     ]);
   });
 

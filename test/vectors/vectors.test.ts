@@ -82,6 +82,16 @@ describe("where Multus leaks or loses something, Plexus does not", () => {
     }
   });
 
+  test("DEL gives plugins the port mappings and the bandwidth that ADD gave them", async () => {
+    const [added, deleted] = await run("35-json-portmappings-bandwidth.json");
+    const given = (step: typeof added) => {
+      const call = step?.calls.find(({ plugin }) => plugin === "portmap");
+      return (call?.stdin as { runtimeConfig?: object } | undefined)?.runtimeConfig;
+    };
+    expect(given(added)).toMatchObject({ portMappings: [{ hostPort: 81 }] });
+    expect(given(deleted)).toEqual(given(added));
+  });
+
   test("DEL's CNI_ARGS have the addresses that ADD's had", async () => {
     const [added, deleted] = await run("33-json-ips-mac.json");
     const argsOf = (step: typeof added) =>
@@ -171,10 +181,13 @@ describe("a pod that Plexus adds is one that Multus can delete: its files say th
       );
       return { ...rest, config: decode(config), cniArgs: args, result: clean(result) };
     }
-    return file.map(({ ifName, runtimeIfName, runtimeNetwork, CNINetworkConfigList, Bytes, ...rest }) => ({
-      ...JSON.parse(JSON.stringify(rest), (key, value) => (key === "ipam" ? undefined : value)),
-      Bytes: decode(Bytes),
-    }));
+    return file.map(({ ifName, runtimeIfName, runtimeNetwork, CNINetworkConfigList, Bytes, ...rest }) => {
+      const { capabilityArgs, portMappingsRequest, bandwidthRequest, ...read } = rest;
+      return {
+        ...JSON.parse(JSON.stringify(read), (key, value) => (key === "ipam" ? undefined : value)),
+        Bytes: decode(Bytes),
+      };
+    });
   }
 });
 

@@ -57,7 +57,12 @@ export function run(
     child.on("exit", (code, signal) => {
       if (signal !== null) why ||= `it was ended by ${signal}`;
       const ended = code ?? undefined;
-      const waited = setTimeout(() => done(ended), AFTER_EXIT_MS);
+      // If this process has stood still, its timers have their turn before what there is to be read.
+      const doneWhenRead = () => {
+        const before = printed.stdout.length;
+        setImmediate(() => (printed.stdout.length > before ? doneWhenRead() : done(ended)));
+      };
+      const waited = setTimeout(doneWhenRead, AFTER_EXIT_MS);
       child.on("close", () => {
         clearTimeout(waited);
         done(ended);

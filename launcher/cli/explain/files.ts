@@ -8,6 +8,7 @@ import { plexusConfIn } from "../../explain/plexusconf.ts";
 import { localHost } from "../../host/local.ts";
 import { readText } from "../given.ts";
 import { readManifests } from "../manifest.ts";
+import { pluginsIn } from "../plugins.ts";
 import type { Subject } from "./subject.ts";
 
 /** Files with these extensions are JSON, whatever they begin with. */
@@ -35,6 +36,7 @@ export function subjectInFiles({ files, conf, pod: asked, namespace, binDir }: F
   const sorted = sortDocuments(documents, namespace);
   requireSomething(names, sorted);
   const given = withPaths(sorted, documents);
+  const plugins = binDir === undefined ? undefined : pluginsIn(binDir);
   return {
     pod: choose(sorted, asked),
     given: {
@@ -42,11 +44,10 @@ export function subjectInFiles({ files, conf, pod: asked, namespace, binDir }: F
       files: binDir === undefined ? filesOf(given) : andThisMachine(filesOf(given)),
       nad: nadsOf(sorted.nads),
       pod: choose(sorted, asked),
-      ...(binDir === undefined ? {} : { plugins: readdirSync(binDir) }),
+      ...(plugins && { plugins }),
     },
     sources: () => sources,
-    known:
-      binDir === undefined ? {} : { plugins: readdirSync(binDir), interfaces: readdirSync("/sys/class/net") },
+    known: plugins ? { plugins, interfaces: readdirSync("/sys/class/net") } : {},
     namespace,
   };
 }

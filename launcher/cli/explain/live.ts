@@ -13,6 +13,7 @@ import { localHost } from "../../host/local.ts";
 import { CONF_DIR, CONF_EXTENSIONS } from "../../paths.ts";
 import type { Source } from "../findings.ts";
 import { Api, type ApiReply } from "../install/api.ts";
+import { pluginsIn } from "../plugins.ts";
 import { attemptsOf } from "./attempts.ts";
 import type { Subject } from "./subject.ts";
 
@@ -53,7 +54,7 @@ export async function liveSubject(options: LiveOptions): Promise<Subject> {
   const sources: Source[] = [{ name: `pod ${namespace}/${name}`, text: JSON.stringify(slim(object)) }];
   if (found !== undefined) sources.unshift({ name: found.path, text: found.file });
   const [pod] = sortDocuments([{ text: JSON.stringify({ kind: "Pod", ...object }) }]).pods;
-  const plugins = namesIn(binDir);
+  const plugins = unlessElsewhere(() => pluginsIn(binDir));
   const past = await attemptsOf(api, pod as GivenPod, {
     cniDir: options.cniDir ?? (typeof settings.cniDir === "string" ? settings.cniDir : undefined),
     logFile: typeof settings.logFile === "string" ? settings.logFile : undefined,
@@ -68,7 +69,10 @@ export async function liveSubject(options: LiveOptions): Promise<Subject> {
       ...(plugins ? { plugins } : {}),
     },
     sources: () => sources,
-    known: { ...(plugins ? { plugins } : {}), interfaces: namesIn("/sys/class/net") ?? [] },
+    known: {
+      ...(plugins ? { plugins } : {}),
+      interfaces: unlessElsewhere(() => readdirSync("/sys/class/net")) ?? [],
+    },
     namespace,
     past: { ...past, networkStatus: pod?.annotations[NETWORK_STATUS] },
   };
@@ -179,9 +183,9 @@ function slim(object: Record<string, unknown>): Record<string, unknown> {
   return { ...rest, metadata: { ...kept, annotations: Object.fromEntries(own) } };
 }
 
-function namesIn(dir: string): string[] | undefined {
+function unlessElsewhere(names: () => string[]): string[] | undefined {
   try {
-    return readdirSync(dir);
+    return names();
   } catch {
     return undefined; // it is not this machine's: nothing is known of it
   }

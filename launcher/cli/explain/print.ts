@@ -34,18 +34,28 @@ export function explanationText(explained: Explained): string {
     `${title}: ${summary(explanation)}`,
     ...fails,
     "",
-    ...(attachments.length > 0 ? [networksTable(attachments), ""] : []),
+    ...(attachments.length > 0 ? [...networksTable(attachments), ""] : []),
     ...(withStdin ? attachments.flatMap(inputsOf) : []),
     ...listed("Errors", findingLines(explained, true)),
     ...listed("Warnings", [...warnings, ...findingLines(explained, false)]),
-    ...(expected === undefined ? [] : ["network-status will be:", expected, ""]),
-    ...(networkStatus === undefined ? [] : ["network-status is:", networkStatus, ""]),
+    ...(expected === undefined ? [] : ["network-status will be:", ...documentLines(expected), ""]),
+    ...(networkStatus === undefined ? [] : ["network-status is:", ...documentLines(networkStatus), ""]),
     ...listed("What has happened, the last at the end", attempts.flatMap(attemptLines)),
     ...listed("Not looked at", notes),
   ]
-    .flatMap((block) => block.split("\n").map(plain))
+    .map(plain) // here, and nowhere else: what tenants have written makes no line of its own
     .join("\n")
     .trimEnd();
+}
+
+/** Returns the lines of a JSON document, whose line breaks are between its tokens; of other text one. */
+function documentLines(text: string): string[] {
+  try {
+    JSON.parse(text);
+    return text.split("\n");
+  } catch {
+    return [text];
+  }
 }
 
 function summary({ attachments, error }: Explanation): string {
@@ -54,7 +64,7 @@ function summary({ attachments, error }: Explanation): string {
   return count === 1 ? "one network" : `${count} networks, attached in this order`;
 }
 
-function networksTable(attachments: readonly ExplainedAttachment[]): string {
+function networksTable(attachments: readonly ExplainedAttachment[]): string[] {
   const rows = attachments.map(
     ({ ifname, network, isDefault, plugins, addresses, mac, gateways, device }) => [
       ifname,
@@ -67,14 +77,14 @@ function networksTable(attachments: readonly ExplainedAttachment[]): string {
       ),
     ],
   );
-  return aligned([["INTERFACE", "NETWORK", "PLUGINS", "ADDRESSES", "MAC", ""], ...rows]);
+  return aligned([["INTERFACE", "NETWORK", "PLUGINS", "ADDRESSES", "MAC", ""], ...rows]).split("\n");
 }
 
 function inputsOf({ ifname, network, plugins }: ExplainedAttachment): string[] {
   return plugins.flatMap(({ type, args, stdin }) => [
     `${ifname}, network ${network}: ${type} is given`,
     `CNI_ARGS=${args}`,
-    stdin,
+    ...documentLines(stdin),
     "",
   ]);
 }
@@ -96,7 +106,7 @@ function isSaidByAdd({ rule, found }: Located, { attachments, warnings }: Explan
     const said = warnings.find(
       (one) => one.startsWith(`network ${network} on ${ifname}: `) && one.endsWith(`[${rule}]`),
     );
-    const asked = unclaimed.filter((capability) => said?.includes(`"${capability}": true`));
+    const asked = unclaimed.filter((capability) => said?.includes(`\`${capability}\``));
     return asked.some((capability) => found.startsWith(`\`${MEMBERS[capability] ?? capability}\` `));
   });
 }

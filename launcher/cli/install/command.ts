@@ -1,4 +1,5 @@
 // `plexus install` and `plexus uninstall`, as an operator calls them.
+import { systemClock } from "../../clock.ts";
 import { scattered } from "../../cluster/retry.ts";
 import { command } from "../command.ts";
 import { inWords } from "../refusal.ts";
@@ -17,7 +18,7 @@ import { exists } from "./place.ts";
 import { checkRights, isTaken, NO_NETWORK } from "./rights.ts";
 import { requireSameState } from "./state.ts";
 import { Turn } from "./turn.ts";
-import { removeConf, removeInstalled } from "./uninstall.ts";
+import { removeConf, removeInstalled, removeOwnDirs } from "./uninstall.ts";
 import { Watching } from "./watching.ts";
 
 /** Programs that replace a file without care take it away first: for so long another network is not the default one. */
@@ -79,11 +80,16 @@ async function runUninstall(installation: Installation): Promise<undefined> {
   const refuse = (who: string) => {
     throw new Error(`${who} keeps ${installation.confDir}, and would install it again; end that first`);
   };
-  if (exists(onNode(installation, installation.confDir))) {
-    const turn = await Turn.take(installation, "plexus uninstall", refuse, new AbortController().signal);
+  const isThere = exists(onNode(installation, installation.confDir));
+  const turn = isThere
+    ? await Turn.take(installation, "plexus uninstall", refuse, new AbortController().signal)
+    : undefined;
+  try {
+    for (const line of await removeInstalled(installation)) console.log(line);
+  } finally {
     turn?.end();
+    removeOwnDirs(installation);
   }
-  for (const line of await removeInstalled(installation)) console.log(line);
 }
 
 /** For the kubelet, whose event has what is said here. */
@@ -194,7 +200,7 @@ class Installer {
   /** Looks at the kubeconfig, and asks the server only if it is time to. */
   private async askedForKubeconfig(): Promise<string | undefined> {
     const { failure } = this;
-    if (failure !== undefined && Date.now() < failure.untilMs) throw failure.error;
+    if (failure !== undefined && systemClock.now() < failure.untilMs) throw failure.error;
     try {
       const says = await installKubeconfig(this.installation, this.api, (path) => this.isTaken(path));
       this.failure = undefined;
@@ -202,15 +208,15 @@ class Installer {
     } catch (error) {
       const times = (failure?.times ?? 0) + 1;
       const waitMs = scattered(Math.min(GRACE_MS * 2 ** times, LONGEST_WAIT_MS), Math.random());
-      this.failure = { error, times, untilMs: Date.now() + waitMs };
+      this.failure = { error, times, untilMs: systemClock.now() + waitMs };
       throw error;
     }
   }
 
   private async isTaken(kubeconfig: string): Promise<boolean> {
-    if (Date.now() < this.askedMs + ASK_EVERY_MS) return true;
+    if (systemClock.now() < this.askedMs + ASK_EVERY_MS) return true;
     const isGood = await isTaken(kubeconfig, process.env);
-    if (isGood) this.askedMs = Date.now();
+    if (isGood) this.askedMs = systemClock.now();
     return isGood;
   }
 
@@ -220,8 +226,8 @@ class Installer {
       this.vanishedMs = undefined;
       return false;
     }
-    this.vanishedMs ??= Date.now();
-    return Date.now() < this.vanishedMs + GRACE_MS;
+    this.vanishedMs ??= systemClock.now();
+    return systemClock.now() < this.vanishedMs + GRACE_MS;
   }
 
   /** What is to be known, and what is next. */

@@ -1,6 +1,6 @@
 // The options of `plexus install` and `plexus uninstall`.
 import { CONF_DIR, KUBELET_ROOT, PLUGIN_DIR, SOCKET, STATE_DIR } from "../../paths.ts";
-import { type Option, ROOT, type Values } from "../command.ts";
+import { type Option, ROOT, type Values, wholeNumber } from "../command.ts";
 import { parse } from "../parser.ts";
 
 /** Source: unix(7), `sun_path` with its NUL. */
@@ -11,10 +11,6 @@ const MAX_SHIM_TIMEOUT_MS = 3_600_000;
 const isAbsolute = (value: string) => value.startsWith("/") && !/\s/.test(value);
 const path = { is: isAbsolute, must: "an absolute path without spaces is needed" } as const;
 const oneOf = (value: string, ...choices: string[]) => ({ value, choices });
-const upTo = (most: number) => ({
-  is: (value: string) => /^[1-9]\d*$/.test(value) && Number(value) <= most,
-  must: `a whole number from 1 to ${most} is needed`,
-});
 /** Source: CNI spec 1.1.0, section 1; as a file name of libcni's cache it is short. */
 const isName = (value: string) => /^[A-Za-z0-9][A-Za-z0-9_.-]{0,199}$/.test(value);
 const name = { value: "NAME", is: isName, must: "a name of letters, digits, `_`, `.` and `-` is needed" };
@@ -99,7 +95,7 @@ export const INSTALL = {
   },
   attach: { ...oneOf("HOW", "sequential", "parallel"), help: "how a pod's secondary networks are attached" },
   "delegate-timeout": {
-    ...upTo(MAX_DELEGATE_TIMEOUT_SECONDS),
+    ...wholeNumber(1, MAX_DELEGATE_TIMEOUT_SECONDS),
     value: "SECONDS",
     help: "after which a plugin is ended, and its ADD undone: never",
   },
@@ -166,7 +162,11 @@ export type Options = Values<typeof INSTALL>;
 export const SHIM_TIMEOUTS = ["connect", "start", "accept", "silence", "wait"] as const;
 
 function shimTimeouts(help: Record<(typeof SHIM_TIMEOUTS)[number], string>) {
-  const option = (text: string) => ({ ...upTo(MAX_SHIM_TIMEOUT_MS), value: "MS", help: `how long ${text}` });
+  const option = (text: string) => ({
+    ...wholeNumber(1, MAX_SHIM_TIMEOUT_MS),
+    value: "MS",
+    help: `how long ${text}`,
+  });
   return {
     "connect-timeout-ms": option(help.connect),
     "start-timeout-ms": option(help.start),

@@ -69,8 +69,6 @@ export async function removeInstalled(installation: Installation): Promise<strin
   // The way back, which began with Plexus's conf, is gone with that.
   const back = onNode(installation, confDir, KEPT_DIR);
   if (fs.existsSync(back)) said.push(...fs.readdirSync(back).flatMap((name) => removed(join(back, name))));
-  removeOwnDir(back);
-  removeOwnDir(onNode(installation, confDir, OWN_DIR));
   return said.length > 0 ? said : ["nothing to do: Plexus is not installed here"];
 }
 
@@ -80,9 +78,12 @@ function removed(path: string): string[] {
   return [`removed ${path}`];
 }
 
-/** An administrator may have put devices.json there. */
-function removeOwnDir(dir: string): void {
-  if (fs.existsSync(dir) && fs.readdirSync(dir).length === 0) fs.rmdirSync(dir);
+/** Removes the directories that nothing is in: an administrator may have put devices.json there. An installer's turn is in one. */
+export function removeOwnDirs(installation: Installation): void {
+  for (const name of [KEPT_DIR, OWN_DIR]) {
+    const dir = onNode(installation, installation.confDir, name);
+    if (fs.existsSync(dir) && fs.readdirSync(dir).length === 0) fs.rmdirSync(dir);
+  }
 }
 
 /** The interface of the runtimes' only network. */

@@ -41,7 +41,8 @@ export function jsonText(what: string) {
 
 export const VERSION = "a version of the CNI spec, 0.1.0 to 1.1.0";
 export const IDENTIFIER = "a letter or digit, then letters, digits, `_`, `.` or `-`; at most 200 in all";
-export const INTERFACE = "1 to 15 bytes, without `/`, `:`, `%` or space (dev_valid_name in net/core/dev.c)";
+export const INTERFACE =
+  "1 to 15 bytes, without `/`, `:`, `%` or space, and neither `all` nor `default` (dev_valid_name in net/core/dev.c)";
 
 /** Where something is in a text. */
 export const place = {

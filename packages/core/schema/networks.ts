@@ -18,7 +18,9 @@ const asked = {
   infinibandGUID: z.optional(text("8 octets with `:` between")),
   deviceID: z.optional(text("The ID of a device, such as a PCI address")),
   defaultRoute: z.optional(
-    texts("Gateways, at most one of each family. An empty list takes the default routes from the others"),
+    texts(
+      "Gateways, at most one of each family, whose default routes go from the other networks; those of both families if the list is empty",
+    ),
   ),
   portMappings: z.optional(jsonText("a list of {hostPort, containerPort, protocol?, hostIP?}")),
   bandwidth: z.optional(
@@ -49,7 +51,9 @@ const network = given({
       name: z.optional(text("Without meaning here: `name` of the network counts")),
       namespace: z.optional(text("Without meaning here")),
       ...asked,
-    }).describe("What is asked for: an element as `selection` gives it"),
+    }).describe(
+      "What is asked for: an element as `selection` gives it. Of a default network only `interface`, `defaultRoute`, `cniArgs`, and `ips` and `mac` in CNI_ARGS count, as with Multus; the rest is in `unclaimed`",
+    ),
   ),
   device: z.optional(
     given({
@@ -68,18 +72,22 @@ export const planInput = given({
   }).describe("What the runtime gives. Source: CNI spec 1.1.0, section 2 `Parameters`"),
   runtimeConfig: z.optional(jsonText("an object, the capability arguments that the runtime gives")),
   runtimePortMappings: z.optional(portMappings),
-  scratch: z.optional(text("The text of the container's scratch file as it is now. Absent: there is none")),
+  scratch: z.optional(
+    text(
+      "The text of the container's scratch file as it is now: what calls under other interface names have there stays, and their interfaces are refused. Absent: there is none",
+    ),
+  ),
   kept: z.optional(
-    z
-      .array(z.string())
-      .describe("The interfaces that are attached already: what the scratch file says of them stays"),
+    texts(
+      "Of this call's interfaces those that are attached already: what the scratch file says of them stays, and their networks are among `networks` again, or not",
+    ),
   ),
   networks: z
     .array(network)
     .min(1)
     .max(10_000)
     .describe(
-      "The networks in their order, the default one first; fewer than 10,000 if confs are tiny, as memory is bound by the document",
+      "The networks in their order, the default one first; fewer than 10,000 in fact, as memory is bound by the document, and the answer has at most 4 MiB",
     ),
 }).describe(
   "A container's networks. Source: NPWG NAD spec v1.3, section 4.1.2; multus-cni docs/how-to-use.md",
@@ -124,7 +132,12 @@ const members = {
   unclaimed: z.optional(
     z
       .array(z.enum(["ips", "mac", "infinibandGUID", "bandwidth", "portMappings"]))
-      .describe("Of a planned one: the capabilities that are asked for and that none of its plugins claims"),
+      .describe(
+        "Of a planned one: the capabilities that are asked for and that none of its plugins claims; of a default network all that are asked for, as its plugins are given none",
+      ),
+  ),
+  asked: z.optional(
+    jsonText("an object, those of its capability arguments that its network selection element asks for"),
   ),
 };
 
