@@ -116,7 +116,7 @@ export function blockSize(size: usize): usize {
 }
 
 /** Returns the address of `size` bytes: what `new` calls (asconfig.json, `use`). */
-export function allocate(size: usize): usize {
+function allocate(size: usize): usize {
   const block = next;
   const end = block + blockSize(size);
   if (end > edge) hasRoom(size);

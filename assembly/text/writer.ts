@@ -143,11 +143,14 @@ export class Writer {
       if (at > from) this.bytes(from, <i32>(at - from));
       from = at + 1;
       if (!isMarked) this.escape(c);
-      else if (this.reserve(2)) {
+      else {
+        if (!this.reserve(2)) break; // nor is there room for the rest
         store<u16>(this.next, <u16>(Char.Backslash | (c << 8)));
         this.next += 2;
       }
-      at = plainEnd(from, end) - 1;
+      // Where one is, the next one is near.
+      if (from < end && load<u8>(from) !== Char.Quote && load<u8>(from) !== Char.Backslash)
+        at = plainEnd(from, end) - 1;
     }
     this.bytes(from, <i32>(end - from)).byte(Char.Quote);
     return this.valued();

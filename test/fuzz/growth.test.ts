@@ -16,9 +16,17 @@ describe.each(shapes)("$operation: $name", (shape) => {
     const costs = [1, 4, 16].map((factor) => costOf(shape, factor * SMALL_BYTES));
     for (const cost of costs) {
       expect(cost.bytes).toBeLessThanOrEqual(boundOf(cost.size));
-      expect(cost.steps).toBeLessThanOrEqual(stepsOf(cost.size));
+      expect(cost.steps).toBeLessThanOrEqual(stepsOf(cost.size, shape.module));
       const [small] = costs as [Cost];
       expect(cost.steps / cost.size).toBeLessThan((MOST_GROWTH * small.steps) / small.size);
+    }
+  });
+
+  test("lint.wasm, which looks at more, keeps its bounds too", () => {
+    for (const bytes of [SMALL_BYTES, API_SERVER_BYTES]) {
+      const cost = costOf({ ...shape, module: "lint.wasm" }, bytes);
+      expect(cost.bytes).toBeLessThanOrEqual(boundOf(cost.size));
+      expect(cost.steps).toBeLessThanOrEqual(stepsOf(cost.size, "lint.wasm"));
     }
   });
 

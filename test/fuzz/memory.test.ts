@@ -15,6 +15,8 @@ const PAGE_BYTES = 65536;
 const FEWEST_PAGES = 8;
 /** How many limits are tried, up to the memory that an operation takes if it can. */
 const LIMITS = 5;
+/** They are multiples of this, so that few modules are compiled. */
+const STEP_PAGES = 4;
 
 const bytes = { "core.wasm": coreBytes(), "lint.wasm": coreBytes("lint.wasm") };
 const modules = new Map<string, WebAssembly.Module>();
@@ -35,7 +37,7 @@ function starve(name: Module, operation: string, document: Uint8Array): void {
   const least = Math.max(Math.ceil(document.length / PAGE_BYTES) + 6, FEWEST_PAGES);
   const most = whole.bytes / PAGE_BYTES;
   for (let i = 0; i < LIMITS && least < most; i++) {
-    const pages = least + Math.floor(((most - least) * i) / LIMITS);
+    const pages = Math.ceil((least + ((most - least) * i) / LIMITS) / STEP_PAGES) * STEP_PAGES;
     const exports = instanceOf(name, pages);
     const what = `${name} ${operation} of ${document.length} bytes in ${pages} of ${most} pages`;
     const { text } = attempt(what, () => runIn(exports, operation, document));

@@ -10,6 +10,9 @@ export const MEMBERS = [
   "{}",
   "[]",
   '{"text":"{"}',
+  '{"text":"{}"}',
+  '{"text":"a","kind":"annotation"}',
+  '{"type":"a"}',
   '{"name":"a"}',
   '{"Bytes":"e30="}',
   '["a","b"]',
@@ -17,8 +20,8 @@ export const MEMBERS = [
 const RUNTIME = '{"containerId":"c","netns":"/n","ifname":"eth0","args":""}';
 const DELEGATE = '{"plugins":["x"],"conf":"{}","args":[]}';
 
-/** An operation, its document around `$`, and which module has it, if not core.wasm. */
-export type Around = [operation: string, around: string, module?: "core.wasm" | "lint.wasm"];
+/** An operation, its document around `$`, and the module that alone has it. */
+export type Around = [operation: string, around: string, module?: "lint.wasm"];
 
 /** An operation's document around a text, `$`. */
 export const texts: Around[] = [

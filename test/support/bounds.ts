@@ -8,6 +8,6 @@ export function boundOf(size: number): number {
 }
 
 /** Returns the most steps (counted.ts) that an operation on a document of `size` bytes takes. */
-export function stepsOf(size: number): number {
-  return 10_000_000 + 200 * size;
+export function stepsOf(size: number, module: "core.wasm" | "lint.wasm" = "core.wasm"): number {
+  return 10_000_000 + (module === "core.wasm" ? 200 : 400) * size;
 }

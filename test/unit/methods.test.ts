@@ -324,8 +324,8 @@ test("as many tiny networks are planned as docs/core.md says, and 5,000 of usual
   const plan = (count: number, conf: string) =>
     core.plan({ runtime: RUNTIME, networks: Array(count).fill({ conf, source: "s" }) }).delegates.length;
   const tiny = json({ name: "n", type: "x" });
-  expect(plan(3000, tiny)).toBe(3000);
-  expect(faultOf(() => plan(4000, tiny)).message).toContain("ask for fewer networks");
+  expect(plan(4500, tiny)).toBe(4500);
+  expect(faultOf(() => plan(5500, tiny)).message).toContain("ask for fewer networks");
   expect(plan(5000, json({ name: "n", type: "x", more: "x".repeat(67) }))).toBe(5000);
   expect(json({ name: "n", type: "x", more: "x".repeat(67) })).toHaveLength(100);
 });
