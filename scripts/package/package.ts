@@ -3,4 +3,4 @@ import { statSync } from "node:fs";
 import { packCore } from "./pack.ts";
 
 const file = await packCore();
-console.log(`${file}  ${Math.round(statSync(file).size / 100) / 10} KB`);
+console.log(`${file}  ${(statSync(file).size / 1024).toFixed(1)} KB`);

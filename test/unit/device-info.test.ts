@@ -100,7 +100,9 @@ describe("after ADD", () => {
       interfaces: [{ name: "net1", sandbox: "/proc/1/ns/net" }],
     });
     const { networkStatus } = loadCore().status({
-      attachments: [{ delegate: planned(DEVICE), result, deviceInfo: deviceInfo ?? "" }],
+      attachments: [
+        { delegate: { ...planned(DEVICE), deviceInfoFile: "" }, result, deviceInfo: deviceInfo ?? "" },
+      ],
     });
     expect(JSON.parse(networkStatus)).toMatchObject([{ name: "apps/vf", "device-info": PCI }]);
   });

@@ -226,10 +226,7 @@ describe("an IPAM plugin that answers", () => {
       { ips: [{ address: "10.9.0.2/24" }], routes: [{ dst: "default" }] },
       /an IP network with its prefix length/,
     ],
-    [
-      { ips: [{ address: "10.9.0.2/24" }], routes: [{ dst: "0.0.0.0/0", mtu: "1 onlink" }] },
-      /`mtu` of the route/,
-    ],
+    [{ ips: [{ address: "10.9.0.2/24" }], routes: [{ dst: "0.0.0.0/0", mtu: "1 onlink" }] }, /`mtu`/],
   ])("%j fails the ADD, which is undone", async (result, message) => {
     const node = new SriovNode(IXGBE, DRIVERS);
     const before = node.sysfs.snapshot();
