@@ -1,13 +1,13 @@
 // The memory of one operation: how much of it an operation may take, and how linear memory grows to that.
 //
 // How it works. Everything is allocated one behind the other, without headers, and nothing is freed before `reset`. This is
-// the only allocator: `new` calls `allocate`, and the build takes AssemblyScript's own out (scripts/build/build.ts), so that its
-// arrays and maps cannot be used. An operation may take a fixed part and so much for each byte of its document, so that memory is linear in the input whatever the
-// document makes an operation repeat. What can be large (texts that are written, parsed values, lists) is asked for with
-// `claim` and `extend`, which answer 0 at that limit, and where the engine gives no more; who gets 0 goes on without writing.
-// `new` cannot fail: what it takes behind the limit comes from a reserve that is always there. That is enough, as from then
-// on no value has members and no list has items (`isExhausted`), so that loops end. The operation ends with an error. Memory
-// grows by what is needed and a sixteenth, never to the double.
+// the only allocator: `new` calls `allocate`, and the build takes AssemblyScript's own out (scripts/build/build.ts), so that
+// its arrays and maps cannot be used. An operation may take a fixed part and so much for each byte of its document, so that
+// memory is linear in the input whatever the document makes an operation repeat. What can be large (texts that are written,
+// parsed values, lists) is asked for with `claim` and `extend`, which answer 0 at that limit, and where the engine gives no
+// more; who gets 0 goes on without writing. `new` cannot fail: what it takes behind the limit comes from a reserve that is
+// always there. That is enough, as from then on no value has members and no list has items (`isExhausted`), so that loops
+// end. The operation ends with an error. Memory grows by what is needed and a sixteenth, never to the double.
 
 /** Of the document of an operation. */
 export const MAX_INPUT_BYTES: u32 = 16 << 20;
