@@ -179,8 +179,8 @@ async function withoutDone({ core, runtime, state }: Call, scratch: string): Pro
   const notes = await Promise.all(others.map(({ cacheFile }) => state.note(cacheFile)));
   const done = new Set(others.filter((_, i) => notes[i]?.done).map(({ ifname }) => ifname));
   if (done.size === 0) return scratch;
-  const entries = JSON.parse(scratch) as { ifName: string }[];
-  return JSON.stringify(entries.filter(({ ifName }) => !done.has(ifName)));
+  const entries = JSON.parse(scratch) as ({ ifName?: string } | null)[];
+  return JSON.stringify(entries.filter((entry) => !done.has(entry?.ifName ?? "")));
 }
 
 async function attachOne(
