@@ -64,7 +64,7 @@ export const EDIT_DEFECTS: { what: string; patches: Patch[]; by: "edits" | Histo
   },
   {
     what: "an element that asks for another MAC address keeps the old one",
-    patches: [{ file: DECIDE, from: 'JSON.stringify([capabilityArgs ?? "", ', to: "JSON.stringify([" }],
+    patches: [{ file: DECIDE, from: 'JSON.stringify([asked ?? "", ', to: "JSON.stringify([" }],
     by: "edits",
   },
   {

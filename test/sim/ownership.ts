@@ -82,7 +82,8 @@ export class Ownership {
 
   /** A scratch file is of all calls for its container, and so are temporary ones. */
   private ifnameFor(call: RuntimeCall, path: string, { ifname }: FileOwner): string {
-    return path.startsWith(`${CNI_DIR}/results/`) && !isTemporary(path) ? ifname : call.ifname;
+    const isOfOne = path.startsWith(`${CNI_DIR}/results/`) || path.startsWith(ORPHANS_DIR);
+    return isOfOne && !isTemporary(path) ? ifname : call.ifname;
   }
 }
 
