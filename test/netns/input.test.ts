@@ -252,8 +252,8 @@ describe("a plugin that misbehaves on the third network", () => {
     },
   );
 
-  test("and is not executable: it is said", async () => {
-    fs.writeFileSync(join(lab.binDir, "fake-text"), "not a program", { mode: 0o644 });
+  test("and cannot be executed: it is said", async () => {
+    fs.writeFileSync(join(lab.binDir, "fake-text"), "#!/nosuch/sh\n", { mode: 0o755 });
     const container = await lab.container();
     const networks = [lab.bridge("a", 1), { cniVersion: "1.1.0", name: "c", type: "fake-text" }];
     const added = await lab.run("ADD", lab.conf(networks), { container });
