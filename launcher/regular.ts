@@ -1,13 +1,6 @@
 // Reads a file that others may have put there. It waits for no FIFO, reads no device, and no more than a limit.
 import * as fs from "node:fs";
-
-/** The largest file that is read as a whole, in bytes: a conf, a scratch file, a checkpoint. */
-export const MAX_FILE = 8 << 20;
-/**
- * The largest one of the state, which an older version, Multus or a hand may have made. What ADD writes is far below that:
- * MAX_PLAN_BYTES in assembly/state/readable.ts.
- */
-export const MAX_STATE_FILE = 64 << 20;
+import { MAX_FILE } from "./sizes.ts";
 
 const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = fs.constants;
 

@@ -2,7 +2,7 @@
 // an ADD of the same container, which may meet what they still have.
 import type { Delegate } from "../../packages/core/index.ts";
 import { Fault } from "../fault.ts";
-import { MAX_FILE } from "../regular.ts";
+import { bytesOf, MAX_FILE } from "../sizes.ts";
 import { MAX_WHY } from "../state/state.ts";
 import type { Call, OrphanFate } from "./call.ts";
 import { delDelegate } from "./execute.ts";
@@ -56,7 +56,7 @@ export async function orphan(
 /** Without its result, of which a DEL seldom needs anything, if that makes it larger than what a shim reads. */
 function textOf(kept: Orphan): string {
   const text = `${JSON.stringify(kept)}\n`;
-  if (Buffer.byteLength(text) <= MAX_FILE) return text;
+  if (bytesOf(text) <= MAX_FILE) return text;
   const { result: _, ...delegate } = kept.delegate;
   return `${JSON.stringify({ ...kept, delegate })}\n`;
 }

@@ -1,6 +1,7 @@
 // The result cache: what CHECK and DEL are told of an attachment, in libcni's format.
 import { MAX_INPUT_BYTES, type RouteChange } from "../../packages/core/index.ts";
 import { Code, Fault } from "../fault.ts";
+import { bytesOf } from "../sizes.ts";
 import type { Attachment, Call } from "./call.ts";
 import type { Trouble } from "./undeletable.ts";
 
@@ -13,11 +14,11 @@ export const MAX_RESULTS_BYTES = MAX_INPUT_BYTES / 8;
 /** Throws if a result is too large to be kept beside others of its container. */
 export function requireRoom(result: string, others: readonly { result?: string | undefined }[]): void {
   const all = [result, ...others.flatMap((one) => one.result ?? [])];
-  const bytes = all.reduce((sum, one) => sum + Buffer.byteLength(JSON.stringify(one)), 0);
+  const bytes = all.reduce((sum, one) => sum + bytesOf(JSON.stringify(one)), 0);
   if (bytes <= MAX_RESULTS_BYTES) return;
   throw new Fault(
     Code.invalidNetworkConfig,
-    `its result has ${Buffer.byteLength(result)} bytes, and with those of the container's other networks there are ${bytes}, of ` +
+    `its result has ${bytesOf(result)} bytes, and with those of the container's other networks there are ${bytes}, of ` +
       `which at most ${MAX_RESULTS_BYTES} are kept; have its plugin print less, or ask for fewer networks`,
     undefined,
     "no answer" satisfies Trouble, // it may have attached

@@ -2,7 +2,8 @@
 // power lost. The machine's own are at the end; the simulator has others.
 import * as fs from "node:fs";
 import { dirname } from "node:path";
-import { MAX_STATE_FILE, readRegularText } from "../regular.ts";
+import { readRegularText } from "../regular.ts";
+import { MAX_STATE_FILE } from "../sizes.ts";
 
 export interface FileStatus {
   kind: "file" | "directory" | "other";

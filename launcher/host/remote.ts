@@ -2,7 +2,7 @@
 import type { Socket } from "node:net";
 import { basename } from "node:path";
 import { Code, Fault } from "../fault.ts";
-import { MAX_FILE } from "../regular.ts";
+import { MAX_FILE } from "../sizes.ts";
 import { Earlier } from "./earlier.ts";
 import {
   answerFrame,

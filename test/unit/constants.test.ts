@@ -295,7 +295,7 @@ describe("a frame", () => {
   test("has room for the largest file, the largest outputs and the largest call", () => {
     const environment = 6 << 20; // Linux takes no more: 3/4 of _STK_LIM, execve(2)
     const read = defined(source("launcher/shim/jobs.c"), "READ_SIZE"); // an output is noticed to be too long after it
-    expect(constant("launcher/regular.ts", "MAX_FILE")).toBeLessThan(MAX_FRAME - 1024);
+    expect(constant("launcher/sizes.ts", "MAX_FILE")).toBeLessThan(MAX_FRAME - 1024);
     expect(2 * (MAX_OUTPUT + read)).toBeLessThan(MAX_FRAME - 1024);
     expect(defined(shim, "MAX_INPUT") + environment).toBeLessThan(MAX_FRAME - 1024);
   });

@@ -18,7 +18,7 @@ import {
 } from "../../launcher/host/frames.ts";
 import { LeftToNode, OddFile } from "../../launcher/host/host.ts";
 import { Shim } from "../../launcher/host/remote.ts";
-import { MAX_FILE } from "../../launcher/regular.ts";
+import { MAX_FILE } from "../../launcher/sizes.ts";
 
 test("a string with a NUL in it is refused before it is sent: the shim would take the frame for malformed", () => {
   const refused = expect.objectContaining({ code: Code.internal });

@@ -4,7 +4,7 @@ import { delegatesIn } from "../../launcher/attach/files.ts";
 import { MAX_RESULTS_BYTES, requireRoom } from "../../launcher/attach/remember.ts";
 import { MAX_FRAME } from "../../launcher/host/frames.ts";
 import { MAX_OUTPUT } from "../../launcher/host/host.ts";
-import { MAX_FILE } from "../../launcher/regular.ts";
+import { MAX_FILE } from "../../launcher/sizes.ts";
 import { type Delegate, MAX_INPUT_BYTES, type PlanInput } from "../../packages/core/index.ts";
 import { faultOf, loadCore } from "../support/core.ts";
 

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { forgetAttachments, listAttachments } from "../../launcher/attach/inventory.ts";
 import { Sources } from "../../launcher/cluster/sources.ts";
 import { localHost } from "../../launcher/host/local.ts";
-import { MAX_STATE_FILE } from "../../launcher/regular.ts";
+import { MAX_STATE_FILE } from "../../launcher/sizes.ts";
 import { Allocations } from "../../launcher/sriov/allocation.ts";
 import { State } from "../../launcher/state/state.ts";
 import { loadCore } from "../support/core.ts";

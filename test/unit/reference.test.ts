@@ -117,7 +117,7 @@ test.each([
   ["orphans of a node", "launcher/state/orphans.ts", "MAX_ORPHANS", 1],
   ["the conf on stdin", "launcher/plugin.ts", "MAX_CONF", 2 ** 20],
   ["a document of the core", "packages/core/index.ts", "MAX_INPUT_BYTES", 2 ** 20],
-  ["a file of the state that somebody else has written", "launcher/regular.ts", "MAX_STATE_FILE", 2 ** 20],
+  ["a file of the state that somebody else has written", "launcher/sizes.ts", "MAX_STATE_FILE", 2 ** 20],
   ["what a plugin prints", "launcher/host/host.ts", "MAX_OUTPUT", 2 ** 20],
   ["an answer of the API server", "launcher/cluster/http.ts", "MAX_BODY_BYTES", 2 ** 20],
   ["foreign text in a message of the core", "assembly/text/writer.ts", "MAX_QUOTE_BYTES", 1],
