@@ -28,8 +28,6 @@ export interface Found {
   unusable: Unusable[];
 }
 
-type Texts = Omit<ContainerFiles, "odd">;
-
 /** How a container is looked for, beside its files. */
 type Wanted = Omit<RecoverInput, "scratch" | "caches">;
 
@@ -51,7 +49,7 @@ function bestOf(core: Core, files: ContainerFiles, wanted: Wanted): Found {
 }
 
 /** Undefined if they are too large together. */
-function together(core: Core, { scratch, caches }: Texts, wanted: Wanted): Found | undefined {
+function together(core: Core, { scratch, caches }: ContainerFiles, wanted: Wanted): Found | undefined {
   const texts = [...caches.values()];
   const all = scratch === undefined ? texts : [scratch, ...texts];
   if (all.reduce((sum, { length }) => sum + length, 0) > MAX_INPUT_BYTES) return undefined;
@@ -73,7 +71,7 @@ function attempt(core: Core, input: RecoverInput): Recovery | string {
   }
 }
 
-function oneByOne(core: Core, { scratch, caches }: Texts, wanted: Wanted): Found {
+function oneByOne(core: Core, { scratch, caches }: ContainerFiles, wanted: Wanted): Found {
   const unusable: Unusable[] = [];
   const cached = new Map<string, Delegate>();
   for (const [name, text] of caches) {

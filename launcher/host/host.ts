@@ -130,7 +130,6 @@ export interface Host {
    */
   moveRdma(name: string, to: string, netns?: string): Promise<void>;
   /**
-  /**
    * A file's text, or undefined if there is no file. Rejects with OddFile if what is there cannot be one.
    *
    * @param whose "own" if nobody but Plexus and Multus writes it: then a link is not followed, a directory is odd too, and it may be

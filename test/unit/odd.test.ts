@@ -81,6 +81,14 @@ test.each(ODD)(
   },
 );
 
+test("an orphan that cannot be read is forgotten with the container that its name has, and no other's", async () => {
+  for (const id of ["c1", "c2"]) fs.writeFileSync(join(dir, `orphans/0000000001-never-${id}-eth0`), "{");
+  expect(await forgetAttachments(portsOf(), "c1")).toEqual([
+    "an orphan that cannot be read: 0000000001-never-c1-eth0",
+  ]);
+  expect(fs.readdirSync(join(dir, "orphans"))).toEqual(["0000000001-never-c2-eth0"]);
+});
+
 test("a directory in the place of a scratch file is not removed: who has to do it is told", async () => {
   fs.mkdirSync(join(dir, SANDBOX));
   fs.mkdirSync(join(dir, "others"));

@@ -234,6 +234,12 @@ describe("recover", () => {
     ]);
   });
 
+  test("a member that is null counts as absent", () => {
+    const given = { runtime: { containerId: "c1", args: "", ifname: "eth0" }, caches };
+    const withNulls = { ...given, scratch: null, runtimeConfig: null } as unknown as typeof given;
+    expect(core.recover(withNulls)).toEqual(core.recover(given));
+  });
+
   test("another container's cache files are left alone", () => {
     const other = (caches[0] ?? "").replace('"containerId":"c1"', '"containerId":"c2"');
     expect(recover({ caches: [other] }).delegates).toEqual([]);

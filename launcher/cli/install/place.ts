@@ -32,13 +32,10 @@ export function removeParts(dir: string, names: readonly string[], ageMs = ABAND
 export async function place(path: string, content: string | Buffer, mode: number): Promise<boolean> {
   const status = fs.statSync(path, { throwIfNoEntry: false });
   const bytes = Buffer.from(content);
-  if (status?.isFile() && (status.mode & 0o7777) === mode && holds(path, bytes)) return false;
+  const isAlike = status?.isFile() && (status.mode & 0o7777) === mode && status.size === bytes.length;
+  if (isAlike && fs.readFileSync(path).equals(bytes)) return false;
   await replace(path, mode, (part) => fs.writeFileSync(part, bytes, { mode }));
   return true;
-}
-
-function holds(path: string, bytes: Buffer): boolean {
-  return fs.statSync(path).size === bytes.length && fs.readFileSync(path).equals(bytes);
 }
 
 /** The same with the content of another file, which never is in memory as a whole. */
